@@ -1,0 +1,17 @@
+// Package probe is the contract between schedulers and workers: the messages
+// they exchange, their binary encoding, and the samplers that choose which workers a
+// job probes.
+//
+// A scheduler leaves reservations at workers ([Reserve]); a reservation is the right to ask for
+// a task of a job and holds no payload. A worker with a free slot asks ([GetTask]), and the scheduler answers
+// with a task ([Launch]) or with [NoTask]: late binding. The
+// worker reports the end of an attempt with [Finished]. When all tasks of a job are
+// bound, the scheduler takes back what reservations are left ([Cancel]): proactive cancellation.
+//
+// Every GetTask carries a call number, counted per slot. A Launch or NoTask names the
+// call that it answers; each call is consumed once, so a repeated or late
+// message changes nothing.
+//
+// The package is pure: no I/O, no clock, no goroutine. Encoders append to the
+// caller's buffer; decoded byte slices alias the frame that they came from. Neither allocates.
+package probe

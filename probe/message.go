@@ -1,0 +1,151 @@
+package probe
+
+import (
+	"time"
+
+	"dunnock/task"
+)
+
+// Version is the protocol version in every handshake and frame. Peers with
+// another version are refused.
+const Version = 1
+
+// Ref is a job as its scheduler numbers it: unique while that scheduler
+// process lives, compact on the wire. It says nothing to anyone else.
+type Ref uint64
+
+// WorkerID is the dense number a scheduler gives a connected worker. It is not reused while
+// anything refers to the connection it stood for.
+type WorkerID uint32
+
+// SchedulerID is the dense number a worker gives a connected scheduler.
+type SchedulerID uint32
+
+// Kind says which message a frame holds.
+type Kind uint8
+
+// The messages between a scheduler and a worker. Values are on the wire: append only.
+const (
+	KindHello    Kind = iota + 1 // both ways, first on a connection
+	KindReserve                  // to the worker
+	KindCancel                   // to the worker
+	KindGetTask                  // to the scheduler
+	KindLaunch                   // to the worker
+	KindNoTask                   // to the worker
+	KindFinished                 // to the scheduler
+	KindRefuse                   // to the scheduler
+	KindDecline                  // to the scheduler
+	KindKill                     // to the worker
+	KindDrain                    // to the scheduler
+	KindBeat                     // both ways
+)
+
+// Reserve leaves Count reservations for a job in a worker's queue.
+type Reserve struct {
+	Ref   Ref
+	Res   uint32 // numbers the job's reservations at one worker; comes back in GetTask, Cancel and Refuse
+	Count uint32 // ≥ 1
+}
+
+// Cancel takes back what is left of one reservation. A GetTask under way is answered all the same.
+type Cancel struct {
+	Ref Ref
+	Res uint32
+}
+
+// GetTask asks for a task for a free slot, on the strength of a reservation,
+// of which it uses up one. The slot is taken until the answer.
+type GetTask struct {
+	Slot uint16
+	Call uint32 // counts up per slot over the worker's life, from 1
+	Ref  Ref
+	Res  uint32
+}
+
+// Launch answers a GetTask with a task to run in its slot.
+type Launch struct {
+	Slot     uint16
+	Call     uint32 // the GetTask that this answers
+	Ref      Ref
+	Job      task.JobID
+	Task     uint32 // index into the job's tasks
+	Attempt  uint16 // from 1
+	Epoch    uint32
+	App      uint16        // index into the worker's Hello.Apps
+	Deadline time.Duration // time left for the job, > 0
+	Timeout  time.Duration // of this attempt; 0: only the deadline
+	Payload  []byte
+}
+
+// NoTask answers a GetTask when no task is left for it.
+type NoTask struct {
+	Slot uint16
+	Call uint32
+}
+
+// Status is how one attempt at a task ended on its worker.
+type Status uint8
+
+// Values are on the wire: append only.
+const (
+	StatusOK        Status = iota + 1 // Body is the result
+	StatusFailed                      // Body is the error text; may be tried again
+	StatusPermanent                   // Body is the error text; not to be tried again
+	StatusTimeout                     // task_timeout passed
+	StatusKilled                      // ended by Kill, or by the job's deadline
+)
+
+// Finished reports the end of an attempt. The slot is free again.
+type Finished struct {
+	Slot    uint16
+	Call    uint32 // of the Launch
+	Ref     Ref
+	Task    uint32
+	Attempt uint16
+	Status  Status
+	Service time.Duration // launch to finish, on the worker's clock
+	Body    []byte        // result or error text, ≤ MaxResult
+}
+
+// Refusal says why a worker did not take something.
+type Refusal uint8
+
+// Values are on the wire: append only.
+const (
+	RefusedFull     Refusal = iota + 1 // the queue is at its limit
+	RefusedDraining                    // the worker is leaving
+	RefusedStale                       // the call was answered before, or never made
+	RefusedApp                         // the worker has no such app
+)
+
+// Refuse gives back reservations that the worker did not queue, or drops while
+// draining.
+type Refuse struct {
+	Ref    Ref
+	Res    uint32
+	Count  uint32
+	Reason Refusal
+}
+
+// Decline gives back a Launch that the worker did not start: neither an attempt nor a failure.
+type Decline struct {
+	Slot   uint16
+	Call   uint32
+	Ref    Ref
+	Task   uint32
+	Reason Refusal
+}
+
+// Kill ends a running attempt; the worker answers with Finished.
+type Kill struct {
+	Slot uint16
+	Call uint32 // of the Launch
+}
+
+// Drain announces that the worker is leaving: sample it no more. Running attempts finish.
+type Drain struct{}
+
+// Beat says that its sender is alive when it has nothing else to say.
+type Beat struct {
+	Seq uint64 // of the last frame from the peer that the sender has processed
+}

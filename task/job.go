@@ -1,0 +1,190 @@
+package task
+
+import (
+	"math"
+	"strings"
+	"time"
+)
+
+// Defaults of the job fields that may be left zero, and their bounds.
+const (
+	DefaultProbeRatio  = 2.0
+	MaxProbeRatio      = 16.0
+	DefaultDeadline    = 5 * time.Minute
+	MaxDeadline        = 24 * time.Hour
+	DefaultMaxAttempts = 3
+	MaxAttempts        = 100
+	MaxNameLen         = 63  // app, label key and label value, in bytes
+	MaxUserLen         = 255 // user path, in bytes
+	MaxLabels          = 32  // required or preferred labels of one job or task
+)
+
+// Delivery says how often a task may start.
+type Delivery uint8
+
+const (
+	// AtLeastOnce starts a task again after a failed or lost attempt, up to
+	// MaxAttempts. The default.
+	AtLeastOnce Delivery = iota + 1
+	// AtMostOnce never starts a task twice; one whose fate is in doubt ends
+	// [Unknown].
+	AtMostOnce
+)
+
+// OnFailure says what a task that failed for good does to the rest of its job.
+type OnFailure uint8
+
+const (
+	// Continue lets the other tasks run. The default.
+	Continue OnFailure = iota + 1
+	// CancelRest cancels the tasks that have not finished.
+	CancelRest
+)
+
+// Job is m tasks of one app for one user with one deadline, as submitted.
+// Zero fields take their defaults in [Job.WithDefaults].
+type Job struct {
+	ID          JobID             // zero: chosen at submit
+	App         string            // the handler on workers, [a-z0-9._-]{1,63}
+	User        string            // path such as "org/team/ann", ≤ 255 bytes; empty: no user
+	Priority    int               // larger runs first under the priority discipline; −1000…1000
+	ProbeRatio  float64           // reservations per task, 1…16, default 2
+	Deadline    time.Duration     // from acceptance, >0…24 h, default 5 m
+	TaskTimeout time.Duration     // of one attempt; 0: only the deadline
+	MaxAttempts int               // starts per task, 1…100, default 3
+	Delivery    Delivery          // default AtLeastOnce
+	OnFailure   OnFailure         // default Continue
+	Require     map[string]string // labels that a worker must have
+	Prefer      map[string]string // labels that are better to have
+	Epoch       uint32            // which submission of this job this is; 0 the first
+	Finished    []byte            // with Epoch > 0: bitmap of tasks not to run again, bit i%8 of byte i/8
+	Tasks       []Task            // at least one
+}
+
+// Task is one unit of work: an opaque payload for the job's app.
+type Task struct {
+	Payload  []byte
+	Require  map[string]string // in addition to the job's
+	Affinity string            // tasks with one key like the same workers
+}
+
+// Limits bound what a scheduler accepts in one job. The zero Limits stands for
+// [DefaultLimits].
+type Limits struct {
+	MaxTasks        int // tasks a job, default 100,000
+	MaxPayloadBytes int // payload of one task, default 1 MiB
+	MaxJobBytes     int // payloads of one job together, default 64 MiB
+}
+
+// DefaultLimits returns the bounds that hold when none are configured.
+func DefaultLimits() Limits {
+	return Limits{MaxTasks: 100_000, MaxPayloadBytes: 1 << 20, MaxJobBytes: 64 << 20}
+}
+
+// WithDefaults returns the job with every zero field that has a default set to it.
+// Tasks and maps are shared with the receiver.
+func (j Job) WithDefaults() Job {
+	if j.ProbeRatio == 0 {
+		j.ProbeRatio = DefaultProbeRatio
+	}
+	if j.Deadline == 0 {
+		j.Deadline = DefaultDeadline
+	}
+	if j.MaxAttempts == 0 {
+		j.MaxAttempts = DefaultMaxAttempts
+	}
+	if j.Delivery == 0 {
+		j.Delivery = AtLeastOnce
+	}
+	if j.OnFailure == 0 {
+		j.OnFailure = Continue
+	}
+	return j
+}
+
+// Validate says whether a job with its defaults set is well formed and within the limits.
+// The error is an [*Error] with code [CodeInvalidJob] or [CodeTooLarge]
+// whose message names the field as it is called in JSON.
+func (j *Job) Validate(l Limits) error {
+	if l == (Limits{}) {
+		l = DefaultLimits()
+	}
+	switch {
+	case !validName(j.App):
+		return Errorf(CodeInvalidJob, "app: want 1 to %d characters of a-z 0-9 . _ -, got %q", MaxNameLen, clip(j.App))
+	case len(j.User) > MaxUserLen:
+		return Errorf(CodeInvalidJob, "user: at most %d bytes, got %d", MaxUserLen, len(j.User))
+	case j.Priority < -1000 || j.Priority > 1000:
+		return Errorf(CodeInvalidJob, "priority: want -1000 to 1000, got %d", j.Priority)
+	case math.IsNaN(j.ProbeRatio) || j.ProbeRatio < 1 || j.ProbeRatio > MaxProbeRatio:
+		return Errorf(CodeInvalidJob, "probe_ratio: want 1 to %g, got %g", MaxProbeRatio, j.ProbeRatio)
+	case j.Deadline <= 0 || j.Deadline > MaxDeadline:
+		return Errorf(CodeInvalidJob, "deadline: want more than 0 and at most %v, got %v", MaxDeadline, j.Deadline)
+	case j.TaskTimeout < 0 || j.TaskTimeout > MaxDeadline:
+		return Errorf(CodeInvalidJob, "task_timeout: want 0 to %v, got %v", MaxDeadline, j.TaskTimeout)
+	case j.MaxAttempts < 1 || j.MaxAttempts > MaxAttempts:
+		return Errorf(CodeInvalidJob, "max_attempts: want 1 to %d, got %d", MaxAttempts, j.MaxAttempts)
+	case j.Delivery != AtLeastOnce && j.Delivery != AtMostOnce:
+		return Errorf(CodeInvalidJob, "delivery: want at-least-once or at-most-once")
+	case j.OnFailure != Continue && j.OnFailure != CancelRest:
+		return Errorf(CodeInvalidJob, "on_failure: want continue or cancel")
+	case len(j.Tasks) == 0:
+		return Errorf(CodeInvalidJob, "tasks: a job needs at least one task")
+	case len(j.Tasks) > l.MaxTasks:
+		return Errorf(CodeTooLarge, "tasks: at most %d tasks a job, got %d", l.MaxTasks, len(j.Tasks))
+	case len(j.Finished) > (len(j.Tasks)+7)/8:
+		return Errorf(CodeInvalidJob, "finished: at most %d bytes for %d tasks, got %d", (len(j.Tasks)+7)/8, len(j.Tasks), len(j.Finished))
+	case len(j.Finished) > 0 && j.Epoch == 0:
+		return Errorf(CodeInvalidJob, "finished: needs epoch > 0")
+	}
+	if err := validLabels("require", j.Require); err != nil {
+		return err
+	}
+	if err := validLabels("prefer", j.Prefer); err != nil {
+		return err
+	}
+	return j.validateTasks(l)
+}
+
+func (j *Job) validateTasks(l Limits) error {
+	total := 0
+	for i := range j.Tasks {
+		t := &j.Tasks[i]
+		if len(t.Payload) > l.MaxPayloadBytes {
+			return Errorf(CodeTooLarge, "tasks[%d].payload: at most %d bytes, got %d", i, l.MaxPayloadBytes, len(t.Payload))
+		}
+		total += len(t.Payload)
+		if len(t.Affinity) > MaxUserLen {
+			return Errorf(CodeInvalidJob, "tasks[%d].affinity: at most %d bytes, got %d", i, MaxUserLen, len(t.Affinity))
+		}
+		if t.Require != nil {
+			if err := validLabels("tasks["+itoa(i)+"].require", t.Require); err != nil {
+				return err
+			}
+		}
+	}
+	if total > l.MaxJobBytes {
+		return Errorf(CodeTooLarge, "tasks: payloads of one job at most %d bytes together, got %d", l.MaxJobBytes, total)
+	}
+	return nil
+}
+
+func validLabels(field string, labels map[string]string) error {
+	if len(labels) > MaxLabels {
+		return Errorf(CodeInvalidJob, "%s: at most %d labels, got %d", field, MaxLabels, len(labels))
+	}
+	for k, v := range labels {
+		if !validName(k) || len(v) > MaxNameLen {
+			return Errorf(CodeInvalidJob, "%s: label %q: want a key of 1 to %d characters of a-z 0-9 . _ - and a value of at most %d bytes",
+				field, clip(k), MaxNameLen, MaxNameLen)
+		}
+	}
+	return nil
+}
+
+// ValidApp says whether s can name an app: 1 to 63 characters of a-z 0-9 . _ -.
+func ValidApp(s string) bool { return validName(s) }
+
+func validName(s string) bool {
+	return len(s) >= 1 && len(s) <= MaxNameLen && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+}
