@@ -169,14 +169,4 @@ func DecodeKill(body []byte) (Kill, error) {
 	return m, r.Close()
 }
 
-// AppendBeat appends the encoding of m.
-func AppendBeat(b []byte, m Beat) []byte { return wire.AppendUint(b, m.Seq) }
-
-// DecodeBeat reads a Beat.
-func DecodeBeat(body []byte) (Beat, error) {
-	r := wire.NewReader(body)
-	m := Beat{Seq: r.Uint64()}
-	return m, r.Close()
-}
-
 func (r Refusal) valid() bool { return r >= RefusedFull && r <= RefusedApp }

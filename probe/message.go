@@ -37,7 +37,6 @@ const (
 	KindDecline                  // to the scheduler
 	KindKill                     // to the worker
 	KindDrain                    // to the scheduler
-	KindBeat                     // both ways
 )
 
 // Reserve leaves Count reservations for a job in a worker's queue.
@@ -144,8 +143,3 @@ type Kill struct {
 
 // Drain announces that the worker is leaving: sample it no more. Running attempts finish.
 type Drain struct{}
-
-// Beat says that its sender is alive when it has nothing else to say.
-type Beat struct {
-	Seq uint64 // of the last frame from the peer that the sender has processed
-}
