@@ -1,0 +1,62 @@
+# Dunnock's chores. Building, testing and the demo need Go and make only;
+# `make lint` builds its own linter once, and `make race` needs a C compiler.
+
+GO       ?= go
+FUZZTIME ?= 5s
+# What `demo` and `bench` are given on their command line.
+ARGS     ?=
+
+BIN      := bin/dunnock
+# Stamped by hand, since the toolchain's own stamping may be switched off and knows nothing of tags.
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+# The tools of tools/go.mod are built once for each content of tools/go.sum and
+# each Go release: a linter cannot read the export data of a newer compiler.
+TOOLSKEY := $(shell { cat tools/go.mod tools/go.sum; $(GO) env GOVERSION; } 2>/dev/null | cksum | cut -d' ' -f1)
+TOOLS    := .cache/bin/$(TOOLSKEY)
+LINT     := GOLANGCI_LINT_CACHE='$(CURDIR)/.cache/golangci-lint' $(TOOLS)/golangci-lint
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help build demo test race fuzz lint fmt check bench clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: ## build bin/dunnock
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN) ./cmd/dunnock
+
+demo: build ## start a fleet, search the files here with it, show the result (ARGS='--pattern RE PATH')
+	$(BIN) demo $(ARGS)
+
+test: ## run the tests
+	CGO_ENABLED=0 $(GO) test -timeout 3m ./...
+
+race: ## run the tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout 5m ./...
+
+fuzz: ## run every fuzz target for FUZZTIME=5s
+	GO='$(GO)' sh tools/fuzz.sh $(FUZZTIME)
+
+lint: $(TOOLS)/golangci-lint ## check style, imports and go.mod (builds the linter the first time)
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(LINT) run
+	$(LINT) fmt --diff
+
+fmt: $(TOOLS)/golangci-lint ## format the code
+	$(LINT) fmt
+
+check: lint test race fuzz ## all that CI runs
+
+bench: ## measure tasks/s, CPU per task and job latency of a fleet on this machine
+	CGO_ENABLED=0 $(GO) run ./internal/bench $(ARGS)
+
+clean: ## remove what was built (the linter stays, in .cache)
+	rm -rf bin
+
+# `tool` stands for every tool of tools/go.mod. An older set is of no use any more.
+$(TOOLS)/golangci-lint:
+	@echo "building golangci-lint, once: a minute or two on 2 cores" >&2
+	rm -rf .cache/bin
+	CGO_ENABLED=0 nice $(GO) build -C tools -mod=readonly -trimpath -ldflags '-s -w' -o ../$(TOOLS)/ tool
