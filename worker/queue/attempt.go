@@ -1,0 +1,140 @@
+package queue
+
+import (
+	"time"
+
+	"dunnock/probe"
+)
+
+// Launch answers a GetTask with a task. If the slot waits for it, the attempt
+// starts ([EffectStart]) with the earlier of m.Deadline and m.Timeout, if that is
+// above 0, as its limit. The job may be another one than the reservation's: which task a call gets is the scheduler's choice.
+//
+// A Launch that no slot waits for is declined as stale if its attempt certainly never began, and ignored if it began (a
+// duplicate) or if that is too long ago to know. One of an app that the worker does not have is declined and frees the slot.
+// m is not kept.
+func (c *Core) Launch(now time.Duration, s probe.SchedulerID, m *probe.Launch, out []Effect) []Effect {
+	if !c.waitsFor(s, m.Slot, m.Call) {
+		return c.launchStale(s, m, out)
+	}
+	if c.apps > 0 && int(m.App) >= c.apps {
+		c.stats.DeclinedApp++
+		out = appendDecline(out, s, m, probe.RefusedApp)
+		c.release(now, m.Slot)
+		return c.ask(now, out)
+	}
+	// Where both end together the deadline is the reason: another attempt after it would be no use.
+	limit, verdict := m.Deadline, probe.StatusKilled
+	if m.Timeout > 0 && m.Timeout < limit {
+		limit, verdict = m.Timeout, probe.StatusTimeout
+	}
+	sl := &c.slots[m.Slot]
+	sl.ref, sl.task, sl.attempt = m.Ref, m.Task, m.Attempt
+	sl.launched, sl.verdict, sl.orphan = now, verdict, false
+	sl.started |= 1
+	c.enter(now, sl, Running)
+	c.alarms.set(m.Slot, after(now, limit))
+	c.stats.Launches++
+	return append(out, Effect{
+		Kind: EffectStart, Scheduler: s, Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Attempt: m.Attempt,
+	})
+}
+
+func (c *Core) launchStale(s probe.SchedulerID, m *probe.Launch, out []Effect) []Effect {
+	if !c.connected(s) || (m.Slot < c.size && c.slots[m.Slot].fate(m.Call) != notStarted) {
+		c.stats.StaleLaunches++
+		return out
+	}
+	c.stats.DeclinedStale++
+	return appendDecline(out, s, m, probe.RefusedStale)
+}
+
+// Kill stops a running attempt of this scheduler: [EffectStop], and Finished follows with
+// StatusKilled when the handler has returned or StopGrace has passed. One that is already stopping keeps its status.
+func (c *Core) Kill(now time.Duration, s probe.SchedulerID, m probe.Kill, out []Effect) []Effect {
+	if m.Slot >= c.size {
+		c.stats.StaleKills++
+		return out
+	}
+	if sl := &c.slots[m.Slot]; sl.state != Running || sl.call != m.Call || sl.scheduler != s {
+		c.stats.StaleKills++ // it crossed Finished, or was sent twice
+		return out
+	}
+	c.stats.Kills++
+	return c.stop(now, m.Slot, probe.StatusKilled, out)
+}
+
+// Done says that the handler of an attempt has returned. It reports the end ([EffectFinished]), unless that was
+// done when StopGrace passed or the scheduler is gone, and then lets the slot ask
+// for its next task, so that both travel together. A handler that was told to
+// stop ends with the stop's status whatever it returns: the scheduler may have acted on it already.
+func (c *Core) Done(now time.Duration, slot uint16, call uint32, out []Effect) []Effect {
+	if slot >= c.size {
+		c.stats.StaleDones++
+		return out
+	}
+	sl := &c.slots[slot]
+	if sl.call != call || !sl.state.holdsAttempt() {
+		c.stats.StaleDones++
+		return out
+	}
+	switch sl.state { //nolint:exhaustive // the others hold no attempt
+	case Running:
+		out = c.finish(now, slot, 0, out)
+	case Stopping:
+		out = c.finish(now, slot, sl.verdict, out)
+	}
+	c.alarms.clear(slot)
+	c.release(now, slot)
+	return c.ask(now, out)
+}
+
+// expire acts on a slot's alarm.
+func (c *Core) expire(now time.Duration, slot uint16, out []Effect) []Effect {
+	sl := &c.slots[slot]
+	if sl.state == Running {
+		if sl.verdict == probe.StatusTimeout {
+			c.stats.Timeouts++
+		} else {
+			c.stats.Deadlines++
+		}
+		return c.stop(now, slot, sl.verdict, out)
+	}
+	c.stats.Stuck++
+	out = c.finish(now, slot, sl.verdict, out)
+	c.alarms.clear(slot)
+	c.enter(now, sl, Stuck)
+	return out
+}
+
+// stop tells a running attempt to end within the grace.
+func (c *Core) stop(now time.Duration, slot uint16, status probe.Status, out []Effect) []Effect {
+	sl := &c.slots[slot]
+	sl.verdict = status
+	c.enter(now, sl, Stopping)
+	c.alarms.set(slot, after(now, c.grace))
+	return append(out, Effect{
+		Kind: EffectStop, Scheduler: sl.scheduler, Slot: slot, Call: sl.call, Ref: sl.ref,
+		Task: sl.task, Attempt: sl.attempt, Status: status,
+	})
+}
+
+// finish reports the end of an attempt to its scheduler, if it still has one.
+func (c *Core) finish(now time.Duration, slot uint16, status probe.Status, out []Effect) []Effect {
+	sl := &c.slots[slot]
+	if sl.orphan {
+		c.stats.Unreported++
+		return out
+	}
+	c.stats.Finished++
+	return append(out, Effect{
+		Kind: EffectFinished, Scheduler: sl.scheduler, Slot: slot, Call: sl.call, Ref: sl.ref,
+		Task: sl.task, Attempt: sl.attempt, Status: status, Service: max(now-sl.launched, 0),
+	})
+}
+
+func appendDecline(out []Effect, s probe.SchedulerID, m *probe.Launch, why probe.Refusal) []Effect {
+	return append(out, Effect{
+		Kind: EffectDecline, Scheduler: s, Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Reason: why,
+	})
+}

@@ -1,0 +1,249 @@
+package queue
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"dunnock/probe"
+)
+
+// Core is the queue and the slots of one worker process. The package comment says what its caller owes it.
+//
+// Every method that takes out appends its effects to it and returns the
+// extended slice. None allocates, except that the queue's memory grows with its longest length.
+type Core struct {
+	queue   discipline
+	waiting uint64 // reservations in the queue
+	slots   []slot
+	size    uint16            // len(slots)
+	in      [Stuck + 1]uint16 // how many slots are in each state
+	// free heads the list of free slots, last freed first: that slot's record, and whatever the caller
+	// keeps for it (buffers, a goroutine's grown stack), was touched most recently and is most likely
+	// still in a cache. Lowest index first would use equally few slots at low load, but would
+	// come back to one that has rested while a warm one is at hand.
+	free       uint16
+	draining   bool
+	apps       int
+	limit      int
+	grace      time.Duration
+	alarms     alarms
+	schedulers []probe.SchedulerID // connected, ascending
+	stats      Stats
+}
+
+// New makes a core with all slots free and no scheduler connected. It panics
+// if cfg is not valid; see [Config.Validate].
+func New(cfg Config) *Core {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		panic("queue: " + err.Error())
+	}
+	size := uint16(cfg.Slots) //nolint:gosec // Validate bounds it by probe.MaxSlots
+	c := &Core{
+		queue:  newFIFO(),
+		slots:  make([]slot, size),
+		size:   size,
+		free:   noSlot,
+		apps:   cfg.Apps,
+		limit:  cfg.MaxReservations,
+		grace:  cfg.StopGrace,
+		alarms: newAlarms(size),
+	}
+	for i := size; i > 0; i-- { // so that slot 0 is the first to be used
+		c.slots[i-1] = slot{state: Free, next: c.free}
+		c.free = i - 1
+	}
+	c.in[Free] = size
+	return c
+}
+
+// SchedulerUp says that a scheduler is connected. Again for a connected one, it has no effect.
+func (c *Core) SchedulerUp(_ time.Duration, s probe.SchedulerID) {
+	if i, found := slices.BinarySearch(c.schedulers, s); !found {
+		c.schedulers = slices.Insert(c.schedulers, i, s)
+	}
+}
+
+// SchedulerDown says that a scheduler is gone, or that its lease ran out. Its reservations are dropped, the slots
+// that asked it are free, and the attempts it launched are stopped ([EffectStop] with StatusKilled); their end
+// is reported to nobody, even if a scheduler with the same number connects before.
+func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effect) []Effect {
+	at, found := slices.BinarySearch(c.schedulers, s)
+	if !found {
+		return out
+	}
+	c.schedulers = slices.Delete(c.schedulers, at, at+1)
+	dropped := c.queue.drop(s)
+	c.waiting -= dropped
+	c.stats.Dropped += dropped
+	for i := range c.size {
+		switch sl := &c.slots[i]; {
+		case sl.scheduler != s:
+		case sl.state == Asking:
+			c.stats.Abandoned++
+			c.release(now, i)
+		case sl.state == Running:
+			c.stats.Orphans++
+			sl.orphan = true
+			out = c.stop(now, i, probe.StatusKilled, out)
+		case sl.state == Stopping && !sl.orphan:
+			c.stats.Orphans++
+			sl.orphan = true
+		}
+	}
+	return c.ask(now, out)
+}
+
+// Reserve takes reservations into the queue; a free slot asks at once. A full
+// queue and a draining worker refuse them. From a scheduler that is not connected, or with Count 0, it has no effect.
+//
+// A repeated Reserve cannot be told from a new one and is a second entry: it costs its scheduler Count more
+// answers of NoTask, or a Cancel of its own.
+func (c *Core) Reserve(now time.Duration, s probe.SchedulerID, m probe.Reserve, out []Effect) []Effect {
+	switch {
+	case m.Count == 0 || !c.connected(s):
+		c.stats.StaleReserves++
+		return out
+	case c.draining:
+		c.stats.RefusedDraining += uint64(m.Count)
+		return appendRefuse(out, s, m.Ref, m.Res, m.Count, probe.RefusedDraining)
+	case c.queue.len() >= c.limit:
+		c.stats.RefusedFull += uint64(m.Count)
+		return appendRefuse(out, s, m.Ref, m.Res, m.Count, probe.RefusedFull)
+	}
+	c.queue.push(now, entry{scheduler: s, ref: m.Ref, res: m.Res, count: m.Count})
+	c.waiting += uint64(m.Count)
+	c.stats.Reserved += uint64(m.Count)
+	return c.ask(now, out)
+}
+
+// Cancel takes back what is left of one reservation. A slot that asks on the strength of it waits for its answer all the same.
+func (c *Core) Cancel(_ time.Duration, s probe.SchedulerID, m probe.Cancel, out []Effect) []Effect {
+	n := uint64(c.queue.cancel(s, m.Ref, m.Res))
+	if n == 0 {
+		c.stats.StaleCancels++ // it crossed the last GetTask, or was sent twice
+	}
+	c.waiting -= n
+	c.stats.Cancelled += n
+	return out
+}
+
+// NoTask answers a GetTask: the slot is free and asks with the next reservation.
+func (c *Core) NoTask(now time.Duration, s probe.SchedulerID, m probe.NoTask, out []Effect) []Effect {
+	if !c.waitsFor(s, m.Slot, m.Call) {
+		c.stats.StaleNoTasks++
+		return out
+	}
+	c.stats.NoTasks++
+	c.release(now, m.Slot)
+	return c.ask(now, out)
+}
+
+// Drain makes the worker take nothing new: it refuses what is queued and every
+// later Reserve. A slot that asks takes its answer and attempts run to their end; then [Core.Idle] is true.
+// There is no way back. A second Drain has no effect.
+func (c *Core) Drain(_ time.Duration, out []Effect) []Effect {
+	c.draining = true
+	for {
+		e, ok := c.queue.pop(math.MaxUint32)
+		if !ok {
+			return out
+		}
+		c.waiting -= uint64(e.count)
+		c.stats.Drained += uint64(e.count)
+		out = appendRefuse(out, e.scheduler, e.ref, e.res, e.count, probe.RefusedDraining)
+	}
+}
+
+// Draining reports whether [Core.Drain] was called.
+func (c *Core) Draining() bool { return c.draining }
+
+// NextWake returns when Tick is next wanted; false means not before another
+// event. It may be earlier than needed, and never later.
+func (c *Core) NextWake() (time.Duration, bool) {
+	at := c.queue.tidyAt()
+	if c.in[Running]+c.in[Stopping] > 0 {
+		at = min(at, c.alarms.next)
+	}
+	return at, at != never
+}
+
+// Tick does what has come due: it stops attempts whose time is up, gives up those that did not stop, and gives back memory.
+// A Tick that comes early has no effect; one that comes late starts the stop grace late.
+func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
+	if c.queue.tidyAt() <= now {
+		c.queue.tidy(now)
+	}
+	if c.alarms.next > now {
+		return out
+	}
+	for b, low := range c.alarms.low {
+		if low > now {
+			continue
+		}
+		first, end := c.alarms.block(b)
+		for i := first; i < end; i++ {
+			if c.alarms.at[i] <= now {
+				out = c.expire(now, i, out)
+			}
+		}
+		c.alarms.settle(b)
+	}
+	c.alarms.settleNext()
+	return out
+}
+
+// ask lets free slots ask for as long as reservations wait.
+func (c *Core) ask(now time.Duration, out []Effect) []Effect {
+	for c.free != noSlot {
+		e, ok := c.queue.pop(1)
+		if !ok {
+			break
+		}
+		c.waiting--
+		c.stats.GetTasks++
+		i := c.free
+		sl := &c.slots[i]
+		c.free = sl.next
+		sl.newCall()
+		sl.scheduler, sl.ref, sl.res = e.scheduler, e.ref, e.res
+		c.enter(now, sl, Asking)
+		out = append(out, Effect{
+			Kind: EffectGetTask, Scheduler: e.scheduler, Slot: i, Call: sl.call, Ref: e.ref, Res: e.res,
+		})
+	}
+	return out
+}
+
+// waitsFor reports whether a slot waits for this scheduler's answer to this call.
+func (c *Core) waitsFor(s probe.SchedulerID, slot uint16, call uint32) bool {
+	if slot >= c.size {
+		return false
+	}
+	sl := &c.slots[slot]
+	return sl.state == Asking && sl.call == call && sl.scheduler == s
+}
+
+// release frees a slot. What frees one must end in ask.
+func (c *Core) release(now time.Duration, slot uint16) {
+	sl := &c.slots[slot]
+	sl.next, c.free = c.free, slot
+	c.enter(now, sl, Free)
+}
+
+// enter moves a slot to another state.
+func (c *Core) enter(now time.Duration, sl *slot, state SlotState) {
+	c.in[sl.state]--
+	c.in[state]++
+	sl.state, sl.since = state, now
+}
+
+func (c *Core) connected(s probe.SchedulerID) bool {
+	_, found := slices.BinarySearch(c.schedulers, s)
+	return found
+}
+
+func appendRefuse(out []Effect, s probe.SchedulerID, ref probe.Ref, res, count uint32, why probe.Refusal) []Effect {
+	return append(out, Effect{Kind: EffectRefuse, Scheduler: s, Ref: ref, Res: res, Count: count, Reason: why})
+}

@@ -1,0 +1,89 @@
+package queue
+
+import (
+	"strconv"
+	"time"
+
+	"dunnock/probe"
+)
+
+// EffectKind says what an [Effect] asks the caller to do.
+type EffectKind uint8
+
+// The kinds of effects, and the fields that each of them fills besides Kind.
+const (
+	// EffectGetTask sends a GetTask: Scheduler, Slot, Call, Ref, Res.
+	EffectGetTask EffectKind = iota + 1
+	// EffectStart runs the handler of the Launch just passed in: Scheduler, Slot, Call, Ref, Task, Attempt.
+	EffectStart
+	// EffectStop cancels the context of the attempt in a slot: Scheduler, Slot, Call, Ref, Task, Attempt, and Status, which says
+	// why: StatusTimeout for the attempt's timeout, StatusKilled for the rest.
+	EffectStop
+	// EffectFinished sends a Finished: Scheduler, Slot, Call, Ref, Task, Attempt, Service, Status. Status 0 means that
+	// the handler's own outcome counts: the caller sets Status and Body from it. Any other Status
+	// is final and the handler's outcome, if there is one, is thrown away.
+	EffectFinished
+	// EffectRefuse sends a Refuse: Scheduler, Ref, Res, Count, Reason.
+	EffectRefuse
+	// EffectDecline sends a Decline: Scheduler, Slot, Call, Ref, Task, Reason.
+	EffectDecline
+)
+
+// String returns the kind's name.
+func (k EffectKind) String() string {
+	switch k {
+	case EffectGetTask:
+		return "GetTask"
+	case EffectStart:
+		return "Start"
+	case EffectStop:
+		return "Stop"
+	case EffectFinished:
+		return "Finished"
+	case EffectRefuse:
+		return "Refuse"
+	case EffectDecline:
+		return "Decline"
+	default:
+		return "EffectKind(" + strconv.Itoa(int(k)) + ")"
+	}
+}
+
+// Effect is one thing for the caller to do. Which fields are filled depends on Kind; the others are zero.
+type Effect struct {
+	Ref       probe.Ref
+	Service   time.Duration // launch to the end of the attempt, ≥ 0
+	Scheduler probe.SchedulerID
+	Call      uint32
+	Res       uint32
+	Count     uint32 // reservations given back, ≥ 1
+	Task      uint32
+	Slot      uint16
+	Attempt   uint16
+	Kind      EffectKind
+	Status    probe.Status
+	Reason    probe.Refusal
+}
+
+// GetTask returns the message of an [EffectGetTask].
+func (e *Effect) GetTask() probe.GetTask {
+	return probe.GetTask{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Res: e.Res}
+}
+
+// Finished returns the message of an [EffectFinished]; the caller adds Body, and Status where it is 0.
+func (e *Effect) Finished() probe.Finished {
+	return probe.Finished{
+		Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Attempt: e.Attempt,
+		Status: e.Status, Service: e.Service,
+	}
+}
+
+// Refuse returns the message of an [EffectRefuse].
+func (e *Effect) Refuse() probe.Refuse {
+	return probe.Refuse{Ref: e.Ref, Res: e.Res, Count: e.Count, Reason: e.Reason}
+}
+
+// Decline returns the message of an [EffectDecline].
+func (e *Effect) Decline() probe.Decline {
+	return probe.Decline{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Reason: e.Reason}
+}

@@ -1,0 +1,154 @@
+package queue
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"dunnock/probe"
+)
+
+// TestFIFOMatchesSlice compares the ring with a plain slice of entries.
+func TestFIFOMatchesSlice(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		q := newFIFO()
+		var want []entry
+		now, pushed := time.Duration(0), uint32(0)
+		everyone := func(probe.SchedulerID) bool { return true }
+		t.Repeat(map[string]func(*rapid.T){
+			"push": func(t *rapid.T) {
+				for range rapid.IntRange(1, 20).Draw(t, "n") {
+					pushed++
+					e := entry{
+						scheduler: probe.SchedulerID(rapid.IntRange(1, 3).Draw(t, "s")), ref: 1, res: pushed,
+						count: uint32(rapid.IntRange(1, 3).Draw(t, "count")),
+					}
+					q.push(now, e)
+					want = append(want, e)
+				}
+			},
+			"pop": func(t *rapid.T) {
+				most := rapid.SampledFrom([]uint32{1, 2, math.MaxUint32}).Draw(t, "most")
+				for range rapid.IntRange(1, 20).Draw(t, "n") {
+					got, ok := q.pop(most)
+					if ok != (len(want) > 0) {
+						t.Fatalf("pop: %v with %d entries", ok, len(want))
+					}
+					if !ok {
+						break
+					}
+					e := want[0]
+					e.count = min(e.count, most)
+					if want[0].count -= e.count; want[0].count == 0 {
+						want = want[1:]
+					}
+					if got != e {
+						t.Fatalf("pop: got %+v, want %+v", got, e)
+					}
+				}
+			},
+			"cancel": func(t *rapid.T) {
+				for range rapid.IntRange(1, 20).Draw(t, "n") {
+					if len(want) == 0 {
+						break
+					}
+					i := rapid.IntRange(0, len(want)-1).Draw(t, "i")
+					e := want[i]
+					if got := q.cancel(e.scheduler, e.ref, e.res); got != e.count {
+						t.Fatalf("cancel: got %d, want %d", got, e.count)
+					}
+					if got := q.cancel(e.scheduler, e.ref, e.res); got != 0 {
+						t.Fatalf("cancel again: got %d", got)
+					}
+					want = slices.Delete(want, i, i+1)
+				}
+			},
+			"drop": func(t *rapid.T) {
+				s := probe.SchedulerID(rapid.IntRange(1, 3).Draw(t, "s"))
+				var n uint64
+				want = slices.DeleteFunc(want, func(e entry) bool {
+					if e.scheduler == s {
+						n += uint64(e.count)
+					}
+					return e.scheduler == s
+				})
+				if got := q.drop(s); got != n {
+					t.Fatalf("drop: got %d, want %d", got, n)
+				}
+			},
+			"tidy": func(*rapid.T) {
+				now += keepRing
+				if q.tidyAt() <= now {
+					q.tidy(now)
+				}
+			},
+			"": func(t *rapid.T) {
+				var sum uint64
+				for _, e := range want {
+					sum += uint64(e.count)
+				}
+				got, err := q.check(everyone)
+				if err != nil || got != sum || q.len() != len(want) {
+					t.Fatalf("check: %d in %d entries, %v; want %d in %d", got, q.len(), err, sum, len(want))
+				}
+			},
+		})
+	})
+}
+
+// TestFIFOTombstones cancels behind an entry that never leaves, as with all slots stuck: without a bound on
+// tombstones each Cancel would pass all that came before it, and the ring would grow without end.
+func TestFIFOTombstones(t *testing.T) {
+	q := newFIFO()
+	q.push(0, entry{scheduler: 1, ref: 1, res: 1, count: 1})
+	for i := range uint32(10_000) {
+		q.push(0, entry{scheduler: 1, ref: 2, res: i, count: 1})
+		if q.cancel(1, 2, i) != 1 {
+			t.Fatalf("cancel %d found nothing", i)
+		}
+		if q.used > 2+cancelSlack || len(q.ring) > 16 {
+			t.Fatalf("after %d cancellations: %d places used of %d for one entry", i+1, q.used, len(q.ring))
+		}
+	}
+}
+
+// TestFIFOMemory follows the ring through a burst and the quiet after it.
+func TestFIFOMemory(t *testing.T) {
+	q := newFIFO()
+	push := func(n uint32) {
+		for i := range n {
+			q.push(0, entry{scheduler: 1, ref: 1, res: i, count: 1})
+		}
+	}
+	pop := func(n int) {
+		for range n {
+			q.pop(1)
+		}
+	}
+	look := func(want int) {
+		t.Helper()
+		q.tidy(q.tidyAt())
+		if len(q.ring) != want {
+			t.Errorf("a ring of %d, want %d", len(q.ring), want)
+		}
+	}
+	push(1000)
+	if len(q.ring) != 1024 || q.tidyAt() != keepRing {
+		t.Fatalf("after the burst: a ring of %d, to be looked at after %v", len(q.ring), q.tidyAt())
+	}
+	pop(900)
+	look(1024) // there was a burst since the last look
+	push(20)
+	pop(70)
+	look(256) // at most 120 since the last look: twice as many have room
+	look(128) // 50 all the time
+	pop(50)
+	look(128)
+	look(minRing)
+	if q.tidyAt() != never {
+		t.Errorf("the smallest ring is still to be looked at, at %v", q.tidyAt())
+	}
+}

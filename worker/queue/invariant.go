@@ -1,0 +1,123 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"dunnock/probe"
+)
+
+// CheckInvariants walks the whole state and returns the first contradiction it
+// finds. It costs as much as there are slots and reservations: for tests and simulations, at every step.
+func (c *Core) CheckInvariants() error {
+	if err := c.checkQueue(); err != nil {
+		return err
+	}
+	if err := c.checkFree(); err != nil {
+		return err
+	}
+	var in [len(c.in)]uint16
+	for i := range c.size {
+		in[c.slots[i].state]++
+		if err := c.checkSlot(i); err != nil {
+			return fmt.Errorf("slot %d: %w", i, err)
+		}
+	}
+	if in != c.in {
+		return fmt.Errorf("slots by state: counted %v, recorded %v", in, c.in)
+	}
+	if err := c.alarms.check(); err != nil {
+		return err
+	}
+	return c.checkBooks()
+}
+
+func (c *Core) checkQueue() error {
+	for i := 1; i < len(c.schedulers); i++ {
+		if c.schedulers[i-1] >= c.schedulers[i] {
+			return fmt.Errorf("schedulers not ascending: %v", c.schedulers)
+		}
+	}
+	sum, err := c.queue.check(c.connected)
+	switch {
+	case err != nil:
+		return err
+	case sum != c.waiting:
+		return fmt.Errorf("queue: counted %d reservations, recorded %d", sum, c.waiting)
+	case c.queue.len() > c.limit:
+		return fmt.Errorf("queue: %d entries, limit %d", c.queue.len(), c.limit)
+	case c.waiting > 0 && c.draining:
+		return errors.New("queue: not empty while draining")
+	case c.waiting > 0 && c.free != noSlot:
+		return fmt.Errorf("queue: not empty while slot %d is free", c.free)
+	}
+	return nil
+}
+
+// checkFree verifies that the list of free slots holds each free slot once and no other.
+func (c *Core) checkFree() error {
+	n := 0
+	for i := c.free; i != noSlot; i = c.slots[i].next {
+		if c.slots[i].state != Free {
+			return fmt.Errorf("slot %d is %v and in the list of free slots", i, c.slots[i].state)
+		}
+		if n++; n > int(c.size) {
+			return errors.New("the list of free slots is a circle")
+		}
+	}
+	if n != int(c.in[Free]) {
+		return fmt.Errorf("the list of free slots has %d of %d", n, c.in[Free])
+	}
+	return nil
+}
+
+func (c *Core) checkSlot(i uint16) error {
+	sl := &c.slots[i]
+	timed := sl.state == Running || sl.state == Stopping
+	switch {
+	case sl.state < Free || sl.state > Stuck:
+		return fmt.Errorf("%v", sl.state)
+	case sl.state != Free && sl.call == 0:
+		return fmt.Errorf("%v without a call", sl.state)
+	case sl.state == Asking && sl.fate(sl.call) != notStarted:
+		return errors.New("asks with a call that was answered")
+	case sl.state.holdsAttempt() && sl.fate(sl.call) != started:
+		return fmt.Errorf("%v without a Launch", sl.state)
+	case timed && sl.verdict != probe.StatusTimeout && sl.verdict != probe.StatusKilled:
+		return fmt.Errorf("%v, and would end with status %d", sl.state, sl.verdict)
+	case sl.state == Running && sl.orphan:
+		return errors.New("runs without a scheduler")
+	case (sl.state == Asking || (timed && !sl.orphan)) && !c.connected(sl.scheduler):
+		return fmt.Errorf("%v for scheduler %d, which is not connected", sl.state, sl.scheduler)
+	case !timed && c.alarms.at[i] != never:
+		return fmt.Errorf("%v with an alarm", sl.state)
+	}
+	return nil
+}
+
+func (a *alarms) check() error {
+	for b, low := range a.low {
+		first, end := a.block(b)
+		if low > slices.Min(a.at[first:end]) || a.next > low {
+			return fmt.Errorf("alarms: block %d has a bound of %v, the whole of %v, its earliest alarm is %v",
+				b, low, a.next, slices.Min(a.at[first:end]))
+		}
+	}
+	return nil
+}
+
+// checkBooks verifies that nothing got lost: each reservation, call and attempt is still held or went exactly one way.
+func (c *Core) checkBooks() error {
+	s := &c.stats
+	if out := s.GetTasks + s.Cancelled + s.Dropped + s.Drained; s.Reserved != out+c.waiting {
+		return fmt.Errorf("%d reservations taken, %d gone, %d queued", s.Reserved, out, c.waiting)
+	}
+	if out := s.NoTasks + s.DeclinedApp + s.Abandoned + s.Launches; s.GetTasks != out+uint64(c.in[Asking]) {
+		return fmt.Errorf("%d calls made, %d answered, %d out", s.GetTasks, out, c.in[Asking])
+	}
+	if out := s.Finished + s.Unreported; s.Launches != out+uint64(c.in[Running])+uint64(c.in[Stopping]) {
+		return fmt.Errorf("%d attempts started, %d ended, %d running, %d stopping", s.Launches, out, c.in[Running], c.in[Stopping])
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package queue
+
+// Load is what a core holds now. Free + Asking + Running + Stopping + Stuck = Slots.
+type Load struct {
+	Slots        int
+	Free         int
+	Asking       int
+	Running      int
+	Stopping     int
+	Stuck        int
+	Entries      int    // in the queue: what Config.MaxReservations bounds
+	Reservations uint64 // in the queue: the sum of the entries' counts
+}
+
+// Load returns what the core holds now. It costs the same for any number of slots.
+func (c *Core) Load() Load {
+	return Load{
+		Slots:        int(c.size),
+		Free:         int(c.in[Free]),
+		Asking:       int(c.in[Asking]),
+		Running:      int(c.in[Running]),
+		Stopping:     int(c.in[Stopping]),
+		Stuck:        int(c.in[Stuck]),
+		Entries:      c.queue.len(),
+		Reservations: c.waiting,
+	}
+}
+
+// Idle reports that nothing is queued, asked, running or stopping: a draining worker may leave.
+// A stuck slot does not keep the core from being idle, since its attempt's end is
+// settled and its handler may never return.
+func (c *Core) Idle() bool {
+	return c.in[Asking]+c.in[Running]+c.in[Stopping] == 0 && c.waiting == 0
+}
+
+// Stats counts events since the core was made. Reservations are counted by their Count, all else by message or attempt.
+type Stats struct {
+	Reserved        uint64 // reservations taken into the queue
+	RefusedFull     uint64 // reservations refused because the queue was at its limit
+	RefusedDraining uint64 // reservations refused by a draining worker on arrival
+	Drained         uint64 // reservations given back from the queue by Drain
+	Cancelled       uint64 // reservations taken back by their scheduler
+	Dropped         uint64 // reservations dropped because their scheduler was gone
+
+	GetTasks    uint64 // calls made
+	NoTasks     uint64 // calls answered with NoTask
+	DeclinedApp uint64 // calls answered with a Launch of an app that the worker does not have
+	Abandoned   uint64 // calls whose scheduler was gone before the answer
+	Launches    uint64 // calls answered with a Launch that was started
+
+	Timeouts   uint64 // attempts told to stop because their timeout passed
+	Deadlines  uint64 // attempts told to stop because their job's deadline passed
+	Kills      uint64 // attempts told to stop by Kill
+	Orphans    uint64 // attempts whose scheduler was gone before they ended
+	Stuck      uint64 // attempts that did not stop within the grace
+	Finished   uint64 // attempts whose end was reported
+	Unreported uint64 // attempts that ended as orphans
+
+	DeclinedStale uint64 // Launches that no slot waited for, given back
+	StaleLaunches uint64 // Launches without effect: duplicates, too old to judge, or of a scheduler not connected
+	StaleReserves uint64 // Reserves without effect: of a scheduler not connected, or with Count 0
+	StaleCancels  uint64 // Cancels that found nothing
+	StaleNoTasks  uint64 // NoTasks that no slot waited for
+	StaleKills    uint64 // Kills of an attempt that did not run
+	StaleDones    uint64 // Dones of an attempt that did not run: a mistake of the caller
+}
+
+// Stats returns the counts so far.
+func (c *Core) Stats() Stats { return c.stats }

@@ -1,0 +1,212 @@
+package queue
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"dunnock/probe"
+)
+
+// TestCoreMatchesReference drives a core and the reference with the same messages, right ones, wrong ones,
+// repeated ones and late ones, and requires the same effects and a sound state after each.
+func TestCoreMatchesReference(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pick := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "pick") }
+		m := newMachine(Config{
+			Slots: 1 + pick(4), MaxReservations: 1 + pick(8), StopGrace: 20 * time.Millisecond, Apps: 3,
+		}, pick)
+		t.Repeat(map[string]func(*rapid.T){
+			"events": func(t *rapid.T) {
+				for range 4 {
+					if err := m.step(); err != nil {
+						t.Fatal(err)
+					}
+				}
+			},
+		})
+	})
+}
+
+// TestCoreMatchesReferenceForLong does the same in fewer and longer lives, up to slots in several blocks of alarms
+// and calls that are beyond what a slot remembers.
+func TestCoreMatchesReferenceForLong(t *testing.T) {
+	for seed, slots := range []int{1, 2, 3, 8, 64, 65, 130} {
+		t.Run(fmt.Sprintf("slots=%d", slots), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(uint64(seed), 1))
+			m := newMachine(Config{
+				Slots: slots, MaxReservations: 16, StopGrace: 20 * time.Millisecond, Apps: 3,
+			}, rng.IntN)
+			m.neverDrain = true
+			for i := range 20_000 {
+				if err := m.step(); err != nil {
+					t.Fatalf("seed %d, step %d: %v", seed, i, err)
+				}
+			}
+			s := m.core.Stats()
+			for name, n := range map[string]uint64{
+				"RefusedFull": s.RefusedFull, "Cancelled": s.Cancelled, "Dropped": s.Dropped, "NoTasks": s.NoTasks,
+				"DeclinedApp": s.DeclinedApp, "Abandoned": s.Abandoned, "Timeouts": s.Timeouts, "Deadlines": s.Deadlines,
+				"Kills": s.Kills, "Orphans": s.Orphans, "Stuck": s.Stuck, "Finished": s.Finished, "Unreported": s.Unreported,
+				"DeclinedStale": s.DeclinedStale, "StaleLaunches": s.StaleLaunches, "StaleReserves": s.StaleReserves,
+				"StaleCancels": s.StaleCancels, "StaleNoTasks": s.StaleNoTasks, "StaleKills": s.StaleKills, "StaleDones": s.StaleDones,
+			} {
+				if n == 0 {
+					t.Errorf("the run never reached %s", name)
+				}
+			}
+		})
+	}
+}
+
+// machine feeds one core and one reference.
+type machine struct {
+	core       *Core
+	ref        *reference
+	now        time.Duration
+	pick       func(n int) int // one of 0…n-1
+	sent       []message       // the latest messages, to be repeated
+	handlers   map[uint16]uint32
+	neverDrain bool
+	out        []Effect
+}
+
+func newMachine(cfg Config, pick func(int) int) *machine {
+	return &machine{core: New(cfg), ref: newReference(cfg), pick: pick, handlers: map[uint16]uint32{}}
+}
+
+// step sends one message: usually one that fits the state, sometimes anything, sometimes an old one again.
+func (m *machine) step() error {
+	// Time goes so that an attempt sees a few events of its slot before its time is up, however many slots there are.
+	m.now += time.Duration(m.pick(8)) * 8 * time.Millisecond / time.Duration(len(m.ref.slots))
+	msg := m.draw()
+	if len(m.sent) > 0 && m.pick(8) == 0 {
+		msg = m.sent[m.pick(len(m.sent))]
+	}
+	if len(m.sent) == 256 {
+		m.sent = m.sent[1:]
+	}
+	m.sent = append(m.sent, msg)
+
+	want := m.ref.handle(m.now, msg)
+	m.out = m.send(msg, m.out[:0])
+	if !slices.Equal(m.out, want) {
+		return fmt.Errorf("%v after %+v:\n got %+v\nwant %+v", m.now, msg, m.out, want)
+	}
+	if err := m.core.CheckInvariants(); err != nil {
+		return fmt.Errorf("%v after %+v: %w", m.now, msg, err)
+	}
+	return m.audit(msg)
+}
+
+// draw makes a message. Three in four of those about a slot name its present call and scheduler.
+func (m *machine) draw() message {
+	kinds := []messageKind{
+		msgUp, msgUp, msgDown, msgReserve, msgReserve, msgReserve, msgReserve, msgCancel, msgCancel, msgLaunch, msgLaunch, msgLaunch,
+		msgLaunch, msgNoTask, msgNoTask, msgKill, msgDone, msgDone, msgDone, msgTick, msgTick, msgDrain,
+	}
+	msg := message{
+		kind: kinds[m.pick(len(kinds))], s: probe.SchedulerID(m.pick(4)),
+		count: uint32(m.pick(4)), res: uint32(m.pick(3)),
+	}
+	if m.pick(4) == 0 {
+		msg.count *= uint32(len(m.ref.slots))
+	}
+	if msg.kind == msgDown && m.pick(1+len(m.ref.slots)/4) > 0 {
+		msg.kind = msgReserve
+	}
+	if msg.kind == msgDrain && (m.neverDrain || m.pick(4) > 0) {
+		msg.kind = msgTick
+	}
+	l := &msg.launch
+	l.Slot, l.Ref = uint16(m.pick(len(m.ref.slots)+1)), probe.Ref(m.pick(4))
+	l.Task, l.Attempt, l.App = uint32(m.pick(9)), uint16(1+m.pick(3)), uint16(m.pick(16)/5)
+	l.Deadline = time.Duration(m.pick(20)) * 5 * time.Millisecond
+	l.Timeout = time.Duration(m.pick(20)) * 5 * time.Millisecond
+	if int(l.Slot) < len(m.ref.slots) {
+		sl := &m.ref.slots[l.Slot]
+		l.Call = uint32(len(sl.started))
+		if m.pick(4) > 0 {
+			if sl.state != Free && msg.kind != msgUp && msg.kind != msgDown {
+				msg.s = sl.s
+			}
+		} else {
+			l.Call = uint32(max(len(sl.started)+3-m.pick(80), 0))
+		}
+	}
+	if msg.kind == msgCancel && len(m.ref.queue) > 0 && m.pick(2) == 0 {
+		e := m.ref.queue[m.pick(len(m.ref.queue))]
+		msg.s, msg.res, l.Ref = e.scheduler, e.res, e.ref
+	}
+	return msg
+}
+
+func (m *machine) send(msg message, out []Effect) []Effect {
+	c, l := m.core, &msg.launch
+	switch msg.kind {
+	case msgUp:
+		c.SchedulerUp(m.now, msg.s)
+	case msgDown:
+		return c.SchedulerDown(m.now, msg.s, out)
+	case msgReserve:
+		return c.Reserve(m.now, msg.s, probe.Reserve{Ref: l.Ref, Res: msg.res, Count: msg.count}, out)
+	case msgCancel:
+		return c.Cancel(m.now, msg.s, probe.Cancel{Ref: l.Ref, Res: msg.res}, out)
+	case msgLaunch:
+		return c.Launch(m.now, msg.s, l, out)
+	case msgNoTask:
+		return c.NoTask(m.now, msg.s, probe.NoTask{Slot: l.Slot, Call: l.Call}, out)
+	case msgKill:
+		return c.Kill(m.now, msg.s, probe.Kill{Slot: l.Slot, Call: l.Call}, out)
+	case msgDone:
+		return c.Done(m.now, l.Slot, l.Call, out)
+	case msgDrain:
+		return c.Drain(m.now, out)
+	case msgTick:
+		return c.Tick(m.now, out)
+	case msgKinds:
+	}
+	return out
+}
+
+// audit keeps books of its own about what the outside sees: one handler a slot,
+// messages to connected schedulers only, loads and wake-ups as the reference counts them.
+func (m *machine) audit(msg message) error {
+	if call, runs := m.handlers[msg.launch.Slot]; msg.kind == msgDone && runs && call == msg.launch.Call {
+		delete(m.handlers, msg.launch.Slot)
+	}
+	for _, e := range m.out {
+		_, busy := m.handlers[e.Slot]
+		if busy && (e.Kind == EffectGetTask || e.Kind == EffectStart) {
+			return fmt.Errorf("%v for slot %d, which is taken", e.Kind, e.Slot)
+		}
+		if e.Kind == EffectStart {
+			m.handlers[e.Slot] = e.Call
+		}
+		if e.Kind != EffectStop && !slices.Contains(m.ref.up, e.Scheduler) {
+			return fmt.Errorf("%v for scheduler %d, which is not connected", e.Kind, e.Scheduler)
+		}
+	}
+	load := m.ref.load()
+	if got := m.core.Load(); got != load {
+		return fmt.Errorf("load %+v, want %+v", got, load)
+	}
+	if idle := load.Asking+load.Running+load.Stopping+load.Entries == 0; m.core.Idle() != idle {
+		return fmt.Errorf("idle %v with %+v", m.core.Idle(), load)
+	}
+	at, ok := m.core.NextWake()
+	want := m.ref.wake()
+	switch {
+	case want != never && (!ok || at > want):
+		return fmt.Errorf("next wake %v, %v; want no later than %v", at, ok, want)
+	case msg.kind == msgTick && ok && at <= m.now:
+		return fmt.Errorf("next wake %v, right after a Tick at %v", at, m.now)
+	case load.Running+load.Stopping == 0 && ok && at < m.now-keepRing:
+		return fmt.Errorf("next wake %v with nothing to wake", at)
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package queue
+
+import (
+	"strconv"
+	"time"
+
+	"dunnock/probe"
+)
+
+// SlotState says what a slot does.
+type SlotState uint8
+
+// The states of a slot. The package comment shows what leads from one to another.
+const (
+	Free     SlotState = iota + 1
+	Asking             // its GetTask is out
+	Running            // an attempt runs
+	Stopping           // the attempt was told to stop and has StopGrace to return
+	Stuck              // StopGrace has passed and the attempt's end is reported, but its handler has not returned
+)
+
+// String returns the word used in listings and as a metric's label.
+func (s SlotState) String() string {
+	switch s {
+	case Free:
+		return "free"
+	case Asking:
+		return "asking"
+	case Running:
+		return "running"
+	case Stopping:
+		return "stopping"
+	case Stuck:
+		return "stuck"
+	default:
+		return "SlotState(" + strconv.Itoa(int(s)) + ")"
+	}
+}
+
+// holdsAttempt reports whether a handler has the slot.
+func (s SlotState) holdsAttempt() bool { return s == Running || s == Stopping || s == Stuck }
+
+// noSlot ends the list of free slots.
+const noSlot = ^uint16(0)
+
+// slot is 56 bytes. Its alarm is kept apart, where a scan finds many in one cache line.
+type slot struct {
+	ref       probe.Ref     // of the reservation while asking, of the attempt from the launch on
+	since     time.Duration // when it entered its state
+	launched  time.Duration // when the attempt was launched
+	started   uint64        // bit i: call number call - i was answered by a Launch that was started
+	scheduler probe.SchedulerID
+	call      uint32 // the latest GetTask; 0: none yet
+	res       uint32
+	task      uint32
+	attempt   uint16
+	next      uint16 // while free: the next free slot, or noSlot
+	state     SlotState
+	verdict   probe.Status // running: why its alarm will stop it; later: the status it ends with
+	orphan    bool         // its end is reported to nobody
+}
+
+// newCall numbers the next GetTask of the slot. After 2³²−1 the numbers start again at 1: 0 is never a
+// call. Since calls are only compared with the slot's latest 64, that is
+// harmless unless a message arrives four billion calls late.
+func (s *slot) newCall() {
+	s.call++
+	if s.call == 0 {
+		s.call = 1
+	}
+	s.started <<= 1
+}
+
+// fate is what is known about a call that a Launch names and the slot does not wait for.
+type fate uint8
+
+const (
+	notStarted fate = iota + 1 // no Launch was started for it: never made, answered with NoTask, or given up
+	started                    // one was
+	forgotten                  // too long ago to know
+)
+
+// fate decides whether a stale Launch can be declined. To decline says "this attempt never began", and the
+// scheduler then puts the task back, so it must be the truth: said about a duplicate of a Launch that
+// was started, it would start the task twice. The slot's number alone cannot tell a duplicate from an answer that came
+// too late, so each slot remembers for its latest 64 calls whether they were started. Of an older one it says nothing.
+func (s *slot) fate(call uint32) fate {
+	age := s.call - call
+	if call > s.call {
+		age-- // from before the numbers started again, where they skip 0
+	}
+	switch {
+	case call == 0 || age >= 1<<31:
+		return notStarted // a number that was never given
+	case age >= 64:
+		return forgotten
+	case s.started>>age&1 == 1:
+		return started
+	default:
+		return notStarted
+	}
+}
+
+// SlotView is one slot as listings show it.
+type SlotView struct {
+	State     SlotState
+	Since     time.Duration     // when it entered State, on the caller's clock; 0 for a slot never used
+	Call      uint32            // its latest call; 0: none yet
+	Scheduler probe.SchedulerID // unless free
+	Ref       probe.Ref         // unless free: the job it asks for or runs
+	Res       uint32            // asking: the reservation it asks with
+	Task      uint32            // running, stopping, stuck
+	Attempt   uint16            // running, stopping, stuck; from 1
+	Launched  time.Duration     // running, stopping, stuck: when the attempt started
+	Status    probe.Status      // stopping, stuck: what the attempt ends with
+	Orphan    bool              // stopping, stuck: its scheduler was gone before it ended
+}
+
+// Slot shows slot i, 0 ≤ i < Config.Slots.
+func (c *Core) Slot(i int) SlotView {
+	s := &c.slots[i]
+	v := SlotView{State: s.state, Since: s.since, Call: s.call}
+	if s.state == Free {
+		return v
+	}
+	v.Scheduler, v.Ref = s.scheduler, s.ref
+	if s.state == Asking {
+		v.Res = s.res
+		return v
+	}
+	v.Task, v.Attempt, v.Launched = s.task, s.attempt, s.launched
+	if s.state != Running {
+		v.Status, v.Orphan = s.verdict, s.orphan
+	}
+	return v
+}
