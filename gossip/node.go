@@ -1,0 +1,348 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"dunnock/gossip/view"
+)
+
+// ErrNameTaken says that another live node has this node's role and name.
+var ErrNameTaken = errors.New("the name is taken by a live node")
+
+// ErrClosed says that the node has left or its Run has ended.
+var ErrClosed = errors.New("gossip: the node is closed")
+
+// Node is one member of a fleet. Its methods are safe for concurrent use.
+type Node struct {
+	cfg        Config
+	identity   string // in gossip
+	transport  transport
+	advertised netip.AddrPort
+	targets    []target
+	log        *slog.Logger
+	logWriter  *logWriter
+
+	meta atomic.Pointer[[]byte] // what the node announces
+
+	contact     chan struct{} // closed by hadContact
+	contactOnce sync.Once
+	wakeJoin    chan struct{} // capacity 1: the table changed
+	wakeName    chan struct{} // capacity 1: the table changed
+
+	// life guards what follows, and serialises the calls to memberlist that may not overlap (UpdateNode
+	// with itself, Leave with Shutdown). memberlist calls us back while it is held; so callbacks never take it.
+	life    sync.Mutex
+	running bool
+	closed  bool
+	claimed bool       // nobody else has the name, as far as we can know
+	state   view.State // as SetState wants it: Active or Draining
+	ml      *memberlist.Memberlist
+	cancel  context.CancelFunc // of Run's context
+
+	// mu guards what follows. memberlist's callbacks take it, so it is never
+	// held in a call to memberlist.
+	mu      sync.Mutex
+	table   *view.Table
+	changed chan struct{} // closed when the view changes, and replaced
+
+	current atomic.Pointer[view.View] // of the table; nil: to be made, under mu
+}
+
+// Open checks the configuration and binds the gossip address. Errors are what
+// [Config.Validate] finds, an address that is in use ([ErrInUse]) or not this machine's,
+// and names that do not resolve. What is opened ends with [Node.Run], [Node.Leave] or [Node.Close].
+func Open(cfg Config) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	n := &Node{
+		cfg:      cfg,
+		log:      cfg.Logger.With(slog.String("component", "gossip")),
+		state:    view.Active,
+		table:    view.NewTable(),
+		changed:  make(chan struct{}),
+		contact:  make(chan struct{}),
+		wakeJoin: make(chan struct{}, 1),
+		wakeName: make(chan struct{}, 1),
+	}
+	n.logWriter = &logWriter{log: n.log}
+	self := cfg.member(view.Joining)
+	n.identity = view.Identity(self.Key(), self.Incarnation)
+	if err := n.encodeMeta(); err != nil {
+		return nil, fmt.Errorf("gossip: %w", err)
+	}
+	for _, s := range cfg.Join {
+		t, err := parseTarget(s)
+		if err != nil {
+			return nil, fmt.Errorf("gossip: join: %w", err)
+		}
+		n.targets = append(n.targets, t)
+	}
+	if err := n.bind(); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// bind resolves and binds the address, and settles which one to advertise.
+func (n *Node) bind() error {
+	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
+	defer cancel()
+	at, err := resolveOne(ctx, n.cfg.Resolver, n.cfg.Bind)
+	if err != nil {
+		return fmt.Errorf("gossip: bind: %w", err)
+	}
+	if n.transport, err = n.cfg.listen(at); err != nil {
+		return err
+	}
+	if err := n.settleAdvertised(ctx); err != nil {
+		return errors.Join(err, n.transport.Shutdown())
+	}
+	n.transport.advertise(n.advertised)
+	return nil
+}
+
+func (n *Node) settleAdvertised(ctx context.Context) error {
+	wanted := n.cfg.Advertise
+	if wanted == "" {
+		var err error
+		if wanted, err = Reachable(n.transport.bound().String()); err != nil {
+			return err
+		}
+	}
+	addr, err := resolveOne(ctx, n.cfg.Resolver, wanted)
+	if err != nil {
+		return fmt.Errorf("gossip: advertise: %w", err)
+	}
+	if addr.Port() == 0 {
+		addr = netip.AddrPortFrom(addr.Addr(), n.transport.bound().Port())
+	}
+	n.advertised = addr
+	return nil
+}
+
+// Run gossips until ctx is done or the node has left, and returns nil; or returns [ErrNameTaken], with the other
+// node's address, as soon as that is known. It joins the fleet, tries again for as long as it takes, and joins
+// anew when contact to everyone is lost; all that shows in the log only. When Run returns, the sockets are
+// closed and all that it started has ended, except that
+// memberlist does not let one wait for a probe under way: its goroutine touches nothing
+// but closed sockets and ends within four ProbeIntervals.
+//
+// Run may be called once. Ending ctx without [Node.Leave] looks like a crash to the others.
+func (n *Node) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := n.start(cancel); err != nil {
+		if errors.Is(err, ErrClosed) {
+			return nil
+		}
+		return err
+	}
+	var joiner sync.WaitGroup
+	joiner.Go(func() { n.keepJoined(ctx) })
+	err := n.keepName(ctx)
+	if err != nil {
+		// The others have seen us as joining at most; they need not wait until we are missed.
+		_ = n.Leave(leaveTimeout)
+	}
+	cancel()
+	n.Close()
+	joiner.Wait()
+	return err
+}
+
+// start creates the memberlist, which starts to listen and to speak.
+func (n *Node) start(cancel context.CancelFunc) error {
+	n.life.Lock()
+	defer n.life.Unlock()
+	if n.running {
+		return errors.New("gossip: Run called twice")
+	}
+	n.running = true
+	if n.closed {
+		return ErrClosed
+	}
+	n.cancel = cancel
+	n.transport.start()
+	ml, err := memberlist.Create(n.memberlistConfig())
+	if err != nil {
+		n.closeLocked()
+		return fmt.Errorf("gossip: %w", err)
+	}
+	n.ml = ml
+	return nil
+}
+
+// Addr is the bound gossip address, ip:port.
+func (n *Node) Addr() string { return n.transport.bound().String() }
+
+// Health is what the node's HTTP server must answer; see [Health].
+func (n *Node) Health() Health {
+	m := n.cfg.member(view.Active)
+	return healthOf(&m)
+}
+
+// View returns the current view of the fleet, the node itself included once it
+// is in. Before Run it is empty; after Run it stays as it was. It costs one atomic load unless the fleet has
+// changed since the last call.
+func (n *Node) View() *view.View {
+	if v := n.current.Load(); v != nil {
+		return v
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	v := n.table.View()
+	n.current.Store(v)
+	return v
+}
+
+// Changed returns a channel that is closed once the view is another one than
+// since; at once if it is already. So no change is missed between View and Changed, any
+// number of users can wait, and nothing is to be cancelled. A nil since is no view.
+func (n *Node) Changed(since *view.View) <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if since == n.table.View() {
+		return n.changed
+	}
+	closed := make(chan struct{})
+	close(closed)
+	return closed
+}
+
+// SetState announces that the node drains, or takes work again. It does not wait until others
+// have heard; that takes about as many GossipIntervals as the fleet's size has decimal digits. The error is
+// [ErrClosed], or that s is neither [view.Active] nor [view.Draining].
+func (n *Node) SetState(s view.State) error {
+	if s != view.Active && s != view.Draining {
+		return fmt.Errorf("gossip: a node cannot be set to %s", s)
+	}
+	n.life.Lock()
+	defer n.life.Unlock()
+	if n.closed {
+		return ErrClosed
+	}
+	n.state = s
+	return n.announceLocked()
+}
+
+// Leave tells the others that the node ends, waits at most timeout (if not positive, a second) until
+// that has been sent to several, and closes the node, so that Run returns. The error says that the time ran out; the node
+// is closed all the same. A node that is closed has nothing to leave.
+func (n *Node) Leave(timeout time.Duration) error {
+	if timeout <= 0 {
+		timeout = leaveTimeout
+	}
+	n.life.Lock()
+	defer n.life.Unlock()
+	if n.closed {
+		return nil
+	}
+	defer n.closeLocked()
+	if n.ml == nil {
+		return nil
+	}
+	if err := n.ml.Leave(timeout); err != nil {
+		return fmt.Errorf("gossip: leave: %w", err)
+	}
+	return nil
+}
+
+// Close ends the node at once without telling anyone. It is for a node whose Run is
+// never called, and for tests of crashes. It may be called again.
+func (n *Node) Close() {
+	n.life.Lock()
+	defer n.life.Unlock()
+	n.closeLocked()
+}
+
+func (n *Node) closeLocked() {
+	if n.closed {
+		return
+	}
+	n.closed = true
+	n.logWriter.close()
+	if n.cancel != nil {
+		n.cancel()
+	}
+	if n.ml != nil {
+		_ = n.ml.Shutdown() // always nil
+	}
+	if err := n.transport.Shutdown(); err != nil {
+		n.log.Warn("closing the gossip sockets failed", slog.Any("error", err))
+	}
+}
+
+// claim ends the joining state: from now on views show the node.
+func (n *Node) claim() {
+	n.life.Lock()
+	defer n.life.Unlock()
+	if n.claimed || n.closed {
+		return
+	}
+	n.claimed = true
+	if err := n.announceLocked(); err != nil {
+		n.log.Error("announcing this node failed", slog.Any("error", err))
+	}
+}
+
+func (n *Node) announceLocked() error {
+	if err := n.encodeMeta(); err != nil {
+		return err
+	}
+	if n.ml != nil {
+		// UpdateNode queues the news and then waits until it has been sent to several; there is no use in that, and
+		// its error says nothing but that the time ran out.
+		_ = n.ml.UpdateNode(time.Nanosecond)
+	}
+	return nil
+}
+
+// encodeMeta sets what memberlist announces at the next occasion.
+func (n *Node) encodeMeta() error {
+	s := n.state
+	if !n.claimed {
+		s = view.Joining
+	}
+	m := n.cfg.member(s)
+	meta, err := view.EncodeMeta(&m)
+	if err != nil {
+		return err
+	}
+	n.meta.Store(&meta)
+	return nil
+}
+
+// fold takes one event in and wakes whom it may concern.
+func (n *Node) fold(event func(*view.Table) bool) {
+	n.mu.Lock()
+	if event(n.table) {
+		n.current.Store(nil)
+		close(n.changed)
+		n.changed = make(chan struct{})
+	}
+	n.mu.Unlock()
+	wake(n.wakeJoin)
+	wake(n.wakeName)
+}
+
+// hadContact notes that we have learned what a fleet knows, or that there is none to learn from.
+func (n *Node) hadContact() { n.contactOnce.Do(func() { close(n.contact) }) }
+
+// wake leaves a signal in a channel of capacity 1.
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
