@@ -169,4 +169,17 @@ func DecodeKill(body []byte) (Kill, error) {
 	return m, r.Close()
 }
 
+// AppendLoad appends the encoding of m.
+func AppendLoad(b []byte, m Load) []byte {
+	b = wire.AppendUint(b, uint64(m.Busy))
+	return wire.AppendUint(b, uint64(m.Queued))
+}
+
+// DecodeLoad reads a Load.
+func DecodeLoad(body []byte) (Load, error) {
+	r := wire.NewReader(body)
+	m := Load{Busy: r.Uint32(), Queued: r.Uint32()}
+	return m, r.Close()
+}
+
 func (r Refusal) valid() bool { return r >= RefusedFull && r <= RefusedApp }

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ func (r Role) String() string {
 // Incarnation names one life of a process: random in its low bits, later lives of one machine
 // larger. A restart voids all that an earlier incarnation had promised.
 type Incarnation uint64
+
+// String returns 16 hexadecimal digits.
+func (i Incarnation) String() string { return fmt.Sprintf("%016x", uint64(i)) }
 
 // Limits of a Hello.
 const (

@@ -37,6 +37,7 @@ const (
 	KindDecline                  // to the scheduler
 	KindKill                     // to the worker
 	KindDrain                    // to the scheduler
+	KindLoad                     // to the scheduler
 )
 
 // Reserve leaves Count reservations for a job in a worker's queue.
@@ -143,3 +144,10 @@ type Kill struct {
 
 // Drain announces that the worker is leaving: sample it no more. Running attempts finish.
 type Drain struct{}
+
+// Load tells how full the worker is, over all schedulers: for listings, never
+// for placement. Sent when it changed, at most a few times a second.
+type Load struct {
+	Busy   uint32 // slots taken
+	Queued uint32 // reservations in the queue
+}

@@ -1,0 +1,155 @@
+package api
+
+import (
+	"time"
+
+	"dunnock/task"
+)
+
+// Failure is the body of every answer that is not a success.
+type Failure struct {
+	Error *task.Error `json:"error"`
+}
+
+// Accepted is the answer to a detached submission (202).
+type Accepted struct {
+	Job   string `json:"job"`
+	Tasks int    `json:"tasks"`
+}
+
+// States of a job and of a task. A finished one has its outcome's word instead.
+const (
+	StateWaiting = "waiting"
+	StateRunning = "running"
+)
+
+// JobSummary is one row of GET /v1/jobs.
+type JobSummary struct {
+	Job        string  `json:"job"`
+	App        string  `json:"app"`
+	User       string  `json:"user,omitempty"`
+	State      string  `json:"state"` // running, or the outcome
+	Tasks      int     `json:"tasks"`
+	Waiting    int     `json:"waiting"`
+	Running    int     `json:"running"`
+	Finished   int     `json:"finished"` // with any outcome
+	Failed     int     `json:"failed"`   // with an outcome other than ok
+	AgeMS      float64 `json:"age_ms"`   // since acceptance
+	ResponseMS float64 `json:"response_ms,omitempty"`
+	Detached   bool    `json:"detached"`
+}
+
+// JobList is the answer to GET /v1/jobs.
+type JobList struct {
+	Jobs []JobSummary `json:"jobs"`
+}
+
+// JobDetail is the answer to GET /v1/jobs/{id}.
+type JobDetail struct {
+	JobSummary
+	Scheduler  string      `json:"scheduler"`
+	ProbeRatio float64     `json:"probe_ratio"`
+	DeadlineMS float64     `json:"deadline_ms"`   // left until the deadline; 0 when finished
+	Why        string      `json:"why,omitempty"` // why tasks still wait
+	TaskList   []TaskState `json:"task_states"`
+}
+
+// TaskState is one task of a [JobDetail].
+type TaskState struct {
+	Task      int         `json:"task"`
+	State     string      `json:"state"` // waiting, running, or the outcome
+	Worker    string      `json:"worker,omitempty"`
+	Attempt   int         `json:"attempt"`
+	WaitMS    float64     `json:"wait_ms"`
+	ServiceMS float64     `json:"service_ms"`
+	Result    []byte      `json:"result,omitempty"`
+	Error     *task.Error `json:"error,omitempty"`
+}
+
+// Event is one line of an event stream; Event says which fields are set:
+// accepted (Job), task (Task … Error), beat, done (Outcome, Tasks, Failed).
+type Event struct {
+	Event string `json:"event"`
+	Job   string `json:"job,omitempty"`
+}
+
+// TaskEvent is the event "task".
+type TaskEvent struct {
+	Event     string      `json:"event"`
+	Task      int         `json:"task"`
+	Outcome   string      `json:"outcome"`
+	Worker    string      `json:"worker"`
+	Attempt   int         `json:"attempt"`
+	WaitMS    float64     `json:"wait_ms"`
+	ServiceMS float64     `json:"service_ms"`
+	Result    []byte      `json:"result"`
+	Error     *task.Error `json:"error"`
+}
+
+// DoneEvent is the event "done", the last of a stream.
+type DoneEvent struct {
+	Event   string `json:"event"`
+	Outcome string `json:"outcome"`
+	Tasks   int    `json:"tasks"`
+	Failed  int    `json:"failed"`
+}
+
+// Worker is one row of GET /v1/workers. Busy and Queued count over all
+// schedulers, as the worker said last (it does at most a few times a second).
+type Worker struct {
+	Name        string            `json:"name"`
+	Incarnation string            `json:"incarnation"`
+	Addr        string            `json:"addr"`
+	Slots       int               `json:"slots"`
+	Busy        int               `json:"busy"`
+	Queued      int               `json:"queued"`
+	State       string            `json:"state"`     // active, draining
+	Connected   bool              `json:"connected"` // by a stream from this scheduler
+	Apps        []string          `json:"apps"`
+	Labels      map[string]string `json:"labels"`
+}
+
+// WorkerList is the answer to GET /v1/workers.
+type WorkerList struct {
+	Workers []Worker `json:"workers"`
+}
+
+// Scheduler is one row of GET /v1/schedulers.
+type Scheduler struct {
+	Name        string `json:"name"`
+	Incarnation string `json:"incarnation"`
+	Addr        string `json:"addr"`
+	State       string `json:"state"`
+	Self        bool   `json:"self"`
+}
+
+// SchedulerList is the answer to GET /v1/schedulers.
+type SchedulerList struct {
+	Schedulers []Scheduler `json:"schedulers"`
+}
+
+// Fleet is the answer to GET /v1/fleet: the membership with live load, in sums.
+type Fleet struct {
+	Fleet      string `json:"fleet"`
+	Policy     string `json:"policy"`
+	Scheduler  string `json:"scheduler"` // that answers
+	Schedulers int    `json:"schedulers"`
+	Workers    int    `json:"workers"`
+	Connected  int    `json:"connected"`
+	Slots      int    `json:"slots"`
+	Jobs       int    `json:"jobs"`    // here, unfinished
+	Waiting    int    `json:"waiting"` // tasks here
+	Running    int    `json:"running"` // tasks here
+}
+
+// Health is the answer to GET /healthz and /readyz.
+type Health struct {
+	Status      string `json:"status"` // ok, draining, starting
+	Role        string `json:"role"`
+	Name        string `json:"name"`
+	Incarnation string `json:"incarnation"` // 16 hexadecimal digits
+	Fleet       string `json:"fleet"`
+}
+
+// Millis is d in milliseconds.
+func Millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,0 +1,75 @@
+package api_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"dunnock/internal/api"
+	"dunnock/task"
+)
+
+func TestDecodeJob(t *testing.T) {
+	j, err := api.DecodeJob([]byte(`{"id":"000102030405060708090a0b0c0d0e0f","app":"grep","user":"org/team/ann","priority":3,"probe_ratio":1.5,
+		"deadline":"2s","task_timeout":"1s","max_attempts":5,"delivery":"at-most-once","on_failure":"cancel","require":{"zone":"a"},
+		"prefer":{"ssd":"true"},"epoch":1,"finished":"AQ==","tasks":[{"payload":"aGk="},{"text":"plain","affinity":"lineitem/7"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case j.ID.String() != "000102030405060708090a0b0c0d0e0f", j.App != "grep", j.User != "org/team/ann", j.Priority != 3, j.ProbeRatio != 1.5,
+		j.Deadline != 2*time.Second, j.TaskTimeout != time.Second, j.MaxAttempts != 5, j.Delivery != task.AtMostOnce, j.OnFailure != task.CancelRest,
+		j.Require["zone"] != "a", j.Prefer["ssd"] != "true", j.Epoch != 1, len(j.Finished) != 1, len(j.Tasks) != 2,
+		string(j.Tasks[0].Payload) != "hi", string(j.Tasks[1].Payload) != "plain", j.Tasks[1].Affinity != "lineitem/7":
+		t.Fatalf("got %+v", j)
+	}
+	j, err = api.DecodeJob([]byte(`{"app":"echo","tasks":[{}]}`))
+	if err != nil || j.ProbeRatio != 2 || j.Deadline != 5*time.Minute || j.MaxAttempts != 3 || j.Delivery != task.AtLeastOnce || j.OnFailure != task.Continue {
+		t.Fatalf("defaults: %+v, %v", j, err)
+	}
+}
+
+// Every fault is one line that names the field, or the place where there is no field.
+func TestDecodeJobFaults(t *testing.T) {
+	for body, want := range map[string]string{
+		``:                        "ends at byte 0",
+		`{"app":"x","tasks":[{}`:  "ends at byte",
+		`{"app":"x",}`:            "at byte 12",
+		`[]`:                      "want an object",
+		`{"app":7}`:               "app: want a string, got number",
+		`{"app":"x","tasks":"y"}`: "tasks: want a list",
+		`{"app":"x","tasks":[{"payload":"***"}]}`:             "near byte",
+		`{"app":"x","nonsense":1}`:                            `unknown field "nonsense"`,
+		`{"app":"x","tasks":[{}]} {}`:                         "something follows",
+		`{"app":"x","deadline":"soon"}`:                       "duration",
+		`{"app":"x","deadline":"0s"}`:                         "deadline: want more than 0",
+		`{"app":"x","probe_ratio":0}`:                         "probe_ratio: want 1 to 16",
+		`{"app":"x","max_attempts":0}`:                        "max_attempts: want 1 to 100",
+		`{"app":"x","task_timeout":"0s"}`:                     "task_timeout",
+		`{"app":"x","delivery":"maybe"}`:                      "delivery: want at-least-once",
+		`{"app":"x","on_failure":"maybe"}`:                    "on_failure: want continue",
+		`{"app":"x","id":"zz"}`:                               "id: want 32",
+		`{"app":"x","tasks":[{"text":"a","payload":"aGk="}]}`: "tasks[0]: give payload or text",
+	} {
+		_, err := api.DecodeJob([]byte(body))
+		if !errors.Is(err, task.CodeInvalidJob) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: got %v, want %q", body, err, want)
+		}
+	}
+}
+
+func FuzzDecodeJob(f *testing.F) {
+	f.Add([]byte(`{"app":"echo","deadline":"2s","probe_ratio":1.5,"tasks":[{"text":"x"},{"payload":"aGk="}]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		j, err := api.DecodeJob(body)
+		if err == nil {
+			_ = j.Validate(task.Limits{})
+			return
+		}
+		var e *task.Error
+		if !errors.As(err, &e) {
+			t.Fatalf("%v is not a *task.Error", err)
+		}
+	})
+}

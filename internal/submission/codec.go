@@ -1,0 +1,233 @@
+package submission
+
+import (
+	"math"
+	"slices"
+
+	"dunnock/internal/wire"
+	"dunnock/task"
+)
+
+// Bits that say which optional parts of a task follow.
+const (
+	taskHasRequire = 1 << iota
+	taskHasAffinity
+	taskBits = taskHasAffinity<<1 - 1
+)
+
+const maxText = 64 << 10 // of an error's message or detail
+
+// AppendSubmit appends the encoding of a job.
+func AppendSubmit(b []byte, seq uint32, j *task.Job) []byte {
+	b = wire.AppendUint(b, uint64(seq))
+	b = append(b, j.ID[:]...)
+	b = wire.AppendString(b, j.App)
+	b = wire.AppendString(b, j.User)
+	b = wire.AppendUint(b, zigzag(j.Priority))
+	b = wire.AppendUint(b, math.Float64bits(j.ProbeRatio))
+	b = wire.AppendDuration(b, j.Deadline)
+	b = wire.AppendDuration(b, j.TaskTimeout)
+	b = wire.AppendUint(b, uint64(max(j.MaxAttempts, 0)))
+	b = wire.AppendUint(b, uint64(j.Delivery))
+	b = wire.AppendUint(b, uint64(j.OnFailure))
+	b = appendLabels(b, j.Require)
+	b = appendLabels(b, j.Prefer)
+	b = wire.AppendUint(b, uint64(j.Epoch))
+	b = wire.AppendBytes(b, j.Finished)
+	b = wire.AppendUint(b, uint64(len(j.Tasks)))
+	for i := range j.Tasks {
+		b = appendTask(b, &j.Tasks[i])
+	}
+	return b
+}
+
+func appendTask(b []byte, t *task.Task) []byte {
+	var bits uint64
+	if len(t.Require) > 0 {
+		bits |= taskHasRequire
+	}
+	if t.Affinity != "" {
+		bits |= taskHasAffinity
+	}
+	b = wire.AppendUint(b, bits)
+	b = wire.AppendBytes(b, t.Payload)
+	if bits&taskHasRequire != 0 {
+		b = appendLabels(b, t.Require)
+	}
+	if bits&taskHasAffinity != 0 {
+		b = wire.AppendString(b, t.Affinity)
+	}
+	return b
+}
+
+// DecodeSubmit reads a job. Payloads and the Finished bitmap alias body. It checks what
+// decoding needs, not what [task.Job.Validate] does. If the body is malformed behind its
+// first field, Seq is still what it was, so that the rejection can name it.
+func DecodeSubmit(body []byte, l task.Limits) (Submit, error) {
+	r := wire.NewReader(body)
+	m := Submit{Seq: r.Uint32()}
+	j := &m.Job
+	r.Fixed(j.ID[:])
+	j.App = r.String(1 << 10)
+	j.User = r.String(1 << 10)
+	j.Priority = unzigzag(r.Uint32())
+	j.ProbeRatio = math.Float64frombits(r.Uint64())
+	j.Deadline, j.TaskTimeout = r.Duration(), r.Duration()
+	j.MaxAttempts = int(r.Uint32())
+	j.Delivery, j.OnFailure = task.Delivery(r.Uint8()), task.OnFailure(r.Uint8())
+	j.Require, j.Prefer = readLabels(&r), readLabels(&r)
+	j.Epoch = r.Uint32()
+	j.Finished = r.Bytes(r.Len())
+	n := r.Uint64()
+	if n > uint64(l.MaxTasks) {
+		return m, task.Errorf(task.CodeTooLarge, "tasks: at most %d tasks a job, got %d", l.MaxTasks, n)
+	}
+	if n > uint64(r.Len()) { // a task takes at least two bytes
+		return m, wire.ErrMalformed
+	}
+	j.Tasks = make([]task.Task, n)
+	for i := range j.Tasks {
+		readTask(&r, &j.Tasks[i])
+	}
+	return m, r.Close()
+}
+
+func readTask(r *wire.Reader, t *task.Task) {
+	bits := r.Uint(taskBits)
+	t.Payload = r.Bytes(r.Len())
+	if bits&taskHasRequire != 0 {
+		t.Require = readLabels(r)
+	}
+	if bits&taskHasAffinity != 0 {
+		t.Affinity = r.String(1 << 10)
+	}
+}
+
+// AppendCancel appends the encoding of m.
+func AppendCancel(b []byte, m Cancel) []byte { return wire.AppendUint(b, uint64(m.Seq)) }
+
+// DecodeCancel reads a Cancel.
+func DecodeCancel(body []byte) (Cancel, error) {
+	r := wire.NewReader(body)
+	m := Cancel{Seq: r.Uint32()}
+	return m, r.Close()
+}
+
+// AppendAccepted appends the encoding of m.
+func AppendAccepted(b []byte, m Accepted) []byte { return wire.AppendUint(b, uint64(m.Seq)) }
+
+// DecodeAccepted reads an Accepted.
+func DecodeAccepted(body []byte) (Accepted, error) {
+	r := wire.NewReader(body)
+	m := Accepted{Seq: r.Uint32()}
+	return m, r.Close()
+}
+
+// AppendRejected appends the encoding of m.
+func AppendRejected(b []byte, m Rejected) []byte {
+	b = wire.AppendUint(b, uint64(m.Seq))
+	b = wire.AppendString(b, string(m.Err.Code))
+	b = wire.AppendString(b, m.Err.Message)
+	b = wire.AppendString(b, m.Err.Detail)
+	return wire.AppendUint(b, uint64(max(m.Err.RetryAfterMS, 0)))
+}
+
+// DecodeRejected reads a Rejected.
+func DecodeRejected(body []byte) (Rejected, error) {
+	r := wire.NewReader(body)
+	m := Rejected{Seq: r.Uint32(), Err: new(task.Error)}
+	m.Err.Code = task.Code(r.String(task.MaxNameLen))
+	m.Err.Message = r.String(maxText)
+	m.Err.Detail = r.String(maxText)
+	m.Err.RetryAfterMS = int64(r.Uint(math.MaxInt64))
+	return m, r.Close()
+}
+
+// AppendTaskDoneHead appends all of m but its value, which must follow it and end the message.
+func AppendTaskDoneHead(b []byte, m *TaskDone) []byte {
+	b = wire.AppendUint(b, uint64(m.Seq))
+	b = wire.AppendUint(b, uint64(m.Task))
+	b = wire.AppendUint(b, uint64(m.Outcome))
+	b = wire.AppendUint(b, uint64(m.Attempt))
+	b = wire.AppendDuration(b, m.Wait)
+	b = wire.AppendDuration(b, m.Service)
+	b = wire.AppendBytes(b, m.Worker)
+	b = wire.AppendString(b, string(m.Code))
+	if m.Code != "" {
+		b = wire.AppendBytes(b, m.Message)
+		b = wire.AppendBytes(b, m.Detail)
+	}
+	return b
+}
+
+// DecodeTaskDone reads a TaskDone.
+func DecodeTaskDone(body []byte) (TaskDone, error) {
+	r := wire.NewReader(body)
+	m := TaskDone{Seq: r.Uint32(), Task: r.Uint32(), Outcome: task.Outcome(r.Uint8()), Attempt: r.Uint16()}
+	m.Wait, m.Service = r.Duration(), r.Duration()
+	m.Worker = r.Bytes(task.MaxNameLen)
+	if code := r.Bytes(task.MaxNameLen); len(code) > 0 {
+		m.Code = task.Code(code)
+		m.Message = r.Bytes(maxText)
+		m.Detail = r.Bytes(maxText)
+	}
+	m.Value = r.Rest()
+	if m.Outcome < task.OK || m.Outcome > task.Unknown {
+		return TaskDone{}, wire.ErrMalformed
+	}
+	return m, r.Close()
+}
+
+// AppendJobDone appends the encoding of m.
+func AppendJobDone(b []byte, m JobDone) []byte {
+	b = wire.AppendUint(b, uint64(m.Seq))
+	b = wire.AppendUint(b, uint64(m.Outcome))
+	return wire.AppendUint(b, uint64(m.Failed))
+}
+
+// DecodeJobDone reads a JobDone.
+func DecodeJobDone(body []byte) (JobDone, error) {
+	r := wire.NewReader(body)
+	m := JobDone{Seq: r.Uint32(), Outcome: task.Outcome(r.Uint8()), Failed: r.Uint32()}
+	if m.Outcome < task.OK || m.Outcome > task.Unknown {
+		return JobDone{}, wire.ErrMalformed
+	}
+	return m, r.Close()
+}
+
+func appendLabels(b []byte, labels map[string]string) []byte {
+	b = wire.AppendUint(b, uint64(len(labels)))
+	if len(labels) == 0 {
+		return b
+	}
+	keys := make([]string, 0, len(labels))
+	for k := range labels {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		b = wire.AppendString(b, k)
+		b = wire.AppendString(b, labels[k])
+	}
+	return b
+}
+
+func readLabels(r *wire.Reader) map[string]string {
+	n := r.Uint(task.MaxLabels)
+	if n == 0 {
+		return nil
+	}
+	labels := make(map[string]string, n)
+	for range n {
+		k := r.String(1 << 10)
+		labels[k] = r.String(1 << 10)
+	}
+	return labels
+}
+
+func zigzag(i int) uint64 {
+	v := int32(max(math.MinInt32, min(math.MaxInt32, i)))
+	return uint64(uint32(v<<1) ^ uint32(v>>31))
+}
+
+func unzigzag(u uint32) int { return int(int32(u>>1) ^ -int32(u&1)) }

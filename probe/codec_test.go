@@ -1,0 +1,230 @@
+package probe_test
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"dunnock/internal/wire"
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+// codec pairs a message's encoder with its decoder, for tests over all of them.
+type codec struct {
+	encode func(b []byte, m any) []byte
+	decode func(b []byte) (any, error)
+}
+
+func of[M any](encode func([]byte, M) []byte, decode func([]byte) (M, error)) (reflect.Type, codec) {
+	return reflect.TypeFor[M](), codec{
+		encode: func(b []byte, m any) []byte { return encode(b, m.(M)) },
+		decode: func(b []byte) (any, error) { m, err := decode(b); return m, err },
+	}
+}
+
+func byPointer[M any](encode func([]byte, *M) []byte) func([]byte, M) []byte {
+	return func(b []byte, m M) []byte { return encode(b, &m) }
+}
+
+func codecs() map[reflect.Type]codec {
+	all := make(map[reflect.Type]codec)
+	add := func(t reflect.Type, c codec) { all[t] = c }
+	add(of(probe.AppendReserve, probe.DecodeReserve))
+	add(of(probe.AppendCancel, probe.DecodeCancel))
+	add(of(probe.AppendGetTask, probe.DecodeGetTask))
+	add(of(byPointer(probe.AppendLaunch), probe.DecodeLaunch))
+	add(of(probe.AppendNoTask, probe.DecodeNoTask))
+	add(of(byPointer(probe.AppendFinished), probe.DecodeFinished))
+	add(of(probe.AppendRefuse, probe.DecodeRefuse))
+	add(of(probe.AppendDecline, probe.DecodeDecline))
+	add(of(probe.AppendKill, probe.DecodeKill))
+	add(of(probe.AppendLoad, probe.DecodeLoad))
+	add(of(byPointer(probe.AppendHello), probe.DecodeHello))
+	return all
+}
+
+// draw makes any message of a type that a peer may send.
+func draw(t *rapid.T) any {
+	ref := probe.Ref(rapid.Uint64().Draw(t, "ref"))
+	u32 := rapid.Uint32()
+	slot, call, res := rapid.Uint16().Draw(t, "slot"), u32.Draw(t, "call"), u32.Draw(t, "res")
+	body := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "body")
+	reason := probe.Refusal(rapid.IntRange(int(probe.RefusedFull), int(probe.RefusedApp)).Draw(t, "reason"))
+	d := time.Duration(rapid.Int64Range(0, int64(task.MaxDeadline)).Draw(t, "duration"))
+	switch rapid.IntRange(0, 10).Draw(t, "message") {
+	case 0:
+		return probe.Reserve{Ref: ref, Res: res, Count: max(call, 1)}
+	case 1:
+		return probe.Cancel{Ref: ref, Res: res}
+	case 2:
+		return probe.GetTask{Slot: slot, Call: call, Ref: ref, Res: res}
+	case 3:
+		m := probe.Launch{
+			Slot: slot, Call: call, Ref: ref, Task: res, Attempt: slot, Epoch: call, App: slot, Deadline: d, Timeout: d / 2, Payload: body,
+		}
+		copy(m.Job[:], body)
+		return m
+	case 4:
+		return probe.NoTask{Slot: slot, Call: call}
+	case 5:
+		status := probe.Status(rapid.IntRange(int(probe.StatusOK), int(probe.StatusKilled)).Draw(t, "status"))
+		return probe.Finished{Slot: slot, Call: call, Ref: ref, Task: res, Attempt: slot, Status: status, Service: d, Body: body}
+	case 6:
+		return probe.Refuse{Ref: ref, Res: res, Count: call, Reason: reason}
+	case 7:
+		return probe.Decline{Slot: slot, Call: call, Ref: ref, Task: res, Reason: reason}
+	case 8:
+		return probe.Kill{Slot: slot, Call: call}
+	case 9:
+		return probe.Load{Busy: call, Queued: res}
+	default:
+		return drawHello(t, d)
+	}
+}
+
+func drawHello(t *rapid.T, lease time.Duration) probe.Hello {
+	name := rapid.StringMatching(`[a-z0-9.-]{1,63}`)
+	h := probe.Hello{
+		Version: rapid.Uint32().Draw(t, "version"), Role: probe.Role(rapid.IntRange(1, 3).Draw(t, "role")), Name: name.Draw(t, "name"),
+		Incarnation: probe.Incarnation(rapid.Uint64().Draw(t, "incarnation")), Fleet: name.Draw(t, "fleet"),
+		Slots: rapid.Uint16Range(0, probe.MaxSlots).Draw(t, "slots"), Draining: rapid.Bool().Draw(t, "draining"), Policy: "late-binding", Lease: lease,
+	}
+	h.Apps = rapid.SliceOfN(rapid.StringMatching(`[a-z0-9._-]{1,63}`), 0, 5).Draw(t, "apps")
+	for range rapid.IntRange(0, 5).Draw(t, "labels") {
+		h.Labels = append(h.Labels, probe.Label{Key: name.Draw(t, "key"), Value: rapid.StringN(0, 15, 63).Draw(t, "value")})
+	}
+	return h
+}
+
+// TestRoundTrip: what one side encodes the other decodes, and every shorter or longer body is refused
+// or decodes to something else, never to a panic.
+func TestRoundTrip(t *testing.T) {
+	all := codecs()
+	rapid.Check(t, func(t *rapid.T) {
+		m := draw(t)
+		c := all[reflect.TypeOf(m)]
+		b := c.encode([]byte("kept"), m)
+		if !bytes.HasPrefix(b, []byte("kept")) {
+			t.Fatal("the encoder does not append")
+		}
+		b = b[4:]
+		got, err := c.decode(b)
+		if err != nil {
+			t.Fatalf("%#v: %v", m, err)
+		}
+		same := cmp.Equal(got, m, cmp.Comparer(func(a, b []byte) bool { return bytes.Equal(a, b) }),
+			cmp.Comparer(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b) }))
+		if !same {
+			t.Fatalf("got %#v, want %#v", got, m)
+		}
+		for cut := range b {
+			if _, err := c.decode(b[:cut]); err != nil && !errors.Is(err, wire.ErrMalformed) {
+				t.Fatalf("cut at %d: %v", cut, err)
+			}
+		}
+	})
+}
+
+// FuzzDecoders: any bytes give a message or ErrMalformed, and a message encodes to something that decodes to it again.
+func FuzzDecoders(f *testing.F) {
+	all := codecs()
+	order := []any{
+		probe.Reserve{Count: 1}, probe.Cancel{}, probe.GetTask{}, probe.Launch{}, probe.NoTask{}, probe.Finished{Status: probe.StatusOK},
+		probe.Refuse{Reason: probe.RefusedFull}, probe.Decline{Reason: probe.RefusedStale}, probe.Kill{}, probe.Load{},
+		probe.Hello{Role: probe.RoleWorker, Name: "w1", Apps: []string{"echo"}, Labels: []probe.Label{{Key: "a", Value: "b"}}},
+	}
+	for i, m := range order {
+		f.Add(uint8(i), all[reflect.TypeOf(m)].encode(nil, m))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, body []byte) {
+		c := all[reflect.TypeOf(order[int(which)%len(order)])]
+		m, err := c.decode(body)
+		if err != nil {
+			if !errors.Is(err, wire.ErrMalformed) {
+				t.Fatalf("unexpected error %v", err)
+			}
+			return
+		}
+		again, err := c.decode(c.encode(nil, m))
+		if err != nil || !reflect.DeepEqual(normal(again), normal(m)) {
+			t.Fatalf("%#v became %#v, %v", m, again, err)
+		}
+	})
+}
+
+// normal makes empty and nil slices equal.
+func normal(m any) any {
+	switch m := m.(type) {
+	case probe.Launch:
+		m.Payload = append([]byte{}, m.Payload...)
+		return m
+	case probe.Finished:
+		m.Body = append([]byte{}, m.Body...)
+		return m
+	default:
+		return m
+	}
+}
+
+func TestFault(t *testing.T) {
+	long := bytes.Repeat([]byte("x"), probe.MaxFaultDetail+100)
+	want := &task.Error{Code: task.CodeAppFailed, Message: "exit status 3", Detail: string(long) + "the end"}
+	got, err := probe.DecodeFault(probe.AppendFault(nil, want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Code != want.Code || got.Message != want.Message || len(got.Detail) != probe.MaxFaultDetail || got.Detail[len(got.Detail)-7:] != "the end" {
+		t.Fatalf("got %v with %d bytes of detail", got, len(got.Detail))
+	}
+}
+
+// The hot path's codecs allocate nothing.
+func TestCodecAllocations(t *testing.T) {
+	buf := make([]byte, 0, 4096)
+	payload := make([]byte, 100)
+	launch := probe.Launch{Slot: 3, Call: 99, Ref: 1 << 40, Task: 7, Attempt: 1, Deadline: time.Minute, Payload: payload}
+	finished := probe.Finished{Slot: 3, Call: 99, Ref: 1 << 40, Task: 7, Attempt: 1, Status: probe.StatusOK, Service: time.Millisecond, Body: payload}
+	for name, step := range map[string]func(){
+		"Reserve": func() {
+			_, _ = probe.DecodeReserve(probe.AppendReserve(buf, probe.Reserve{Ref: 1 << 40, Res: 2, Count: 3}))
+		},
+		"Cancel":   func() { _, _ = probe.DecodeCancel(probe.AppendCancel(buf, probe.Cancel{Ref: 1 << 40, Res: 2})) },
+		"GetTask":  func() { _, _ = probe.DecodeGetTask(probe.AppendGetTask(buf, probe.GetTask{Slot: 1, Call: 2, Ref: 3})) },
+		"Launch":   func() { _, _ = probe.DecodeLaunch(probe.AppendLaunch(buf, &launch)) },
+		"NoTask":   func() { _, _ = probe.DecodeNoTask(probe.AppendNoTask(buf, probe.NoTask{Slot: 1, Call: 2})) },
+		"Finished": func() { _, _ = probe.DecodeFinished(probe.AppendFinished(buf, &finished)) },
+	} {
+		if n := testing.AllocsPerRun(100, step); n != 0 {
+			t.Errorf("%s: %v allocations, want 0", name, n)
+		}
+	}
+}
+
+func BenchmarkLaunch(b *testing.B) {
+	b.ReportAllocs()
+	buf := make([]byte, 0, 4096)
+	m := probe.Launch{Slot: 3, Call: 99, Ref: 1 << 40, Task: 7, Attempt: 1, Deadline: time.Minute, Payload: make([]byte, 100)}
+	for b.Loop() {
+		buf = probe.AppendLaunch(buf[:0], &m)
+		if _, err := probe.DecodeLaunch(buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkGetTask(b *testing.B) {
+	b.ReportAllocs()
+	buf := make([]byte, 0, 64)
+	for b.Loop() {
+		buf = probe.AppendGetTask(buf[:0], probe.GetTask{Slot: 3, Call: 99, Ref: 1 << 40, Res: 2})
+		if _, err := probe.DecodeGetTask(buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

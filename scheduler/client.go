@@ -1,0 +1,184 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"dunnock/internal/stream"
+	"dunnock/internal/submission"
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
+	"dunnock/task"
+)
+
+// client is one client stream. Its messages are handled in the connection's
+// reader; its jobs live as long as it does.
+type client struct {
+	s      *Scheduler
+	conn   *stream.Conn
+	greets bool // the handshake is done
+	turn   turn
+
+	jobs map[uint32]*job // by the client's number; guarded by Scheduler.mu
+	head []byte          // memory for encoding; guarded by Scheduler.mu
+}
+
+// serveClient owns a connection that the HTTP server handed over.
+func (s *Scheduler) serveClient(conn *stream.Conn) {
+	c := &client{s: s, conn: conn, jobs: make(map[uint32]*job)}
+	ctx, ok := s.admitClient(c)
+	if !ok {
+		conn.Close(errStopped)
+	} else {
+		defer s.conns.Done()
+	}
+	err := conn.Run(ctx, c)
+	c.leave(err)
+}
+
+// leave ends the jobs that the client still had: nobody is left to hear of them.
+func (c *client) leave(err error) {
+	s := c.s
+	now := s.enter()
+	delete(s.clients, c)
+	for seq, j := range c.jobs {
+		j.unfollow(c, seq)
+		c.turn.effects = s.disown(now, j, c.turn.effects)
+	}
+	if errors.Is(err, stream.ErrSilent) {
+		s.meters.leaseExpiries.Inc()
+	}
+	left := len(c.jobs)
+	c.jobs = nil
+	s.exit(now, &c.turn)
+	c.turn.batch.Flush()
+	if left > 0 || (err != nil && !errors.Is(err, io.EOF)) {
+		s.node.Logger.Info("client disconnected", slog.Int("unfinished_jobs", left), slog.Any("reason", err))
+	}
+}
+
+// disown takes one owner from an unfinished job, and ends it if that was the last.
+func (s *Scheduler) disown(now time.Duration, j *job, effects []placement.Effect) []placement.Effect {
+	j.owners--
+	if j.owners > 0 || j.detached || j.outcome != 0 {
+		return effects
+	}
+	return s.core.Cancel(now, j.ref, effects)
+}
+
+func (j *job) unfollow(c *client, seq uint32) {
+	for i, f := range j.clients {
+		if f.client == c && f.seq == seq {
+			j.clients = append(j.clients[:i], j.clients[i+1:]...)
+			return
+		}
+	}
+}
+
+// admitClient counts a client's connection in, unless the scheduler has stopped.
+func (s *Scheduler) admitClient(c *client) (context.Context, bool) {
+	ctx, ok := s.admit()
+	if !ok {
+		return context.Background(), false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clients[c] = struct{}{}
+	return ctx, true
+}
+
+// Flush sends what handling the last messages made.
+func (c *client) Flush() { c.turn.batch.Flush() }
+
+// Message handles one message from the client.
+func (c *client) Message(kind uint8, body []byte) error {
+	if !c.greets {
+		return c.handshake(kind, body)
+	}
+	switch submission.Kind(kind) {
+	case submission.KindSubmit:
+		return c.submit(body)
+	case submission.KindCancel:
+		m, err := submission.DecodeCancel(body)
+		if err != nil {
+			return err
+		}
+		now := c.s.enter()
+		if j := c.jobs[m.Seq]; j != nil {
+			c.turn.effects = c.s.core.Cancel(now, j.ref, c.turn.effects)
+		}
+		c.s.exit(now, &c.turn)
+		return nil
+	case submission.KindAccepted, submission.KindRejected, submission.KindTaskDone, submission.KindJobDone:
+	}
+	return fmt.Errorf("unexpected message of kind %d from a client", kind)
+}
+
+func (c *client) submit(body []byte) error {
+	body = append([]byte(nil), body...) // the job's payloads stay in this copy
+	m, err := submission.DecodeSubmit(body, c.s.cfg.Limits)
+	if err != nil {
+		var refused *task.Error
+		if !errors.As(err, &refused) {
+			return err
+		}
+		c.reject(m.Seq, refused)
+		return nil
+	}
+	if refused := c.s.submit(&c.turn, m.Job, func(j *job, again bool) { c.follow(m.Seq, j, again) }); refused != nil {
+		c.reject(m.Seq, refused)
+	}
+	return nil
+}
+
+// follow makes the client hear of a job. One that was here before is told from its beginning.
+func (c *client) follow(seq uint32, j *job, again bool) {
+	c.conn.End(submission.AppendAccepted(c.conn.Begin(uint8(submission.KindAccepted)), submission.Accepted{Seq: seq}))
+	c.turn.batch.Add(c.conn)
+	if again {
+		for _, i := range j.order {
+			c.sendTask(&c.turn, seq, i, &j.tasks[i], j.tasks[i].value)
+		}
+		if j.outcome != 0 {
+			c.sendDone(&c.turn, seq, j)
+			return
+		}
+	}
+	c.jobs[seq] = j
+	j.clients = append(j.clients, follower{c, seq})
+	j.owners++
+}
+
+func (c *client) reject(seq uint32, e *task.Error) {
+	c.conn.End(submission.AppendRejected(c.conn.Begin(uint8(submission.KindRejected)), submission.Rejected{Seq: seq, Err: e}))
+	c.turn.batch.Add(c.conn)
+}
+
+func (c *client) handshake(kind uint8, body []byte) error {
+	if probe.Kind(kind) != probe.KindHello {
+		return fmt.Errorf("message of kind %d before the handshake", kind)
+	}
+	h, err := probe.DecodeHello(body)
+	if err != nil {
+		return err
+	}
+	if h.Role != probe.RoleClient || h.Version != probe.Version {
+		return fmt.Errorf("handshake refused: a %s with protocol version %d", h.Role, h.Version)
+	}
+	c.greets = true
+	c.conn.End(probe.AppendHello(c.conn.Begin(uint8(probe.KindHello)), &c.s.hello))
+	c.turn.batch.Add(c.conn)
+	return nil
+}
+
+func asError(err error) *task.Error {
+	var e *task.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return task.Errorf(task.CodeInternal, "%v", err)
+}

@@ -1,0 +1,121 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"dunnock/internal/node"
+	"dunnock/internal/stream"
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
+	"dunnock/task"
+)
+
+// Config of a scheduler. Zero fields take the default that their comment gives.
+type Config struct {
+	// Name of this node, [a-z0-9.-]{1,63}. Default: the host's name and a random suffix.
+	Name string
+	// HTTP address to listen on for users, health and metrics. Default "127.0.0.1:0", a free port.
+	HTTP string
+	// Gossip address to listen on. Default "127.0.0.1:0".
+	Gossip string
+	// Join names nodes to join through: "host:port", "dns+name:port" or "file+path".
+	Join []string
+	// Fleet that this node belongs to; workers of another are refused. Default "dunnock".
+	Fleet string
+	// GossipKey encrypts membership: 32 bytes, the same on all nodes. Default none.
+	GossipKey []byte
+	// Zone of this scheduler, for listings.
+	Zone string
+	// Insecure allows addresses that are not loopback without TLS, token and gossip key.
+	Insecure bool
+	// Logger for what an operator wants to know. Default slog.Default().
+	Logger *slog.Logger
+
+	// Policy of the fleet. Default placement.LateBinding.
+	Policy placement.Policy
+	// Seed of the sampling. 0 (the default) draws one.
+	Seed uint64
+	// Limits of one job: tasks, bytes of a payload, bytes of a job. Default task.DefaultLimits().
+	Limits task.Limits
+	// MaxJobs unfinished at once, refused beyond with overloaded. Default 100,000; raise it with memory, about 2 KiB a job.
+	MaxJobs int
+	// MaxWaitingTasks over all jobs, refused beyond with overloaded. Default 1,000,000.
+	MaxWaitingTasks int
+	// MaxPayloadBytes held for unfinished jobs, refused beyond with overloaded. Default 1 GiB.
+	MaxPayloadBytes int64
+	// ResultTTL is how long a finished job stays readable. Default 1 m.
+	ResultTTL time.Duration
+	// MaxRetainedBytes bounds what finished jobs and the results of detached ones take up; the oldest go first. Default 64 MiB.
+	MaxRetainedBytes int64
+	// DrainTimeout bounds how long a draining scheduler waits for its jobs. Default 30 s.
+	DrainTimeout time.Duration
+	// Stream tunes the connections to workers and clients.
+	Stream stream.Config
+
+	// OnReady is called once with the addresses that were bound.
+	OnReady func(node.Ready)
+
+	// Listener replaces HTTP, Members gossip and Dial the network: for tests and for fleets inside one process.
+	Listener net.Listener
+	Members  node.Membership
+	Dial     func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Incarnation of this process. Default: a new one.
+	Incarnation probe.Incarnation
+}
+
+func (c Config) withDefaults() Config {
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{}).DialContext
+	}
+	if c.Policy == 0 {
+		c.Policy = placement.LateBinding
+	}
+	if c.Limits == (task.Limits{}) {
+		c.Limits = task.DefaultLimits()
+	}
+	setDefault(&c.MaxJobs, 100_000)
+	setDefault(&c.MaxWaitingTasks, 1_000_000)
+	setDefault(&c.MaxPayloadBytes, 1<<30)
+	setDefault(&c.ResultTTL, time.Minute)
+	setDefault(&c.MaxRetainedBytes, 64<<20)
+	setDefault(&c.DrainTimeout, 30*time.Second)
+	return c
+}
+
+func setDefault[T int | int64 | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// Validate reports all faults of the configuration at once.
+func (c Config) Validate() error {
+	var faults []error
+	if c.Name != "" && !probe.ValidNodeName(c.Name) {
+		faults = append(faults, fmt.Errorf("name: want 1 to %d characters of a-z 0-9 . -, got %q", probe.MaxNodeName, c.Name))
+	}
+	if len(c.GossipKey) != 0 && len(c.GossipKey) != 32 {
+		faults = append(faults, fmt.Errorf("gossip key: want 32 bytes, got %d", len(c.GossipKey)))
+	}
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"max jobs", int64(c.MaxJobs)},
+		{"max waiting tasks", int64(c.MaxWaitingTasks)},
+		{"max payload bytes", c.MaxPayloadBytes},
+		{"result ttl", int64(c.ResultTTL)},
+		{"max retained bytes", c.MaxRetainedBytes},
+		{"drain timeout", int64(c.DrainTimeout)},
+	} {
+		if f.value < 0 {
+			faults = append(faults, fmt.Errorf("%s: want at least 0 (0 is the default), got %d", f.name, f.value))
+		}
+	}
+	return errors.Join(faults...)
+}

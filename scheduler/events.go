@@ -1,0 +1,236 @@
+package scheduler
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"dunnock/internal/api"
+	"dunnock/task"
+)
+
+const (
+	beatInterval   = time.Second      // of silence, after which an event stream says that it lives
+	eventWriteTime = 10 * time.Second // for one write, after which its reader has stopped reading
+	eventsPerWrite = 256
+)
+
+// eventStream is one HTTP client that follows a job. It reads the job's own record, so it needs no
+// queue: a slow reader holds up nothing but itself.
+type eventStream struct {
+	s     *Scheduler
+	job   *job
+	owner bool // the job ends with the stream
+	out   eventWriter
+	sent  int // of job.order
+}
+
+// streamEvents answers with NDJSON events until the job is done. The connection
+// is hijacked, since only so its end is noticed when the client has no more to say.
+func (s *Scheduler) streamEvents(ctx *fasthttp.RequestCtx, j *job, owner bool) {
+	chunked := ctx.Request.Header.IsHTTP11()
+	head := ctx.IsHead()
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(c net.Conn) {
+		raw := c
+		if u, ok := c.(interface{ UnsafeConn() net.Conn }); ok {
+			raw = u.UnsafeConn() // its Close closes
+		}
+		es := &eventStream{s: s, job: j, owner: owner, out: eventWriter{conn: raw, w: bufio.NewWriterSize(raw, 32<<10), chunked: chunked}}
+		life, ok := s.admit()
+		if ok {
+			defer s.conns.Done()
+			gone := make(chan struct{})
+			reader := make(chan struct{})
+			go func() { // ends with the connection: a client that says anything more is as gone as one that hangs up
+				defer close(reader)
+				_, _ = io.CopyN(io.Discard, c, 1)
+				close(gone)
+			}()
+			err := es.run(life.Done(), gone, head)
+			_ = raw.Close()
+			<-reader
+			if err != nil {
+				s.node.Logger.Debug("event stream ended early", slog.String("job", j.spec.ID.String()), slog.Any("reason", err))
+			}
+		}
+		es.leave()
+	})
+}
+
+// leave gives up ownership.
+func (es *eventStream) leave() {
+	if !es.owner {
+		return
+	}
+	s := es.s
+	var t turn
+	now := s.enter()
+	t.effects = s.disown(now, es.job, t.effects)
+	s.exit(now, &t)
+	t.batch.Flush()
+}
+
+var errSlowReader = errors.New("the client reads too slowly: a result had to be dropped")
+
+var errReaderGone = errors.New("the client has hung up")
+
+func (es *eventStream) run(stop, gone <-chan struct{}, head bool) error {
+	if err := es.out.begin(); err != nil || head {
+		return err
+	}
+	if err := es.out.event(api.Event{Event: "accepted", Job: es.job.spec.ID.String()}); err != nil {
+		return err
+	}
+	beat := time.NewTicker(beatInterval)
+	defer beat.Stop()
+	for {
+		done, changed, err := es.catchUp()
+		if err != nil {
+			return err
+		}
+		if done {
+			return es.out.end()
+		}
+		if changed == nil {
+			continue // more is there already
+		}
+		if err := es.out.flush(); err != nil {
+			return err
+		}
+		beat.Reset(beatInterval)
+		select {
+		case <-stop:
+			return errStopped
+		case <-gone:
+			return errReaderGone
+		case <-changed:
+		case <-beat.C:
+			if err := es.out.event(api.Event{Event: "beat"}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// catchUp writes what has happened since it last did: a bounded piece of it. With nothing left it
+// returns a channel that is closed when there is more.
+func (es *eventStream) catchUp() (done bool, changed <-chan struct{}, err error) {
+	var events []api.TaskEvent
+	var end *api.DoneEvent
+	j := es.job
+	es.s.mu.Lock()
+	if es.owner && j.dropped {
+		es.s.mu.Unlock()
+		return false, nil, errSlowReader
+	}
+	for len(events) < eventsPerWrite && es.sent < len(j.order) {
+		i := j.order[es.sent]
+		events = append(events, taskEvent(int(i), &j.tasks[i]))
+		if es.owner {
+			es.s.release(j, &j.tasks[i])
+		}
+		es.sent++
+	}
+	if es.sent == len(j.order) {
+		if j.outcome != 0 {
+			end = &api.DoneEvent{Event: "done", Outcome: j.outcome.String(), Tasks: len(j.tasks), Failed: j.failed}
+		} else {
+			if j.changed == nil {
+				j.changed = make(chan struct{})
+			}
+			changed = j.changed
+		}
+	}
+	es.s.mu.Unlock()
+	for i := range events {
+		if err := es.out.event(&events[i]); err != nil {
+			return false, nil, err
+		}
+	}
+	if end != nil {
+		return true, nil, es.out.event(end)
+	}
+	return false, changed, nil
+}
+
+// taskEvent runs under the lock. Values are never changed in place, so the event may be written after it.
+func taskEvent(i int, rec *record) api.TaskEvent {
+	e := api.TaskEvent{
+		Event: "task", Task: i, Outcome: rec.outcome.String(), Worker: rec.worker, Attempt: int(rec.attempt),
+		WaitMS: api.Millis(rec.wait), ServiceMS: api.Millis(rec.service), Result: rec.value, Error: rec.err,
+	}
+	if e.Result == nil && rec.outcome == task.OK {
+		e.Result = []byte{}
+	}
+	return e
+}
+
+// eventWriter writes an HTTP answer of JSON lines, in chunks where the client knows them.
+type eventWriter struct {
+	conn    net.Conn
+	w       *bufio.Writer
+	chunked bool
+	size    []byte
+}
+
+func (ew *eventWriter) begin() error {
+	head := "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nCache-Control: no-store\r\nConnection: close\r\n"
+	if ew.chunked {
+		head += "Transfer-Encoding: chunked\r\n"
+	}
+	if err := ew.allow(); err != nil {
+		return err
+	}
+	if _, err := ew.w.WriteString(head + "\r\n"); err != nil {
+		return err
+	}
+	return ew.w.Flush()
+}
+
+func (ew *eventWriter) allow() error { return ew.conn.SetWriteDeadline(time.Now().Add(eventWriteTime)) }
+
+func (ew *eventWriter) event(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if err := ew.allow(); err != nil {
+		return err
+	}
+	if ew.chunked {
+		ew.size = strconv.AppendInt(ew.size[:0], int64(len(line)+1), 16)
+		ew.size = append(ew.size, '\r', '\n')
+		_, _ = ew.w.Write(ew.size) // bufio remembers its first error
+	}
+	_, _ = ew.w.Write(line)
+	_ = ew.w.WriteByte('\n')
+	if ew.chunked {
+		_, err = ew.w.WriteString("\r\n")
+		return err
+	}
+	return nil
+}
+
+func (ew *eventWriter) flush() error {
+	if err := ew.allow(); err != nil {
+		return err
+	}
+	return ew.w.Flush()
+}
+
+func (ew *eventWriter) end() error {
+	if ew.chunked {
+		if _, err := ew.w.WriteString("0\r\n\r\n"); err != nil {
+			return err
+		}
+	}
+	return ew.flush()
+}

@@ -1,0 +1,305 @@
+package scheduler
+
+import (
+	crand "crypto/rand"
+	"encoding/binary"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"dunnock/internal/submission"
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
+	"dunnock/task"
+)
+
+// job is what the scheduler keeps of a job beside the core's decisions: its
+// payloads while it runs, its clients, and each task's end for those who ask.
+type job struct {
+	spec     task.Job
+	digest   uint64 // of the spec, to tell a job submitted again from another under its id
+	ref      probe.Ref
+	accepted time.Duration
+	ended    time.Duration // 0 while unfinished
+	outcome  task.Outcome  // 0 while unfinished
+
+	tasks  []record
+	order  []uint32 // tasks with an outcome, in the order of their ends
+	failed int
+
+	clients  []follower // streams that hear of every task
+	owners   int        // clients and waiting HTTP requests whose end ends the job; a detached job lives without
+	detached bool
+	readable bool          // results stay readable over HTTP when the job has finished
+	dropped  bool          // a result was dropped for want of room
+	released bool          // results were let go because their one reader has them
+	payload  int64         // bytes of payloads
+	retained int64         // bytes counted in Scheduler.retained
+	changed  chan struct{} // closed at the next outcome; nil when nobody waits for it
+}
+
+// follower is a client stream that follows a job under its own number.
+type follower struct {
+	client *client
+	seq    uint32
+}
+
+// record is the state of one task for those who ask, filled at its launches and at its end.
+type record struct {
+	outcome task.Outcome // 0 while unfinished
+	attempt uint16
+	worker  string // of the last launch
+	wait    time.Duration
+	service time.Duration
+	value   []byte
+	err     *task.Error
+}
+
+// retryAfter is what a refused client is told to wait: long enough for a queue of sub-second tasks to move.
+const retryAfter = 500 * time.Millisecond
+
+// submit accepts a job or says why not. attach is called with the job under the
+// lock, before anything else happens to it; again is true when the job was here before.
+func (s *Scheduler) submit(t *turn, spec task.Job, attach func(j *job, again bool)) *task.Error {
+	spec = spec.WithDefaults()
+	if err := s.check(&spec); err != nil {
+		return s.rejected(err)
+	}
+	digest := digestOf(&spec)
+	now := s.enter()
+	err := s.accept(now, t, spec, digest, attach)
+	s.exit(now, t)
+	if err != nil {
+		return s.rejected(err)
+	}
+	return nil
+}
+
+func (s *Scheduler) rejected(err *task.Error) *task.Error {
+	s.meters.rejected(err.Code)
+	return err
+}
+
+// check refuses what is malformed, and what this version would have to ignore.
+func (s *Scheduler) check(spec *task.Job) *task.Error {
+	if err := spec.Validate(s.cfg.Limits); err != nil {
+		return asError(err)
+	}
+	for i := range spec.Tasks {
+		if len(spec.Tasks[i].Require) > 0 {
+			return task.Errorf(task.CodeUnsupported, "tasks[%d].require: labels per task are not supported yet; set require for the job", i)
+		}
+	}
+	return nil
+}
+
+// accept runs under the lock.
+func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uint64, attach func(*job, bool)) *task.Error {
+	if spec.ID.IsZero() {
+		spec.ID = newJobID()
+	} else if old := s.byID[spec.ID]; old != nil {
+		return s.rejoin(old, digest, attach)
+	}
+	var payload int64
+	for i := range spec.Tasks {
+		payload += int64(len(spec.Tasks[i].Payload))
+	}
+	if err := s.admitJob(len(spec.Tasks), payload); err != nil {
+		return err
+	}
+	ref, effects, err := s.core.Submit(now, placement.Spec{
+		App: spec.App, Require: sortedLabels(spec.Require), Tasks: len(spec.Tasks), ProbeRatio: spec.ProbeRatio, Deadline: spec.Deadline,
+		MaxAttempts: spec.MaxAttempts, AtMostOnce: spec.Delivery == task.AtMostOnce, CancelOnFailure: spec.OnFailure == task.CancelRest,
+		Finished: spec.Finished,
+	}, t.effects)
+	if err != nil {
+		return asError(err)
+	}
+	t.effects = effects
+	j := &job{spec: spec, digest: digest, ref: ref, accepted: now, tasks: make([]record, len(spec.Tasks)), payload: payload}
+	s.jobs[ref], s.byID[spec.ID] = j, j
+	s.payload += payload
+	attach(j, false)
+	return nil
+}
+
+// rejoin answers a job id that is known: the same job is joined, another one is a conflict.
+func (s *Scheduler) rejoin(old *job, digest uint64, attach func(*job, bool)) *task.Error {
+	switch {
+	case old.digest != digest:
+		return task.Errorf(task.CodeConflict, "id: %s is in use by a job with another specification", old.spec.ID)
+	case old.dropped, old.released, old.outcome != 0 && !old.readable:
+		return task.Errorf(task.CodeConflict, "id: job %s has delivered its results, which are not held any more", old.spec.ID)
+	}
+	attach(old, true)
+	return nil
+}
+
+// admitJob refuses what the scheduler has no room for, before it promises anything.
+func (s *Scheduler) admitJob(tasks int, payload int64) *task.Error {
+	var e *task.Error
+	waiting := s.core.Load().Waiting
+	switch {
+	case s.server.Draining():
+		e = task.Errorf(task.CodeDraining, "scheduler %s is draining; submit to another", s.node.Name)
+	case len(s.jobs) >= s.cfg.MaxJobs:
+		e = task.Errorf(task.CodeOverloaded, "%d jobs are unfinished here, the limit", len(s.jobs))
+	case waiting+tasks > s.cfg.MaxWaitingTasks:
+		e = task.Errorf(task.CodeOverloaded, "%d tasks wait here and %d more would pass the limit of %d", waiting, tasks, s.cfg.MaxWaitingTasks)
+	case s.payload+payload > s.cfg.MaxPayloadBytes:
+		e = task.Errorf(task.CodeOverloaded, "unfinished jobs hold %d bytes of payload and %d more would pass the limit of %d", s.payload, payload, s.cfg.MaxPayloadBytes)
+	default:
+		return nil
+	}
+	e.RetryAfterMS = retryAfter.Milliseconds()
+	return e
+}
+
+// taskDone records a task's one outcome and tells those who follow the job.
+func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
+	j := s.jobs[e.Ref]
+	rec := &j.tasks[e.Task]
+	rec.outcome, rec.attempt, rec.wait, rec.service = e.Outcome, e.Attempt, e.Wait, e.Service
+	if e.Attempt == 0 {
+		rec.worker = ""
+	}
+	var value []byte
+	if e.Outcome == task.OK {
+		value, _ = t.body(e)
+	} else {
+		j.failed++
+		if rec.err = t.fault(e); rec.err == nil {
+			rec.err = explain(e.Code, rec)
+		}
+	}
+	s.meters.taskDone(rec)
+	for _, f := range j.clients {
+		f.client.sendTask(t, f.seq, e.Task, rec, value)
+	}
+	s.keepValue(j, rec, value)
+	j.order = append(j.order, e.Task)
+	j.notify()
+}
+
+// jobDone ends a job: its clients hear it, its payloads go, and it stays readable for a while.
+func (s *Scheduler) jobDone(now time.Duration, t *turn, e *placement.Effect) {
+	j := s.jobs[e.Ref]
+	j.outcome, j.ended = e.Outcome, now
+	delete(s.jobs, e.Ref)
+	s.payload -= j.payload
+	j.spec.Finished = nil
+	j.spec.Tasks = nil // len(j.tasks) still says how many
+	s.meters.jobDone(j)
+	for _, f := range j.clients {
+		f.client.sendDone(t, f.seq, j)
+	}
+	j.clients, j.owners = nil, 0
+	j.notify()
+	s.retain(j)
+}
+
+// notify wakes those who wait for the job's next outcome.
+func (j *job) notify() {
+	if j.changed != nil {
+		close(j.changed)
+		j.changed = nil
+	}
+}
+
+// explain gives the error of a task that ended without its worker's word.
+func explain(c task.Code, rec *record) *task.Error {
+	switch c {
+	case task.CodeDeadline:
+		return task.Errorf(c, "the job's deadline passed")
+	case task.CodeCancelled:
+		return task.Errorf(c, "the job was cancelled")
+	case task.CodeWorkerLost:
+		return task.Errorf(c, "worker %s was lost while it ran attempt %d", rec.worker, rec.attempt)
+	default:
+		return task.Errorf(c, "attempt %d on worker %s failed", rec.attempt, rec.worker)
+	}
+}
+
+// digestOf is a hash of all that makes two submissions the same job: not the epoch and what has finished.
+func digestOf(j *task.Job) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	var n [8]byte
+	number := func(v uint64) { binary.LittleEndian.PutUint64(n[:], v); _, _ = d.Write(n[:]) }
+	text := func(s string) { number(uint64(len(s))); _, _ = d.WriteString(s) }
+	labels := func(m map[string]string) {
+		number(uint64(len(m)))
+		if len(m) == 0 {
+			return
+		}
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			text(k)
+			text(m[k])
+		}
+	}
+	text(j.App)
+	text(j.User)
+	for _, v := range []uint64{
+		uint64(j.Priority), math.Float64bits(j.ProbeRatio), uint64(j.Deadline), uint64(j.TaskTimeout), uint64(j.MaxAttempts),
+		uint64(j.Delivery), uint64(j.OnFailure), uint64(len(j.Tasks)),
+	} {
+		number(v)
+	}
+	labels(j.Require)
+	labels(j.Prefer)
+	for i := range j.Tasks {
+		t := &j.Tasks[i]
+		number(uint64(len(t.Payload)))
+		_, _ = d.Write(t.Payload)
+		labels(t.Require)
+		text(t.Affinity)
+	}
+	return d.Sum64()
+}
+
+func newJobID() task.JobID {
+	var id task.JobID
+	_, _ = crand.Read(id[:]) // never fails
+	return id
+}
+
+func sortedLabels(m map[string]string) []probe.Label {
+	if len(m) == 0 {
+		return nil
+	}
+	list := make([]probe.Label, 0, len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, probe.Label{Key: k, Value: m[k]})
+	}
+	return list
+}
+
+// sendTask appends a task's outcome to the client's connection.
+func (c *client) sendTask(t *turn, seq, index uint32, rec *record, value []byte) {
+	m := submission.TaskDone{
+		Seq: seq, Task: index, Outcome: rec.outcome, Attempt: rec.attempt, Wait: rec.wait, Service: rec.service, Worker: []byte(rec.worker),
+	}
+	if rec.err != nil {
+		m.Code, m.Message, m.Detail = rec.err.Code, []byte(rec.err.Message), []byte(rec.err.Detail)
+	}
+	c.head = submission.AppendTaskDoneHead(c.head[:0], &m)
+	c.conn.Send(uint8(submission.KindTaskDone), c.head, value)
+	t.batch.Add(c.conn)
+}
+
+// sendDone appends the end of a job, behind all its tasks, and forgets the job's number.
+func (c *client) sendDone(t *turn, seq uint32, j *job) {
+	delete(c.jobs, seq)
+	var body [16]byte
+	c.conn.SendAfter(uint8(submission.KindJobDone), submission.AppendJobDone(body[:0], submission.JobDone{
+		Seq: seq, Outcome: j.outcome, Failed: uint32(j.failed),
+	}))
+	t.batch.Add(c.conn)
+	if c.s.node.Logger.Enabled(c.s.ctx, slog.LevelDebug) {
+		c.s.node.Logger.Debug("job finished", slog.String("job", j.spec.ID.String()), slog.String("outcome", j.outcome.String()))
+	}
+}

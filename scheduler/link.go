@@ -1,0 +1,256 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"dunnock/gossip/view"
+	"dunnock/internal/stream"
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
+)
+
+// link is the connection to one life of one worker: dialled for as long as
+// membership knows it. The worker's messages are handled in the connection's reader.
+type link struct {
+	s      *Scheduler
+	member view.Member // name, incarnation and address do not change while the link lives
+
+	// Set by the handshake, under Scheduler.mu; the reader's goroutine may read them without.
+	conn *stream.Conn
+	id   probe.WorkerID // 0 while not connected
+	apps map[string]uint16
+	load probe.Load // guarded by Scheduler.mu
+	turn turn
+}
+
+// linkKey tells one life of a worker from the next.
+type linkKey struct {
+	name        string
+	incarnation probe.Incarnation
+}
+
+// keepLinks runs one link for every life of a worker that membership knows.
+func (s *Scheduler) keepLinks(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	var mu sync.Mutex // guards running
+	running := make(map[linkKey]bool)
+	for {
+		changed := s.node.Members.Changed()
+		v := s.node.Members.View()
+		s.syncSampling(v)
+		for _, m := range v.Workers() {
+			key := linkKey{m.Name, m.Incarnation}
+			mu.Lock()
+			known := running[key]
+			running[key] = true
+			mu.Unlock()
+			if known {
+				continue
+			}
+			l := &link{s: s, member: m}
+			wg.Go(func() {
+				l.run(ctx)
+				mu.Lock()
+				delete(running, key)
+				mu.Unlock()
+			})
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+// syncSampling takes out of sampling the connected workers that membership has lost or that
+// drain, and takes back those that it has found again. It ends nothing: only a connection's end does.
+func (s *Scheduler) syncSampling(v *view.View) {
+	var t turn
+	now := s.enter()
+	for id, l := range s.links {
+		m, known := v.Lookup(probe.RoleWorker, l.member.Name)
+		if known && m.Incarnation == l.member.Incarnation && m.State == view.Active {
+			t.effects = s.core.WorkerResume(now, id, t.effects)
+		} else {
+			t.effects = s.core.WorkerDrain(now, id, t.effects)
+		}
+	}
+	s.exit(now, &t)
+	t.batch.Flush()
+}
+
+// Redialling a worker starts at once and slows down to once in maxRedial.
+const (
+	minRedial = 10 * time.Millisecond
+	maxRedial = time.Second
+)
+
+// run dials and serves the worker until membership has forgotten this life of it.
+func (l *link) run(ctx context.Context) {
+	delay := minRedial
+	for ctx.Err() == nil && l.known() {
+		started := time.Now()
+		err := l.session(ctx)
+		if time.Since(started) > maxRedial {
+			delay = minRedial
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		l.s.node.Logger.Info("worker not connected", slog.String("worker", l.member.Name), slog.String("addr", l.member.Addr),
+			slog.Any("reason", err), slog.Duration("retry_in", delay))
+		timer := time.NewTimer(delay/2 + rand.N(delay)) // jitter, so that schedulers do not dial in step
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+		delay = min(delay*2, maxRedial)
+	}
+}
+
+// known reports whether membership still has this life of the worker.
+func (l *link) known() bool {
+	m, ok := l.s.node.Members.View().Lookup(probe.RoleWorker, l.member.Name)
+	return ok && m.Incarnation == l.member.Incarnation
+}
+
+// session is one connection, from dialling to its end.
+func (l *link) session(ctx context.Context) error {
+	s := l.s
+	dialCtx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	conn, err := stream.Dial(dialCtx, s.cfg.Dial, l.member.Addr, stream.Path, s.cfg.Stream)
+	cancel()
+	if err != nil {
+		return err
+	}
+	l.conn = conn
+	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &s.hello))
+	conn.Flush()
+	err = conn.Run(ctx, l)
+	l.down(err)
+	return err
+}
+
+// down tells the core that the worker is gone: what it had is void.
+func (l *link) down(err error) {
+	if l.id == 0 {
+		return
+	}
+	s := l.s
+	now := s.enter()
+	l.turn.effects = s.core.WorkerDown(now, l.id, l.turn.effects)
+	if errors.Is(err, stream.ErrSilent) {
+		s.meters.leaseExpiries.Inc()
+	}
+	id := l.id
+	l.id, l.load = 0, probe.Load{}
+	delete(s.links, id)
+	s.exit(now, &l.turn)
+	l.turn.batch.Flush()
+}
+
+// Flush sends what handling the last messages made.
+func (l *link) Flush() { l.turn.batch.Flush() }
+
+// Message handles one message from the worker.
+func (l *link) Message(kind uint8, body []byte) error {
+	if l.id == 0 {
+		return l.handshake(kind, body)
+	}
+	s, t := l.s, &l.turn
+	switch probe.Kind(kind) {
+	case probe.KindGetTask:
+		m, err := probe.DecodeGetTask(body)
+		if err != nil {
+			return err
+		}
+		now := s.enter()
+		t.effects = s.core.GetTask(now, l.id, m, t.effects)
+		s.exit(now, t)
+	case probe.KindFinished:
+		m, err := probe.DecodeFinished(body)
+		if err != nil {
+			return err
+		}
+		now := s.enter()
+		t.finished = m
+		t.effects = s.core.Finished(now, l.id, m, t.effects)
+		s.exit(now, t)
+		t.finished = probe.Finished{}
+	case probe.KindRefuse:
+		m, err := probe.DecodeRefuse(body)
+		if err != nil {
+			return err
+		}
+		now := s.enter()
+		t.effects = s.core.Refuse(now, l.id, m, t.effects)
+		s.exit(now, t)
+	case probe.KindDecline:
+		m, err := probe.DecodeDecline(body)
+		if err != nil {
+			return err
+		}
+		now := s.enter()
+		t.effects = s.core.Decline(now, l.id, m, t.effects)
+		s.exit(now, t)
+	case probe.KindDrain:
+		now := s.enter()
+		t.effects = s.core.WorkerDrain(now, l.id, t.effects)
+		s.exit(now, t)
+	case probe.KindLoad:
+		m, err := probe.DecodeLoad(body)
+		if err != nil {
+			return err
+		}
+		now := s.enter()
+		l.load = m
+		s.exit(now, t)
+	default:
+		return fmt.Errorf("unexpected message of kind %d from a worker", kind)
+	}
+	return nil
+}
+
+// handshake takes the worker's Hello; from here on tasks may be placed on it.
+func (l *link) handshake(kind uint8, body []byte) error {
+	if probe.Kind(kind) != probe.KindHello {
+		return fmt.Errorf("message of kind %d before the handshake", kind)
+	}
+	h, err := probe.DecodeHello(body)
+	if err != nil {
+		return err
+	}
+	s := l.s
+	switch {
+	case h.Role != probe.RoleWorker || h.Version != probe.Version || h.Fleet != s.node.Fleet:
+		return fmt.Errorf("handshake refused: a %s of fleet %q with protocol version %d", h.Role, h.Fleet, h.Version)
+	case h.Name != l.member.Name || h.Incarnation != l.member.Incarnation:
+		return fmt.Errorf("handshake refused: %s answers in another life or under another name (%s)", l.member.Name, h.Name)
+	case h.Slots == 0:
+		return errors.New("handshake refused: a worker without slots")
+	}
+	l.apps = make(map[string]uint16, len(h.Apps))
+	for i, app := range h.Apps {
+		l.apps[app] = uint16(i)
+	}
+	now := s.enter()
+	s.lastWorker++
+	l.id = s.lastWorker
+	s.links[l.id] = l
+	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{Slots: int(h.Slots), Apps: h.Apps, Labels: h.Labels}, l.turn.effects)
+	if h.Draining {
+		l.turn.effects = s.core.WorkerDrain(now, l.id, l.turn.effects)
+	}
+	s.exit(now, &l.turn)
+	s.node.Logger.Info("worker connected", slog.String("worker", h.Name), slog.String("addr", l.member.Addr), slog.Int("slots", int(h.Slots)))
+	return nil
+}

@@ -1,0 +1,109 @@
+package scheduler
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"dunnock/internal/api"
+	"dunnock/scheduler/placement"
+)
+
+// maxListed bounds one listing of jobs; the newest are listed.
+const maxListed = 1000
+
+func (s *Scheduler) listJobs() api.JobList {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	jobs := make([]*job, 0, len(s.jobs)+len(s.finished))
+	for _, j := range s.jobs {
+		jobs = append(jobs, j)
+	}
+	jobs = append(jobs, s.finished...)
+	slices.SortFunc(jobs, func(a, b *job) int {
+		return cmp.Or(cmp.Compare(b.accepted, a.accepted), slices.Compare(a.spec.ID[:], b.spec.ID[:]))
+	})
+	jobs = jobs[:min(len(jobs), maxListed)]
+	list := api.JobList{Jobs: make([]api.JobSummary, 0, len(jobs))}
+	for _, j := range jobs {
+		list.Jobs = append(list.Jobs, s.summarise(j))
+	}
+	return list
+}
+
+func (s *Scheduler) summary(j *job) api.JobSummary {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.summarise(j)
+}
+
+// summarise runs under the lock.
+func (s *Scheduler) summarise(j *job) api.JobSummary {
+	row := api.JobSummary{
+		Job: j.spec.ID.String(), App: j.spec.App, User: j.spec.User, State: api.StateRunning, Tasks: len(j.tasks),
+		Finished: len(j.order), Failed: j.failed, Detached: j.detached, AgeMS: api.Millis(s.clock.Now() - j.accepted),
+	}
+	if j.outcome != 0 {
+		row.State = j.outcome.String()
+		row.ResponseMS = api.Millis(j.ended - j.accepted)
+		return row
+	}
+	if v, ok := s.core.Job(j.ref); ok {
+		row.Waiting, row.Running = v.Waiting, v.Running
+	}
+	return row
+}
+
+func (s *Scheduler) detail(j *job) api.JobDetail {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := api.JobDetail{
+		JobSummary: s.summarise(j), Scheduler: s.node.Name, ProbeRatio: j.spec.ProbeRatio, TaskList: make([]api.TaskState, len(j.tasks)),
+	}
+	if j.outcome == 0 {
+		d.DeadlineMS = api.Millis(max(j.accepted+j.spec.Deadline-s.clock.Now(), 0))
+		d.Why = s.why(j)
+	}
+	for i := range j.tasks {
+		d.TaskList[i] = s.taskState(j, i)
+	}
+	return d
+}
+
+// taskState runs under the lock.
+func (s *Scheduler) taskState(j *job, i int) api.TaskState {
+	rec := &j.tasks[i]
+	row := api.TaskState{Task: i, State: api.StateWaiting, Worker: rec.worker, Attempt: int(rec.attempt), Result: rec.value, Error: rec.err}
+	if rec.outcome != 0 {
+		row.State = rec.outcome.String()
+		row.WaitMS, row.ServiceMS = api.Millis(rec.wait), api.Millis(rec.service)
+		return row
+	}
+	now := s.clock.Now()
+	v, ok := s.core.Task(j.ref, uint32(i))
+	switch {
+	case ok && v.State == placement.TaskRunning:
+		row.State = api.StateRunning
+		row.WaitMS, row.ServiceMS = api.Millis(v.Launched-j.accepted), api.Millis(now-v.Launched)
+	case ok && v.State == placement.TaskDone:
+		row.State = "finished" // before this submission
+	default:
+		row.WaitMS = api.Millis(now - j.accepted)
+	}
+	return row
+}
+
+// why says what the waiting tasks of an unfinished job wait for. It runs under the lock.
+func (s *Scheduler) why(j *job) string {
+	v, ok := s.core.Job(j.ref)
+	switch {
+	case !ok || v.Waiting == 0:
+		return ""
+	case v.Eligible == 0:
+		return fmt.Sprintf("%d tasks wait: no connected worker has app %s and the required labels any more", v.Waiting, j.spec.App)
+	default:
+		return fmt.Sprintf("%d tasks wait for a free slot: %d reservations are queued at %d eligible workers, for %v",
+			v.Waiting, v.Reservations, v.Eligible, (s.clock.Now() - j.accepted).Round(time.Millisecond))
+	}
+}

@@ -1,0 +1,89 @@
+package scheduler
+
+import (
+	"fmt"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"dunnock/gossip/view"
+	"dunnock/internal/node"
+	"dunnock/scheduler/placement"
+	"dunnock/task"
+)
+
+// meters are the scheduler's metrics; one set per instance.
+type meters struct {
+	set            *metrics.Set
+	jobs, tasks    [task.Unknown + 1]*metrics.Counter
+	response, wait *metrics.Histogram
+	reservations   *metrics.Counter
+	cancelled      *metrics.Counter
+	launches       *metrics.Counter
+	noTasks        *metrics.Counter
+	retries        *metrics.Counter
+	leaseExpiries  *metrics.Counter
+	droppedResults *metrics.Counter
+}
+
+func newMeters(s *Scheduler) *meters {
+	set := metrics.NewSet()
+	m := &meters{
+		set:            set,
+		response:       set.NewHistogram("dunnock_job_response_seconds"),
+		wait:           set.NewHistogram("dunnock_task_wait_seconds"),
+		reservations:   set.NewCounter("dunnock_reservations_total"),
+		cancelled:      set.NewCounter("dunnock_cancelled_reservations_total"),
+		launches:       set.NewCounter("dunnock_launches_total"),
+		noTasks:        set.NewCounter("dunnock_notask_total"),
+		retries:        set.NewCounter("dunnock_retries_total"),
+		leaseExpiries:  set.NewCounter("dunnock_lease_expiries_total"),
+		droppedResults: set.NewCounter("dunnock_dropped_results_total"),
+	}
+	for o := task.OK; o <= task.Unknown; o++ {
+		m.jobs[o] = set.NewCounter(fmt.Sprintf("dunnock_jobs_total{result=%q}", o))
+		m.tasks[o] = set.NewCounter(fmt.Sprintf("dunnock_tasks_total{result=%q}", o))
+	}
+	gauge := func(name string, value func() int) {
+		set.NewGauge(name, func() float64 {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return float64(value())
+		})
+	}
+	gauge("dunnock_queue_depth", func() int { return s.core.Load().Waiting })
+	gauge("dunnock_running_tasks", func() int { return s.core.Load().Running })
+	gauge("dunnock_running_jobs", func() int { return len(s.jobs) })
+	gauge("dunnock_connections", func() int { return len(s.links) })
+	gauge("dunnock_client_connections", func() int { return len(s.clients) })
+	gauge("dunnock_retained_bytes", func() int { return int(s.retained) })
+	gauge("dunnock_payload_bytes", func() int { return int(s.payload) })
+	counter := func(name string, value func(placement.Stats) uint64) {
+		set.NewGauge(name, func() float64 {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return float64(value(s.core.Stats()))
+		})
+	}
+	counter("dunnock_stale_messages_total", func(st placement.Stats) uint64 { return st.Stale })
+	counter("dunnock_refused_reservations_total", func(st placement.Stats) uint64 { return st.Refused })
+	counter("dunnock_declined_launches_total", func(st placement.Stats) uint64 { return st.Declined })
+	node.MemberGauges(set, func() *view.View { return s.node.Members.View() })
+	return m
+}
+
+// rejected counts a refusal; codes are few, so the label is bounded.
+func (m *meters) rejected(c task.Code) {
+	m.set.GetOrCreateCounter(fmt.Sprintf("dunnock_rejected_total{reason=%q}", string(c))).Inc()
+}
+
+func (m *meters) taskDone(rec *record) {
+	m.tasks[rec.outcome].Inc()
+	if rec.attempt > 0 {
+		m.wait.Update(rec.wait.Seconds())
+	}
+}
+
+func (m *meters) jobDone(j *job) {
+	m.jobs[j.outcome].Inc()
+	m.response.Update((j.ended - j.accepted).Seconds())
+}

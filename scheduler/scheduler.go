@@ -1,0 +1,226 @@
+package scheduler
+
+import (
+	"context"
+	crand "crypto/rand"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"dunnock/internal/node"
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
+	"dunnock/task"
+)
+
+// Scheduler places the tasks of its clients' jobs on all workers of the fleet. Make one
+// with [New]; [Run] is the short way.
+type Scheduler struct {
+	cfg    Config
+	node   *node.Node
+	server *node.Server
+	meters *meters
+	hello  probe.Hello
+	clock  *node.Clock
+
+	conns sync.WaitGroup // client connections and event streams whose goroutine has not ended
+
+	// mu guards what follows. Under it only the core is called and bytes are
+	// appended to connections, which never block.
+	mu         sync.Mutex
+	core       *placement.Core
+	links      map[probe.WorkerID]*link // connected workers
+	lastWorker probe.WorkerID
+	clients    map[*client]struct{}
+	jobs       map[probe.Ref]*job  // accepted and not finished
+	byID       map[task.JobID]*job // those, and the finished ones that are still readable
+	finished   []*job              // readable, oldest first
+	payload    int64               // bytes of payloads that jobs hold
+	retained   int64               // bytes that finished jobs and kept results hold
+	closed     bool                // no connection is taken any more
+	ctx        context.Context     //nolint:containedctx // of Run: the life of connections that the HTTP server hands over
+	idle       chan struct{}       // closed when a draining scheduler has no job left
+}
+
+// Run joins the fleet and schedules until ctx is done, then drains: accepted jobs finish, within
+// Config.DrainTimeout. It returns nil after a drain, and an error when the scheduler could not start or keep running.
+func Run(ctx context.Context, cfg Config) error {
+	s, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, s.Drain)
+	defer stop()
+	return s.Run(context.WithoutCancel(ctx))
+}
+
+// New checks the configuration and binds the addresses. The scheduler does nothing until
+// [Scheduler.Run].
+func New(cfg Config) (*Scheduler, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	n, err := node.Open(node.Config{
+		Name: cfg.Name, Role: probe.RoleScheduler, Incarnation: cfg.Incarnation, HTTP: cfg.HTTP, Gossip: cfg.Gossip, Join: cfg.Join,
+		Fleet: cfg.Fleet, GossipKey: cfg.GossipKey, Insecure: cfg.Insecure, Zone: cfg.Zone, Logger: cfg.Logger, Listener: cfg.Listener,
+		Members: cfg.Members,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &Scheduler{
+		cfg: cfg, node: n, clock: node.NewClock(), idle: make(chan struct{}),
+		core:  placement.New(placement.Config{Policy: cfg.Policy}, newRand(cfg.Seed)),
+		links: make(map[probe.WorkerID]*link), clients: make(map[*client]struct{}), jobs: make(map[probe.Ref]*job), byID: make(map[task.JobID]*job),
+	}
+	s.hello = probe.Hello{
+		Version: probe.Version, Role: probe.RoleScheduler, Name: n.Name, Incarnation: n.Incarnation, Fleet: n.Fleet,
+		Policy: cfg.Policy.String(), Lease: cfg.Stream.Lease,
+	}
+	s.meters = newMeters(s)
+	// A body holds the payloads as base64 and some JSON around each task.
+	s.server = node.NewServer(n, s.meters.set, cfg.Limits.MaxJobBytes/2*3+cfg.Limits.MaxTasks*256+1<<20, s.route)
+	return s, nil
+}
+
+// newRand seeds the sampling; 0 draws a seed.
+func newRand(seed uint64) *rand.Rand {
+	if seed == 0 {
+		var b [8]byte
+		if _, err := crand.Read(b[:]); err == nil {
+			seed = binary.LittleEndian.Uint64(b[:])
+		}
+	}
+	return rand.New(rand.NewPCG(seed, 0x64756e6e6f636b)) // the second word only has to be fixed
+}
+
+// Ready returns the addresses that were bound.
+func (s *Scheduler) Ready() node.Ready { return s.node.Ready() }
+
+// Drain makes the scheduler leave: it takes no new job, accepted ones finish, and Run returns. It does not wait.
+func (s *Scheduler) Drain() { s.server.Drain() }
+
+// Run schedules until ctx is done, which ends everything at once, or until a drain is over.
+func (s *Scheduler) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	s.ctx = ctx
+	s.mu.Unlock()
+	defer s.clock.Stop()
+
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.node.Run(gctx) })
+	g.Go(func() error { return s.server.Run(gctx) })
+	g.Go(func() error { s.keepLinks(gctx); return nil })
+	g.Go(func() error { s.keepTime(gctx); return nil })
+	g.Go(func() error { s.keepRetention(gctx); return nil })
+	g.Go(func() error {
+		defer cancel()
+		s.leave(gctx)
+		return nil
+	})
+	s.server.Ready()
+	if s.cfg.OnReady != nil {
+		s.cfg.OnReady(s.Ready())
+	}
+	err := g.Wait()
+	cancel()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.conns.Wait()
+	return err
+}
+
+// leave waits for a drain to begin and to be over.
+func (s *Scheduler) leave(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-s.server.Drained():
+	}
+	s.node.Logger.Info("draining")
+	var t turn
+	now := s.enter()
+	s.exit(now, &t) // notes it when there is no job
+	timeout := time.NewTimer(s.cfg.DrainTimeout)
+	defer timeout.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-s.idle:
+	case <-timeout.C:
+		s.node.Logger.Warn("the drain timeout passed with jobs still running; they are cancelled")
+		s.cancelAll()
+	}
+	s.finishConns(ctx)
+}
+
+func (s *Scheduler) cancelAll() {
+	var t turn
+	now := s.enter()
+	for ref := range s.jobs {
+		t.effects = s.core.Cancel(now, ref, t.effects)
+	}
+	s.exit(now, &t)
+	t.batch.Flush()
+}
+
+// finishTimeout bounds how long a leaving scheduler waits for what is unsent.
+const finishTimeout = 2 * time.Second
+
+// finishConns sends what is unsent and closes, so that no client misses a result.
+func (s *Scheduler) finishConns(ctx context.Context) {
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.clients {
+		c.conn.Finish(finishTimeout)
+	}
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() { s.conns.Wait(); close(done) }()
+	timer := time.NewTimer(finishTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// admit counts a connection in, unless the scheduler has stopped.
+func (s *Scheduler) admit() (context.Context, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.ctx == nil {
+		return nil, false
+	}
+	s.conns.Add(1)
+	return s.ctx, true
+}
+
+// keepTime wakes the core when it asked to be.
+func (s *Scheduler) keepTime(ctx context.Context) {
+	var t turn
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.clock.Fired():
+		}
+		now := s.enter()
+		s.clock.Disarm()
+		t.effects = s.core.Tick(now, t.effects)
+		s.exit(now, &t)
+		t.batch.Flush()
+	}
+}
+
+var errStopped = errors.New("the scheduler has stopped")

@@ -1,0 +1,131 @@
+package scheduler
+
+import (
+	"log/slog"
+	"time"
+
+	"dunnock/internal/stream"
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
+	"dunnock/task"
+)
+
+// turn is what one goroutine needs to call the core and carry out what it
+// says: a buffer for effects, and the connections that were written to.
+type turn struct {
+	effects  []placement.Effect
+	batch    stream.Batch
+	finished probe.Finished // that the core is being told: its body goes with the task's outcome
+}
+
+// enter takes the lock and reads the clock.
+func (s *Scheduler) enter() time.Duration {
+	s.mu.Lock()
+	return s.clock.Now()
+}
+
+// exit carries out what the core said, in its order, and lets go of the lock. Frames are appended under
+// the lock, so that two goroutines cannot swap the order of what the core decided; the caller flushes.
+func (s *Scheduler) exit(now time.Duration, t *turn) {
+	for i := range t.effects {
+		s.carryOut(now, t, &t.effects[i])
+	}
+	t.effects = t.effects[:0]
+	next, any := s.core.NextWake()
+	s.clock.Arm(now, next, any)
+	if len(s.jobs) == 0 && s.server.Draining() {
+		select {
+		case <-s.idle:
+		default:
+			close(s.idle)
+		}
+	}
+	s.mu.Unlock()
+}
+
+func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
+	switch e.Kind {
+	case placement.EffectTaskDone:
+		s.taskDone(now, t, e)
+		return
+	case placement.EffectJobDone:
+		s.jobDone(now, t, e)
+		return
+	case placement.EffectRetry:
+		s.retry(t, e)
+		return
+	case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill:
+	}
+	l := s.links[e.Worker]
+	if l == nil {
+		return
+	}
+	c := l.conn
+	switch e.Kind {
+	case placement.EffectReserve:
+		s.meters.reservations.AddInt64(int64(e.Count))
+		c.End(probe.AppendReserve(c.Begin(uint8(probe.KindReserve)), probe.Reserve{Ref: e.Ref, Res: e.Res, Count: e.Count}))
+	case placement.EffectCancel:
+		s.meters.cancelled.AddInt64(int64(e.Count))
+		c.End(probe.AppendCancel(c.Begin(uint8(probe.KindCancel)), probe.Cancel{Ref: e.Ref, Res: e.Res}))
+	case placement.EffectLaunch:
+		s.launch(l, e)
+	case placement.EffectNoTask:
+		s.meters.noTasks.Inc()
+		c.End(probe.AppendNoTask(c.Begin(uint8(probe.KindNoTask)), probe.NoTask{Slot: e.Slot, Call: e.Call}))
+	case placement.EffectKill:
+		// A launch with a large payload may still be on its way out in pieces; a kill must not get ahead of it.
+		var body [16]byte
+		c.SendAfter(uint8(probe.KindKill), probe.AppendKill(body[:0], probe.Kill{Slot: e.Slot, Call: e.Call}))
+	case placement.EffectTaskDone, placement.EffectJobDone, placement.EffectRetry:
+	}
+	t.batch.Add(c)
+}
+
+// launch sends a task's payload to the slot that asked.
+func (s *Scheduler) launch(l *link, e *placement.Effect) {
+	j := s.jobs[e.Ref]
+	rec := &j.tasks[e.Task]
+	rec.worker, rec.attempt = l.member.Name, e.Attempt
+	m := probe.Launch{
+		Slot: e.Slot, Call: e.Call, Ref: e.Ref, Job: j.spec.ID, Task: e.Task, Attempt: e.Attempt, Epoch: j.spec.Epoch,
+		App: l.apps[j.spec.App], Deadline: e.Deadline, Timeout: j.spec.TaskTimeout,
+	}
+	s.meters.launches.Inc()
+	var head [96]byte
+	l.conn.Send(uint8(probe.KindLaunch), probe.AppendLaunchHead(head[:0], &m), j.spec.Tasks[e.Task].Payload)
+}
+
+// retry says why an attempt did not count; the task waits again.
+func (s *Scheduler) retry(t *turn, e *placement.Effect) {
+	s.meters.retries.Inc()
+	j := s.jobs[e.Ref]
+	reason := string(e.Code)
+	if fault := t.fault(e); fault != nil {
+		reason = fault.Error()
+	}
+	s.node.Logger.Debug("task tried again", slog.String("job", j.spec.ID.String()), slog.Int("task", int(e.Task)),
+		slog.Int("attempt", int(e.Attempt)), slog.String("worker", j.tasks[e.Task].worker), slog.String("reason", reason))
+}
+
+// body is the body of the message being handled if it is about the effect's task.
+func (t *turn) body(e *placement.Effect) ([]byte, bool) {
+	m := &t.finished
+	if m.Status == 0 || m.Ref != e.Ref || m.Task != e.Task || m.Attempt != e.Attempt {
+		return nil, false
+	}
+	return m.Body, true
+}
+
+// fault is what the worker said of a failed attempt, if the effect comes of that.
+func (t *turn) fault(e *placement.Effect) *task.Error {
+	body, ok := t.body(e)
+	if !ok || t.finished.Status == probe.StatusOK {
+		return nil
+	}
+	fault, err := probe.DecodeFault(body)
+	if err != nil || fault.Code == "" {
+		return task.Errorf(task.CodeInternal, "the worker's error could not be read")
+	}
+	return fault
+}

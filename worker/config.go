@@ -1,0 +1,101 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"dunnock/internal/node"
+	"dunnock/internal/stream"
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+// Config of a worker. Zero fields take the default that their comment gives.
+type Config struct {
+	// Name of this node, [a-z0-9.-]{1,63}. Default: the host's name and a random suffix.
+	Name string
+	// Slots is how many tasks run at once, 1…4096. Default: the number of CPUs.
+	Slots int
+	// Apps are the handlers by name ([a-z0-9._-]{1,63}); at least one.
+	Apps map[string]Handler
+	// Labels that jobs may require. Announced by gossip, where name, address, zone and labels share 200 bytes.
+	Labels map[string]string
+	// Zone of this worker; also its label "zone".
+	Zone string
+	// HTTP address to listen on for schedulers, health and metrics. Default "127.0.0.1:0", a free port.
+	HTTP string
+	// Gossip address to listen on. Default "127.0.0.1:0".
+	Gossip string
+	// Join names nodes to join through: "host:port", "dns+name:port" or "file+path".
+	Join []string
+	// Fleet that this node belongs to. Default "dunnock".
+	Fleet string
+	// GossipKey encrypts membership: 32 bytes, the same on all nodes. Default none.
+	GossipKey []byte
+	// Insecure allows addresses that are not loopback without TLS, token and gossip key.
+	Insecure bool
+	// Logger for what an operator wants to know. Default slog.Default().
+	Logger *slog.Logger
+
+	// MaxReservations queued here, refused beyond. Default 100,000 entries.
+	MaxReservations int
+	// MaxResultBytes of one result; a longer one fails the task with result_too_large. Default 1 MiB.
+	MaxResultBytes int
+	// StopGrace is how long a handler has to return after its context ended, before the
+	// attempt is reported without it and its slot counted as stuck. Default 100 ms.
+	StopGrace time.Duration
+	// DrainTimeout bounds how long a draining worker waits for running tasks. Default 30 s.
+	DrainTimeout time.Duration
+	// Stream tunes the connections from schedulers.
+	Stream stream.Config
+
+	// OnReady is called once with the addresses that were bound.
+	OnReady func(node.Ready)
+
+	// Listener replaces HTTP, and Members gossip: for tests and for fleets inside one process.
+	Listener net.Listener
+	Members  node.Membership
+	// Incarnation of this process. Default: a new one.
+	Incarnation probe.Incarnation
+}
+
+// Validate reports all faults of the configuration at once.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if c.Name != "" && !probe.ValidNodeName(c.Name) {
+		fault("name: want 1 to %d characters of a-z 0-9 . -, got %q", probe.MaxNodeName, c.Name)
+	}
+	if c.Slots < 0 || c.Slots > probe.MaxSlots {
+		fault("slots: want 1 to %d, got %d", probe.MaxSlots, c.Slots)
+	}
+	if len(c.Apps) == 0 {
+		fault("apps: a worker needs at least one app")
+	}
+	for name, h := range c.Apps {
+		if !task.ValidApp(name) {
+			fault("apps: name %q: want 1 to %d characters of a-z 0-9 . _ -", name, task.MaxNameLen)
+		}
+		if h == nil {
+			fault("apps: %q has no handler", name)
+		}
+	}
+	if len(c.Labels) > task.MaxLabels {
+		fault("labels: at most %d, got %d", task.MaxLabels, len(c.Labels))
+	}
+	for k, v := range c.Labels {
+		if !task.ValidApp(k) || len(v) > task.MaxNameLen {
+			fault("labels: %q=%q: want a key of 1 to %d characters of a-z 0-9 . _ - and a value of at most %d bytes", k, v, task.MaxNameLen, task.MaxNameLen)
+		}
+	}
+	if len(c.GossipKey) != 0 && len(c.GossipKey) != 32 {
+		fault("gossip key: want 32 bytes, got %d", len(c.GossipKey))
+	}
+	if c.MaxReservations < 0 || c.MaxResultBytes < 0 || c.StopGrace < 0 || c.DrainTimeout < 0 {
+		fault("limits: none may be negative")
+	}
+	return errors.Join(faults...)
+}

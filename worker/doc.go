@@ -1,0 +1,13 @@
+// Package worker is the live worker and the executor SDK: it runs the tasks of
+// its apps in its slots, for every scheduler of the fleet that connects.
+//
+//	err := worker.Run(ctx, worker.Config{
+//		Slots: 8,
+//		Apps:  map[string]worker.Handler{"grep": grep},
+//		Join:  []string{"127.0.0.1:7946"},
+//	})
+//
+// What the slots do next is decided by package worker/queue, which is pure; this package decodes,
+// calls that core under one lock, and carries out what it says. User code runs on one
+// goroutine per slot; everything else happens in the readers of the connections.
+package worker

@@ -1,0 +1,60 @@
+package worker
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"dunnock/gossip/view"
+	"dunnock/internal/node"
+	"dunnock/probe"
+	"dunnock/worker/queue"
+)
+
+// meters are the worker's metrics; one set per instance.
+type meters struct {
+	set           *metrics.Set
+	results       [probe.StatusKilled + 1]*metrics.Counter
+	service       *metrics.Histogram
+	leaseExpiries *metrics.Counter
+}
+
+func newMeters(w *Worker) *meters {
+	set := metrics.NewSet()
+	m := &meters{
+		set:           set,
+		service:       set.NewHistogram("dunnock_task_service_seconds"),
+		leaseExpiries: set.NewCounter("dunnock_lease_expiries_total"),
+	}
+	for status, result := range map[probe.Status]string{
+		probe.StatusOK: "ok", probe.StatusFailed: "failed", probe.StatusPermanent: "permanent", probe.StatusTimeout: "timeout", probe.StatusKilled: "killed",
+	} {
+		m.results[status] = set.NewCounter(fmt.Sprintf("dunnock_tasks_total{result=%q}", result))
+	}
+	load := func(name string, value func(queue.Load) int) {
+		set.NewGauge(name, func() float64 {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return float64(value(w.core.Load()))
+		})
+	}
+	load(`dunnock_slots{state="free"}`, func(l queue.Load) int { return l.Free })
+	load(`dunnock_slots{state="asking"}`, func(l queue.Load) int { return l.Asking })
+	load(`dunnock_slots{state="running"}`, func(l queue.Load) int { return l.Running })
+	load(`dunnock_slots{state="stuck"}`, func(l queue.Load) int { return l.Stuck })
+	load("dunnock_queue_depth", func(l queue.Load) int { return l.Queued })
+	set.NewGauge("dunnock_connections", func() float64 {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return float64(len(w.peers))
+	})
+	node.MemberGauges(set, func() *view.View { return w.node.Members.View() })
+	return m
+}
+
+// attempt counts an attempt that finished here.
+func (m *meters) attempt(s probe.Status, service time.Duration) {
+	m.results[s].Inc()
+	m.service.Update(service.Seconds())
+}

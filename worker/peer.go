@@ -1,0 +1,164 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"dunnock/internal/stream"
+	"dunnock/probe"
+)
+
+// peer is one connected scheduler. Its messages are handled in the connection's reader.
+type peer struct {
+	w    *Worker
+	conn *stream.Conn
+	id   probe.SchedulerID // 0 until the handshake
+	name string
+	inc  probe.Incarnation
+	load probe.Load // last reported; guarded by Worker.mu
+	turn turn
+}
+
+// serve owns a connection that the HTTP server handed over, from handshake to end.
+func (w *Worker) serve(c *stream.Conn) {
+	ctx, ok := w.admit()
+	if !ok {
+		c.Close(errors.New("the worker has stopped"))
+		ctx = context.Background()
+	} else {
+		defer w.conns.Done()
+	}
+	p := &peer{w: w, conn: c}
+	err := c.Run(ctx, p)
+	if p.id != 0 {
+		p.leave(err)
+	} else if err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
+		w.node.Logger.Warn("a connection ended before its handshake", slog.Any("error", err))
+	}
+}
+
+// admit counts a connection in, unless the worker has stopped.
+func (w *Worker) admit() (context.Context, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || w.ctx == nil {
+		return nil, false
+	}
+	w.conns.Add(1)
+	return w.ctx, true
+}
+
+// leave tells the core that the scheduler is gone: what it had here is void.
+func (p *peer) leave(err error) {
+	w := p.w
+	now := w.enter()
+	if w.peers[p.id] == p {
+		delete(w.peers, p.id)
+		p.turn.effects = w.core.SchedulerDown(now, p.id, p.turn.effects)
+	}
+	if errors.Is(err, stream.ErrSilent) {
+		w.meters.leaseExpiries.Inc()
+	}
+	w.exit(now, &p.turn)
+	p.turn.batch.Flush()
+	w.node.Logger.Info("scheduler disconnected", slog.String("scheduler", p.name), slog.Any("reason", err))
+}
+
+// Flush sends what handling the last messages made.
+func (p *peer) Flush() { p.turn.batch.Flush() }
+
+// Message handles one message from the scheduler.
+func (p *peer) Message(kind uint8, body []byte) error {
+	if p.id == 0 {
+		return p.handshake(kind, body)
+	}
+	switch probe.Kind(kind) {
+	case probe.KindReserve:
+		m, err := probe.DecodeReserve(body)
+		if err != nil {
+			return err
+		}
+		now := p.w.enter()
+		p.turn.effects = p.w.core.Reserve(now, p.id, m, p.turn.effects)
+		p.w.exit(now, &p.turn)
+	case probe.KindCancel:
+		m, err := probe.DecodeCancel(body)
+		if err != nil {
+			return err
+		}
+		now := p.w.enter()
+		p.turn.effects = p.w.core.Cancel(now, p.id, m, p.turn.effects)
+		p.w.exit(now, &p.turn)
+	case probe.KindLaunch:
+		return p.launch(body)
+	case probe.KindNoTask:
+		m, err := probe.DecodeNoTask(body)
+		if err != nil {
+			return err
+		}
+		now := p.w.enter()
+		p.turn.effects = p.w.core.NoTask(now, p.id, m, p.turn.effects)
+		p.w.exit(now, &p.turn)
+	case probe.KindKill:
+		m, err := probe.DecodeKill(body)
+		if err != nil {
+			return err
+		}
+		now := p.w.enter()
+		p.turn.effects = p.w.core.Kill(now, p.id, m, p.turn.effects)
+		p.w.exit(now, &p.turn)
+	default:
+		return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
+	}
+	return nil
+}
+
+func (p *peer) launch(body []byte) error {
+	m, err := probe.DecodeLaunch(body)
+	if err != nil {
+		return err
+	}
+	if int(m.App) >= len(p.w.apps) || int(m.Slot) >= len(p.w.slots) {
+		return fmt.Errorf("launch for app %d in slot %d: no such app or slot", m.App, m.Slot)
+	}
+	now := p.w.enter()
+	p.turn.launch = m
+	p.turn.effects = p.w.core.Launch(now, p.id, &p.turn.launch, p.turn.effects)
+	p.w.exit(now, &p.turn)
+	return nil
+}
+
+// handshake takes the scheduler's Hello and answers with the worker's.
+func (p *peer) handshake(kind uint8, body []byte) error {
+	if probe.Kind(kind) != probe.KindHello {
+		return fmt.Errorf("message of kind %d before the handshake", kind)
+	}
+	h, err := probe.DecodeHello(body)
+	if err != nil {
+		return err
+	}
+	w := p.w
+	if h.Role != probe.RoleScheduler || h.Version != probe.Version || h.Fleet != w.node.Fleet {
+		return fmt.Errorf("handshake refused: a %s of fleet %q with protocol version %d", h.Role, h.Fleet, h.Version)
+	}
+	now := w.enter()
+	for id, old := range w.peers { // one connection per scheduler: an older one is dead and does not know it
+		if old.name == h.Name {
+			delete(w.peers, id)
+			old.conn.Close(errors.New("replaced by a new connection"))
+			p.turn.effects = w.core.SchedulerDown(now, id, p.turn.effects)
+		}
+	}
+	w.lastPeer++
+	p.id, p.name, p.inc = w.lastPeer, h.Name, h.Incarnation
+	w.peers[p.id] = p
+	w.core.SchedulerUp(now, p.id)
+	p.conn.End(probe.AppendHello(p.conn.Begin(uint8(probe.KindHello)), &w.hello))
+	p.turn.batch.Add(p.conn)
+	w.exit(now, &p.turn)
+	w.node.Logger.Info("scheduler connected", slog.String("scheduler", h.Name))
+	return nil
+}

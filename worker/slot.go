@@ -1,0 +1,151 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+// slot runs one task at a time on a goroutine of its own: the only place where user code runs.
+type slot struct {
+	w      *Worker
+	number uint16
+	start  chan *attempt // capacity 1: the core starts one at a time, so a send never blocks
+
+	current *attempt // guarded by Worker.mu; nil when free
+	payload []byte   // memory for the next payload; owned by the slot's goroutine from begin to Done
+}
+
+func newSlot(w *Worker, number uint16) *slot {
+	return &slot{w: w, number: number, start: make(chan *attempt, 1)}
+}
+
+// slotGroup are the running goroutines of all slots.
+type slotGroup struct {
+	w  *Worker
+	wg sync.WaitGroup
+}
+
+func (w *Worker) startSlots() *slotGroup {
+	g := &slotGroup{w: w}
+	for _, s := range w.slots {
+		g.wg.Go(s.run)
+	}
+	return g
+}
+
+// wait ends the goroutines. It reports false when a handler has not returned by the timeout.
+func (g *slotGroup) wait(timeout time.Duration) bool {
+	g.w.mu.Lock()
+	for _, s := range g.w.slots {
+		if s.current != nil {
+			s.current.stop(stopError(probe.StatusKilled))
+		}
+		close(s.start)
+	}
+	g.w.mu.Unlock()
+	done := make(chan struct{})
+	go func() { g.wg.Wait(); close(done) }()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// begin hands an attempt to the slot's goroutine. The caller holds Worker.mu.
+func (s *slot) begin(m *probe.Launch, jobEnd time.Time) {
+	s.payload = append(s.payload[:0], m.Payload...)
+	a := &attempt{
+		call: m.Call, app: s.w.hello.Apps[m.App], handler: s.w.apps[m.App], deadline: jobEnd,
+		task: Task{Job: m.Job, Index: int(m.Task), Attempt: int(m.Attempt), Epoch: m.Epoch, Deadline: jobEnd, Payload: s.payload},
+	}
+	if m.Timeout > 0 && m.Timeout < m.Deadline {
+		a.deadline = jobEnd.Add(m.Timeout - m.Deadline)
+	}
+	s.current = a
+	s.start <- a
+}
+
+// stop ends the context of the attempt that a call started. The caller holds Worker.mu.
+func (s *slot) stop(call uint32, why probe.Status) {
+	if s.current != nil && s.current.call == call {
+		s.current.stop(stopError(why))
+	}
+}
+
+func (s *slot) run() {
+	var t turn
+	for a := range s.start {
+		value, err := s.invoke(a)
+		t.end = s.w.outcome(a, value, err)
+		s.finish(a, &t)
+	}
+}
+
+// maxKeptPayload is how much payload memory a slot keeps from one task to the next.
+const maxKeptPayload = 64 << 10
+
+// finish tells the core. Other slots may be about to finish too, so the flush lets
+// them go first: under load many results leave in one write.
+func (s *slot) finish(a *attempt, t *turn) {
+	a.stop(errFinished) // what the handler left running learns that it is over
+	if cap(s.payload) > maxKeptPayload {
+		s.payload = nil
+	}
+	w := s.w
+	now := w.enter()
+	s.current = nil
+	t.effects = w.core.Done(now, s.number, a.call, t.effects)
+	w.exit(now, t)
+	t.end = outcome{}
+	t.batch.FlushSoon()
+}
+
+var errFinished = errors.New("the handler has returned")
+
+// invoke calls the handler; a panic is an error with the stack as its detail.
+func (s *slot) invoke(a *attempt) (value []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e := task.Errorf(task.CodeAppFailed, "the handler panicked: %v", r)
+			e.Detail = string(debug.Stack())
+			value, err = nil, e
+			s.w.logAttempt("a handler panicked", a, e)
+		}
+	}()
+	return a.handler(a, a.task)
+}
+
+// outcome turns what a handler returned into what travels.
+func (w *Worker) outcome(a *attempt, value []byte, err error) outcome {
+	switch {
+	case err != nil && IsPermanent(err):
+		return outcome{probe.StatusPermanent, probe.AppendFault(nil, asFault(err, task.CodePermanent))}
+	case err != nil:
+		return outcome{probe.StatusFailed, probe.AppendFault(nil, asFault(err, task.CodeAppFailed))}
+	case len(value) > w.cfg.MaxResultBytes:
+		e := task.Errorf(task.CodeResultTooLarge, "the result has %d bytes; at most %d are allowed", len(value), w.cfg.MaxResultBytes)
+		w.logAttempt("a result is too large", a, e)
+		return outcome{probe.StatusPermanent, probe.AppendFault(nil, e)}
+	default:
+		return outcome{probe.StatusOK, value}
+	}
+}
+
+// asFault keeps the code of a handler's own *task.Error.
+func asFault(err error, code task.Code) *task.Error {
+	var e *task.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return task.Errorf(code, "%s", fmt.Sprint(err))
+}

@@ -1,0 +1,109 @@
+package worker
+
+import (
+	"log/slog"
+	"time"
+
+	"dunnock/internal/stream"
+	"dunnock/probe"
+	"dunnock/task"
+	"dunnock/worker/queue"
+)
+
+// turn is what one goroutine needs to call the core and carry out what it
+// says: a buffer for effects, and the connections that were written to.
+type turn struct {
+	effects []queue.Effect
+	batch   stream.Batch
+	launch  probe.Launch // that the core is being told, for EffectStart
+	end     outcome      // of the attempt that the core is being told, for EffectFinished
+}
+
+// outcome is how a handler ended its attempt.
+type outcome struct {
+	status probe.Status
+	body   []byte // result, or an encoded fault
+}
+
+// enter takes the lock and reads the clock.
+func (w *Worker) enter() time.Duration {
+	w.mu.Lock()
+	return w.clock.Now()
+}
+
+// exit carries out what the core said, in its order, and lets go of the lock. Frames are
+// appended under the lock, so that two goroutines cannot swap the order of what the core decided; the caller flushes.
+func (w *Worker) exit(now time.Duration, t *turn) {
+	for i := range t.effects {
+		w.carryOut(now, t, &t.effects[i])
+	}
+	t.effects = t.effects[:0]
+	next, any := w.core.NextWake()
+	w.clock.Arm(now, next, any)
+	w.noteIdle()
+	w.mu.Unlock()
+}
+
+func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
+	switch e.Kind {
+	case queue.EffectStart:
+		w.slots[e.Slot].begin(&t.launch, w.clock.Time(now+t.launch.Deadline))
+		return
+	case queue.EffectStop:
+		w.slots[e.Slot].stop(e.Call, e.Status)
+		return
+	case queue.EffectGetTask, queue.EffectFinished, queue.EffectRefuse, queue.EffectDecline:
+	}
+	p := w.peers[e.Scheduler]
+	if p == nil {
+		return
+	}
+	c := p.conn
+	switch e.Kind {
+	case queue.EffectGetTask:
+		c.End(probe.AppendGetTask(c.Begin(uint8(probe.KindGetTask)), probe.GetTask{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Res: e.Res}))
+	case queue.EffectFinished:
+		w.finished(t, e, p)
+	case queue.EffectRefuse:
+		c.End(probe.AppendRefuse(c.Begin(uint8(probe.KindRefuse)), probe.Refuse{Ref: e.Ref, Res: e.Res, Count: e.Count, Reason: e.Reason}))
+	case queue.EffectDecline:
+		c.End(probe.AppendDecline(c.Begin(uint8(probe.KindDecline)), probe.Decline{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Reason: e.Reason}))
+	case queue.EffectStart, queue.EffectStop:
+	}
+	t.batch.Add(c)
+}
+
+// finished reports the end of an attempt. When the core gives a status, the
+// attempt was stopped, and what its handler made of that does not matter.
+func (w *Worker) finished(t *turn, e *queue.Effect, p *peer) {
+	m := probe.Finished{
+		Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Attempt: e.Attempt, Service: e.Service,
+		Status: t.end.status, Body: t.end.body,
+	}
+	switch e.Status {
+	case probe.StatusTimeout:
+		m.Status, m.Body = e.Status, probe.AppendFault(nil, task.Errorf(task.CodeTaskTimeout, "the attempt ran longer than task_timeout"))
+	case probe.StatusKilled:
+		m.Status, m.Body = e.Status, probe.AppendFault(nil, task.Errorf(task.CodeCancelled, "the attempt was stopped"))
+	case probe.StatusOK, probe.StatusFailed, probe.StatusPermanent:
+	}
+	w.meters.attempt(m.Status, m.Service)
+	var head [64]byte
+	p.conn.Send(uint8(probe.KindFinished), probe.AppendFinishedHead(head[:0], &m), m.Body)
+}
+
+// noteIdle tells leave when a draining worker has nothing left to do.
+func (w *Worker) noteIdle() {
+	if w.hello.Draining && w.core.Idle() {
+		select {
+		case <-w.idle:
+		default:
+			close(w.idle)
+		}
+	}
+}
+
+// logAttempt says what an operator wants to know of an attempt that did not return a value.
+func (w *Worker) logAttempt(msg string, a *attempt, err error) {
+	w.node.Logger.Warn(msg, slog.String("app", a.app), slog.String("job", a.task.Job.String()), slog.Int("task", a.task.Index), slog.Any("error", err))
+}

@@ -1,0 +1,291 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/errgroup"
+
+	"dunnock/internal/node"
+	"dunnock/internal/stream"
+	"dunnock/probe"
+	"dunnock/task"
+	"dunnock/worker/queue"
+)
+
+// Worker runs tasks in its slots for every scheduler that connects. Make one
+// with [New]; [Run] is the short way.
+type Worker struct {
+	cfg    Config
+	node   *node.Node
+	server *node.Server
+	meters *meters
+	hello  probe.Hello
+	apps   []Handler // by index in hello.Apps
+	clock  *node.Clock
+
+	conns sync.WaitGroup // connections whose goroutine has not ended
+
+	// mu guards what follows. Under it only the core is called and bytes are appended to
+	// connections, which never block.
+	mu       sync.Mutex
+	core     *queue.Core
+	slots    []*slot // by number; fields marked so are guarded too
+	peers    map[probe.SchedulerID]*peer
+	lastPeer probe.SchedulerID
+	closed   bool            // no connection is taken any more
+	ctx      context.Context //nolint:containedctx // of Run: the life of connections that the HTTP server hands over
+	idle     chan struct{}   // closed when a draining worker has nothing left to do
+}
+
+// Run joins the fleet and runs tasks until ctx is done, then drains: running tasks finish, within
+// Config.DrainTimeout. It returns nil after a drain, and an error when the worker could not start or keep running.
+func Run(ctx context.Context, cfg Config) error {
+	w, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, w.Drain)
+	defer stop()
+	return w.Run(context.WithoutCancel(ctx))
+}
+
+// New checks the configuration and binds the addresses. The worker does nothing until
+// [Worker.Run].
+func New(cfg Config) (*Worker, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	labels := sortedLabels(cfg.Labels, cfg.Zone)
+	n, err := node.Open(node.Config{
+		Name: cfg.Name, Role: probe.RoleWorker, Incarnation: cfg.Incarnation, HTTP: cfg.HTTP, Gossip: cfg.Gossip, Join: cfg.Join,
+		Fleet: cfg.Fleet, GossipKey: cfg.GossipKey, Insecure: cfg.Insecure, Slots: cfg.Slots, Labels: labels, Zone: cfg.Zone,
+		Logger: cfg.Logger, Listener: cfg.Listener, Members: cfg.Members,
+	})
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{
+		cfg: cfg, node: n, clock: node.NewClock(), peers: make(map[probe.SchedulerID]*peer), idle: make(chan struct{}),
+		core: queue.New(queue.Config{Slots: cfg.Slots, MaxReservations: cfg.MaxReservations, StopGrace: cfg.StopGrace}),
+	}
+	w.hello = probe.Hello{
+		Version: probe.Version, Role: probe.RoleWorker, Name: n.Name, Incarnation: n.Incarnation, Fleet: n.Fleet,
+		Slots: uint16(cfg.Slots), Apps: slices.Sorted(maps.Keys(cfg.Apps)), Labels: labels,
+	}
+	for _, name := range w.hello.Apps {
+		w.apps = append(w.apps, cfg.Apps[name])
+	}
+	for i := range cfg.Slots {
+		w.slots = append(w.slots, newSlot(w, uint16(i)))
+	}
+	w.meters = newMeters(w)
+	w.server = node.NewServer(n, w.meters.set, 1<<20, w.route)
+	return w, nil
+}
+
+// Ready returns the addresses that were bound.
+func (w *Worker) Ready() node.Ready { return w.node.Ready() }
+
+// Drain makes the worker leave: it takes nothing new, its running tasks finish, and Run returns. It does not wait.
+func (w *Worker) Drain() { w.server.Drain() }
+
+// Run works until ctx is done, which ends everything at once, or until a drain is over.
+func (w *Worker) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w.mu.Lock()
+	w.ctx = ctx
+	w.mu.Unlock()
+	defer w.clock.Stop()
+
+	// The slots outlive everything that can start a task in them, and their
+	// handlers are told to stop by then.
+	slots := w.startSlots()
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return w.node.Run(gctx) })
+	g.Go(func() error { return w.server.Run(gctx) })
+	g.Go(func() error { w.keepTime(gctx); return nil })
+	g.Go(func() error { w.reportLoad(gctx); return nil })
+	g.Go(func() error {
+		defer cancel()
+		return w.leave(gctx)
+	})
+	w.server.Ready()
+	if w.cfg.OnReady != nil {
+		w.cfg.OnReady(w.Ready())
+	}
+	err := g.Wait()
+	cancel()
+	w.hangUp()
+	if !slots.wait(w.cfg.StopGrace + time.Second) {
+		w.node.Logger.Warn("handlers that ignore their context are left behind")
+	}
+	return err
+}
+
+// leave waits for a drain to begin and to be over.
+func (w *Worker) leave(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-w.server.Drained():
+	}
+	w.node.Logger.Info("draining")
+	w.drainCore()
+	timeout := time.NewTimer(w.cfg.DrainTimeout)
+	defer timeout.Stop()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-timeout.C:
+		w.node.Logger.Warn("the drain timeout passed with tasks still running")
+	case <-w.idle:
+	}
+	w.finishConns(ctx)
+	return nil
+}
+
+func (w *Worker) drainCore() {
+	var t turn
+	now := w.enter()
+	t.effects = w.core.Drain(now, t.effects)
+	w.hello.Draining = true
+	for _, p := range w.peers {
+		p.conn.End(p.conn.Begin(uint8(probe.KindDrain)))
+		t.batch.Add(p.conn)
+	}
+	w.exit(now, &t)
+	t.batch.Flush()
+}
+
+// finishConns sends what is unsent and closes, so that no scheduler misses a result.
+func (w *Worker) finishConns(ctx context.Context) {
+	w.mu.Lock()
+	w.closed = true
+	peers := slices.Collect(maps.Values(w.peers))
+	w.mu.Unlock()
+	for _, p := range peers {
+		p.conn.Finish(time.Second)
+	}
+	done := make(chan struct{})
+	go func() { w.conns.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		<-done // connections end with the context
+	}
+}
+
+// hangUp waits for connections, which end with Run's context, and for those that
+// the server hands over late.
+func (w *Worker) hangUp() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.conns.Wait()
+}
+
+// keepTime wakes the core when it asked to be.
+func (w *Worker) keepTime(ctx context.Context) {
+	var t turn
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.clock.Fired():
+		}
+		now := w.enter()
+		w.clock.Disarm()
+		t.effects = w.core.Tick(now, t.effects)
+		w.exit(now, &t)
+		t.batch.Flush()
+	}
+}
+
+// loadInterval is how often schedulers hear how full the worker is, at most.
+const loadInterval = 250 * time.Millisecond
+
+// reportLoad tells every scheduler what changed, for its listings.
+func (w *Worker) reportLoad(ctx context.Context) {
+	ticker := time.NewTicker(loadInterval)
+	defer ticker.Stop()
+	var t turn
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := w.enter()
+		l := w.core.Load()
+		load := probe.Load{Busy: uint32(l.Slots - l.Free), Queued: uint32(l.Queued)}
+		for _, p := range w.peers {
+			if p.load != load {
+				p.load = load
+				p.conn.End(probe.AppendLoad(p.conn.Begin(uint8(probe.KindLoad)), load))
+				t.batch.Add(p.conn)
+			}
+		}
+		w.exit(now, &t)
+		t.batch.Flush()
+	}
+}
+
+func (w *Worker) route(ctx *fasthttp.RequestCtx) bool {
+	if string(ctx.Path()) != stream.Path {
+		return false
+	}
+	if err := stream.Upgrade(ctx, w.cfg.Stream, w.serve); err != nil {
+		var e *task.Error
+		if !errors.As(err, &e) {
+			e = task.Errorf(task.CodeInvalidJob, "%v", err)
+		}
+		node.Fail(ctx, e)
+	}
+	return true
+}
+
+func (c Config) withDefaults() Config {
+	if c.Slots == 0 {
+		c.Slots = runtime.NumCPU()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.MaxReservations == 0 {
+		c.MaxReservations = 100_000
+	}
+	if c.MaxResultBytes == 0 {
+		c.MaxResultBytes = 1 << 20
+	}
+	if c.StopGrace == 0 {
+		c.StopGrace = 100 * time.Millisecond
+	}
+	if c.DrainTimeout == 0 {
+		c.DrainTimeout = 30 * time.Second
+	}
+	return c
+}
+
+// sortedLabels lists the labels in the order of their keys, with the zone among them.
+func sortedLabels(labels map[string]string, zone string) []probe.Label {
+	list := make([]probe.Label, 0, len(labels)+1)
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		list = append(list, probe.Label{Key: k, Value: labels[k]})
+	}
+	if _, set := labels["zone"]; zone != "" && !set {
+		list = append(list, probe.Label{Key: "zone", Value: zone})
+		slices.SortFunc(list, func(a, b probe.Label) int { return strings.Compare(a.Key, b.Key) })
+	}
+	return list
+}
