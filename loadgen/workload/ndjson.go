@@ -1,0 +1,301 @@
+package workload
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// The fields of a job in NDJSON.
+const (
+	fieldAt      = "at_ms"
+	fieldUser    = "user"
+	fieldService = "service_ms"
+	fieldEst     = "est_ms"
+)
+
+// millisecond is the power of ten that makes milliseconds nanoseconds.
+const millisecond = 6
+
+// maxInterned bounds how many users' names are kept so that a job of a known user allocates nothing.
+const maxInterned = 4096
+
+// element names one element of a field.
+func element(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
+
+// ndjson parses lines of NDJSON. It reads the one shape it knows, in place and exactly: numbers become nanoseconds without a
+// float between, and an unknown or repeated field is an error that names it.
+type ndjson struct {
+	line  []byte
+	at    int // of the next byte to read
+	text  []byte
+	users map[string]string
+}
+
+func (p *ndjson) parse(line []byte, j *Job) *InputError {
+	p.line, p.at = line, 0
+	j.At, j.User, j.Service, j.Est = 0, "", j.Service[:0], 0
+	if err := p.expect('{'); err != nil {
+		return err
+	}
+	var seen [4]bool
+	for first := true; ; first = false {
+		if p.peek() == '}' && first {
+			break
+		}
+		name, err := p.string("")
+		if err != nil {
+			return err
+		}
+		if err := p.field(string(name), &seen, j); err != nil {
+			return err
+		}
+		if p.peek() == '}' {
+			break
+		}
+		if err := p.expect(','); err != nil {
+			return err
+		}
+	}
+	p.at++
+	if p.peek(); p.at < len(p.line) {
+		return p.unexpected("the end of the line")
+	}
+	return missing(&seen)
+}
+
+// field reads the value of a field, after its name.
+func (p *ndjson) field(name string, seen *[4]bool, j *Job) (err *InputError) {
+	index := -1
+	for i, known := range [...]string{fieldAt, fieldService, fieldUser, fieldEst} {
+		if name == known {
+			index = i
+		}
+	}
+	if index < 0 {
+		return &InputError{Field: quote(name), Reason: "unknown field; a job has at_ms, user, service_ms and est_ms"}
+	}
+	if seen[index] {
+		return &InputError{Field: name, Reason: "is there twice"}
+	}
+	seen[index] = true
+	if err := p.expect(':'); err != nil {
+		return err
+	}
+	switch index {
+	case 0:
+		j.At, err = p.number(fieldAt, -1)
+	case 1:
+		j.Service, err = p.numbers(j.Service)
+	case 2:
+		j.User, err = p.user()
+	case 3:
+		j.Est, err = p.number(fieldEst, -1)
+	}
+	return err
+}
+
+// missing names the first field that must be there and is not.
+func missing(seen *[4]bool) *InputError {
+	for i, name := range [...]string{fieldAt, fieldService} {
+		if !seen[i] {
+			return &InputError{Field: name, Reason: "is missing"}
+		}
+	}
+	return nil
+}
+
+// peek skips white space and returns the next byte, or 0 at the end.
+func (p *ndjson) peek() byte {
+	for ; p.at < len(p.line); p.at++ {
+		switch c := p.line[p.at]; c {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+func (p *ndjson) expect(c byte) *InputError {
+	if p.peek() != c {
+		return p.unexpected(strconv.QuoteRune(rune(c)))
+	}
+	p.at++
+	return nil
+}
+
+// unexpected says what stands where something else was wanted.
+func (p *ndjson) unexpected(want string) *InputError {
+	if p.at >= len(p.line) {
+		return &InputError{Reason: "truncated: the line ends where " + want + " should come"}
+	}
+	r, _ := utf8.DecodeRune(p.line[p.at:])
+	return &InputError{Reason: fmt.Sprintf("column %d: want %s, got %q", p.at+1, want, r)}
+}
+
+// number reads a time in milliseconds. index is that within an array, or −1.
+func (p *ndjson) number(field string, index int) (time.Duration, *InputError) {
+	p.peek()
+	v, n, fault := scanDecimal(p.line[p.at:], millisecond, false)
+	if fault == 0 && !delimits(p.line[p.at+n:]) {
+		fault = numberMalformed
+	}
+	if fault == 0 {
+		p.at += n
+		return time.Duration(v), nil
+	}
+	if index >= 0 {
+		field = element(field, index)
+	}
+	token := p.line[p.at:]
+	if end := bytes.IndexAny(token, " \t\r\n,]}"); end >= 0 {
+		token = token[:end]
+	}
+	if len(token) == 0 {
+		err := p.unexpected("a number")
+		err.Field = field
+		return 0, err
+	}
+	return 0, &InputError{Field: field, Reason: fault.reason(token)}
+}
+
+// delimits reports whether a number can end before rest.
+func delimits(rest []byte) bool {
+	if len(rest) == 0 {
+		return true
+	}
+	switch rest[0] {
+	case ' ', '\t', '\r', '\n', ',', ']', '}':
+		return true
+	}
+	return false
+}
+
+// numbers reads the array of service times and appends them.
+func (p *ndjson) numbers(times []time.Duration) ([]time.Duration, *InputError) {
+	if p.peek() != '[' {
+		err := p.unexpected("'['")
+		err.Field = fieldService
+		return times, err
+	}
+	p.at++
+	if p.peek() == ']' {
+		p.at++
+		return times, nil // Source refuses a job without tasks
+	}
+	for {
+		if len(times) == MaxTasks {
+			return times, &InputError{Field: fieldService, Reason: "a job has at most " + strconv.Itoa(MaxTasks) + " tasks"}
+		}
+		v, err := p.number(fieldService, len(times))
+		if err != nil {
+			return times, err
+		}
+		times = append(times, v)
+		if p.peek() == ']' {
+			p.at++
+			return times, nil
+		}
+		if err := p.expect(','); err != nil {
+			err.Field = fieldService
+			return times, err
+		}
+	}
+}
+
+// user reads the name of a user.
+func (p *ndjson) user() (string, *InputError) {
+	b, err := p.string(fieldUser)
+	if err != nil {
+		return "", err
+	}
+	if known, ok := p.users[string(b)]; ok {
+		return known, nil
+	}
+	name := string(b)
+	if p.users == nil {
+		p.users = make(map[string]string)
+	}
+	if len(p.users) < maxInterned && len(name) <= MaxUser {
+		p.users[name] = name
+	}
+	return name, nil
+}
+
+// string reads a string of at most MaxUser bytes. The result is valid until the next call.
+func (p *ndjson) string(field string) ([]byte, *InputError) {
+	if p.peek() != '"' {
+		err := p.unexpected("a string")
+		err.Field = field
+		return nil, err
+	}
+	p.at++
+	p.text = p.text[:0]
+	for p.at < len(p.line) {
+		c := p.line[p.at]
+		switch {
+		case c == '"':
+			p.at++
+			if !utf8.Valid(p.text) {
+				return nil, &InputError{Field: field, Reason: "not valid UTF-8: " + quote(string(p.text))}
+			}
+			return p.text, nil
+		case len(p.text) > MaxUser:
+			return nil, &InputError{Field: field, Reason: "a string of more than " + strconv.Itoa(MaxUser) + " bytes: " + quote(string(p.text))}
+		case c == '\r' || c == '\n':
+			return nil, &InputError{Field: field, Reason: "truncated: the line ends within a string"}
+		case c < ' ':
+			return nil, &InputError{Field: field, Reason: fmt.Sprintf("column %d: control character %q in a string", p.at+1, c)}
+		case c == '\\':
+			if !p.escape() {
+				return nil, &InputError{Field: field, Reason: fmt.Sprintf("column %d: not an escape sequence of JSON", p.at+1)}
+			}
+		default:
+			p.text = append(p.text, c)
+			p.at++
+		}
+	}
+	return nil, &InputError{Field: field, Reason: "truncated: the line ends within a string"}
+}
+
+// escape reads one escape sequence, or two that make a pair of surrogates, and appends what it stands for.
+func (p *ndjson) escape() bool {
+	rest := p.line[p.at:]
+	if len(rest) < 2 {
+		return false
+	}
+	if i := strings.IndexByte(`"\/bfnrt`, rest[1]); i >= 0 {
+		p.text = append(p.text, "\"\\/\b\f\n\r\t"[i])
+		p.at += 2
+		return true
+	}
+	r, ok := unicodeEscape(rest)
+	if !ok {
+		return false
+	}
+	p.at += 6
+	if utf16.IsSurrogate(r) {
+		low, ok := unicodeEscape(rest[6:])
+		if r = utf16.DecodeRune(r, low); !ok || r == utf8.RuneError {
+			p.at -= 6
+			return false
+		}
+		p.at += 6
+	}
+	p.text = utf8.AppendRune(p.text, r)
+	return true
+}
+
+// unicodeEscape reads the \u00e4 at the start of b.
+func unicodeEscape(b []byte) (rune, bool) {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return 0, false
+	}
+	v, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	return rune(v), err == nil
+}

@@ -1,0 +1,144 @@
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Bounds of a Spec.
+const (
+	MinRate  = 1e-6 // jobs per second: one in eleven days
+	MaxRate  = 1e9  // jobs per second: one a nanosecond
+	MaxLoad  = 100  // times the capacity of all slots
+	MaxSlots = 1 << 30
+)
+
+// Spec says what jobs to generate. A value is good if [Spec.Validate] says so.
+type Spec struct {
+	Tasks   Tasks   // tasks of a job
+	Service Service // how long they run
+	Arrival Arrival // how jobs arrive
+	// Rate is the mean rate of arrivals in jobs per second, MinRate…MaxRate. Give this or Load.
+	Rate float64
+	// Load is the fraction of all slots that the jobs keep busy, more than 0 and at most MaxLoad; from 1 up
+	// queues grow without end. Give this or Rate.
+	Load float64
+	// Slots is what Load is a fraction of: workers × slots of a worker, 1…MaxSlots. Only Load needs it.
+	Slots int
+	Seed  uint64 // any
+}
+
+// Validate reports all faults at once; nil if there are none.
+func (s *Spec) Validate() error {
+	var faults []error
+	if s.Tasks == (Tasks{}) {
+		faults = append(faults, fmt.Errorf("tasks: %w", errUnset))
+	}
+	if s.Service == (Service{}) {
+		faults = append(faults, fmt.Errorf("service: %w", errUnset))
+	}
+	if s.Arrival == (Arrival{}) {
+		faults = append(faults, fmt.Errorf("arrival: %w", errUnset))
+	}
+	switch {
+	case s.Rate == 0 && s.Load == 0:
+		faults = append(faults, errors.New("rate, load: give one of them"))
+	case s.Rate != 0 && s.Load != 0:
+		faults = append(faults, errors.New("rate, load: give only one of them"))
+	case s.Load != 0:
+		faults = append(faults, s.validateLoad()...)
+	case s.Rate != 0 && !within(s.Rate, MinRate, MaxRate):
+		faults = append(faults, fmt.Errorf("rate: want %g to %g jobs a second, got %g", MinRate, MaxRate, s.Rate))
+	}
+	if len(faults) == 0 {
+		// A load within bounds can still mean a rate that is not.
+		if rate := s.JobRate(); !within(rate, MinRate, MaxRate) {
+			faults = append(faults, fmt.Errorf("load: %g of %d slots means %.3g jobs a second; want %g to %g", s.Load, s.Slots, rate, MinRate, MaxRate))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (s *Spec) validateLoad() (faults []error) {
+	if !within(s.Load, 0, MaxLoad) {
+		faults = append(faults, fmt.Errorf("load: want more than 0 and at most %d, got %g", MaxLoad, s.Load))
+	}
+	if s.Slots < 1 || s.Slots > MaxSlots {
+		faults = append(faults, fmt.Errorf("slots: a load needs the number of all slots, 1 to %d, got %d", MaxSlots, s.Slots))
+	}
+	if s.Service.heavy() {
+		faults = append(faults, fmt.Errorf("load: %v has no mean that a run could come near (alpha is 1 or less); give a rate", s.Service))
+	}
+	if s.Service != (Service{}) && s.Service.mean() == 0 {
+		faults = append(faults, fmt.Errorf("load: %v is no load at any rate; give a rate", s.Service))
+	}
+	return faults
+}
+
+// JobRate returns the mean rate of arrivals in jobs per second: Rate, or Load·Slots/(mean tasks·mean service).
+func (s *Spec) JobRate() float64 { return float64(time.Second) / s.gap() }
+
+// OfferedLoad returns the mean fraction of all slots that the jobs keep busy: Load, or what Rate comes to; 0 without Slots.
+func (s *Spec) OfferedLoad() float64 {
+	if s.Rate == 0 || s.Slots == 0 {
+		return s.Load
+	}
+	return float64(s.Tasks.Mean()*s.Service.mean()) / float64(s.gap()*float64(s.Slots))
+}
+
+// gap returns the mean gap between jobs in nanoseconds.
+func (s *Spec) gap() float64 {
+	if s.Rate != 0 {
+		return float64(time.Second) / s.Rate
+	}
+	return float64(s.Tasks.Mean()*s.Service.mean()) / float64(s.Load*float64(s.Slots))
+}
+
+// within reports whether x lies between two bounds. NaN does not.
+func within(x, low, high float64) bool { return x >= low && x <= high }
+
+// generator makes the jobs of a Spec.
+type generator struct {
+	tasks    Tasks
+	service  Service
+	arrivals clock
+	sizes    stream
+	services stream
+	jobs     uint64 // so far
+}
+
+func newGenerator(s *Spec) *generator {
+	return &generator{
+		tasks:    s.Tasks,
+		service:  s.Service,
+		arrivals: newClock(s.Arrival, s.gap(), newStream(s.Seed, labelArrivals)),
+		sizes:    newStream(s.Seed, labelSizes),
+		services: newStream(s.Seed, labelServices),
+	}
+}
+
+// next fills j with the next job. It always has one.
+func (g *generator) next(j *Job) (bool, error) {
+	j.At = time.Duration(g.arrivals.next())
+	j.User = ""
+	j.Service = resize(j.Service, g.tasks.Draw(g.sizes.at(g.jobs)))
+	g.service.fill(j.Service, g.services.sub(g.jobs))
+	j.Est = j.meanService()
+	g.jobs++
+	return true, nil
+}
+
+// fault says which job broke a bound.
+func (g *generator) fault(field, reason string) error {
+	return fmt.Errorf("job %d: %s: %s", g.jobs, field, reason)
+}
+
+// resize returns s with length n; what it holds is left over from before.
+func resize(s []time.Duration, n int) []time.Duration {
+	if cap(s) < n {
+		// Twice the size, so that a run of growing jobs does not allocate for each.
+		return make([]time.Duration, n, min(2*n, MaxTasks))
+	}
+	return s[:n]
+}
