@@ -1,0 +1,203 @@
+package placement
+
+import (
+	"time"
+
+	"dunnock/probe"
+)
+
+// scanLimit bounds how many tasks of a job's head one GetTask looks at for one that may run at its worker.
+const scanLimit = 16
+
+// GetTask answers a free slot that asks on the strength of a reservation, with the job's waiting
+// task at the head or with NoTask (late binding: Ousterhout et al., SOSP 2013, §3.3). A call is answered once:
+//
+//   - the slot's last call again gets the same answer again, unless the task has
+//     ended since: then NoTask, since the slot may still wait;
+//   - an older call gets nothing;
+//   - a new call from a slot whose last task is still bound says that the slot is free although its end was
+//     never reported: on an ordered stream that report can only be lost. The attempt counts as lost, as
+//     if its worker had died, and is tried elsewhere, because the task may or may not have run.
+//
+// A call for a job that is done, or on a reservation that is used up, is normal: it crossed a Cancel. The latter still
+// gets a task if one waits that the worker may run.
+func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out []Effect) []Effect {
+	c.stats.GetTasks++
+	wk := c.worker(w)
+	if wk == nil || int(m.Slot) >= len(wk.slots) {
+		c.stats.Stale++
+		return out
+	}
+	s := &wk.slots[m.Slot]
+	if s.state != slotSilent {
+		// Call numbers wrap around; the difference as a signed number does not mind.
+		switch ahead := int32(m.Call - s.call); {
+		case ahead < 0:
+			c.stats.Stale++
+			return out
+		case ahead == 0:
+			return c.repeat(now, wk, m, out)
+		}
+		if s.state == slotBound {
+			out = c.lose(now, wk, s, out)
+		}
+	}
+	s.call, s.state = m.Call, slotOver
+	j := c.find(m.Ref)
+	if j != nil && now >= j.deadline {
+		out = c.expire(now, j, out)
+		j = nil
+	}
+	if j == nil {
+		return c.noTask(w, m, out)
+	}
+	spent, last, owner := c.spend(j, w, m.Res, 1)
+	if spent == 0 && !j.set.matches(wk) {
+		return c.noTask(w, m, out)
+	}
+	t, out, ok := c.pick(now, j, wk, owner, out)
+	if !ok {
+		return c.replenish(now, j, c.noTask(w, m, out))
+	}
+	out = c.bind(now, j, t, wk, m, out)
+	switch {
+	case j.waiting() == 0:
+		return c.settled(j, out)
+	case last && j.wide && wk.active && j.anywhere() > 0:
+		out = c.renew(j, w, out)
+	}
+	return c.replenish(now, j, out)
+}
+
+// repeat answers a slot's last call again.
+func (c *Core) repeat(now time.Duration, w *worker, m probe.GetTask, out []Effect) []Effect {
+	c.stats.Repeated++
+	s := &w.slots[m.Slot]
+	if s.state == slotBound {
+		j := c.find(s.ref)
+		if now < j.deadline {
+			return append(out, c.launch(now, j, s.task, w.id, m))
+		}
+		out = c.expire(now, j, out)
+	}
+	return append(out, Effect{Kind: EffectNoTask, Worker: w.id, Slot: m.Slot, Call: m.Call})
+}
+
+func (c *Core) noTask(w probe.WorkerID, m probe.GetTask, out []Effect) []Effect {
+	c.stats.NoTasks++
+	return append(out, Effect{Kind: EffectNoTask, Worker: w, Slot: m.Slot, Call: m.Call})
+}
+
+// pick chooses the waiting task that a worker gets: the displaced one whose own reservation it used (owner,
+// from 1), else the first at the head that it may run, else the first fresh one.
+func (c *Core) pick(now time.Duration, j *job, w *worker, owner uint32, out []Effect) (uint32, []Effect, bool) {
+	if owner != 0 {
+		return owner - 1, out, true
+	}
+	for range scanLimit {
+		i := j.returned.head
+		if i == 0 {
+			break
+		}
+		r := &j.tasks[i-1]
+		if r.avoid == 0 || !c.avoided(r, w) || !c.hasElsewhere(j, r) {
+			return i - 1, out, true
+		}
+		// It had nowhere else to go when it came back, and now it has.
+		out = c.displace(j, i-1, out)
+	}
+	i := j.displaced.head
+	for n := 0; i != 0 && n < scanLimit; n++ {
+		r := &j.tasks[i-1]
+		if !c.avoided(r, w) {
+			return i - 1, out, true
+		}
+		i = r.next
+	}
+	if j.fresh == 0 {
+		return 0, out, false
+	}
+	for j.tasks[j.cursor].state != stateFresh {
+		j.cursor++
+	}
+	return uint32(j.cursor), out, true
+}
+
+// bind gives a waiting task to the slot that asked.
+func (c *Core) bind(now time.Duration, j *job, t uint32, w *worker, m probe.GetTask, out []Effect) []Effect {
+	c.unlink(j, t)
+	r := &j.tasks[t]
+	r.state = stateRunning
+	r.worker, r.slot, r.hasWorker = w.id, m.Slot, true
+	r.attempt++
+	r.launched, r.service = now, 0
+	s := &w.slots[m.Slot]
+	s.state, s.ref, s.task, s.attempt = slotBound, j.ref, t, r.attempt
+	w.running++
+	j.running++
+	c.load.Running++
+	c.load.Waiting--
+	c.stats.Launches++
+	return append(out, c.launch(now, j, t, w.id, m))
+}
+
+func (c *Core) launch(now time.Duration, j *job, t uint32, w probe.WorkerID, m probe.GetTask) Effect {
+	r := &j.tasks[t]
+	return Effect{
+		Kind: EffectLaunch, Worker: w, Slot: m.Slot, Call: m.Call, Ref: j.ref, Task: t, Attempt: r.attempt,
+		Deadline: j.deadline - now, Wait: r.launched - j.submitted,
+	}
+}
+
+// unlink takes a waiting task out of where it waits; its own reservations are anybody's from now on.
+func (c *Core) unlink(j *job, t uint32) {
+	r := &j.tasks[t]
+	switch r.state {
+	case stateFresh:
+		j.fresh--
+	case stateReturned:
+		j.returned.remove(j.tasks, t)
+	case stateDisplaced:
+		j.displaced.remove(j.tasks, t)
+		if r.probes == 0 {
+			j.bare--
+		}
+		j.owned -= int(r.probes)
+		r.probes = 0
+	case stateRunning, stateEnded:
+	}
+}
+
+// displace makes a waiting task wait for a worker that it has not failed on, with reservations of its own.
+func (c *Core) displace(j *job, t uint32, out []Effect) []Effect {
+	c.unlink(j, t)
+	r := &j.tasks[t]
+	r.state = stateDisplaced
+	r.round++
+	j.displaced.push(j.tasks, t)
+	j.bare++
+	return c.place(j, t, out)
+}
+
+// settled is when the last waiting task has been bound: what reservations are left are needed no more
+// (proactive cancellation: Ousterhout et al., SOSP 2013, §3.4).
+func (c *Core) settled(j *job, out []Effect) []Effect {
+	if j.resampleAt != never {
+		j.resampleAt = never
+		c.timers.update(j)
+	}
+	if c.cfg.Policy == LateBindingNoCancel {
+		return out
+	}
+	return c.cancelAll(j, out)
+}
+
+// renew gives a worker that has used up its share of a wide job a new one, as
+// large as sampling now would make it. Shares are equal whatever a worker's slots and speed, so without this
+// a fast worker would be idle while the job's tasks wait for slow ones. Shares shrink with what waits, so there are
+// few renewals but for the last tasks, where it is at most one per launch.
+func (c *Core) renew(j *job, w probe.WorkerID, out []Effect) []Effect {
+	n := max(1, int(float64(j.ratio*float64(j.anywhere()))/float64(len(j.set.eligible))))
+	c.stats.Renewed += uint64(n)
+	return c.reserve(j, w, n, 0, out)
+}

@@ -1,0 +1,120 @@
+package placement
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Policy says how a core places tasks. Values are not on the wire; names are.
+type Policy uint8
+
+// The policies.
+const (
+	// LateBinding is batch sampling, late binding and proactive cancellation. The default.
+	LateBinding Policy = iota + 1
+	// LateBindingNoCancel is the same without proactive cancellation: reservations that a
+	// job no longer needs stay in the queues and are answered with NoTask.
+	LateBindingNoCancel
+)
+
+// String returns the policy's name, as in flags and handshakes.
+func (p Policy) String() string {
+	switch p {
+	case LateBinding:
+		return "late-binding"
+	case LateBindingNoCancel:
+		return "late-binding-nocancel"
+	default:
+		return "policy(" + strconv.Itoa(int(p)) + ")"
+	}
+}
+
+// ParsePolicy reads a policy's name.
+func ParsePolicy(name string) (Policy, error) {
+	for _, p := range []Policy{LateBinding, LateBindingNoCancel} {
+		if name == p.String() {
+			return p, nil
+		}
+	}
+	return 0, fmt.Errorf("policy: want %s or %s, got %q", LateBinding, LateBindingNoCancel, name)
+}
+
+// Defaults of [Config].
+const (
+	DefaultMinBackoff = 10 * time.Millisecond
+	DefaultMaxBackoff = time.Second
+	DefaultMaxSets    = 128
+	DefaultMaxJobs    = 100_000
+	DefaultMaxTasks   = 10_000_000
+)
+
+// Config tunes a [Core]. The zero Config is the default one.
+type Config struct {
+	// Policy is how tasks are placed. Default LateBinding. A fleet has one.
+	Policy Policy
+	// MinBackoff is how long a job waits before it samples anew after a worker
+	// refused its reservation; each further wait is twice as long, up to MaxBackoff, until an attempt of the job finishes, and
+	// each is drawn from the upper half of its range. Default 10 ms, 1 ms to MaxBackoff.
+	// Larger spares full workers, smaller finds free queues sooner.
+	MinBackoff time.Duration
+	// MaxBackoff bounds the wait, and so how long a job may overlook that workers
+	// have room again. Default 1 s, at most 1 m.
+	MaxBackoff time.Duration
+	// MaxSets is how many constraint sets (an app and its required labels, with the list of workers that have
+	// them) are kept for jobs to come. Those of live jobs are kept in any case. Default 128, at least
+	// 1. Larger where jobs ask for more combinations of labels than that, at 4 bytes per set and worker.
+	MaxSets int
+	// MaxJobs bounds the live jobs. Default 100,000, 1 to 2³¹; at the bound [Core.Submit] fails with task.CodeOverloaded.
+	MaxJobs int
+	// MaxTasks bounds the unfinished tasks of all live jobs together, at 48 bytes each. Default 10,000,000,
+	// 1 to 2³¹; a job beyond it fails with task.CodeOverloaded.
+	MaxTasks int
+}
+
+// Validate returns all faults of the configuration, or nil.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var errs []error
+	if c.Policy > LateBindingNoCancel {
+		errs = append(errs, fmt.Errorf("policy: unknown value %d", c.Policy))
+	}
+	if c.MaxBackoff > time.Minute {
+		errs = append(errs, fmt.Errorf("max_backoff: want at most %v, got %v", time.Minute, c.MaxBackoff))
+	}
+	if c.MinBackoff < time.Millisecond || c.MinBackoff > c.MaxBackoff {
+		errs = append(errs, fmt.Errorf("min_backoff: want %v to max_backoff (%v), got %v", time.Millisecond, c.MaxBackoff, c.MinBackoff))
+	}
+	for _, n := range []struct {
+		name  string
+		value int
+	}{{"max_sets", c.MaxSets}, {"max_jobs", c.MaxJobs}, {"max_tasks", c.MaxTasks}} {
+		if n.value < 1 || n.value > 1<<31 {
+			errs = append(errs, fmt.Errorf("%s: want 1 to %d, got %d", n.name, 1<<31, n.value))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) withDefaults() Config {
+	if c.Policy == 0 {
+		c.Policy = LateBinding
+	}
+	if c.MinBackoff == 0 {
+		c.MinBackoff = DefaultMinBackoff
+	}
+	if c.MaxBackoff == 0 {
+		c.MaxBackoff = DefaultMaxBackoff
+	}
+	if c.MaxSets == 0 {
+		c.MaxSets = DefaultMaxSets
+	}
+	if c.MaxJobs == 0 {
+		c.MaxJobs = DefaultMaxJobs
+	}
+	if c.MaxTasks == 0 {
+		c.MaxTasks = DefaultMaxTasks
+	}
+	return c
+}

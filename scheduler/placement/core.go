@@ -1,0 +1,83 @@
+package placement
+
+import (
+	"math/rand/v2"
+
+	"dunnock/probe"
+)
+
+// Core decides the life of every job at one scheduler. See the package
+// documentation for what its caller owes it. Make one with [New].
+type Core struct {
+	cfg Config
+	rng *rand.Rand
+
+	workers []*worker // by id; nil where none is connected
+	lives   uint32    // connections so far: tells apart those that had one id
+	sets    []*set
+	byKey   map[string]*set
+
+	jobs   []*job   // by the low half of their Ref; those that are done wait in free
+	free   []uint32 // indices into jobs
+	oldest *job     // live jobs, in the order that they came in
+	newest *job
+	timers timers // live jobs, by when they want to be woken
+
+	avoids     []avoid // cells of the lists of workers that tasks have failed on
+	avoidsFree uint32  // the first free one + 1; 0: none
+	taskPool   pool[taskRec]
+	resPool    pool[reservation]
+
+	load  Load
+	stats Stats
+
+	key    []byte        // scratch of setFor
+	labels []probe.Label // scratch of setFor
+}
+
+// New makes a core without workers and jobs. The generator is the core's from
+// here on; the same seed and the same events give the same effects. A Config that does not [Config.Validate] panics.
+func New(cfg Config, rng *rand.Rand) *Core {
+	if err := cfg.Validate(); err != nil {
+		panic("placement: " + err.Error())
+	}
+	return &Core{cfg: cfg.withDefaults(), rng: rng, byKey: make(map[string]*set)}
+}
+
+// Load is what a core has to do now.
+type Load struct {
+	Workers      int // connected, not draining
+	Draining     int // connected and draining, or without slots
+	Slots        int // of the workers that are not draining
+	Jobs         int // accepted and not done
+	Waiting      int // tasks that wait for a launch
+	Running      int // tasks that are bound to a slot
+	Reservations int // outstanding: in a worker's queue, or on the way there or back
+}
+
+// Stats counts what has happened since the core was made.
+type Stats struct {
+	Submitted    uint64 // jobs accepted
+	Done         uint64 // jobs done
+	TasksDone    uint64 // tasks that ended, whatever their outcome
+	Reservations uint64 // given out
+	GetTasks     uint64 // received, also repeated and stale ones
+	Launches     uint64 // tasks bound; a repeated answer is not one
+	NoTasks      uint64 // calls answered with NoTask; a repeated answer is not one
+	Cancelled    uint64 // reservations taken back
+	Refused      uint64 // reservations that workers gave back
+	Declined     uint64 // launches that workers gave back
+	Killed       uint64 // attempts that were told to end
+	Retries      uint64 // attempts that failed or were lost and whose task waited again
+	Lost         uint64 // attempts lost with their worker, or forgotten by it
+	Renewed      uint64 // reservations, of those given out, that renewed a worker's used-up share of a wide job
+	Delayed      uint64 // times that a job put off sampling anew
+	Repeated     uint64 // GetTasks that repeated the last call of their slot and were answered again
+	Stale        uint64 // messages without effect: late, repeated, or about something unknown
+}
+
+// Load returns what the core has to do now.
+func (c *Core) Load() Load { return c.load }
+
+// Stats returns what has happened so far.
+func (c *Core) Stats() Stats { return c.stats }

@@ -1,0 +1,132 @@
+package placement
+
+import (
+	"strconv"
+	"time"
+
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+// EffectKind says what an [Effect] asks of the caller or tells it.
+type EffectKind uint8
+
+// The kinds of effects, and the fields that each of them fills besides Kind.
+const (
+	// EffectReserve sends a Reserve: Worker, Ref, Res, Count.
+	EffectReserve EffectKind = iota + 1
+	// EffectCancel sends a Cancel: Worker, Ref, Res, and Count, how many reservations that takes back.
+	EffectCancel
+	// EffectLaunch sends a Launch: Worker, Slot, Call, Ref, Task, Attempt, Deadline, and Wait, from submit to now.
+	// The answer to a repeated GetTask is the same effect with less time left in Deadline.
+	EffectLaunch
+	// EffectNoTask sends a NoTask: Worker, Slot, Call.
+	EffectNoTask
+	// EffectKill sends a Kill for an attempt that no longer counts: Worker, Slot, Call, Ref, Task, Attempt.
+	EffectKill
+	// EffectRetry tells that an attempt failed or was lost and its task waits again: Ref, Task, Attempt, Worker, Code, Wait,
+	// Service. For logs and metrics.
+	EffectRetry
+	// EffectTaskDone tells that a task has ended: Ref, Task, Outcome, Code, Attempt, Worker with HasWorker, Wait,
+	// Service. There is exactly one for every task that was to run.
+	EffectTaskDone
+	// EffectJobDone tells that all tasks of a job have ended: Ref, Outcome, and Count, how many of them did not end OK. The
+	// Ref is unknown from here on.
+	EffectJobDone
+)
+
+// String returns the kind's name.
+func (k EffectKind) String() string {
+	switch k {
+	case EffectReserve:
+		return "Reserve"
+	case EffectCancel:
+		return "Cancel"
+	case EffectLaunch:
+		return "Launch"
+	case EffectNoTask:
+		return "NoTask"
+	case EffectKill:
+		return "Kill"
+	case EffectRetry:
+		return "Retry"
+	case EffectTaskDone:
+		return "TaskDone"
+	case EffectJobDone:
+		return "JobDone"
+	default:
+		return "EffectKind(" + strconv.Itoa(int(k)) + ")"
+	}
+}
+
+// Effect is one thing for the caller to do or to know. Which fields are filled
+// depends on Kind; the others are zero.
+type Effect struct {
+	Ref      probe.Ref
+	Code     task.Code     // why, for EffectRetry and for an EffectTaskDone that is not OK
+	Deadline time.Duration // left until the job's deadline, > 0
+	// Wait is from submit to the launch of the attempt that Attempt numbers; for
+	// a task that ends without any attempt, from submit to that end.
+	Wait      time.Duration
+	Service   time.Duration // of that attempt, by the worker's clock; 0 if the worker did not say
+	Worker    probe.WorkerID
+	Call      uint32
+	Res       uint32
+	Count     uint32
+	Task      uint32 // index into the job's tasks
+	Slot      uint16
+	Attempt   uint16 // from 1; 0 if none started
+	Kind      EffectKind
+	Outcome   task.Outcome
+	HasWorker bool // Worker is who had the last attempt; false if none started, or the last launch was declined
+}
+
+// cause is why an attempt or a task ended, in one byte per task.
+type cause uint8
+
+const (
+	causeNone cause = iota
+	causeAppFailed
+	causePermanent
+	causeTaskTimeout
+	causeDeadline
+	causeCancelled
+	causeWorkerLost
+)
+
+func (c cause) code() task.Code {
+	switch c {
+	case causeNone:
+		return ""
+	case causeAppFailed:
+		return task.CodeAppFailed
+	case causePermanent:
+		return task.CodePermanent
+	case causeTaskTimeout:
+		return task.CodeTaskTimeout
+	case causeDeadline:
+		return task.CodeDeadline
+	case causeCancelled:
+		return task.CodeCancelled
+	case causeWorkerLost:
+		return task.CodeWorkerLost
+	default:
+		return task.CodeInternal
+	}
+}
+
+// outcome is how a task ends whose last allowed attempt ended this way.
+func (c cause) outcome() task.Outcome {
+	switch c {
+	case causeNone:
+		return task.OK
+	case causeTaskTimeout, causeDeadline:
+		return task.Timeout
+	case causeCancelled:
+		return task.Cancelled
+	case causeAppFailed, causePermanent, causeWorkerLost:
+		return task.Failed
+	default:
+		return task.Unknown
+	}
+}

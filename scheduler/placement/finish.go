@@ -1,0 +1,242 @@
+package placement
+
+import (
+	"time"
+
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+// Finished takes the end of an attempt. Only the report of the task that is bound to that slot by that call counts.
+// Body is the caller's business: it belongs to the EffectTaskDone or EffectRetry that names
+// the message's Ref, Task and Attempt.
+//
+// An OK or permanent failure ends the task. After a failure, a passed task_timeout, or a kill that the core
+// did not ask for, the task waits again while attempts are left.
+func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, out []Effect) []Effect {
+	wk := c.worker(w)
+	if wk == nil || int(m.Slot) >= len(wk.slots) {
+		c.stats.Stale++
+		return out
+	}
+	s := &wk.slots[m.Slot]
+	if s.call != m.Call || s.ref != m.Ref || s.task != m.Task || s.attempt != m.Attempt {
+		c.stats.Stale++
+		return out
+	}
+	switch s.state {
+	case slotBound:
+	case slotKilled: // as it was told
+		s.state = slotOver
+		return out
+	case slotSilent, slotOver:
+		c.stats.Stale++
+		return out
+	}
+	s.state = slotOver
+	wk.running--
+	j := c.find(m.Ref)
+	j.backoff = 0 // its reservations lead to something
+	j.tasks[m.Task].service = max(m.Service, 0)
+	switch m.Status {
+	case probe.StatusOK:
+		return c.end(now, j, m.Task, task.OK, causeNone, out)
+	case probe.StatusPermanent:
+		return c.end(now, j, m.Task, task.Failed, causePermanent, out)
+	case probe.StatusTimeout:
+		return c.fail(now, j, m.Task, wk, causeTaskTimeout, out)
+	case probe.StatusKilled:
+		if now >= j.deadline {
+			// The worker's timer for the deadline was faster than ours: this is no failure.
+			c.wait(j, m.Task)
+			return c.expire(now, j, out)
+		}
+		return c.fail(now, j, m.Task, wk, causeWorkerLost, out)
+	case probe.StatusFailed:
+	}
+	return c.fail(now, j, m.Task, wk, causeAppFailed, out)
+}
+
+// Decline takes back a launch that the worker did not start. The task waits again at the head as if it
+// had not been launched: that was neither an attempt nor a failure. A worker that declines because it drains is sampled no more; one that
+// declines for another reason than a stale call does not get this task again while another could.
+func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out []Effect) []Effect {
+	wk := c.worker(w)
+	if wk == nil || int(m.Slot) >= len(wk.slots) {
+		c.stats.Stale++
+		return out
+	}
+	s := &wk.slots[m.Slot]
+	if s.state != slotBound || s.call != m.Call || s.ref != m.Ref || s.task != m.Task {
+		c.stats.Stale++
+		return out
+	}
+	s.state = slotOver
+	wk.running--
+	c.stats.Declined++
+	j := c.find(m.Ref)
+	r := &j.tasks[m.Task]
+	r.attempt--
+	r.hasWorker = false
+	switch m.Reason {
+	case probe.RefusedDraining:
+		wk.leaving = true
+		c.drain(wk)
+	case probe.RefusedFull, probe.RefusedApp:
+		c.avoidWorker(r, wk)
+	case probe.RefusedStale:
+	}
+	out = c.requeue(j, m.Task, out)
+	return c.give(now, j, m.Reason, out)
+}
+
+// Refuse takes back reservations that a worker did not queue, or gave up because it drains. Jobs
+// that counted on them sample anew: at once if the worker drains, which takes it out of sampling, else after a
+// backoff, since the next worker may well be as full.
+func (c *Core) Refuse(now time.Duration, w probe.WorkerID, m probe.Refuse, out []Effect) []Effect {
+	wk, j := c.worker(w), c.find(m.Ref)
+	if wk != nil && m.Reason == probe.RefusedDraining {
+		wk.leaving = true
+		c.drain(wk)
+	}
+	if wk == nil || j == nil {
+		c.stats.Stale++
+		return out
+	}
+	n, _, owner := c.spend(j, w, m.Res, m.Count)
+	if n == 0 {
+		c.stats.Stale++
+		return out
+	}
+	c.stats.Refused += uint64(n)
+	if m.Reason == probe.RefusedDraining && owner != 0 && j.tasks[owner-1].probes == 0 {
+		out = c.place(j, owner-1, out)
+	}
+	return c.give(now, j, m.Reason, out)
+}
+
+// give gets a job the reservations that it lacks after a worker gave some back for a reason.
+func (c *Core) give(now time.Duration, j *job, reason probe.Refusal, out []Effect) []Effect {
+	switch {
+	case j.deficit() == 0:
+		return out
+	case reason == probe.RefusedDraining:
+		return c.resample(now, j, out)
+	}
+	c.putOff(now, j)
+	return out
+}
+
+// fail takes the end of an attempt that may be tried again. It may end the task and with it the job.
+func (c *Core) fail(now time.Duration, j *job, t uint32, w *worker, why cause, out []Effect) []Effect {
+	r := &j.tasks[t]
+	if r.attempt >= j.maxAttempts || j.atMostOnce {
+		return c.end(now, j, t, why.outcome(), why, out)
+	}
+	c.stats.Retries++
+	out = append(out, Effect{
+		Kind: EffectRetry, Ref: j.ref, Task: t, Attempt: r.attempt, Worker: w.id, HasWorker: true, Code: why.code(),
+		Wait: r.launched - j.submitted, Service: r.service,
+	})
+	if c.workers[w.id] == w { // one that is gone needs no avoiding
+		c.avoidWorker(r, w)
+	}
+	out = c.requeue(j, t, out)
+	return c.replenish(now, j, out)
+}
+
+// wait puts a task that was running back among the returned ones.
+func (c *Core) wait(j *job, t uint32) {
+	j.running--
+	c.load.Running--
+	c.load.Waiting++
+	j.tasks[t].state = stateReturned
+	j.returned.push(j.tasks, t)
+}
+
+// requeue puts a task that was running back to the head, elsewhere if there is an elsewhere.
+func (c *Core) requeue(j *job, t uint32, out []Effect) []Effect {
+	c.wait(j, t)
+	if r := &j.tasks[t]; r.avoid != 0 && c.hasElsewhere(j, r) {
+		return c.displace(j, t, out)
+	}
+	return out
+}
+
+// end gives a running task its outcome. It may end the job.
+func (c *Core) end(now time.Duration, j *job, t uint32, outcome task.Outcome, why cause, out []Effect) []Effect {
+	j.running--
+	c.load.Running--
+	out = c.conclude(now, j, t, outcome, why, out)
+	switch {
+	case outcome != task.OK && j.cancelOnFailure && j.unfinished > 0:
+		return c.endAll(now, j, causeCancelled, task.Failed, out)
+	case j.unfinished > 0:
+		return out
+	case j.failed > 0:
+		return c.finish(j, task.Failed, out)
+	}
+	return c.finish(j, task.OK, out)
+}
+
+// conclude gives a task its outcome.
+func (c *Core) conclude(now time.Duration, j *job, t uint32, outcome task.Outcome, why cause, out []Effect) []Effect {
+	r := &j.tasks[t]
+	r.state, r.outcome, r.cause = stateEnded, outcome, why
+	c.forgetAvoided(r)
+	if r.attempt == 0 {
+		r.launched = now
+	}
+	j.unfinished--
+	if outcome != task.OK {
+		j.failed++
+	}
+	c.stats.TasksDone++
+	return append(out, Effect{
+		Kind: EffectTaskDone, Ref: j.ref, Task: t, Outcome: outcome, Code: why.code(), Attempt: r.attempt,
+		Worker: r.worker, HasWorker: r.hasWorker, Wait: r.launched - j.submitted, Service: r.service,
+	})
+}
+
+// endAll ends all tasks that have no outcome yet, and the job: those that run are killed first.
+func (c *Core) endAll(now time.Duration, j *job, why cause, outcome task.Outcome, out []Effect) []Effect {
+	for i := range j.tasks {
+		t := uint32(i)
+		switch r := &j.tasks[i]; r.state {
+		case stateEnded:
+			continue
+		case stateRunning:
+			j.running--
+			c.load.Running--
+			out = c.kill(j, t, out)
+		case stateFresh, stateReturned, stateDisplaced:
+			c.unlink(j, t)
+			c.load.Waiting--
+		}
+		out = c.conclude(now, j, t, why.outcome(), why, out)
+	}
+	return c.finish(j, outcome, c.cancelAll(j, out))
+}
+
+// kill ends a running attempt, unless its worker is just going down.
+func (c *Core) kill(j *job, t uint32, out []Effect) []Effect {
+	r := &j.tasks[t]
+	w := c.worker(r.worker)
+	if w == nil {
+		return out
+	}
+	s := &w.slots[r.slot]
+	s.state = slotKilled
+	w.running--
+	c.stats.Killed++
+	return append(out, Effect{
+		Kind: EffectKill, Worker: w.id, Slot: r.slot, Call: s.call, Ref: j.ref, Task: t, Attempt: r.attempt,
+	})
+}
+
+// finish ends a job all of whose tasks have ended.
+func (c *Core) finish(j *job, outcome task.Outcome, out []Effect) []Effect {
+	out = append(out, Effect{Kind: EffectJobDone, Ref: j.ref, Outcome: outcome, Count: uint32(j.failed)})
+	c.release(j)
+	return out
+}

@@ -1,0 +1,235 @@
+package placement
+
+import (
+	"time"
+
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+// taskState is where a task is in its life.
+//
+//	fresh ──▶ running ──▶ ended
+//	            │  ▲
+//	            ▼  │
+//	    returned, displaced
+type taskState uint8
+
+const (
+	stateFresh     taskState = iota + 1 // waits, and was never bound; in index order behind job.cursor
+	stateReturned                       // waits again, for any worker; in job.returned
+	stateDisplaced                      // waits again, for a worker that it has not failed on; in job.displaced
+	stateRunning                        // bound to a slot
+	stateEnded                          // has its outcome
+)
+
+// taskRec is all that is kept of one task.
+type taskRec struct {
+	launched   time.Duration // when the last attempt was; for a task that ended without one, its end
+	service    time.Duration // of the last attempt that finished
+	next, prev uint32        // neighbours in job.returned or job.displaced, index + 1
+	avoid      uint32        // first cell of the workers that it failed on, index + 1 into Core.avoids
+	worker     probe.WorkerID
+	slot       uint16
+	attempt    uint16 // attempts so far, the running one included
+	round      uint16 // how often it was displaced: tells its own reservations from those of earlier times
+	probes     uint16 // while displaced: its own outstanding reservations
+	state      taskState
+	outcome    task.Outcome
+	cause      cause
+	hasWorker  bool
+}
+
+// avoid is one worker that a task has failed on, in a linked list.
+type avoid struct {
+	worker probe.WorkerID
+	life   uint32
+	next   uint32 // index + 1 into Core.avoids
+}
+
+// job is a live job, or one in Core.free waiting to be used again.
+type job struct {
+	ref        probe.Ref // 0 while free
+	generation uint32
+	set        *set
+	ratio      float64
+	submitted  time.Duration
+	deadline   time.Duration
+	resampleAt time.Duration // never: not put off
+	prev, next *job          // in the order of submission
+	timer      int           // place in Core.timers
+
+	tasks      []taskRec
+	cursor     int      // no task before it is fresh
+	fresh      int      // tasks
+	returned   taskList // wait at the head, for any worker
+	displaced  taskList // wait at the head, for some workers
+	running    int      // tasks
+	unfinished int      // tasks that have no outcome yet
+	failed     int      // tasks that ended not OK
+
+	res         []reservation
+	resFree     uint32 // first unused element of res, index + 1
+	outstanding int    // reservations
+	owned       int    // those of them that belong to displaced tasks
+	bare        int    // displaced tasks that have no reservation of their own
+
+	maxAttempts     uint16
+	backoff         uint8
+	atMostOnce      bool
+	cancelOnFailure bool
+	wide            bool // every eligible worker got several reservations
+}
+
+// wake is when the job wants to be looked at.
+func (j *job) wake() time.Duration { return min(j.deadline, j.resampleAt) }
+
+// anywhere counts the waiting tasks that any eligible worker may run.
+func (j *job) anywhere() int { return j.fresh + j.returned.n }
+
+// waiting counts the tasks that wait.
+func (j *job) waiting() int { return j.anywhere() + j.displaced.n }
+
+// deficit is how many waiting tasks have no reservation to count on.
+func (j *job) deficit() int {
+	return max(0, j.anywhere()-(j.outstanding-j.owned)) + j.bare
+}
+
+// taskList is a first-in first-out list of a job's tasks through their next and prev.
+type taskList struct {
+	head, tail uint32 // index + 1
+	n          int
+}
+
+func (l *taskList) push(tasks []taskRec, t uint32) {
+	r := &tasks[t]
+	r.next, r.prev = 0, l.tail
+	if l.tail == 0 {
+		l.head = t + 1
+	} else {
+		tasks[l.tail-1].next = t + 1
+	}
+	l.tail = t + 1
+	l.n++
+}
+
+func (l *taskList) remove(tasks []taskRec, t uint32) {
+	r := &tasks[t]
+	if r.prev == 0 {
+		l.head = r.next
+	} else {
+		tasks[r.prev-1].next = r.next
+	}
+	if r.next == 0 {
+		l.tail = r.prev
+	} else {
+		tasks[r.next-1].prev = r.prev
+	}
+	r.next, r.prev = 0, 0
+	l.n--
+}
+
+// find returns the live job that a Ref names, or nil.
+func (c *Core) find(ref probe.Ref) *job {
+	index := uint32(ref)
+	if int64(index) >= int64(len(c.jobs)) || ref == 0 {
+		return nil
+	}
+	if j := c.jobs[index]; j.ref == ref {
+		return j
+	}
+	return nil
+}
+
+// newJob takes a job struct from the free ones and gives it a Ref of its own.
+func (c *Core) newJob() *job {
+	var index uint32
+	if n := len(c.free); n > 0 {
+		index = c.free[n-1]
+		c.free = c.free[:n-1]
+	} else {
+		index = uint32(len(c.jobs)) // below MaxJobs ≤ 2³¹
+		c.jobs = append(c.jobs, &job{})
+	}
+	j := c.jobs[index]
+	generation := max(j.generation+1, 1) // 0 is left out when it wraps, so that no Ref is 0
+	*j = job{ref: probe.Ref(generation)<<32 | probe.Ref(index), generation: generation, resampleAt: never, prev: c.newest}
+	if c.newest == nil {
+		c.oldest = j
+	} else {
+		c.newest.next = j
+	}
+	c.newest = j
+	c.load.Jobs++
+	return j
+}
+
+// release forgets a job whose tasks have all ended. Its Ref is unknown from here on.
+func (c *Core) release(j *job) {
+	c.load.Reservations -= j.outstanding
+	c.load.Jobs--
+	c.stats.Done++
+	j.set.jobs--
+	c.timers.remove(j)
+	if j.prev == nil {
+		c.oldest = j.next
+	} else {
+		j.prev.next = j.next
+	}
+	if j.next == nil {
+		c.newest = j.prev
+	} else {
+		j.next.prev = j.prev
+	}
+	c.taskPool.put(j.tasks)
+	c.resPool.put(j.res)
+	c.free = append(c.free, uint32(j.ref))
+	*j = job{generation: j.generation}
+}
+
+// avoided reports whether a task has failed on the worker in its present life.
+func (c *Core) avoided(r *taskRec, w *worker) bool {
+	for i := r.avoid; i != 0; i = c.avoids[i-1].next {
+		if a := &c.avoids[i-1]; a.worker == w.id && a.life == w.life {
+			return true
+		}
+	}
+	return false
+}
+
+// avoidWorker remembers that a task has failed on the worker.
+func (c *Core) avoidWorker(r *taskRec, w *worker) {
+	if c.avoided(r, w) {
+		return
+	}
+	i := c.avoidsFree
+	if i == 0 {
+		c.avoids = append(c.avoids, avoid{})
+		i = uint32(len(c.avoids))
+	} else {
+		c.avoidsFree = c.avoids[i-1].next
+	}
+	c.avoids[i-1] = avoid{worker: w.id, life: w.life, next: r.avoid}
+	r.avoid = i
+}
+
+func (c *Core) forgetAvoided(r *taskRec) {
+	for r.avoid != 0 {
+		i := r.avoid
+		r.avoid = c.avoids[i-1].next
+		c.avoids[i-1].next = c.avoidsFree
+		c.avoidsFree = i
+	}
+}
+
+// hasElsewhere reports whether an eligible worker is connected that the task has not failed on.
+func (c *Core) hasElsewhere(j *job, r *taskRec) bool {
+	n := len(j.set.eligible)
+	for i := r.avoid; i != 0; i = c.avoids[i-1].next {
+		a := &c.avoids[i-1]
+		if w := c.worker(a.worker); w != nil && w.life == a.life && w.active {
+			n--
+		}
+	}
+	return n > 0
+}

@@ -1,0 +1,206 @@
+package placement
+
+import (
+	"math"
+	"time"
+
+	"dunnock/probe"
+)
+
+// reservation is what one Reserve left at a worker. A job's reservations are
+// numbered by their index, and an element is used again when nothing is left of it; the upper
+// bits of the number tell such uses apart, so that a late message about the earlier one misses.
+type reservation struct {
+	worker probe.WorkerID
+	left   uint32 // outstanding; 0: this element is unused
+	owner  uint32 // of a displaced task's own: its index + 1, else 0. In an unused element the next unused one, index + 1
+	round  uint16 // of the owner, when it was given
+	use    uint16 // below 2^useBits
+}
+
+const (
+	indexBits = 22 // Reserves of one job that can be outstanding at a time
+	useBits   = 32 - indexBits
+	indexMask = 1<<indexBits - 1
+)
+
+// probes is ⌈ratio·tasks⌉, forgiving what floating point adds: 1.1·10 is
+// 11 though its product is a hair more. The conversion keeps compilers from
+// fusing the two operations, which would round differently from machine to machine.
+func probes(ratio float64, tasks int) int {
+	return int(math.Ceil(float64(ratio*float64(tasks)) - 1e-6))
+}
+
+// reserve gives a worker reservations of a job, for the displaced task that owner numbers from 1,
+// or for any with owner 0. At the bound of outstanding ones it gives none.
+func (c *Core) reserve(j *job, w probe.WorkerID, count int, owner uint32, out []Effect) []Effect {
+	i := j.resFree
+	if i != 0 {
+		j.resFree = j.res[i-1].owner
+	} else {
+		if len(j.res) > indexMask {
+			return out
+		}
+		j.res = append(c.resPool.grow(j.res), reservation{})
+		i = uint32(len(j.res))
+	}
+	r := &j.res[i-1]
+	r.worker, r.left, r.owner, r.round = w, uint32(count), owner, 0
+	if owner != 0 {
+		t := &j.tasks[owner-1]
+		r.round = t.round
+		if t.probes == 0 {
+			j.bare--
+		}
+		t.probes += uint16(count)
+		j.owned += count
+	}
+	j.outstanding += count
+	c.load.Reservations += count
+	c.stats.Reservations += uint64(count)
+	return append(out, Effect{
+		Kind: EffectReserve, Worker: w, Ref: j.ref, Res: uint32(r.use)<<indexBits | (i - 1), Count: uint32(count),
+	})
+}
+
+// spend uses up to n of the reservations that res numbers, if the worker holds
+// any. It returns how many, whether none is left, and the displaced task that they belong to (index + 1).
+func (c *Core) spend(j *job, w probe.WorkerID, res, n uint32) (spent uint32, last bool, owner uint32) {
+	i := res & indexMask
+	if int64(i) >= int64(len(j.res)) {
+		return 0, false, 0
+	}
+	r := &j.res[i]
+	if r.left == 0 || r.worker != w || uint32(r.use) != res>>indexBits {
+		return 0, false, 0
+	}
+	spent = min(n, r.left)
+	owner = c.deduct(j, r, spent)
+	if r.left == 0 {
+		j.reuse(i)
+	}
+	return spent, r.left == 0, owner
+}
+
+// deduct takes n from what is left of a reservation and returns its owner, if that still waits for it.
+func (c *Core) deduct(j *job, r *reservation, n uint32) (owner uint32) {
+	r.left -= n
+	j.outstanding -= int(n)
+	c.load.Reservations -= int(n)
+	if r.owner == 0 {
+		return 0
+	}
+	t := &j.tasks[r.owner-1]
+	if t.state != stateDisplaced || t.round != r.round {
+		return 0
+	}
+	t.probes -= uint16(n)
+	j.owned -= int(n)
+	if t.probes == 0 {
+		j.bare++
+	}
+	return r.owner
+}
+
+// reuse puts element i, of which nothing is left, among the unused.
+func (j *job) reuse(i uint32) {
+	r := &j.res[i]
+	r.use = (r.use + 1) & (1<<useBits - 1)
+	r.owner = j.resFree
+	j.resFree = i + 1
+}
+
+// cancelAll takes back all outstanding reservations.
+func (c *Core) cancelAll(j *job, out []Effect) []Effect {
+	if j.outstanding == 0 {
+		return out
+	}
+	for i := range j.res {
+		r := &j.res[i]
+		if r.left == 0 {
+			continue
+		}
+		out = append(out, Effect{
+			Kind: EffectCancel, Worker: r.worker, Ref: j.ref, Res: uint32(r.use)<<indexBits | uint32(i), Count: r.left,
+		})
+		c.stats.Cancelled += uint64(r.left)
+		c.deduct(j, r, r.left)
+		j.reuse(uint32(i))
+	}
+	return out
+}
+
+// sample draws ⌈ratio·tasks⌉ reservations for tasks that any eligible worker may run: one each for
+// distinct workers, or when there are fewer workers than that, the same count for each and one more
+// for a sample of them (batch sampling: Ousterhout et al., SOSP 2013, §3.2).
+func (c *Core) sample(j *job, tasks int, out []Effect) []Effect {
+	eligible := j.set.eligible
+	if len(eligible) == 0 {
+		return out
+	}
+	k := probes(j.ratio, tasks)
+	each, more := k/len(eligible), k%len(eligible)
+	probe.Sample(c.rng, eligible, more)
+	if each == 0 {
+		eligible = eligible[:more]
+	}
+	for i, w := range eligible {
+		count := each
+		if i < more {
+			count++
+		}
+		out = c.reserve(j, w, count, 0, out)
+	}
+	return out
+}
+
+// place samples a displaced task as a job of one task would be, among the workers that it has not failed on. Where there
+// is none it may run anywhere again.
+func (c *Core) place(j *job, t uint32, out []Effect) []Effect {
+	r := &j.tasks[t]
+	if !c.hasElsewhere(j, r) {
+		c.unlink(j, t)
+		r.state = stateReturned
+		j.returned.push(j.tasks, t)
+		return out
+	}
+	eligible, k := j.set.eligible, probes(j.ratio, 1)
+	// Those that it has failed on are drawn and put aside, at most once each.
+	for i := 0; i < len(eligible) && k > 0; i++ {
+		w := probe.SampleNext(c.rng, eligible, i)
+		if c.avoided(r, c.workers[w]) {
+			continue
+		}
+		out = c.reserve(j, w, 1, t+1, out)
+		k--
+	}
+	return out
+}
+
+// resample gives the job the reservations that it lacks.
+func (c *Core) resample(now time.Duration, j *job, out []Effect) []Effect {
+	for i := j.displaced.head; i != 0 && j.bare > 0; {
+		t := i - 1
+		i = j.tasks[t].next
+		if j.tasks[t].probes == 0 {
+			out = c.place(j, t, out)
+		}
+	}
+	if lack := j.anywhere() - (j.outstanding - j.owned); lack > 0 {
+		out = c.sample(j, lack, out)
+	}
+	// What is lacking still is so because of the bound on outstanding reservations, or because nobody is eligible; a worker that
+	// connects ends the latter.
+	if j.deficit() > 0 && len(j.set.eligible) > 0 {
+		c.putOff(now, j)
+	}
+	return out
+}
+
+// replenish is resample, unless the job is to wait for its backoff.
+func (c *Core) replenish(now time.Duration, j *job, out []Effect) []Effect {
+	if j.resampleAt != never || j.deficit() == 0 {
+		return out
+	}
+	return c.resample(now, j, out)
+}

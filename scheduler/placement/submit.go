@@ -1,0 +1,137 @@
+package placement
+
+import (
+	"math"
+	"time"
+
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+// Spec is what placing a job needs to know of it. Slices are not kept.
+type Spec struct {
+	App             string
+	Require         []probe.Label // labels that a worker must have, in any order
+	Tasks           int           // ≥ 1
+	ProbeRatio      float64       // reservations per task, 1…16; 0: task.DefaultProbeRatio
+	Deadline        time.Duration // from now, > 0; 0: task.DefaultDeadline
+	MaxAttempts     int           // starts per task, 1…100; 0: task.DefaultMaxAttempts
+	AtMostOnce      bool          // no task starts twice; doubtful ones end Unknown
+	CancelOnFailure bool          // the first task that does not end OK ends the others Cancelled
+	Finished        []byte        // bitmap of tasks not to run, bit i%8 of byte i/8; missing bits are 0
+}
+
+// finished reports whether task i is not to be run.
+func (s *Spec) finished(i int) bool {
+	return i/8 < len(s.Finished) && s.Finished[i/8]&(1<<(i%8)) != 0
+}
+
+func (s *Spec) withDefaults() Spec {
+	d := *s
+	if d.ProbeRatio == 0 {
+		d.ProbeRatio = task.DefaultProbeRatio
+	}
+	if d.Deadline == 0 {
+		d.Deadline = task.DefaultDeadline
+	}
+	if d.MaxAttempts == 0 {
+		d.MaxAttempts = task.DefaultMaxAttempts
+	}
+	return d
+}
+
+// validate checks what the core itself relies on; [task.Job.Validate] is stricter.
+func (s *Spec) validate() error {
+	switch {
+	case s.Tasks < 1:
+		return task.Errorf(task.CodeInvalidJob, "tasks: a job needs at least one task")
+	case math.IsNaN(s.ProbeRatio) || s.ProbeRatio < 1 || s.ProbeRatio > task.MaxProbeRatio:
+		return task.Errorf(task.CodeInvalidJob, "probe_ratio: want 1 to %g, got %g", task.MaxProbeRatio, s.ProbeRatio)
+	case s.Deadline < 0:
+		return task.Errorf(task.CodeInvalidJob, "deadline: want more than 0, got %v", s.Deadline)
+	case s.MaxAttempts < 1 || s.MaxAttempts > task.MaxAttempts:
+		return task.Errorf(task.CodeInvalidJob, "max_attempts: want 1 to %d, got %d", task.MaxAttempts, s.MaxAttempts)
+	}
+	return nil
+}
+
+// Submit accepts a job and samples workers for it: one draw of ⌈probe ratio × tasks to run⌉
+// reservations. A job whose tasks are all finished is done at once, and its Ref unknown when Submit returns.
+//
+// The error is an [*task.Error], and nothing has happened: task.CodeNoWorkers if no worker is connected that is not
+// draining, CodeUnknownApp if none of them has the app, CodeUnsatisfiable naming the label (key=value) that leaves no worker,
+// CodeOverloaded at a bound of the [Config], CodeInvalidJob for a Spec out of its ranges.
+func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []Effect, error) {
+	s := spec.withDefaults()
+	if err := s.validate(); err != nil {
+		return 0, out, err
+	}
+	if c.load.Jobs >= c.cfg.MaxJobs {
+		return 0, out, overloaded("%d jobs are live", c.load.Jobs)
+	}
+	if s.Tasks > c.cfg.MaxTasks-c.load.Waiting-c.load.Running {
+		return 0, out, overloaded("%d tasks are unfinished", c.load.Waiting+c.load.Running)
+	}
+	set, err := c.setFor(s.App, s.Require)
+	if err != nil {
+		return 0, out, err
+	}
+	j := c.newJob()
+	c.stats.Submitted++
+	j.set = set
+	set.jobs++
+	j.submitted, j.deadline = now, never
+	if s.Deadline < never-now {
+		j.deadline = now + s.Deadline
+	}
+	j.ratio, j.maxAttempts = s.ProbeRatio, uint16(s.MaxAttempts)
+	j.atMostOnce, j.cancelOnFailure = s.AtMostOnce, s.CancelOnFailure
+	c.addTasks(j, &s)
+	c.timers.add(j)
+	ref := j.ref
+	if j.unfinished == 0 {
+		return ref, c.finish(j, task.OK, out), nil
+	}
+	k := probes(j.ratio, j.unfinished)
+	j.wide = k >= 2*len(set.eligible)
+	j.res = c.resPool.get(min(k, len(set.eligible)))
+	out = c.sample(j, j.unfinished, out)
+	return ref, out, nil
+}
+
+func overloaded(format string, n int) error {
+	e := task.Errorf(task.CodeOverloaded, format, n)
+	e.RetryAfterMS = retryAfterMS
+	return e
+}
+
+func (c *Core) addTasks(j *job, s *Spec) {
+	j.tasks = c.taskPool.get(s.Tasks)[:s.Tasks]
+	clear(j.tasks)
+	for i := range j.tasks {
+		if s.finished(i) {
+			j.tasks[i].state = stateEnded
+			continue
+		}
+		j.tasks[i].state = stateFresh
+		j.fresh++
+	}
+	j.unfinished = j.fresh
+	c.load.Waiting += j.fresh
+}
+
+// Cancel ends a job for its user: tasks without an outcome end Cancelled, and
+// running ones are killed. An unknown Ref is no mistake: the job may just have ended.
+func (c *Core) Cancel(now time.Duration, ref probe.Ref, out []Effect) []Effect {
+	j := c.find(ref)
+	if j == nil {
+		c.stats.Stale++
+		return out
+	}
+	return c.endAll(now, j, causeCancelled, task.Cancelled, out)
+}
+
+// expire ends a job whose deadline has come.
+func (c *Core) expire(now time.Duration, j *job, out []Effect) []Effect {
+	return c.endAll(now, j, causeDeadline, task.Timeout, out)
+}
