@@ -43,6 +43,9 @@ type Client struct {
 	closed   bool
 }
 
+// maxJobMessage bounds an encoded job, in bytes.
+const maxJobMessage = 512 << 20
+
 // ErrClosed is returned once the client has been closed.
 var ErrClosed = errors.New("client: closed")
 
@@ -64,6 +67,9 @@ func New(cfg Config) (*Client, error) {
 	if c.cfg.Logger == nil {
 		c.cfg.Logger = slog.Default()
 	}
+	// A job is one message, and what is too large is the scheduler's to say.
+	c.cfg.Stream.MaxMessageBytes = max(c.cfg.Stream.MaxMessageBytes, maxJobMessage)
+	c.cfg.Stream.MaxOutBytes = max(c.cfg.Stream.MaxOutBytes, 2*maxJobMessage)
 	if c.cfg.Dial == nil {
 		c.cfg.Dial = (&net.Dialer{}).DialContext
 	}
@@ -101,7 +107,11 @@ func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 		return nil, err
 	}
 	var faults []string
-	for _, addr := range c.ranked(job.ID) {
+	ranked := c.addrs
+	if len(ranked) > 1 {
+		ranked = c.ranked(job.ID)
+	}
+	for _, addr := range ranked {
 		s, err := c.session(ctx, addr)
 		if err == nil {
 			return s.submit(ctx, job)
@@ -117,10 +127,12 @@ func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 
 // ranked lists the schedulers in the order in which a job prefers them.
 func (c *Client) ranked(id task.JobID) []string {
-	if len(c.addrs) == 1 {
-		return c.addrs
+	order := probe.Rendezvous(id.String(), c.addrs, len(c.addrs), nil)
+	ranked := make([]string, len(order))
+	for i, n := range order {
+		ranked[i] = c.addrs[n]
 	}
-	return probe.Rank(id[:], c.addrs)
+	return ranked
 }
 
 // session returns the connection to a scheduler, dialling it if there is none.

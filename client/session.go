@@ -61,7 +61,7 @@ func (s *session) run() {
 
 // connect dials, greets, and reads until the connection ends.
 func (s *session) connect(ctx context.Context, overdue *time.Timer) error {
-	conn, err := stream.Dial(ctx, s.c.cfg.Dial, s.addr, stream.Path, s.c.cfg.Stream)
+	conn, err := stream.Dial(ctx, s.c.cfg.Dial, s.addr, probe.StreamPath, nil, s.c.cfg.Stream)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (s *session) sendSubmit(seq uint32, job *task.Job) {
 
 func (s *session) cancel(seq uint32) {
 	var body [8]byte
-	s.conn.SendAfter(uint8(submission.KindCancel), submission.AppendCancel(body[:0], submission.Cancel{Seq: seq}))
+	s.conn.SendAfter(uint8(submission.KindCancel), submission.AppendCancel(body[:0], submission.Cancel{Seq: seq}), nil)
 	s.conn.FlushSoon()
 }
 

@@ -10,12 +10,15 @@ import (
 // another version are refused.
 const Version = 1
 
+// StreamPath is where a node's HTTP server takes fleet connections.
+const StreamPath = "/v1/stream"
+
 // Ref is a job as its scheduler numbers it: unique while that scheduler
 // process lives, compact on the wire. It says nothing to anyone else.
 type Ref uint64
 
-// WorkerID is the dense number a scheduler gives a connected worker. It is not reused while
-// anything refers to the connection it stood for.
+// WorkerID is the dense number a scheduler gives a connected worker. It may be
+// used again once the connection has ended.
 type WorkerID uint32
 
 // SchedulerID is the dense number a worker gives a connected scheduler.

@@ -16,8 +16,8 @@ import (
 func (s *Scheduler) route(ctx *fasthttp.RequestCtx) bool {
 	path := string(ctx.Path())
 	switch path {
-	case stream.Path:
-		if err := stream.Upgrade(ctx, s.cfg.Stream, s.serveClient); err != nil {
+	case probe.StreamPath:
+		if err := stream.Upgrade(ctx, s.clientStream, s.serveClient); err != nil {
 			node.Fail(ctx, asError(err))
 		}
 	case "/v1/jobs":

@@ -297,7 +297,7 @@ func (c *client) sendDone(t *turn, seq uint32, j *job) {
 	var body [16]byte
 	c.conn.SendAfter(uint8(submission.KindJobDone), submission.AppendJobDone(body[:0], submission.JobDone{
 		Seq: seq, Outcome: j.outcome, Failed: uint32(j.failed),
-	}))
+	}), nil)
 	t.batch.Add(c.conn)
 	if c.s.node.Logger.Enabled(c.s.ctx, slog.LevelDebug) {
 		c.s.node.Logger.Debug("job finished", slog.String("job", j.spec.ID.String()), slog.String("outcome", j.outcome.String()))

@@ -42,7 +42,6 @@ func (s *Scheduler) keepLinks(ctx context.Context) {
 	var mu sync.Mutex // guards running
 	running := make(map[linkKey]bool)
 	for {
-		changed := s.node.Members.Changed()
 		v := s.node.Members.View()
 		s.syncSampling(v)
 		for _, m := range v.Workers() {
@@ -65,7 +64,7 @@ func (s *Scheduler) keepLinks(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-changed:
+		case <-s.node.Members.Changed(v):
 		}
 	}
 }
@@ -127,7 +126,7 @@ func (l *link) known() bool {
 func (l *link) session(ctx context.Context) error {
 	s := l.s
 	dialCtx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	conn, err := stream.Dial(dialCtx, s.cfg.Dial, l.member.Addr, stream.Path, s.cfg.Stream)
+	conn, err := stream.Dial(dialCtx, s.cfg.Dial, l.member.Addr, probe.StreamPath, nil, s.cfg.Stream)
 	cancel()
 	if err != nil {
 		return err
@@ -154,6 +153,7 @@ func (l *link) down(err error) {
 	id := l.id
 	l.id, l.load = 0, probe.Load{}
 	delete(s.links, id)
+	s.freeIDs = append(s.freeIDs, id)
 	s.exit(now, &l.turn)
 	l.turn.batch.Flush()
 }
@@ -243,14 +243,24 @@ func (l *link) handshake(kind uint8, body []byte) error {
 		l.apps[app] = uint16(i)
 	}
 	now := s.enter()
-	s.lastWorker++
-	l.id = s.lastWorker
+	l.id = s.newWorkerID()
 	s.links[l.id] = l
 	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{Slots: int(h.Slots), Apps: h.Apps, Labels: h.Labels}, l.turn.effects)
-	if h.Draining {
+	if h.Draining || !l.known() {
 		l.turn.effects = s.core.WorkerDrain(now, l.id, l.turn.effects)
 	}
 	s.exit(now, &l.turn)
 	s.node.Logger.Info("worker connected", slog.String("worker", h.Name), slog.String("addr", l.member.Addr), slog.Int("slots", int(h.Slots)))
 	return nil
+}
+
+// newWorkerID returns a number that no connected worker has. It runs under the lock.
+func (s *Scheduler) newWorkerID() probe.WorkerID {
+	if n := len(s.freeIDs); n > 0 {
+		id := s.freeIDs[n-1]
+		s.freeIDs = s.freeIDs[:n-1]
+		return id
+	}
+	s.lastWorker++
+	return s.lastWorker
 }

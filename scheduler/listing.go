@@ -81,11 +81,11 @@ func (s *Scheduler) taskState(j *job, i int) api.TaskState {
 		return row
 	}
 	now := s.clock.Now()
-	v, ok := s.core.Task(j.ref, uint32(i))
+	v, ok := s.core.Task(j.ref, i)
 	switch {
 	case ok && v.State == placement.TaskRunning:
 		row.State = api.StateRunning
-		row.WaitMS, row.ServiceMS = api.Millis(v.Launched-j.accepted), api.Millis(now-v.Launched)
+		row.WaitMS, row.ServiceMS = api.Millis(v.Wait), api.Millis(now-v.Launched)
 	case ok && v.State == placement.TaskDone:
 		row.State = "finished" // before this submission
 	default:

@@ -5,7 +5,6 @@ import (
 	crand "crypto/rand"
 	"encoding/binary"
 	"errors"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dunnock/internal/node"
+	"dunnock/internal/stream"
 	"dunnock/probe"
 	"dunnock/scheduler/placement"
 	"dunnock/task"
@@ -27,6 +27,8 @@ type Scheduler struct {
 	meters *meters
 	hello  probe.Hello
 	clock  *node.Clock
+	// clientStream is Config.Stream with room for the largest job in one message.
+	clientStream stream.Config
 
 	conns sync.WaitGroup // client connections and event streams whose goroutine has not ended
 
@@ -36,6 +38,7 @@ type Scheduler struct {
 	core       *placement.Core
 	links      map[probe.WorkerID]*link // connected workers
 	lastWorker probe.WorkerID
+	freeIDs    []probe.WorkerID // numbers up to lastWorker that nobody has
 	clients    map[*client]struct{}
 	jobs       map[probe.Ref]*job  // accepted and not finished
 	byID       map[task.JobID]*job // those, and the finished ones that are still readable
@@ -84,6 +87,8 @@ func New(cfg Config) (*Scheduler, error) {
 		Policy: cfg.Policy.String(), Lease: cfg.Stream.Lease,
 	}
 	s.meters = newMeters(s)
+	s.clientStream = cfg.Stream
+	s.clientStream.MaxMessageBytes = max(cfg.Stream.MaxMessageBytes, cfg.Limits.MaxJobBytes+cfg.Limits.MaxTasks*64+1<<20)
 	// A body holds the payloads as base64 and some JSON around each task.
 	s.server = node.NewServer(n, s.meters.set, cfg.Limits.MaxJobBytes/2*3+cfg.Limits.MaxTasks*256+1<<20, s.route)
 	return s, nil
@@ -181,7 +186,7 @@ func (s *Scheduler) finishConns(ctx context.Context) {
 	s.mu.Lock()
 	s.closed = true
 	for c := range s.clients {
-		c.conn.Finish(finishTimeout)
+		c.conn.Close(nil) // delivers first
 	}
 	s.mu.Unlock()
 	done := make(chan struct{})

@@ -76,7 +76,7 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 	case placement.EffectKill:
 		// A launch with a large payload may still be on its way out in pieces; a kill must not get ahead of it.
 		var body [16]byte
-		c.SendAfter(uint8(probe.KindKill), probe.AppendKill(body[:0], probe.Kill{Slot: e.Slot, Call: e.Call}))
+		c.SendAfter(uint8(probe.KindKill), probe.AppendKill(body[:0], probe.Kill{Slot: e.Slot, Call: e.Call}), nil)
 	case placement.EffectTaskDone, placement.EffectJobDone, placement.EffectRetry:
 	}
 	t.batch.Add(c)

@@ -41,9 +41,9 @@ func newMeters(w *Worker) *meters {
 	}
 	load(`dunnock_slots{state="free"}`, func(l queue.Load) int { return l.Free })
 	load(`dunnock_slots{state="asking"}`, func(l queue.Load) int { return l.Asking })
-	load(`dunnock_slots{state="running"}`, func(l queue.Load) int { return l.Running })
+	load(`dunnock_slots{state="running"}`, func(l queue.Load) int { return l.Running + l.Stopping })
 	load(`dunnock_slots{state="stuck"}`, func(l queue.Load) int { return l.Stuck })
-	load("dunnock_queue_depth", func(l queue.Load) int { return l.Queued })
+	load("dunnock_queue_depth", func(l queue.Load) int { return int(l.Reservations) })
 	set.NewGauge("dunnock_connections", func() float64 {
 		w.mu.Lock()
 		defer w.mu.Unlock()

@@ -61,13 +61,13 @@ func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
 	c := p.conn
 	switch e.Kind {
 	case queue.EffectGetTask:
-		c.End(probe.AppendGetTask(c.Begin(uint8(probe.KindGetTask)), probe.GetTask{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Res: e.Res}))
+		c.End(probe.AppendGetTask(c.Begin(uint8(probe.KindGetTask)), e.GetTask()))
 	case queue.EffectFinished:
 		w.finished(t, e, p)
 	case queue.EffectRefuse:
-		c.End(probe.AppendRefuse(c.Begin(uint8(probe.KindRefuse)), probe.Refuse{Ref: e.Ref, Res: e.Res, Count: e.Count, Reason: e.Reason}))
+		c.End(probe.AppendRefuse(c.Begin(uint8(probe.KindRefuse)), e.Refuse()))
 	case queue.EffectDecline:
-		c.End(probe.AppendDecline(c.Begin(uint8(probe.KindDecline)), probe.Decline{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Reason: e.Reason}))
+		c.End(probe.AppendDecline(c.Begin(uint8(probe.KindDecline)), e.Decline()))
 	case queue.EffectStart, queue.EffectStop:
 	}
 	t.batch.Add(c)
@@ -76,10 +76,8 @@ func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
 // finished reports the end of an attempt. When the core gives a status, the
 // attempt was stopped, and what its handler made of that does not matter.
 func (w *Worker) finished(t *turn, e *queue.Effect, p *peer) {
-	m := probe.Finished{
-		Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Attempt: e.Attempt, Service: e.Service,
-		Status: t.end.status, Body: t.end.body,
-	}
+	m := e.Finished()
+	m.Status, m.Body = t.end.status, t.end.body
 	switch e.Status {
 	case probe.StatusTimeout:
 		m.Status, m.Body = e.Status, probe.AppendFault(nil, task.Errorf(task.CodeTaskTimeout, "the attempt ran longer than task_timeout"))
@@ -94,7 +92,7 @@ func (w *Worker) finished(t *turn, e *queue.Effect, p *peer) {
 
 // noteIdle tells leave when a draining worker has nothing left to do.
 func (w *Worker) noteIdle() {
-	if w.hello.Draining && w.core.Idle() {
+	if w.core.Draining() && w.core.Idle() {
 		select {
 		case <-w.idle:
 		default:

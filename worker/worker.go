@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -76,7 +77,7 @@ func New(cfg Config) (*Worker, error) {
 	}
 	w := &Worker{
 		cfg: cfg, node: n, clock: node.NewClock(), peers: make(map[probe.SchedulerID]*peer), idle: make(chan struct{}),
-		core: queue.New(queue.Config{Slots: cfg.Slots, MaxReservations: cfg.MaxReservations, StopGrace: cfg.StopGrace}),
+		core: queue.New(queue.Config{Slots: cfg.Slots, MaxReservations: cfg.MaxReservations, StopGrace: cfg.StopGrace, Apps: len(cfg.Apps)}),
 	}
 	w.hello = probe.Hello{
 		Version: probe.Version, Role: probe.RoleWorker, Name: n.Name, Incarnation: n.Incarnation, Fleet: n.Fleet,
@@ -175,7 +176,7 @@ func (w *Worker) finishConns(ctx context.Context) {
 	peers := slices.Collect(maps.Values(w.peers))
 	w.mu.Unlock()
 	for _, p := range peers {
-		p.conn.Finish(time.Second)
+		p.conn.Close(nil) // delivers first
 	}
 	done := make(chan struct{})
 	go func() { w.conns.Wait(); close(done) }()
@@ -228,7 +229,7 @@ func (w *Worker) reportLoad(ctx context.Context) {
 		}
 		now := w.enter()
 		l := w.core.Load()
-		load := probe.Load{Busy: uint32(l.Slots - l.Free), Queued: uint32(l.Queued)}
+		load := probe.Load{Busy: uint32(l.Slots - l.Free), Queued: uint32(min(l.Reservations, math.MaxUint32))}
 		for _, p := range w.peers {
 			if p.load != load {
 				p.load = load
@@ -242,7 +243,7 @@ func (w *Worker) reportLoad(ctx context.Context) {
 }
 
 func (w *Worker) route(ctx *fasthttp.RequestCtx) bool {
-	if string(ctx.Path()) != stream.Path {
+	if string(ctx.Path()) != probe.StreamPath {
 		return false
 	}
 	if err := stream.Upgrade(ctx, w.cfg.Stream, w.serve); err != nil {

@@ -20,8 +20,9 @@ import (
 type Membership interface {
 	// View returns the members as known now.
 	View() *view.View
-	// Changed returns a channel that is closed at the next change of the view.
-	Changed() <-chan struct{}
+	// Changed returns a channel that is closed once the view is no longer since: at
+	// once if it is not.
+	Changed(since *view.View) <-chan struct{}
 	// SetState announces this node's own state to the others.
 	SetState(s view.State) error
 }
@@ -103,9 +104,13 @@ func (n *Node) openGossip(cfg Config) error {
 	if err := checkLoopback("gossip", cfg.Gossip, cfg.Insecure); err != nil {
 		return err
 	}
+	addr, err := gossip.Reachable(n.Listener.Addr().String())
+	if err != nil {
+		return err
+	}
 	g, err := gossip.Open(gossip.Config{
 		Name: n.Name, Role: n.Role, Incarnation: n.Incarnation, Bind: cfg.Gossip, Join: cfg.Join, Fleet: n.Fleet, Key: cfg.GossipKey,
-		HTTPAddr: n.Listener.Addr().String(), Slots: cfg.Slots, Labels: cfg.Labels, Zone: cfg.Zone, Logger: n.Logger,
+		HTTPAddr: addr, Slots: cfg.Slots, Labels: cfg.Labels, Zone: cfg.Zone, Logger: n.Logger,
 	})
 	if err != nil {
 		return err

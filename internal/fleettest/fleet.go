@@ -1,0 +1,262 @@
+// Package fleettest runs whole fleets of real schedulers, workers and clients
+// over in-memory connections and a membership that the test sets, for tests in
+// testing/synctest bubbles: virtual time, no sockets, no gossip.
+package fleettest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp/fasthttputil"
+
+	"dunnock/client"
+	"dunnock/gossip/view"
+	"dunnock/internal/node"
+	"dunnock/probe"
+	"dunnock/scheduler"
+	"dunnock/worker"
+)
+
+// Fleet is a network, a membership, and the nodes that a test has started.
+type Fleet struct {
+	t testing.TB
+
+	mu        sync.Mutex // guards what follows
+	listeners map[string]*fasthttputil.InmemoryListener
+	members   []view.Member
+	current   *view.View
+	changed   chan struct{}
+	lives     probe.Incarnation
+	ends      []func()
+}
+
+// New makes an empty fleet. Everything started in it ends with [Fleet.Stop].
+func New(t testing.TB) *Fleet {
+	return &Fleet{t: t, listeners: make(map[string]*fasthttputil.InmemoryListener), current: view.New(), changed: make(chan struct{})}
+}
+
+// Node is a running scheduler or worker.
+type Node struct {
+	Name  string
+	Addr  string
+	Drain func()
+	f     *Fleet
+	kill  context.CancelFunc
+	done  chan struct{}
+	err   error
+}
+
+// Scheduler starts a scheduler. tune, if set, changes its configuration.
+func (f *Fleet) Scheduler(name string, tune func(*scheduler.Config)) *Node {
+	f.t.Helper()
+	l, addr, life := f.listen(name)
+	cfg := scheduler.Config{
+		Name: name, Incarnation: life, Listener: l, Members: members{f, probe.RoleScheduler, name}, Dial: f.Dial, Seed: uint64(life),
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	if tune != nil {
+		tune(&cfg)
+	}
+	s, err := scheduler.New(cfg)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.announce(view.Member{Name: name, Role: probe.RoleScheduler, Incarnation: life, Addr: addr, State: view.Active, Version: probe.Version})
+	return f.run(name, addr, s.Drain, s.Run)
+}
+
+// Worker starts a worker.
+func (f *Fleet) Worker(name string, slots int, apps map[string]worker.Handler, tune func(*worker.Config)) *Node {
+	f.t.Helper()
+	l, addr, life := f.listen(name)
+	cfg := worker.Config{
+		Name: name, Slots: slots, Apps: apps, Incarnation: life, Listener: l, Members: members{f, probe.RoleWorker, name},
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	if tune != nil {
+		tune(&cfg)
+	}
+	w, err := worker.New(cfg)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.announce(view.Member{Name: name, Role: probe.RoleWorker, Incarnation: life, Addr: addr, Slots: slots, State: view.Active, Version: probe.Version})
+	return f.run(name, addr, w.Drain, w.Run)
+}
+
+// Client makes a client of the given schedulers.
+func (f *Fleet) Client(schedulers ...*Node) *client.Client {
+	f.t.Helper()
+	cfg := client.Config{Dial: f.Dial, Logger: slog.New(slog.DiscardHandler)}
+	for _, s := range schedulers {
+		cfg.Schedulers = append(cfg.Schedulers, s.Addr)
+	}
+	c, err := client.New(cfg)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.atEnd(func() { _ = c.Close() })
+	return c
+}
+
+// Stop kills every node and closes every client, newest first, and waits for them.
+func (f *Fleet) Stop() {
+	for i := len(f.ends) - 1; i >= 0; i-- {
+		f.ends[i]()
+	}
+	f.ends = nil
+	time.Sleep(11 * time.Second) // fasthttp's pool of workers looks every 10 s whether its server has ended
+}
+
+func (f *Fleet) atEnd(end func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ends = append(f.ends, end)
+}
+
+func (f *Fleet) run(name, addr string, drain func(), run func(context.Context) error) *Node {
+	ctx, cancel := context.WithCancel(context.Background())
+	n := &Node{Name: name, Addr: addr, Drain: drain, f: f, kill: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(n.done)
+		n.err = run(ctx)
+	}()
+	f.atEnd(n.Kill)
+	return n
+}
+
+// Kill ends the node at once, connections first, and waits for it. Membership does not hear of it.
+func (n *Node) Kill() {
+	n.kill()
+	<-n.done
+}
+
+// Wait returns what Run returned, once it has.
+func (n *Node) Wait() error {
+	<-n.done
+	return n.err
+}
+
+// listen makes the next life of a node: a listener, its address and an incarnation.
+func (f *Fleet) listen(name string) (net.Listener, string, probe.Incarnation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lives++
+	addr := fmt.Sprintf("%s-%d:1", name, f.lives)
+	l := fasthttputil.NewInmemoryListener()
+	f.listeners[addr] = l
+	return named{l, addr}, addr, f.lives
+}
+
+// named gives a listener the address that others dial.
+type named struct {
+	net.Listener
+	addr string
+}
+
+type addr string
+
+func (a addr) Network() string { return "tcp" }
+func (a addr) String() string  { return string(a) }
+
+// Addr is what others dial.
+func (l named) Addr() net.Addr { return addr(l.addr) }
+
+// Dial opens a connection to a node of the fleet.
+func (f *Fleet) Dial(_ context.Context, _, address string) (net.Conn, error) {
+	f.mu.Lock()
+	l := f.listeners[address]
+	f.mu.Unlock()
+	if l == nil {
+		return nil, fmt.Errorf("no node listens on %s", address)
+	}
+	return l.Dial()
+}
+
+// Forget takes a node out of the membership, as gossip does with one that it believes dead.
+func (f *Fleet) Forget(role probe.Role, name string) {
+	f.edit(func(list []view.Member) []view.Member {
+		var kept []view.Member
+		for _, m := range list {
+			if m.Role != role || m.Name != name {
+				kept = append(kept, m)
+			}
+		}
+		return kept
+	})
+}
+
+func (f *Fleet) announce(m view.Member) {
+	f.edit(func(list []view.Member) []view.Member { return append(list, m) })
+}
+
+func (f *Fleet) edit(change func([]view.Member) []view.Member) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.members = change(f.members)
+	f.current = view.New(f.members...)
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// members is the membership as one node sees it: the same for all.
+type members struct {
+	f    *Fleet
+	role probe.Role
+	name string
+}
+
+var _ node.Membership = members{}
+
+// View returns the members.
+func (m members) View() *view.View {
+	m.f.mu.Lock()
+	defer m.f.mu.Unlock()
+	return m.f.current
+}
+
+// Changed returns a channel that is closed once the view is not since.
+func (m members) Changed(since *view.View) <-chan struct{} {
+	m.f.mu.Lock()
+	defer m.f.mu.Unlock()
+	if m.f.current != since {
+		closed := make(chan struct{})
+		close(closed)
+		return closed
+	}
+	return m.f.changed
+}
+
+// SetState announces the node's state.
+func (m members) SetState(s view.State) error {
+	m.f.edit(func(list []view.Member) []view.Member {
+		list = append([]view.Member(nil), list...)
+		for i := range list {
+			if list[i].Role == m.role && list[i].Name == m.name {
+				list[i].State = s
+			}
+		}
+		return list
+	})
+	return nil
+}
+
+// Echo returns a handler that sleeps for the duration in its payload, if any, and returns the payload.
+func Echo(ctx context.Context, t worker.Task) ([]byte, error) {
+	if d, err := time.ParseDuration(strings.TrimSpace(string(t.Payload))); err == nil {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return t.Payload, nil
+}
