@@ -197,7 +197,7 @@ func TestServiceDistribution(t *testing.T) {
 			t.Errorf("%s: off by %v from its distribution, want at most %v", c.spec, worst, limit)
 		}
 		for p, want := range c.quantiles {
-			exact := v.Draw(uint64(p * (1 << 62) * 4)).Seconds() * 1000
+			exact := v.Draw(uint64(p*(1<<62)*4)).Seconds() * 1000
 			sampled := got[int(p*n)].Seconds() * 1000
 			if math.Abs(exact/want-1) > 1e-4 || math.Abs(sampled/want-1) > 0.02 {
 				t.Errorf("%s: quantile %v is %v ms (%v ms of the sample), want %v", c.spec, p, exact, sampled, want)

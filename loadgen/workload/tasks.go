@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -49,9 +50,7 @@ func ParseTasks(s string) (Tasks, error) {
 		v.b = f.integer("high end", v.a, MaxTasks)
 	case "geom":
 		v = Tasks{kind: tasksGeom, shape: f.float("mean", 1, MaxTasks)}
-		if v.shape > 1 {
-			v.logQ = log1p(-1 / v.shape)
-		}
+		v.logQ = logComplement(v.shape)
 	case "bimodal":
 		v = Tasks{kind: tasksBimodal, shape: f.float("probability", 0, 1), a: f.integer("small number", 1, MaxTasks)}
 		v.b = f.integer("large number", v.a, MaxTasks)
@@ -62,6 +61,14 @@ func ParseTasks(s string) (Tasks, error) {
 		return Tasks{}, err
 	}
 	return v, nil
+}
+
+// logComplement returns log(1 − 1/mean), for mean ≥ 1.
+func logComplement(mean float64) float64 {
+	if mean == 1 {
+		return math.Inf(-1)
+	}
+	return log1p(-1 / mean)
 }
 
 // String returns the form that [ParseTasks] reads; empty for the zero value.
@@ -99,9 +106,6 @@ func (t Tasks) Draw(random uint64) int {
 		offset, _ := bits.Mul64(random, uint64(t.b-t.a)+1) //nolint:gosec // not negative
 		return t.a + int(offset)                           //nolint:gosec // below MaxTasks
 	case tasksGeom:
-		if t.logQ == 0 {
-			return 1
-		}
 		// P(more than k) = qᵏ, so the draw is 1 + ⌊log(1−u) / log q⌋.
 		if more := log(1-uniform(random)) / t.logQ; more < MaxTasks-1 {
 			return 1 + int(more)
