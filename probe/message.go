@@ -13,6 +13,13 @@ const Version = 1
 // StreamPath is where a node's HTTP server takes fleet connections.
 const StreamPath = "/v1/stream"
 
+// Bounds of a message between scheduler and worker, in bytes. Every node can receive the largest, so
+// that each may set its own lower limit on payloads and results.
+const (
+	MaxPayload = 16 << 20           // payload of a task, and result
+	MaxMessage = MaxPayload + 4<<10 // with what describes it
+)
+
 // Ref is a job as its scheduler numbers it: unique while that scheduler
 // process lives, compact on the wire. It says nothing to anyone else.
 type Ref uint64

@@ -40,7 +40,7 @@ type Config struct {
 	Policy placement.Policy
 	// Seed of the sampling. 0 (the default) draws one.
 	Seed uint64
-	// Limits of one job: tasks, bytes of a payload, bytes of a job. Default task.DefaultLimits().
+	// Limits of one job: tasks, bytes of a payload, bytes of a job. Default task.DefaultLimits(); a payload at most 16 MiB.
 	Limits task.Limits
 	// MaxJobs unfinished at once, refused beyond with overloaded. Default 100,000; raise it with memory, about 2 KiB a job.
 	MaxJobs int
@@ -78,6 +78,7 @@ func (c Config) withDefaults() Config {
 	if c.Limits == (task.Limits{}) {
 		c.Limits = task.DefaultLimits()
 	}
+	c.Stream.MaxMessageBytes = max(c.Stream.MaxMessageBytes, probe.MaxMessage)
 	setDefault(&c.MaxJobs, 100_000)
 	setDefault(&c.MaxWaitingTasks, 1_000_000)
 	setDefault(&c.MaxPayloadBytes, 1<<30)
@@ -101,6 +102,9 @@ func (c Config) Validate() error {
 	}
 	if len(c.GossipKey) != 0 && len(c.GossipKey) != 32 {
 		faults = append(faults, fmt.Errorf("gossip key: want 32 bytes, got %d", len(c.GossipKey)))
+	}
+	if c.Limits.MaxPayloadBytes > probe.MaxPayload {
+		faults = append(faults, fmt.Errorf("limits: payload of a task: at most %d bytes, got %d", probe.MaxPayload, c.Limits.MaxPayloadBytes))
 	}
 	for _, f := range []struct {
 		name  string

@@ -42,7 +42,7 @@ type Config struct {
 
 	// MaxReservations queued here, refused beyond. Default 100,000 entries.
 	MaxReservations int
-	// MaxResultBytes of one result; a longer one fails the task with result_too_large. Default 1 MiB.
+	// MaxResultBytes of one result; a longer one fails the task with result_too_large. Default 1 MiB, at most 16 MiB.
 	MaxResultBytes int
 	// StopGrace is how long a handler has to return after its context ended, before the
 	// attempt is reported without it and its slot counted as stuck. Default 100 ms.
@@ -93,6 +93,9 @@ func (c Config) Validate() error {
 	}
 	if len(c.GossipKey) != 0 && len(c.GossipKey) != 32 {
 		fault("gossip key: want 32 bytes, got %d", len(c.GossipKey))
+	}
+	if c.MaxResultBytes > probe.MaxPayload {
+		fault("max result bytes: at most %d, got %d", probe.MaxPayload, c.MaxResultBytes)
 	}
 	if c.MaxReservations < 0 || c.MaxResultBytes < 0 || c.StopGrace < 0 || c.DrainTimeout < 0 {
 		fault("limits: none may be negative")

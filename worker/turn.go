@@ -61,7 +61,10 @@ func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
 	c := p.conn
 	switch e.Kind {
 	case queue.EffectGetTask:
-		c.End(probe.AppendGetTask(c.Begin(uint8(probe.KindGetTask)), e.GetTask()))
+		// A large result may still be on its way out in pieces. Were the slot's next call to get ahead of it,
+		// the scheduler would have to take the attempt for lost.
+		var body [32]byte
+		c.SendAfter(uint8(probe.KindGetTask), probe.AppendGetTask(body[:0], e.GetTask()), nil)
 	case queue.EffectFinished:
 		w.finished(t, e, p)
 	case queue.EffectRefuse:

@@ -269,6 +269,7 @@ func (c Config) withDefaults() Config {
 	if c.MaxResultBytes == 0 {
 		c.MaxResultBytes = 1 << 20
 	}
+	c.Stream.MaxMessageBytes = max(c.Stream.MaxMessageBytes, probe.MaxMessage)
 	if c.StopGrace == 0 {
 		c.StopGrace = 100 * time.Millisecond
 	}

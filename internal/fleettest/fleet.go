@@ -125,7 +125,9 @@ func (f *Fleet) run(name, addr string, drain func(), run func(context.Context) e
 	n := &Node{Name: name, Addr: addr, Drain: drain, f: f, kill: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(n.done)
-		n.err = run(ctx)
+		if n.err = run(ctx); n.err != nil {
+			f.t.Errorf("%s ended: %v", name, n.err)
+		}
 	}()
 	f.atEnd(n.Kill)
 	return n

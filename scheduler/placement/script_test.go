@@ -319,9 +319,9 @@ func (s *script) words(e placement.Effect) string {
 	}
 	switch e.Kind {
 	case placement.EffectReserve:
-		return fmt.Sprintf("w%d ← reserve %s/%d ×%d", e.Worker, job, e.Res, e.Count)
+		return fmt.Sprintf("w%d ← reserve %s/%s ×%d", e.Worker, job, number(e.Res), e.Count)
 	case placement.EffectCancel:
-		return fmt.Sprintf("w%d ← cancel %s/%d ×%d", e.Worker, job, e.Res, e.Count)
+		return fmt.Sprintf("w%d ← cancel %s/%s ×%d", e.Worker, job, number(e.Res), e.Count)
 	case placement.EffectLaunch:
 		return fmt.Sprintf("w%d ← launch slot %d call %d: task %s.%d attempt %d, %v left, waited %v", e.Worker, e.Slot, e.Call, job, e.Task, e.Attempt, e.Deadline, e.Wait)
 	case placement.EffectNoTask:
@@ -336,6 +336,14 @@ func (s *script) words(e placement.Effect) string {
 		return fmt.Sprintf("job %s %v, %d not ok", job, e.Outcome, e.Count)
 	}
 	return e.Kind.String()
+}
+
+// number shows a reservation's number as its index, and how often that has been used before.
+func number(res uint32) string {
+	if use := res >> 22; use > 0 {
+		return fmt.Sprintf("%d'%d", res&(1<<22-1), use)
+	}
+	return strconv.Itoa(int(res))
 }
 
 func (s *script) key() slotKey {
