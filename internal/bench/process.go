@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a node in a process of its own.
+type process struct {
+	cmd          *exec.Cmd
+	http, gossip string
+}
+
+// spawn starts this program again as a node, and waits until it says where it listens.
+func (o *options) spawn(ctx context.Context, role, join string) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, "-role", role, "-join", join, "-slots", strconv.Itoa(o.slots), "-profile", o.profile) //nolint:gosec // itself
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd}
+	if _, err := fmt.Fscan(bufio.NewReader(out), &p.http, &p.gossip); err != nil {
+		return nil, errors.Join(fmt.Errorf("the %s did not start: %w", role, err), p.stop())
+	}
+	return p, nil
+}
+
+// stop ends the process by its own id and waits for it.
+func (p *process) stop() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return p.cmd.Wait()
+}
+
+// cpu is the CPU time that the process has used.
+func (p *process) cpu() (time.Duration, error) {
+	return cpuOf(p.cmd.Process.Pid)
+}
+
+// clockTick is the unit of /proc/PID/stat: 100 a second on every Linux.
+const clockTick = 10 * time.Millisecond
+
+func cpuOf(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // the name may hold anything
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat: unexpected form", pid)
+	}
+	user, err1 := strconv.ParseInt(fields[11], 10, 64)
+	sys, err2 := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+sys) * clockTick, errors.Join(err1, err2)
+}
+
+// startProfile writes a CPU profile until the returned function is called.
+func startProfile(prefix, role string) (func(), error) {
+	if prefix == "" {
+		return func() {}, nil
+	}
+	if role == "" {
+		role = "client"
+	}
+	f, err := os.Create(prefix + role + ".prof") //nolint:gosec // the user names it
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close() // a profile that is cut short says so when it is read
+	}, nil
+}
