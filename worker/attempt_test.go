@@ -1,0 +1,88 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+// The attempt is a context like the library's, before and after its end.
+func TestAttemptIsAContext(t *testing.T) {
+	end := time.Now().Add(time.Hour)
+	for name, askFirst := range map[string]bool{"Done asked before the end": true, "Done asked after it": false} {
+		t.Run(name, func(t *testing.T) {
+			a := &attempt{deadline: end}
+			if d, ok := a.Deadline(); !ok || !d.Equal(end) || a.Err() != nil || a.Value("key") != nil {
+				t.Fatal("a running attempt looks ended")
+			}
+			var early <-chan struct{}
+			if askFirst {
+				early = a.Done()
+			}
+			child, cancel := context.WithCancel(a)
+			defer cancel()
+			a.stop(stopError(probe.StatusTimeout))
+			a.stop(stopError(probe.StatusKilled)) // the first reason stands
+			<-a.Done()
+			if early != nil {
+				<-early
+			}
+			<-child.Done()
+			if !errors.Is(a.Err(), context.DeadlineExceeded) || !errors.Is(child.Err(), context.DeadlineExceeded) {
+				t.Fatalf("got %v and %v", a.Err(), child.Err())
+			}
+		})
+	}
+}
+
+func TestOutcome(t *testing.T) {
+	w, err := New(Config{Name: "w1", Slots: 1, MaxResultBytes: 10, Apps: map[string]Handler{"echo": func(context.Context, Task) ([]byte, error) { return nil, nil }}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.node.Listener.Close() }()
+	own := task.Errorf(task.CodeAppFailed, "exit status 3")
+	own.Detail = "tail of standard error"
+	for name, test := range map[string]struct {
+		value  []byte
+		err    error
+		status probe.Status
+		code   task.Code
+		detail string
+	}{
+		"value":             {value: []byte("0123456789"), status: probe.StatusOK},
+		"error":             {err: errors.New("no"), status: probe.StatusFailed, code: task.CodeAppFailed},
+		"own error":         {err: own, status: probe.StatusFailed, code: task.CodeAppFailed, detail: own.Detail},
+		"permanent":         {err: Permanent(errors.New("never")), status: probe.StatusPermanent, code: task.CodePermanent},
+		"own and permanent": {err: Permanent(own), status: probe.StatusPermanent, code: task.CodeAppFailed, detail: own.Detail},
+		"too large":         {value: make([]byte, 11), status: probe.StatusPermanent, code: task.CodeResultTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := w.outcome(&attempt{app: "echo"}, test.value, test.err)
+			if got.status != test.status {
+				t.Fatalf("status %d", got.status)
+			}
+			if test.status == probe.StatusOK {
+				return
+			}
+			fault, err := probe.DecodeFault(got.body)
+			if err != nil || fault.Code != test.code || fault.Detail != test.detail {
+				t.Fatalf("got %+v, %v", fault, err)
+			}
+		})
+	}
+}
+
+func TestValidateNamesEveryFault(t *testing.T) {
+	err := Config{Name: "No", Slots: -1, Labels: map[string]string{"K": "v"}, GossipKey: []byte("short"), MaxResultBytes: 1 << 30}.Validate()
+	for _, want := range []string{"name:", "slots:", "apps:", "labels:", "gossip key:", "max result bytes:"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in %v", want, err)
+		}
+	}
+}
