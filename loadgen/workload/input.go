@@ -76,6 +76,7 @@ func Read(r io.Reader, w Window) (*Source, error) {
 // lineParser reads one line, which is not empty, into a job. Errors leave Line to the caller.
 type lineParser interface {
 	parse(line []byte, j *Job) *InputError
+	names() names
 }
 
 // detect tells the format from the first character that is not white space, and leaves all to be read again. It asks for no more than
@@ -95,18 +96,21 @@ func detect(in *bufio.Reader) (lineParser, error) {
 		first = head[n-1]
 	}
 	head, _ := in.Peek(min(in.Buffered(), maxMargin)) // buffered, so no error
+	start := bytes.TrimLeft(head, " \t\r\n")
+	line := int64(bytes.Count(head[:len(head)-len(start)], []byte("\n"))) + 1
+	start, _, _ = bytes.Cut(start, []byte("\n"))
 	switch {
-	case bytes.IndexByte(head, 0) >= 0:
-		return nil, &InputError{Line: 1, Reason: "a binary file; want a workload in NDJSON or an Eagle/Hawk trace"}
+	case bytes.IndexByte(start, 0) >= 0:
+		return nil, &InputError{Line: line, Reason: "a binary file; want a workload in NDJSON or an Eagle/Hawk trace"}
 	case first == '{':
 		return &ndjson{}, nil
 	case isDigit(first) || first == '.' || first == '+' || first == '-':
 		return trace{}, nil
 	case first == '[':
-		return nil, &InputError{Line: 1, Reason: "a JSON array; want one JSON object a line, without brackets and commas around them"}
+		return nil, &InputError{Line: line, Reason: "a JSON array; want one JSON object a line, without brackets and commas around them"}
 	}
-	word, _ := cutField(head)
-	return nil, &InputError{Line: 1, Reason: "want a workload in NDJSON or an Eagle/Hawk trace, got " + quote(string(word))}
+	word, _ := cutField(start)
+	return nil, &InputError{Line: line, Reason: "want a workload in NDJSON or an Eagle/Hawk trace, got " + quote(string(word))}
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
@@ -142,8 +146,8 @@ func (f *file) next(j *Job) (bool, error) {
 	}
 }
 
-func (f *file) fault(field, reason string) error {
-	return &InputError{Line: f.lines.number, Field: field, Reason: reason}
+func (f *file) fault(b *breach) error {
+	return &InputError{Line: f.lines.number, Field: b.in(f.parse.names()), Reason: b.reason}
 }
 
 // lines splits a text into lines without holding more than one.

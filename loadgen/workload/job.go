@@ -3,6 +3,7 @@ package workload
 import (
 	"fmt"
 	"math/bits"
+	"strconv"
 	"time"
 	"unicode/utf8"
 )
@@ -27,31 +28,61 @@ type Job struct {
 	Est time.Duration
 }
 
-// check says whether a job keeps the bounds and does not arrive before prev. The
-// field is named as a workload file names it.
-func (j *Job) check(prev time.Duration) (field, reason string) {
+// field is one part of a job, under whatever name a format knows it.
+type field uint8
+
+const (
+	fieldAt field = iota
+	fieldUser
+	fieldService
+	fieldEst
+)
+
+// names is what a format calls the fields of a job, in the order of their constants.
+type names [4]string
+
+// breach says which bound a job does not keep.
+type breach struct {
+	field  field
+	index  int // of a task; −1: none
+	reason string
+}
+
+// in returns the breached field under a format's name, such as "service_ms[3]".
+func (b *breach) in(n names) string {
+	if b.index >= 0 {
+		return element(n[b.field], b.index)
+	}
+	return n[b.field]
+}
+
+// element names one element of a field.
+func element(name string, i int) string { return name + "[" + strconv.Itoa(i) + "]" }
+
+// check returns the first bound that the job does not keep; nil if it keeps all and does not arrive before prev.
+func (j *Job) check(prev time.Duration) *breach {
 	switch {
 	case j.At < prev:
-		return fieldAt, fmt.Sprintf("%v is before the previous job's %v", j.At, prev)
+		return &breach{fieldAt, -1, fmt.Sprintf("%v is before the previous job's %v", j.At, prev)}
 	case j.At > MaxAt:
-		return fieldAt, fmt.Sprintf("%v is after the last arrival allowed, %v", j.At, MaxAt)
+		return &breach{fieldAt, -1, fmt.Sprintf("%v is after the last arrival allowed, %v", j.At, MaxAt)}
 	case len(j.Service) == 0:
-		return fieldService, "a job has at least one task"
+		return &breach{fieldService, -1, "a job has at least one task"}
 	case len(j.Service) > MaxTasks:
-		return fieldService, fmt.Sprintf("a job has at most %d tasks, got %d", MaxTasks, len(j.Service))
+		return &breach{fieldService, -1, fmt.Sprintf("a job has at most %d tasks, got %d", MaxTasks, len(j.Service))}
 	case j.Est < 0 || j.Est > MaxService:
-		return fieldEst, fmt.Sprintf("want 0 to %v, got %v", MaxService, j.Est)
+		return &breach{fieldEst, -1, fmt.Sprintf("want 0 to %v, got %v", MaxService, j.Est)}
 	case len(j.User) > MaxUser:
-		return fieldUser, fmt.Sprintf("a user has at most %d bytes, got %d", MaxUser, len(j.User))
+		return &breach{fieldUser, -1, fmt.Sprintf("a user has at most %d bytes, got %d", MaxUser, len(j.User))}
 	case !utf8.ValidString(j.User):
-		return fieldUser, "not valid UTF-8"
+		return &breach{fieldUser, -1, "not valid UTF-8"}
 	}
 	for i, s := range j.Service {
 		if s < 0 || s > MaxService {
-			return element(fieldService, i), fmt.Sprintf("want 0 to %v, got %v", MaxService, s)
+			return &breach{fieldService, i, fmt.Sprintf("want 0 to %v, got %v", MaxService, s)}
 		}
 	}
-	return "", ""
+	return nil
 }
 
 // meanService is the mean of the job's service times, to the nanosecond below.

@@ -3,6 +3,7 @@ package workload
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,20 +13,19 @@ import (
 
 // The fields of a job in NDJSON.
 const (
-	fieldAt      = "at_ms"
-	fieldUser    = "user"
-	fieldService = "service_ms"
-	fieldEst     = "est_ms"
+	nameAt      = "at_ms"
+	nameUser    = "user"
+	nameService = "service_ms"
+	nameEst     = "est_ms"
 )
+
+func ndjsonNames() names { return names{nameAt, nameUser, nameService, nameEst} }
 
 // millisecond is the power of ten that makes milliseconds nanoseconds.
 const millisecond = 6
 
 // maxInterned bounds how many users' names are kept so that a job of a known user allocates nothing.
 const maxInterned = 4096
-
-// element names one element of a field.
-func element(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
 
 // ndjson parses lines of NDJSON. It reads the one shape it knows, in place and exactly: numbers become nanoseconds without a
 // float between, and an unknown or repeated field is an error that names it.
@@ -35,6 +35,8 @@ type ndjson struct {
 	text  []byte
 	users map[string]string
 }
+
+func (*ndjson) names() names { return ndjsonNames() }
 
 func (p *ndjson) parse(line []byte, j *Job) *InputError {
 	p.line, p.at = line, 0
@@ -51,7 +53,7 @@ func (p *ndjson) parse(line []byte, j *Job) *InputError {
 		if err != nil {
 			return err
 		}
-		if err := p.field(string(name), &seen, j); err != nil {
+		if err := p.field(name, &seen, j); err != nil {
 			return err
 		}
 		if p.peek() == '}' {
@@ -69,42 +71,39 @@ func (p *ndjson) parse(line []byte, j *Job) *InputError {
 }
 
 // field reads the value of a field, after its name.
-func (p *ndjson) field(name string, seen *[4]bool, j *Job) (err *InputError) {
-	index := -1
-	for i, known := range [...]string{fieldAt, fieldService, fieldUser, fieldEst} {
-		if name == known {
-			index = i
-		}
+func (p *ndjson) field(name []byte, seen *[4]bool, j *Job) (err *InputError) {
+	known := ndjsonNames()
+	i := slices.Index(known[:], string(name))
+	if i < 0 {
+		return &InputError{Field: quote(string(name)), Reason: "unknown field; a job has at_ms, user, service_ms and est_ms"}
 	}
-	if index < 0 {
-		return &InputError{Field: quote(name), Reason: "unknown field; a job has at_ms, user, service_ms and est_ms"}
+	if seen[i] {
+		return &InputError{Field: known[i], Reason: "is there twice"}
 	}
-	if seen[index] {
-		return &InputError{Field: name, Reason: "is there twice"}
-	}
-	seen[index] = true
+	seen[i] = true
 	if err := p.expect(':'); err != nil {
 		return err
 	}
-	switch index {
-	case 0:
-		j.At, err = p.number(fieldAt, -1)
-	case 1:
-		j.Service, err = p.numbers(j.Service)
-	case 2:
+	switch field(i) { //nolint:gosec // 0 to 3
+	case fieldAt:
+		j.At, err = p.number(nameAt, -1)
+	case fieldUser:
 		j.User, err = p.user()
-	case 3:
-		j.Est, err = p.number(fieldEst, -1)
+	case fieldService:
+		j.Service, err = p.numbers(j.Service)
+	case fieldEst:
+		j.Est, err = p.number(nameEst, -1)
 	}
 	return err
 }
 
 // missing names the first field that must be there and is not.
 func missing(seen *[4]bool) *InputError {
-	for i, name := range [...]string{fieldAt, fieldService} {
-		if !seen[i] {
-			return &InputError{Field: name, Reason: "is missing"}
-		}
+	switch {
+	case !seen[fieldAt]:
+		return &InputError{Field: nameAt, Reason: "is missing"}
+	case !seen[fieldService]:
+		return &InputError{Field: nameService, Reason: "is missing"}
 	}
 	return nil
 }
@@ -139,7 +138,7 @@ func (p *ndjson) unexpected(want string) *InputError {
 }
 
 // number reads a time in milliseconds. index is that within an array, or −1.
-func (p *ndjson) number(field string, index int) (time.Duration, *InputError) {
+func (p *ndjson) number(name string, index int) (time.Duration, *InputError) {
 	p.peek()
 	v, n, fault := scanDecimal(p.line[p.at:], millisecond, false)
 	if fault == 0 && !delimits(p.line[p.at+n:]) {
@@ -150,7 +149,7 @@ func (p *ndjson) number(field string, index int) (time.Duration, *InputError) {
 		return time.Duration(v), nil
 	}
 	if index >= 0 {
-		field = element(field, index)
+		name = element(name, index)
 	}
 	token := p.line[p.at:]
 	if end := bytes.IndexAny(token, " \t\r\n,]}"); end >= 0 {
@@ -158,10 +157,10 @@ func (p *ndjson) number(field string, index int) (time.Duration, *InputError) {
 	}
 	if len(token) == 0 {
 		err := p.unexpected("a number")
-		err.Field = field
+		err.Field = name
 		return 0, err
 	}
-	return 0, &InputError{Field: field, Reason: fault.reason(token)}
+	return 0, &InputError{Field: name, Reason: fault.reason(token)}
 }
 
 // delimits reports whether a number can end before rest.
@@ -180,7 +179,7 @@ func delimits(rest []byte) bool {
 func (p *ndjson) numbers(times []time.Duration) ([]time.Duration, *InputError) {
 	if p.peek() != '[' {
 		err := p.unexpected("'['")
-		err.Field = fieldService
+		err.Field = nameService
 		return times, err
 	}
 	p.at++
@@ -190,9 +189,9 @@ func (p *ndjson) numbers(times []time.Duration) ([]time.Duration, *InputError) {
 	}
 	for {
 		if len(times) == MaxTasks {
-			return times, &InputError{Field: fieldService, Reason: "a job has at most " + strconv.Itoa(MaxTasks) + " tasks"}
+			return times, &InputError{Field: nameService, Reason: "a job has at most " + strconv.Itoa(MaxTasks) + " tasks"}
 		}
-		v, err := p.number(fieldService, len(times))
+		v, err := p.number(nameService, len(times))
 		if err != nil {
 			return times, err
 		}
@@ -202,7 +201,7 @@ func (p *ndjson) numbers(times []time.Duration) ([]time.Duration, *InputError) {
 			return times, nil
 		}
 		if err := p.expect(','); err != nil {
-			err.Field = fieldService
+			err.Field = nameService
 			return times, err
 		}
 	}
@@ -210,7 +209,7 @@ func (p *ndjson) numbers(times []time.Duration) ([]time.Duration, *InputError) {
 
 // user reads the name of a user.
 func (p *ndjson) user() (string, *InputError) {
-	b, err := p.string(fieldUser)
+	b, err := p.string(nameUser)
 	if err != nil {
 		return "", err
 	}
@@ -228,10 +227,10 @@ func (p *ndjson) user() (string, *InputError) {
 }
 
 // string reads a string of at most MaxUser bytes. The result is valid until the next call.
-func (p *ndjson) string(field string) ([]byte, *InputError) {
+func (p *ndjson) string(name string) ([]byte, *InputError) {
 	if p.peek() != '"' {
 		err := p.unexpected("a string")
-		err.Field = field
+		err.Field = name
 		return nil, err
 	}
 	p.at++
@@ -242,25 +241,25 @@ func (p *ndjson) string(field string) ([]byte, *InputError) {
 		case c == '"':
 			p.at++
 			if !utf8.Valid(p.text) {
-				return nil, &InputError{Field: field, Reason: "not valid UTF-8: " + quote(string(p.text))}
+				return nil, &InputError{Field: name, Reason: "not valid UTF-8: " + quote(string(p.text))}
 			}
 			return p.text, nil
 		case len(p.text) > MaxUser:
-			return nil, &InputError{Field: field, Reason: "a string of more than " + strconv.Itoa(MaxUser) + " bytes: " + quote(string(p.text))}
+			return nil, &InputError{Field: name, Reason: "a string of more than " + strconv.Itoa(MaxUser) + " bytes: " + quote(string(p.text))}
 		case c == '\r' || c == '\n':
-			return nil, &InputError{Field: field, Reason: "truncated: the line ends within a string"}
+			return nil, &InputError{Field: name, Reason: "truncated: the line ends within a string"}
 		case c < ' ':
-			return nil, &InputError{Field: field, Reason: fmt.Sprintf("column %d: control character %q in a string", p.at+1, c)}
+			return nil, &InputError{Field: name, Reason: fmt.Sprintf("column %d: control character %q in a string", p.at+1, c)}
 		case c == '\\':
 			if !p.escape() {
-				return nil, &InputError{Field: field, Reason: fmt.Sprintf("column %d: not an escape sequence of JSON", p.at+1)}
+				return nil, &InputError{Field: name, Reason: fmt.Sprintf("column %d: not an escape sequence of JSON", p.at+1)}
 			}
 		default:
 			p.text = append(p.text, c)
 			p.at++
 		}
 	}
-	return nil, &InputError{Field: field, Reason: "truncated: the line ends within a string"}
+	return nil, &InputError{Field: name, Reason: "truncated: the line ends within a string"}
 }
 
 // escape reads one escape sequence, or two that make a pair of surrogates, and appends what it stands for.

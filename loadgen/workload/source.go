@@ -22,7 +22,7 @@ type feed interface {
 	// next fills j, of which it may use the Service slice, and reports whether there was a job.
 	next(j *Job) (bool, error)
 	// fault makes an error about the job that next filled last.
-	fault(field, reason string) error
+	fault(b *breach) error
 }
 
 // Generate returns the source of a Spec's jobs. Without an end in the window it ends where arrivals pass [MaxAt], with an error.
@@ -74,8 +74,8 @@ func (s *Source) admit(j *Job) (bool, error) {
 	if s.window.Duration > 0 && j.At >= s.window.Duration {
 		return false, nil
 	}
-	if field, reason := j.check(s.last); reason != "" {
-		return false, s.feed.fault(field, reason)
+	if b := j.check(s.last); b != nil {
+		return false, s.feed.fault(b)
 	}
 	return true, nil
 }

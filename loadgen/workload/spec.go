@@ -130,8 +130,8 @@ func (g *generator) next(j *Job) (bool, error) {
 }
 
 // fault says which job broke a bound.
-func (g *generator) fault(field, reason string) error {
-	return fmt.Errorf("job %d: %s: %s", g.jobs, field, reason)
+func (g *generator) fault(b *breach) error {
+	return fmt.Errorf("workload: job %d: %s: %s", g.jobs, b.in(names{"arrival", "user", "service", "estimate"}), b.reason)
 }
 
 // resize returns s with length n; what it holds is left over from before.

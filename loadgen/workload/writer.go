@@ -29,8 +29,8 @@ func (w *Writer) Write(j *Job) error {
 	if w.err != nil {
 		return w.err
 	}
-	if field, reason := j.check(w.last); reason != "" {
-		return fmt.Errorf("workload: job %d: %s: %s", w.jobs+1, field, reason)
+	if b := j.check(w.last); b != nil {
+		return fmt.Errorf("workload: job %d: %s: %s", w.jobs+1, b.in(ndjsonNames()), b.reason)
 	}
 	w.jobs++
 	w.last = j.At
@@ -60,13 +60,13 @@ func (w *Writer) Flush() error {
 // AppendJob appends a job as a line of NDJSON with its line end. An empty User and an Est of 0 are left out. The job must keep the
 // bounds of [Job].
 func AppendJob(b []byte, j *Job) []byte {
-	b = append(b, `{"`+fieldAt+`":`...)
+	b = append(b, `{"`+nameAt+`":`...)
 	b = appendMillis(b, j.At)
 	if j.User != "" {
-		b = append(b, `,"`+fieldUser+`":`...)
+		b = append(b, `,"`+nameUser+`":`...)
 		b = appendString(b, j.User)
 	}
-	b = append(b, `,"`+fieldService+`":[`...)
+	b = append(b, `,"`+nameService+`":[`...)
 	for i, s := range j.Service {
 		if i > 0 {
 			b = append(b, ',')
@@ -75,7 +75,7 @@ func AppendJob(b []byte, j *Job) []byte {
 	}
 	b = append(b, ']')
 	if j.Est != 0 {
-		b = append(b, `,"`+fieldEst+`":`...)
+		b = append(b, `,"`+nameEst+`":`...)
 		b = appendMillis(b, j.Est)
 	}
 	return append(b, "}\n"...)
