@@ -100,7 +100,7 @@ func (c *Core) pick(now time.Duration, j *job, w *worker, owner uint32, out []Ef
 			break
 		}
 		r := &j.tasks[i-1]
-		if r.avoid == 0 || !c.avoided(r, w) || !c.hasElsewhere(j, r) {
+		if c.mayRun(j, r, w) {
 			return i - 1, out, true
 		}
 		// It had nowhere else to go when it came back, and now it has.
@@ -109,7 +109,7 @@ func (c *Core) pick(now time.Duration, j *job, w *worker, owner uint32, out []Ef
 	i := j.displaced.head
 	for n := 0; i != 0 && n < scanLimit; n++ {
 		r := &j.tasks[i-1]
-		if !c.avoided(r, w) {
+		if c.mayRun(j, r, w) {
 			return i - 1, out, true
 		}
 		i = r.next

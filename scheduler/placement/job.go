@@ -233,3 +233,8 @@ func (c *Core) hasElsewhere(j *job, r *taskRec) bool {
 	}
 	return n > 0
 }
+
+// mayRun reports whether a waiting task may be bound at the worker: it has not failed there, or there is nowhere else.
+func (c *Core) mayRun(j *job, r *taskRec, w *worker) bool {
+	return !c.avoided(r, w) || !c.hasElsewhere(j, r)
+}

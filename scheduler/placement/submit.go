@@ -60,17 +60,14 @@ func (s *Spec) validate() error {
 //
 // The error is an [*task.Error], and nothing has happened: task.CodeNoWorkers if no worker is connected that is not
 // draining, CodeUnknownApp if none of them has the app, CodeUnsatisfiable naming the label (key=value) that leaves no worker,
-// CodeOverloaded at a bound of the [Config], CodeInvalidJob for a Spec out of its ranges.
+// CodeTooLarge or CodeOverloaded at a bound of the [Config], CodeInvalidJob for a Spec out of its ranges.
 func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []Effect, error) {
 	s := spec.withDefaults()
 	if err := s.validate(); err != nil {
 		return 0, out, err
 	}
-	if c.load.Jobs >= c.cfg.MaxJobs {
-		return 0, out, overloaded("%d jobs are live", c.load.Jobs)
-	}
-	if s.Tasks > c.cfg.MaxTasks-c.load.Waiting-c.load.Running {
-		return 0, out, overloaded("%d tasks are unfinished", c.load.Waiting+c.load.Running)
+	if err := c.admit(&s); err != nil {
+		return 0, out, err
 	}
 	set, err := c.setFor(s.App, s.Require)
 	if err != nil {
@@ -99,8 +96,20 @@ func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	return ref, out, nil
 }
 
-func overloaded(format string, n int) error {
-	e := task.Errorf(task.CodeOverloaded, format, n)
+// admit refuses what is over a bound of the Config.
+func (c *Core) admit(s *Spec) error {
+	unfinished := c.load.Waiting + c.load.Running
+	var e *task.Error
+	switch {
+	case s.Tasks > c.cfg.MaxTasks:
+		return task.Errorf(task.CodeTooLarge, "tasks: at most %d, got %d", c.cfg.MaxTasks, s.Tasks)
+	case c.load.Jobs >= c.cfg.MaxJobs:
+		e = task.Errorf(task.CodeOverloaded, "%d jobs are live, the limit", c.load.Jobs)
+	case s.Tasks > c.cfg.MaxTasks-unfinished:
+		e = task.Errorf(task.CodeOverloaded, "%d tasks are unfinished and %d more would pass the limit of %d", unfinished, s.Tasks, c.cfg.MaxTasks)
+	default:
+		return nil
+	}
 	e.RetryAfterMS = retryAfterMS
 	return e
 }

@@ -1,0 +1,411 @@
+package placement_test
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
+	"dunnock/task"
+)
+
+// model is a deliberately dumb book of what a core may do. It knows nothing of how workers are sampled; it follows the events that the
+// core is given and judges every effect by the rules that users rely on: each task ends
+// exactly once, starts again only after a failed, lost or declined attempt, goes elsewhere if there
+// is an elsewhere, and each call is answered once.
+type model struct {
+	core    *placement.Core
+	now     time.Duration
+	workers map[probe.WorkerID]*modelWorker
+	jobs    map[probe.Ref]*modelJob
+	ended   map[probe.Ref]bool
+	event   event
+	errs    []string
+}
+
+type modelWorker struct {
+	life     int
+	draining bool // not to be sampled
+	leaving  bool // said so itself
+	apps     []string
+	labels   []probe.Label
+	slots    []modelSlot
+}
+
+type modelSlot struct {
+	asked  bool
+	call   uint32
+	ref    probe.Ref // of the task that is bound here, with bound
+	task   uint32
+	bound  bool
+	killed bool // was bound, and has been told to end
+}
+
+type modelJob struct {
+	spec     placement.Spec
+	since    time.Duration
+	tasks    []modelTask
+	res      map[uint32]*modelRes // outstanding
+	canceled bool
+}
+
+type modelRes struct {
+	worker probe.WorkerID
+	left   uint32
+}
+
+type modelTask struct {
+	done     bool
+	skipped  bool // not to be run
+	running  bool
+	worker   probe.WorkerID
+	slot     uint16
+	attempt  uint16
+	failedOn []failure
+	starts   int // launches that were not declined
+	outcome  task.Outcome
+}
+
+type failure struct {
+	worker probe.WorkerID
+	life   int
+}
+
+// event is what the core is being told, as far as effects are judged by it.
+type event struct {
+	kind     string
+	worker   probe.WorkerID
+	get      probe.GetTask
+	finished probe.Finished
+	decline  probe.Decline
+	ref      probe.Ref // of Cancel and Submit
+	answered int
+}
+
+func newModel(core *placement.Core) *model {
+	return &model{
+		core: core, workers: map[probe.WorkerID]*modelWorker{}, jobs: map[probe.Ref]*modelJob{}, ended: map[probe.Ref]bool{},
+	}
+}
+
+func (m *model) failf(format string, args ...any) {
+	m.errs = append(m.errs, fmt.Sprintf("on %s: %s", m.event.kind, fmt.Sprintf(format, args...)))
+}
+
+func (w *modelWorker) matches(s *placement.Spec) bool {
+	if !slices.Contains(w.apps, s.App) {
+		return false
+	}
+	for _, l := range s.Require {
+		if !slices.Contains(w.labels, l) {
+			return false
+		}
+	}
+	return true
+}
+
+func (j *modelJob) waiting() int {
+	n := 0
+	for i := range j.tasks {
+		if t := &j.tasks[i]; !t.done && !t.running {
+			n++
+		}
+	}
+	return n
+}
+
+// mayRun reports whether a waiting task may be bound at a worker: it has not failed there, or has failed everywhere.
+func (m *model) mayRun(j *modelJob, t *modelTask, id probe.WorkerID) bool {
+	if !slices.Contains(t.failedOn, failure{id, m.workers[id].life}) {
+		return true
+	}
+	for other, w := range m.workers {
+		if !w.draining && w.matches(&j.spec) && !slices.Contains(t.failedOn, failure{other, w.life}) {
+			return false
+		}
+	}
+	return true
+}
+
+// bound returns the slot of a message and whether it reports the task that is bound there.
+func (m *model) boundAt(id probe.WorkerID, slot uint16, call uint32, ref probe.Ref, t uint32) (*modelSlot, bool) {
+	w := m.workers[id]
+	if w == nil || int(slot) >= len(w.slots) {
+		return nil, false
+	}
+	s := &w.slots[slot]
+	return s, s.bound && s.call == call && s.ref == ref && s.task == t
+}
+
+// unbind takes a running task off its slot; it waits, until an effect says otherwise.
+func (m *model) unbind(s *modelSlot) *modelTask {
+	s.bound = false
+	t := &m.jobs[s.ref].tasks[s.task]
+	t.running = false
+	return t
+}
+
+// take uses up reservations as the core should have.
+func (m *model) take(id probe.WorkerID, ref probe.Ref, res, n uint32) {
+	j := m.jobs[ref]
+	if j == nil {
+		return
+	}
+	if r := j.res[res]; r != nil && r.worker == id {
+		if r.left -= min(n, r.left); r.left == 0 {
+			delete(j.res, res)
+		}
+	}
+}
+
+// judge goes through the effects of one event in order.
+func (m *model) judge(effects []placement.Effect) {
+	for i := range effects {
+		e := &effects[i]
+		switch e.Kind {
+		case placement.EffectReserve:
+			m.reserve(e)
+		case placement.EffectCancel:
+			m.cancel(e)
+		case placement.EffectLaunch:
+			m.launch(e)
+		case placement.EffectNoTask:
+			m.noTask(e)
+		case placement.EffectKill:
+			m.kill(e)
+		case placement.EffectRetry:
+			m.retry(e)
+		case placement.EffectTaskDone:
+			m.taskDone(e)
+		case placement.EffectJobDone:
+			m.jobDone(e)
+		default:
+			m.failf("effect of kind %v", e.Kind)
+		}
+	}
+	m.settle()
+}
+
+func (m *model) reserve(e *placement.Effect) {
+	j, w := m.jobs[e.Ref], m.workers[e.Worker]
+	if j == nil || w == nil || w.draining || !w.matches(&j.spec) || e.Count == 0 {
+		m.failf("reservation for %#x at worker %d, which may not have it", e.Ref, e.Worker)
+		return
+	}
+	if j.waiting() == 0 {
+		m.failf("reservation for %#x, of which nothing waits", e.Ref)
+	}
+	if j.res[e.Res] != nil {
+		m.failf("reservation %d of %#x is outstanding already", e.Res, e.Ref)
+	}
+	j.res[e.Res] = &modelRes{e.Worker, e.Count}
+}
+
+func (m *model) cancel(e *placement.Effect) {
+	j := m.jobs[e.Ref]
+	if j == nil || j.res[e.Res] == nil || *j.res[e.Res] != (modelRes{e.Worker, e.Count}) {
+		m.failf("cancelled reservation %d ×%d of %#x at worker %d, which is not outstanding", e.Res, e.Count, e.Ref, e.Worker)
+		return
+	}
+	delete(j.res, e.Res)
+}
+
+func (m *model) launch(e *placement.Effect) {
+	j, w := m.jobs[e.Ref], m.workers[e.Worker]
+	if m.event.kind != "GetTask" || e.Worker != m.event.worker || e.Slot != m.event.get.Slot || e.Call != m.event.get.Call || j == nil {
+		m.failf("launch that answers nothing: %+v", *e)
+		return
+	}
+	m.event.answered++
+	t, s := &j.tasks[e.Task], &w.slots[e.Slot]
+	left := j.since + j.spec.Deadline - m.now
+	if e.Deadline != left || left <= 0 {
+		m.failf("launch with %v left, want %v", e.Deadline, left)
+	}
+	if s.bound {
+		if s.ref != e.Ref || s.task != e.Task || t.attempt != e.Attempt {
+			m.failf("call %d was answered with %#x.%d, and now with %#x.%d attempt %d", e.Call, s.ref, s.task, e.Ref, e.Task, e.Attempt)
+		}
+		return
+	}
+	switch {
+	case t.done || t.running:
+		m.failf("launch of %#x.%d, which does not wait", e.Ref, e.Task)
+	case !w.matches(&j.spec):
+		m.failf("launch of %#x.%d at worker %d, which cannot run it", e.Ref, e.Task, e.Worker)
+	case !m.mayRun(j, t, e.Worker):
+		m.failf("launch of %#x.%d at worker %d, where it failed, and there is an elsewhere", e.Ref, e.Task, e.Worker)
+	case e.Attempt != t.attempt+1 || int(e.Attempt) > j.spec.MaxAttempts:
+		m.failf("launch of %#x.%d is attempt %d after %d", e.Ref, e.Task, e.Attempt, t.attempt)
+	case j.spec.AtMostOnce && t.starts > 0:
+		m.failf("second start of %#x.%d, which may start once", e.Ref, e.Task)
+	}
+	t.running, t.worker, t.slot, t.attempt = true, e.Worker, e.Slot, e.Attempt
+	t.starts++
+	s.bound, s.ref, s.task = true, e.Ref, e.Task
+}
+
+func (m *model) noTask(e *placement.Effect) {
+	g := m.event.get
+	if m.event.kind != "GetTask" || e.Worker != m.event.worker || e.Slot != g.Slot || e.Call != g.Call {
+		m.failf("no task for a call that was not made: %+v", *e)
+		return
+	}
+	m.event.answered++
+	w := m.workers[e.Worker]
+	if w.slots[g.Slot].bound {
+		m.failf("no task for a slot whose call %d was answered with a task", e.Call)
+	}
+	if j := m.jobs[g.Ref]; j != nil && w.matches(&j.spec) && m.event.answered == 1 && !m.event.repeated() {
+		for i := range j.tasks {
+			if t := &j.tasks[i]; !t.done && !t.running && m.mayRun(j, t, e.Worker) {
+				m.failf("no task though %#x.%d waits and may run there", g.Ref, i)
+			}
+		}
+	}
+}
+
+// repeated reports whether the event is a GetTask whose call was the slot's last one before.
+func (e *event) repeated() bool { return e.ref == ^probe.Ref(0) }
+
+func (m *model) kill(e *placement.Effect) {
+	s, ok := m.boundAt(e.Worker, e.Slot, e.Call, e.Ref, e.Task)
+	if !ok {
+		m.failf("kill of what does not run there: %+v", *e)
+		return
+	}
+	m.unbind(s)
+	s.killed = true
+}
+
+func (m *model) retry(e *placement.Effect) {
+	j := m.jobs[e.Ref]
+	t := &j.tasks[e.Task]
+	if t.done || t.running || e.Attempt != t.attempt || int(t.attempt) >= j.spec.MaxAttempts || j.spec.AtMostOnce || e.Worker != t.worker || e.Code == "" {
+		m.failf("retry that should not be: %+v of %+v", *e, *t)
+	}
+	if w := m.workers[e.Worker]; w != nil {
+		t.failedOn = append(t.failedOn, failure{e.Worker, w.life})
+	}
+}
+
+func (m *model) taskDone(e *placement.Effect) {
+	j := m.jobs[e.Ref]
+	if j == nil {
+		m.failf("end of a task of no live job: %+v", *e)
+		return
+	}
+	t := &j.tasks[e.Task]
+	if t.done || t.running || e.Attempt != t.attempt {
+		m.failf("end of %#x.%d, which is %+v: %+v", e.Ref, e.Task, *t, *e)
+	}
+	f := m.event.finished
+	reported := m.event.kind == "Finished" && f.Ref == e.Ref && f.Task == e.Task
+	if (e.Outcome == task.OK) != (reported && f.Status == probe.StatusOK) {
+		m.failf("%#x.%d ends %v", e.Ref, e.Task, e.Outcome)
+	}
+	if (e.Outcome == task.OK) != (e.Code == "") {
+		m.failf("%#x.%d ends %v with code %q", e.Ref, e.Task, e.Outcome, e.Code)
+	}
+	if e.Outcome == task.Unknown && (!j.spec.AtMostOnce || t.starts != 1) {
+		m.failf("%#x.%d ends unknown", e.Ref, e.Task)
+	}
+	if e.Code == task.CodeDeadline && m.now < j.since+j.spec.Deadline {
+		m.failf("%#x.%d ends by a deadline that has not come", e.Ref, e.Task)
+	}
+	t.done, t.outcome = true, e.Outcome
+}
+
+func (m *model) jobDone(e *placement.Effect) {
+	j := m.jobs[e.Ref]
+	if j == nil {
+		m.failf("end of no live job: %+v", *e)
+		return
+	}
+	failed := 0
+	for i := range j.tasks {
+		t := &j.tasks[i]
+		if !t.done {
+			m.failf("job %#x ends before its task %d", e.Ref, i)
+		}
+		if t.outcome != task.OK && !t.skipped {
+			failed++
+		}
+	}
+	want := task.Failed
+	switch {
+	case failed == 0:
+		want = task.OK
+	case m.event.kind == "Cancel" && m.event.ref == e.Ref:
+		want = task.Cancelled
+	case e.Outcome == task.Timeout && m.now >= j.since+j.spec.Deadline:
+		want = task.Timeout
+	}
+	if e.Outcome != want || int(e.Count) != failed {
+		m.failf("job %#x ends %v with %d not ok, want %v with %d", e.Ref, e.Outcome, e.Count, want, failed)
+	}
+	delete(m.jobs, e.Ref)
+	m.ended[e.Ref] = true
+	if _, ok := m.core.Job(e.Ref); ok {
+		m.failf("job %#x is still known", e.Ref)
+	}
+}
+
+// settle compares what the core says of its state with the book.
+func (m *model) settle() {
+	var want placement.Load
+	for ref, j := range m.jobs {
+		v, ok := m.core.Job(ref)
+		if !ok {
+			m.failf("job %#x is unknown and has not ended", ref)
+			continue
+		}
+		left := 0
+		for _, r := range j.res {
+			left += int(r.left)
+		}
+		if v.Reservations != left || v.Waiting != j.waiting() {
+			m.failf("job %#x has %d reservations and %d waiting tasks, want %d and %d", ref, v.Reservations, v.Waiting, left, j.waiting())
+		}
+		want.Jobs++
+		want.Waiting += j.waiting()
+		want.Reservations += left
+		for i := range j.tasks {
+			m.view(ref, i, &j.tasks[i])
+		}
+	}
+	for _, w := range m.workers {
+		if w.draining {
+			want.Draining++
+		} else {
+			want.Workers++
+			want.Slots += len(w.slots)
+		}
+		for i := range w.slots {
+			if w.slots[i].bound {
+				want.Running++
+			}
+		}
+	}
+	if got := m.core.Load(); got != want {
+		m.failf("load is %+v, want %+v", got, want)
+	}
+	if err := m.core.CheckInvariants(); err != nil {
+		m.failf("%v", err)
+	}
+}
+
+func (m *model) view(ref probe.Ref, i int, t *modelTask) {
+	v, ok := m.core.Task(ref, i)
+	state := placement.TaskWaiting
+	switch {
+	case t.done:
+		state = placement.TaskDone
+	case t.running:
+		state = placement.TaskRunning
+	}
+	if !ok || v.State != state || v.Attempt != int(t.attempt) || v.Outcome != t.outcome || (t.running && v.Worker != t.worker) {
+		m.failf("task %#x.%d is %+v, want %+v", ref, i, v, *t)
+	}
+}
