@@ -1,0 +1,317 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Protocol is the name of the protocol in the HTTP Upgrade; the version
+// follows it after a slash.
+const Protocol = "dunnock"
+
+// Handler is what a connection's messages are given to. Both methods run on
+// the goroutine that called [Conn.Run], never at the same time.
+type Handler interface {
+	// Message handles one message. It must not block: it is the connection's
+	// reader. The body is valid only during the call, unless [Conn.Owned] says otherwise. An error ends
+	// the connection, and Run returns it.
+	Message(kind uint8, body []byte) error
+	// Flush is called when all that had been read has been handled, before
+	// the reader waits for more: the time to flush the connections that Message appended to. It is
+	// called once more before Run returns.
+	Flush()
+}
+
+// Conn is one fleet connection: frames both ways over a [net.Conn]. All methods
+// but Run, Owned and ReadAt may be called from any goroutine, before Run, during it and after;
+// once the connection has ended, what is sent is dropped.
+type Conn struct {
+	nc     net.Conn
+	sock   socket                      // nc's descriptor, if it is a socket
+	try    func(b []byte) (int, error) // writes what can be written without waiting; nil if nc has no such thing
+	cfg    Config
+	origin time.Time // what times below count from
+
+	// The reader's own.
+	in     inbox
+	readAt int64     // when what it handles was read; ns since origin
+	behind io.Reader // what holds the bytes that came right behind the handshake, until it is empty
+	scan   scanner
+
+	heard     atomic.Int64  // when the peer was heard last, or its lease begun anew; ns since origin
+	pulsed    atomic.Int64  // when the pulse ticked last
+	peerLease atomic.Int64  // SetPeerLease, ns
+	handling  atomic.Bool   // the reader handles what it read: silence is ours
+	processed atomic.Uint64 // frames handled
+	acked     atomic.Uint64 // frames that the peer had processed, by its last beat
+	bytesIn   atomic.Uint64
+	reads     atomic.Uint64
+	batch     atomic.Pointer[Batch] // that holds this connection; see Batch
+
+	wake  chan struct{} // capacity 1: a token for the writer goroutine; see writer.go
+	dying chan struct{} // closed with closed
+
+	// mu guards all below: the output and who writes it. It is held while a message is encoded,
+	// never during a system call. Between Begin and End it is held by their caller.
+	mu       sync.Mutex
+	out      output
+	wire     []byte // being written by owner, without mu; empty if owner is nobody
+	sent     int    // bytes of wire that were
+	owner    owner
+	again    bool // a flush was asked for while a Flush was writing
+	soon     bool // the writer goroutine has been told to flush soon
+	awake    bool // the writer goroutine has a token, or runs
+	running  bool // Run was called
+	ending   bool // Close(nil): nothing more is accepted, the writer ends the connection once all is sent
+	closed   bool // nothing is sent any more, dying is closed
+	err      error
+	muted    error // the first write error: nothing more is written, the reader finds out why
+	writes   uint64
+	bytesOut uint64
+}
+
+// New makes a connection of nc. Bytes that were read from it before are given as
+// buffered and are copied. The connection sends nothing by itself until Run is called, and has no goroutine;
+// one that Run is never called on is closed by Close with an error.
+func New(nc net.Conn, buffered []byte, cfg Config) *Conn {
+	cfg = cfg.withDefaults()
+	c := &Conn{
+		nc: nc, sock: newSocket(nc), cfg: cfg, origin: time.Now(),
+		in:    newInbox(buffered),
+		wake:  make(chan struct{}, 1),
+		dying: make(chan struct{}),
+	}
+	c.scan.maxMessage = cfg.MaxMessageBytes
+	if c.sock.ok() {
+		c.try = c.sock.write
+	}
+	c.sock.tune(cfg.Lease)
+	return c
+}
+
+// Run reads the connection, hands its messages to h and keeps it alive with beats, until it
+// ends. It flushes what was sent before. It returns once all its goroutines have, with the
+// connection closed and the reason: see the errors of this package. After
+// Close(nil) it is nil.
+func (c *Conn) Run(ctx context.Context, h Handler) error {
+	c.mu.Lock()
+	if c.running || c.closed {
+		defer c.mu.Unlock()
+		if c.err != nil && !c.running {
+			return c.err
+		}
+		return ErrClosed
+	}
+	c.running = true
+	c.mu.Unlock()
+
+	now := c.now()
+	c.heard.Store(now)
+	c.pulsed.Store(now)
+	var wg sync.WaitGroup
+	wg.Go(c.write)
+	wg.Go(func() { c.pulse(ctx) })
+	c.Flush()
+	err := c.read(h)
+	h.Flush()
+	c.fail(c.why(err))
+	wg.Wait()
+	_ = c.nc.Close() // it is closed already, but for what a wrapper has to do
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// read is the reader. It returns the read error or the handler's.
+func (c *Conn) read(h Handler) error {
+	need := HeaderLen
+	for {
+		if b := c.in.pending(); len(b) > 0 {
+			c.handling.Store(true)
+			used, more, err := c.scan.scan(b, h)
+			c.in.used(used)
+			need = more
+			c.processed.Store(c.scan.frames)
+			c.acked.Store(c.scan.peerSeen)
+			if err != nil {
+				return err
+			}
+			if used > 0 {
+				h.Flush()
+			}
+			c.handling.Store(false)
+		}
+		n, err := c.receive(c.in.room(need))
+		if n > 0 {
+			c.in.filled(n)
+			continue // the error comes again
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// receive is one read.
+func (c *Conn) receive(b []byte) (int, error) {
+	var n int
+	var err error
+	if c.behind != nil {
+		// A read that fills less than it could has emptied what was buffered.
+		if n, err = c.behind.Read(b); n < len(b) {
+			c.behind = nil
+		}
+	} else {
+		n, err = c.nc.Read(b)
+	}
+	now := c.now()
+	c.readAt = now
+	if lease := c.peerLease.Load(); lease > 0 && now-c.pulsed.Load() > lease {
+		return 0, ErrPaused
+	}
+	if n > 0 {
+		c.heard.Store(now)
+		c.reads.Add(1)
+		c.bytesIn.Add(uint64(n))
+	}
+	return n, err
+}
+
+// why turns what the reader ended with into what Run returns.
+func (c *Conn) why(err error) error {
+	switch {
+	case errors.Is(err, io.EOF) && (!c.scan.clean() || len(c.in.pending()) > 0):
+		return io.ErrUnexpectedEOF
+	case errors.Is(err, syscall.ETIMEDOUT):
+		// The kernel gave the peer up before we did.
+		return fmt.Errorf("%w: %w", ErrSilent, err)
+	}
+	return err
+}
+
+// Close ends the connection and returns at once; Run returns err. With a nil err it ends
+// well: what was sent before is still delivered, for as long as two to three beats, and Run returns nil;
+// messages that come in meanwhile are dropped. Any
+// other error cuts it off. If several ends meet, the first one counts. Before Run is
+// called, Close(nil) takes effect once it is, and any other error at once.
+func (c *Conn) Close(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil && !c.closed {
+		c.ending = true
+		c.scan.stop.Store(true)
+		c.wakeWriter()
+		return
+	}
+	c.failLocked(err)
+}
+
+// fail cuts the connection off for err, unless it has ended.
+func (c *Conn) fail(err error) {
+	c.mu.Lock()
+	c.failLocked(err)
+	c.mu.Unlock()
+}
+
+func (c *Conn) failLocked(err error) {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	if !c.ending {
+		c.err = err
+	}
+	c.scan.stop.Store(true)
+	c.out.drop()
+	close(c.dying)
+	c.wakeWriter()
+	if !c.running {
+		c.hangUp()
+	}
+}
+
+// hangUp closes the socket under whatever wraps it: a TLS connection's own
+// Close may wait for a peer that does not read.
+func (c *Conn) hangUp() {
+	if t, ok := c.nc.(interface{ NetConn() net.Conn }); ok {
+		_ = t.NetConn().Close()
+		return
+	}
+	_ = c.nc.Close()
+}
+
+// Owned may be called by [Handler.Message]: it reports whether the body may be kept. A
+// message that came in chunks has memory of its own; one that came in one frame
+// lies in the read buffer.
+func (c *Conn) Owned() bool { return c.scan.owned }
+
+// ReadAt may be called by [Handler.Message]: it is when the message's last bytes were read. The clock
+// is read once a read, so that a handler need not read it once a message.
+func (c *Conn) ReadAt() time.Time { return c.origin.Add(time.Duration(c.readAt)) }
+
+// Done is closed when the connection has ended and nothing more will be delivered either way. Run
+// may return a little later.
+func (c *Conn) Done() <-chan struct{} { return c.dying }
+
+// Processed counts the frames of the peer's that have been handled, in the order of the
+// wire; beats and chunks count. It is brought up to date when all that had been
+// read has been handled, and it travels in every beat.
+func (c *Conn) Processed() uint64 { return c.processed.Load() }
+
+// Acked is what the peer's Processed was by its last beat.
+func (c *Conn) Acked() uint64 { return c.acked.Load() }
+
+// Sent counts the frames sent so far, as the peer's Processed will. A message of one frame
+// sent before the call has been processed once Acked is no less. It says nothing of
+// messages that are sent in chunks or wait behind them.
+func (c *Conn) Sent() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.frames
+}
+
+// Silence is how long ago the peer was heard. A pause of this process does not count.
+func (c *Conn) Silence() time.Duration {
+	return max(0, time.Duration(c.now()-c.heard.Load()))
+}
+
+// SetPeerLease says for how long the peer waits for us before it gives us up, if that
+// matters: when this process turns out to have been paused for longer, the
+// connection ends with [ErrPaused] and unread messages are dropped, because the peer
+// holds them void. 0, the default: it does not matter.
+func (c *Conn) SetPeerLease(d time.Duration) { c.peerLease.Store(int64(d)) }
+
+// RemoteAddr is the peer's network address.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// LocalAddr is our network address.
+func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+
+// Stats counts what a connection has done.
+type Stats struct {
+	FramesIn, FramesOut uint64 // handled; sent or waiting to be
+	BytesIn, BytesOut   uint64
+	Reads, Writes       uint64 // that moved at least one byte
+	Waiting             int    // bytes of output that wait
+}
+
+// Stats returns the counts so far.
+func (c *Conn) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats{
+		FramesIn: c.processed.Load(), FramesOut: c.out.frames,
+		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut,
+		Reads: c.reads.Load(), Writes: c.writes,
+		Waiting: c.waiting(),
+	}
+}
+
+func (c *Conn) now() int64 { return int64(time.Since(c.origin)) }

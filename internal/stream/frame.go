@@ -1,0 +1,177 @@
+package stream
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+
+	"dunnock/probe"
+)
+
+// Sizes of a frame, in bytes.
+const (
+	HeaderLen = 4
+	// MaxFrame is the largest frame, header included: what one message can
+	// delay another by, and what a reader must be able to hold.
+	MaxFrame = 64 << 10
+	// MaxBody is the largest message that travels in one frame.
+	MaxBody = MaxFrame - HeaderLen
+)
+
+// MaxKind is the largest kind that a message may have. Those above are the
+// transport's own.
+const MaxKind = 0xEF
+
+// The transport's own kinds.
+const (
+	kindBeat  = 0xF0 // body: the sender's Processed, 8 bytes
+	kindFirst = 0xF1 // begins a chunked message; body: kind 1 byte, size 4 bytes, the first bytes
+	kindNext  = 0xF2 // body: further bytes of the message that kindFirst began
+)
+
+const (
+	beatLen      = HeaderLen + 8
+	chunkHeadLen = HeaderLen + 5 // of a kindFirst frame, before its data
+)
+
+// appendHeader appends the header of a frame with a body of n bytes.
+func appendHeader(b []byte, kind uint8, n int) []byte {
+	return append(b, byte(n), byte(n>>8), probe.Version, kind)
+}
+
+// messages is what a scanner calls: the part of [Handler] that it needs.
+type messages interface {
+	Message(kind uint8, body []byte) error
+}
+
+// scanner takes a stream of bytes apart into messages. It is pure: it reads
+// nothing and owns no memory but that of the one chunked message under way, of which
+// there is never more than one, because a sender sends one after the other.
+type scanner struct {
+	maxMessage int
+	frames     uint64 // taken in whole, and handled
+	peerSeen   uint64 // the frames of ours that the peer had processed, by its last beat
+	owned      bool   // the body now handed out may be kept
+
+	// stop, set from any goroutine, makes scan drop what is left.
+	stop atomic.Bool
+
+	part     []byte // what has come of a chunked message; its capacity is the whole; nil: none is under way
+	partKind uint8
+	partLeft int // bytes of the current chunk's frame yet to come
+}
+
+// scan hands the messages in b to h and returns how many bytes of b are done
+// with. The rest is part of a frame of need bytes: call again with that rest in front once
+// there is more.
+func (s *scanner) scan(b []byte, h messages) (used, need int, err error) {
+	for !s.stop.Load() {
+		if s.partLeft > 0 {
+			n, err := s.takeChunk(b[used:], h)
+			used += n
+			if err != nil || s.partLeft > 0 {
+				return used, HeaderLen, err
+			}
+			continue
+		}
+		rest := b[used:]
+		if len(rest) < HeaderLen {
+			return used, HeaderLen, nil
+		}
+		word := binary.LittleEndian.Uint32(rest)
+		size := HeaderLen + int(word&0xffff)
+		if version := byte(word >> 16); version != probe.Version {
+			return used, size, fmt.Errorf("%w: want %d, got %d", ErrVersion, probe.Version, version)
+		}
+		if size > MaxFrame {
+			return used, size, fmt.Errorf("%w: %d bytes", ErrMalformed, size)
+		}
+		kind := byte(word >> 24)
+		if kind > MaxKind {
+			n, want, err := s.own(kind, rest, size)
+			used += n
+			if err != nil || n == 0 {
+				return used, want, err
+			}
+			continue
+		}
+		if len(rest) < size {
+			return used, size, nil
+		}
+		used += size
+		if err := h.Message(kind, rest[HeaderLen:size:size]); err != nil {
+			return used, HeaderLen, err
+		}
+		s.frames++
+	}
+	return len(b), HeaderLen, nil
+}
+
+// own takes a frame of the transport's own kind, of size bytes, or the beginning of a
+// chunk. It returns 0 and how many bytes it needs if there are too few.
+func (s *scanner) own(kind byte, rest []byte, size int) (used, need int, err error) {
+	switch kind {
+	case kindBeat:
+		if size != beatLen {
+			return 0, size, fmt.Errorf("%w: beat of %d bytes", ErrMalformed, size)
+		}
+		if len(rest) < size {
+			return 0, size, nil
+		}
+		s.peerSeen = binary.LittleEndian.Uint64(rest[HeaderLen:])
+		s.frames++
+		return size, size, nil
+
+	case kindFirst:
+		if size <= chunkHeadLen || s.part != nil {
+			return 0, size, fmt.Errorf("%w: first chunk of %d bytes", ErrMalformed, size)
+		}
+		if len(rest) < chunkHeadLen {
+			return 0, chunkHeadLen, nil
+		}
+		s.partKind = rest[HeaderLen]
+		total := int64(binary.LittleEndian.Uint32(rest[HeaderLen+1:]))
+		if s.partKind > MaxKind || int64(size-chunkHeadLen) > total {
+			return 0, size, fmt.Errorf("%w: first chunk of %d bytes", ErrMalformed, size)
+		}
+		if total > int64(s.maxMessage) {
+			return 0, size, fmt.Errorf("%w: %d bytes announced, at most %d", ErrTooLarge, total, s.maxMessage)
+		}
+		s.part = make([]byte, 0, total)
+		s.partLeft = size - chunkHeadLen
+		return chunkHeadLen, size, nil
+
+	case kindNext:
+		if size == HeaderLen || s.part == nil || size-HeaderLen > cap(s.part)-len(s.part) {
+			return 0, size, fmt.Errorf("%w: chunk of %d bytes", ErrMalformed, size)
+		}
+		s.partLeft = size - HeaderLen
+		return HeaderLen, size, nil
+	}
+	return 0, size, fmt.Errorf("%w: kind %#x", ErrMalformed, kind)
+}
+
+// takeChunk takes what b has of the current chunk, and hands out the message
+// that it completes. A chunk is never waited for as a whole, so that large messages need no
+// large read buffer.
+func (s *scanner) takeChunk(b []byte, h messages) (int, error) {
+	n := min(s.partLeft, len(b))
+	s.part = append(s.part, b[:n]...)
+	if s.partLeft -= n; s.partLeft > 0 {
+		return n, nil
+	}
+	if len(s.part) == cap(s.part) {
+		body := s.part
+		s.part, s.owned = nil, true
+		err := h.Message(s.partKind, body)
+		s.owned = false
+		if err != nil {
+			return n, err
+		}
+	}
+	s.frames++
+	return n, nil
+}
+
+// clean reports whether the stream may end here: between two messages.
+func (s *scanner) clean() bool { return s.part == nil }

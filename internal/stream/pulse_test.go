@@ -1,0 +1,242 @@
+package stream
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// beatWatch reads a connection raw and notes when frames of which kind came.
+type beatWatch struct {
+	nc    *fakeConn
+	began time.Time
+	at    []time.Duration
+	last  []byte
+}
+
+func (w *beatWatch) read(t *testing.T) {
+	buf := make([]byte, beatLen)
+	for {
+		if _, err := io.ReadFull(w.nc, buf); err != nil {
+			return
+		}
+		if buf[3] != kindBeat {
+			t.Errorf("frame of kind %#x, want a beat", buf[3])
+		}
+		w.at = append(w.at, time.Since(w.began))
+		w.last = bytes.Clone(buf)
+	}
+}
+
+// A connection with nothing to say is never silent for longer than
+// BeatInterval, and says how many frames it has processed.
+func TestBeats(t *testing.T) {
+	for _, direct := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			fa, fb := fakePair(1<<20, 0)
+			a := New(fa, nil, Config{Lease: -1})
+			if direct {
+				a = newDirect(fa, Config{Lease: -1})
+			}
+			_, _ = fb.Write(append(frame(1), frame(1)...))
+			w := &beatWatch{nc: fb, began: time.Now()}
+			go w.read(t)
+			end := run(t.Context(), a, &recorder{})
+			time.Sleep(10*DefaultBeatInterval + time.Millisecond)
+			synctest.Wait()
+			if len(w.at) != 10 && len(w.at) != 11 {
+				t.Fatalf("direct %v: %d beats in 10 intervals", direct, len(w.at))
+			}
+			for i, at := range w.at {
+				if i > 0 && at-w.at[i-1] != DefaultBeatInterval || at > DefaultBeatInterval*time.Duration(i+1) {
+					t.Errorf("direct %v: beat %d at %v", direct, i, at)
+				}
+			}
+			if want := frame(kindBeat, 2, 0, 0, 0, 0, 0, 0, 0); !bytes.Equal(w.last, want) {
+				t.Errorf("direct %v: beat % x, want % x", direct, w.last, want)
+			}
+			a.Close(io.EOF)
+			<-end
+		})
+	}
+}
+
+// Two connections keep each other alive, in every kind of transport, and each learns how far the other has come.
+func TestBeatsKeepAlive(t *testing.T) {
+	inBubbles(t, Config{}, func(t *testing.T, a, b *Conn) {
+		endA, endB := run(t.Context(), a, &recorder{}), run(t.Context(), b, &recorder{})
+		a.Send(1, nil, []byte("x"))
+		mark := a.Sent()
+		a.Flush()
+		time.Sleep(time.Hour)
+		if a.Silence() > DefaultBeatInterval {
+			t.Errorf("silence of %v although the peer beats", a.Silence())
+		}
+		if a.Acked() < mark {
+			t.Errorf("the peer has processed %d frames, want at least %d", a.Acked(), mark)
+		}
+		a.Close(nil)
+		wantEnd(t, "a", endA, nil)
+		wantEnd(t, "b", endB, io.EOF)
+	})
+}
+
+// A silent peer is given up when its lease ends, no earlier and no later.
+// Whatever it says starts the lease anew, be it part of a frame.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fa, fb := fakePair(1<<20, 0)
+		a := newDirect(fa, Config{})
+		began := time.Now()
+		end := run(t.Context(), a, &recorder{})
+		time.Sleep(1400 * time.Millisecond)
+		_, _ = fb.Write([]byte{9})
+		synctest.Wait()
+		if a.Silence() != 0 {
+			t.Errorf("silence of %v when the peer just spoke", a.Silence())
+		}
+		time.Sleep(1400 * time.Millisecond)
+		if a.Silence() != 1400*time.Millisecond {
+			t.Errorf("silence of %v, want 1.4s", a.Silence())
+		}
+		wantEnd(t, "a", end, ErrSilent)
+		if took := time.Since(began); took != 2900*time.Millisecond {
+			t.Errorf("given up after %v, want 2.9s", took)
+		}
+	})
+}
+
+// While the reader handles a message the peer is not silent: we are slow.
+func TestSilenceOfASlowHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fa, fb := fakePair(1<<20, 0)
+		a := newDirect(fa, Config{})
+		h := &handlerFuncs{message: func(uint8, []byte) error { time.Sleep(time.Minute); return nil }}
+		_, _ = fb.Write(frame(1))
+		end := run(t.Context(), a, h)
+		time.Sleep(time.Minute + time.Second)
+		select {
+		case err := <-end:
+			t.Fatalf("ended with %v because its own handler was slow", err)
+		default:
+		}
+		wantEnd(t, "a", end, ErrSilent)
+	})
+}
+
+// tickAt returns a running connection whose pulse the test drives, with the peer unheard for
+// longer than its lease.
+func tickAt(t *testing.T, cfg Config) (*pulser, int64) {
+	t.Helper()
+	c := newDirect(newFakeConn(), cfg)
+	c.running = true
+	now := int64(time.Hour)
+	c.heard.Store(now - int64(2*DefaultLease))
+	c.pulsed.Store(now - int64(DefaultBeatInterval))
+	t.Cleanup(func() { c.Close(io.EOF) })
+	return &pulser{c: c, beatDue: now}, now
+}
+
+// A timer more than one beat late means that we were paused: nobody is
+// judged, the peer's lease begins anew.
+func TestPausedJudgesNobody(t *testing.T) {
+	for _, tc := range []struct {
+		late   time.Duration
+		paused bool
+	}{
+		{0, false},
+		{DefaultBeatInterval, false},
+		{DefaultBeatInterval + 1, true},
+		{time.Hour, true},
+	} {
+		var told time.Duration
+		p, now := tickAt(t, Config{Paused: func(late time.Duration) { told = late }})
+		p.tick(now, int64(tc.late))
+		if gaveUp := p.c.closed; gaveUp == tc.paused {
+			t.Errorf("late by %v: gave the peer up: %v", tc.late, gaveUp)
+		}
+		if (told != 0) != tc.paused || tc.paused && told != tc.late {
+			t.Errorf("late by %v: told of %v", tc.late, told)
+		}
+		if !tc.paused {
+			continue
+		}
+		// The new lease is a whole one, and it ends.
+		later := now + int64(DefaultLease) - 1
+		p.tick(later, 0)
+		if p.c.closed {
+			t.Errorf("late by %v: gave the peer up before the new lease ended", tc.late)
+		}
+		p.tick(later+1, 0)
+		if !errors.Is(p.c.err, ErrSilent) {
+			t.Errorf("late by %v: after the new lease %v, want ErrSilent", tc.late, p.c.err)
+		}
+	}
+}
+
+// A process that was paused for longer than the peer waits closes the
+// connection and drops what it has not read: the peer holds it void.
+func TestPausedForLongerThanThePeerWaits(t *testing.T) {
+	t.Run("found by the pulse", func(t *testing.T) {
+		p, now := tickAt(t, Config{})
+		p.c.SetPeerLease(3 * time.Second)
+		p.c.pulsed.Store(now - int64(3*time.Second))
+		p.tick(now, int64(time.Hour))
+		if p.c.closed {
+			t.Errorf("paused for no longer than the peer waits: %v", p.c.err)
+		}
+		p.tick(now+int64(3*time.Second)+1, int64(time.Hour))
+		if !errors.Is(p.c.err, ErrPaused) {
+			t.Errorf("got %v, want ErrPaused", p.c.err)
+		}
+	})
+	t.Run("found by the reader", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			fa, fb := fakePair(1<<20, 0)
+			a := newDirect(fa, quiet) // its pulse does not tick, as if it were paused
+			a.SetPeerLease(time.Second)
+			r := &recorder{}
+			end := run(t.Context(), a, r)
+			time.Sleep(time.Second)
+			_, _ = fb.Write(frame(1))
+			synctest.Wait()
+			time.Sleep(1)
+			_, _ = fb.Write(frame(2))
+			wantEnd(t, "a", end, ErrPaused)
+			if len(r.got) != 1 || r.got[0].kind != 1 {
+				t.Errorf("got %v, want the first message only", r.got)
+			}
+		})
+	})
+}
+
+// An idle connection gives back the buffers of a burst.
+func TestTrim(t *testing.T) {
+	buffers := func(idle time.Duration) (size int) {
+		synctest.Test(t, func(t *testing.T) {
+			fa, fb := fakePair(1<<20, 0)
+			a, b := newDirect(fa, Config{}), newDirect(fb, Config{})
+			endA, endB := run(t.Context(), a, &recorder{}), run(t.Context(), b, &recorder{})
+			synctest.Wait()
+			for range 50 {
+				for range 20 {
+					a.Send(1, nil, make([]byte, 1000))
+				}
+				a.Flush()
+				synctest.Wait()
+			}
+			time.Sleep(idle)
+			a.Close(nil)
+			<-endA
+			<-endB
+			size = cap(a.wire) + len(b.in.buf)
+		})
+		return size
+	}
+	if busy, idle := buffers(0), buffers(time.Minute); busy < 32<<10 || idle > idleBytes+inboxMin {
+		t.Errorf("buffers of %d bytes under load, %d idle", busy, idle)
+	}
+}

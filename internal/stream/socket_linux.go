@@ -1,0 +1,119 @@
+package stream
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// unsentLowWater is how much the kernel takes of what it cannot send yet, in
+// bytes. What it has taken can no longer be overtaken, so that with the kernel's own
+// limits a small message would wait behind megabytes.
+const unsentLowWater = 64 << 10
+
+// socket gives access to the descriptor under a connection. The zero socket
+// stands for a connection that has none, such as a pipe in memory.
+type socket struct {
+	raw    syscall.RawConn
+	direct bool // what is written to raw is what is written to the connection: no TLS in between
+	tcp    bool
+	w      *rawWrite
+}
+
+// rawWrite holds the arguments of a write where a function that was made once finds them, so that
+// writing allocates nothing. It belongs to the owner of the connection's write side.
+type rawWrite struct {
+	try func(fd uintptr) bool
+	b   []byte
+	n   int
+	err error
+}
+
+func newSocket(nc net.Conn) socket {
+	s := socket{direct: true}
+	if t, ok := nc.(interface{ NetConn() net.Conn }); ok {
+		nc, s.direct = t.NetConn(), false
+	}
+	var err error
+	switch t := nc.(type) {
+	case *net.TCPConn:
+		s.tcp = true
+		s.raw, err = t.SyscallConn()
+	case *net.UnixConn:
+		s.raw, err = t.SyscallConn()
+	default:
+		return socket{}
+	}
+	if err != nil {
+		return socket{}
+	}
+	s.w = &rawWrite{}
+	s.w.try = s.w.once
+	return s
+}
+
+// ok reports whether write may be used.
+func (s *socket) ok() bool { return s.raw != nil && s.direct }
+
+// write writes as much of b as can be without waiting.
+func (s *socket) write(b []byte) (int, error) {
+	s.w.b, s.w.n, s.w.err = b, 0, nil
+	err := s.raw.Write(s.w.try)
+	s.w.b = nil
+	if err == nil {
+		err = s.w.err
+	}
+	return s.w.n, err
+}
+
+func (w *rawWrite) once(fd uintptr) bool {
+	for w.n < len(w.b) {
+		n, err := syscall.Write(int(fd), w.b[w.n:])
+		switch {
+		case err == nil && n > 0:
+			w.n += n
+		case errors.Is(err, syscall.EINTR):
+		default: // full, or broken
+			if !errors.Is(err, syscall.EAGAIN) {
+				w.err = err
+			}
+			return true
+		}
+	}
+	return true
+}
+
+// unread is how many bytes the kernel holds that nobody has read; 0 if it cannot be
+// known.
+func (s *socket) unread() int {
+	n := 0
+	if s.raw != nil {
+		_ = s.raw.Control(func(fd uintptr) {
+			if v, err := unix.IoctlGetInt(int(fd), unix.SIOCINQ); err == nil {
+				n = v
+			}
+		})
+	}
+	return n
+}
+
+// tune sets the options of a TCP socket: small writes go out at once, the kernel takes
+// little that it cannot send, and it gives up a peer that acknowledges nothing.
+// For that it waits twice the lease, because the kernel does not know when we were paused, and
+// must not judge before we do. An option that cannot be set is not
+// missed: each only backs what this package does itself.
+func (s *socket) tune(lease time.Duration) {
+	if !s.tcp {
+		return
+	}
+	_ = s.raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLowWater)
+		if lease > 0 {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(2*lease/time.Millisecond))
+		}
+	})
+}

@@ -1,0 +1,22 @@
+//go:build !linux
+
+package stream
+
+import (
+	"net"
+	"time"
+)
+
+// socket gives access to the descriptor under a connection. It is written for
+// Linux only; elsewhere the writer goroutine makes all writes.
+type socket struct{}
+
+func newSocket(net.Conn) socket { return socket{} }
+
+func (s *socket) ok() bool { return false }
+
+func (s *socket) write([]byte) (int, error) { return 0, net.ErrClosed }
+
+func (s *socket) unread() int { return 0 }
+
+func (s *socket) tune(time.Duration) {}
