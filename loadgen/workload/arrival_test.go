@@ -10,11 +10,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-func mustArrival(t testing.TB, s string) Arrival {
-	t.Helper()
+func mustArrival(tb testing.TB, s string) Arrival {
+	tb.Helper()
 	v, err := ParseArrival(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return v
 }

@@ -50,7 +50,7 @@ func scanDecimal(b []byte, shift int, loose bool) (v int64, n int, fault numberF
 	if !ok || u > maxNumber {
 		return 0, n, numberHuge
 	}
-	return int64(u), n, 0 //nolint:gosec // at most maxNumber
+	return int64(u), n, 0
 }
 
 // mantissa is digits × 10^exponent. Of more than 18 significant digits the rest is dropped: it lies

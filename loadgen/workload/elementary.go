@@ -22,8 +22,8 @@ func mulAdd(x, y, z float64) float64 { return float64(x*y) + z }
 func log(x float64) float64 {
 	const sqrtHalf = 0x3fe6a09e667f3bcd // the bits of √½
 	bits := math.Float64bits(x)
-	k := int64(bits-sqrtHalf) >> 52                                         //nolint:gosec // an exponent, wrapped on purpose
-	return logParts(math.Float64frombits(bits-uint64(k)<<52)-1, float64(k)) //nolint:gosec // the same
+	k := int64(bits-sqrtHalf) >> 52 //nolint:gosec // an exponent, wrapped on purpose
+	return logParts(math.Float64frombits(bits-uint64(k)<<52)-1, float64(k))
 }
 
 // log1p returns log(1+f) for f > −1, within 1 ulp also where f is small.

@@ -14,15 +14,15 @@ import (
 
 const ms = time.Millisecond
 
-func readAll(t testing.TB, text string) []Job {
-	t.Helper()
+func readAll(tb testing.TB, text string) []Job {
+	tb.Helper()
 	src, err := Read(strings.NewReader(text), Window{})
-	return collect(t, src, err)
+	return collect(tb, src, err)
 }
 
 // readFault reads a file that is broken somewhere, and returns how many jobs came before and the error.
-func readFault(t testing.TB, r io.Reader) (jobs int, fault *InputError) {
-	t.Helper()
+func readFault(tb testing.TB, r io.Reader) (jobs int, fault *InputError) {
+	tb.Helper()
 	src, err := Read(r, Window{})
 	if err == nil {
 		var j Job
@@ -32,32 +32,32 @@ func readFault(t testing.TB, r io.Reader) (jobs int, fault *InputError) {
 		err = src.Err()
 	}
 	if err != nil && !errors.As(err, &fault) {
-		t.Errorf("error %v is no InputError", err)
+		tb.Errorf("error %v is no InputError", err)
 	}
 	return jobs, fault
 }
 
-func zip(t testing.TB, text string) string {
-	t.Helper()
+func zip(tb testing.TB, text string) string {
+	tb.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	if _, err := w.Write([]byte(text)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.String()
 }
 
-func sameJobs(t testing.TB, got, want []Job) {
-	t.Helper()
+func sameJobs(tb testing.TB, got, want []Job) {
+	tb.Helper()
 	if len(got) != len(want) {
-		t.Fatalf("%d jobs, want %d", len(got), len(want))
+		tb.Fatalf("%d jobs, want %d", len(got), len(want))
 	}
 	for i := range want {
 		if got[i].At != want[i].At || got[i].User != want[i].User || got[i].Est != want[i].Est || !slices.Equal(got[i].Service, want[i].Service) {
-			t.Fatalf("job %d is %+v, want %+v", i, got[i], want[i])
+			tb.Fatalf("job %d is %+v, want %+v", i, got[i], want[i])
 		}
 	}
 }

@@ -10,11 +10,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-func mustService(t testing.TB, s string) Service {
-	t.Helper()
+func mustService(tb testing.TB, s string) Service {
+	tb.Helper()
 	v, err := ParseService(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return v
 }

@@ -22,16 +22,16 @@ func TestUserBoundIsThatOfJobs(t *testing.T) {
 }
 
 // spec makes a Spec of texts.
-func spec(t testing.TB, tasks, service, arrival string) Spec {
-	t.Helper()
-	return Spec{Tasks: mustTasks(t, tasks), Service: mustService(t, service), Arrival: mustArrival(t, arrival), Seed: 1}
+func spec(tb testing.TB, tasks, service, arrival string) Spec {
+	tb.Helper()
+	return Spec{Tasks: mustTasks(tb, tasks), Service: mustService(tb, service), Arrival: mustArrival(tb, arrival), Seed: 1}
 }
 
 // collect reads a source to its end, with copies of the jobs.
-func collect(t testing.TB, s *Source, err error) []Job {
-	t.Helper()
+func collect(tb testing.TB, s *Source, err error) []Job {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var jobs []Job
 	var j Job
@@ -41,15 +41,15 @@ func collect(t testing.TB, s *Source, err error) []Job {
 		jobs = append(jobs, keep)
 	}
 	if s.Err() != nil {
-		t.Fatal(s.Err())
+		tb.Fatal(s.Err())
 	}
 	return jobs
 }
 
-func generate(t testing.TB, s Spec, w Window) []Job {
-	t.Helper()
+func generate(tb testing.TB, s Spec, w Window) []Job {
+	tb.Helper()
 	src, err := Generate(s, w)
-	return collect(t, src, err)
+	return collect(tb, src, err)
 }
 
 // TestDigests pins the first 10,000 jobs of each distribution and process. A digest that changes on a machine or

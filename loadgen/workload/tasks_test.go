@@ -8,11 +8,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-func mustTasks(t testing.TB, s string) Tasks {
-	t.Helper()
+func mustTasks(tb testing.TB, s string) Tasks {
+	tb.Helper()
 	v, err := ParseTasks(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return v
 }
