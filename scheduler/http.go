@@ -17,9 +17,7 @@ func (s *Scheduler) route(ctx *fasthttp.RequestCtx) bool {
 	path := string(ctx.Path())
 	switch path {
 	case probe.StreamPath:
-		if err := stream.Upgrade(ctx, s.clientStream, s.serveClient); err != nil {
-			node.Fail(ctx, asError(err))
-		}
+		_ = stream.Upgrade(ctx, s.clientStream, s.serveClient) // has answered in any case
 	case "/v1/jobs":
 		s.routeJobs(ctx)
 	case "/v1/workers":

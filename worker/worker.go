@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"maps"
 	"math"
@@ -18,7 +17,6 @@ import (
 	"dunnock/internal/node"
 	"dunnock/internal/stream"
 	"dunnock/probe"
-	"dunnock/task"
 	"dunnock/worker/queue"
 )
 
@@ -246,13 +244,7 @@ func (w *Worker) route(ctx *fasthttp.RequestCtx) bool {
 	if string(ctx.Path()) != probe.StreamPath {
 		return false
 	}
-	if err := stream.Upgrade(ctx, w.cfg.Stream, w.serve); err != nil {
-		var e *task.Error
-		if !errors.As(err, &e) {
-			e = task.Errorf(task.CodeInvalidJob, "%v", err)
-		}
-		node.Fail(ctx, e)
-	}
+	_ = stream.Upgrade(ctx, w.cfg.Stream, w.serve) // has answered in any case
 	return true
 }
 

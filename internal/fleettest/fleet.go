@@ -86,7 +86,11 @@ func (f *Fleet) Worker(name string, slots int, apps map[string]worker.Handler, t
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.announce(view.Member{Name: name, Role: probe.RoleWorker, Incarnation: life, Addr: addr, Slots: slots, State: view.Active, Version: probe.Version})
+	m := view.Member{Name: name, Role: probe.RoleWorker, Incarnation: life, Addr: addr, Slots: slots, State: view.Active, Version: probe.Version}
+	for k, v := range cfg.Labels {
+		m.Labels = append(m.Labels, probe.Label{Key: k, Value: v})
+	}
+	f.announce(m)
 	return f.run(name, addr, w.Drain, w.Run)
 }
 
