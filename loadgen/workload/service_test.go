@@ -114,7 +114,7 @@ func TestServiceProperties(t *testing.T) {
 	})
 }
 
-// TestServiceMean compares means with closed forms, and with the sum over 2²⁰ evenly spaced quantiles, which knows
+// TestServiceMean compares means with closed forms, and with the sum over 2¹⁷ evenly spaced quantiles, which knows
 // of the cut at MaxService too.
 func TestServiceMean(t *testing.T) {
 	t.Parallel()
@@ -133,20 +133,20 @@ func TestServiceMean(t *testing.T) {
 		{"lognormal:1s,4", 0, 1e-2},
 		{"pareto:10ms,3", ms(15), 1e-4},
 		{"pareto:10ms,1.9", ms(10 * 1.9 / 0.9), 1e-2},
-		{"pareto:100ms,1.1", 0, 0.03},
+		{"pareto:100ms,1.1", 0, 0.08},
 		{"pareto:1s,1", 0, 0.06},
 		{"pareto:1s,0.5", 0, 1e-2},
-		{"bimodal:0.9,10ms,1s", ms(109), 1e-5},
+		{"bimodal:0.9,10ms,1s", ms(109), 2e-5},
 		{"exp:20h", 0, 1e-5},
 	} {
 		v := mustService(t, c.spec)
 		if c.closed != 0 && math.Abs(v.mean()/c.closed-1) > 1e-6 {
 			t.Errorf("%s: mean %v, want %v", c.spec, v.mean(), c.closed)
 		}
-		const n = 1 << 20
+		const n = 1 << 17
 		sum := 0.0
 		for i := range uint64(n) {
-			sum += float64(v.Draw((2*i + 1) << 43))
+			sum += float64(v.Draw((2*i + 1) << 46))
 		}
 		if got := v.mean(); math.Abs(got/(sum/n)-1) > c.within {
 			t.Errorf("%s: mean %v, but the quantiles add up to %v", c.spec, time.Duration(got), time.Duration(sum/n))
