@@ -1,0 +1,286 @@
+package placement
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+func newCore(cfg Config) *Core { return New(cfg, rand.New(rand.NewPCG(1, 1))) }
+
+// The heap of timers must agree with a sorted list, whatever is added, moved and removed.
+func TestTimersMatchSortedList(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var h timers
+		var jobs []*job
+		at := rapid.Custom(func(t *rapid.T) time.Duration { return time.Duration(rapid.IntRange(0, 20).Draw(t, "at")) })
+		t.Repeat(map[string]func(*rapid.T){
+			"add": func(t *rapid.T) {
+				j := &job{deadline: at.Draw(t, "deadline"), resampleAt: never}
+				jobs = append(jobs, j)
+				h.add(j)
+			},
+			"move": func(t *rapid.T) {
+				if len(jobs) == 0 {
+					t.Skip()
+				}
+				j := rapid.SampledFrom(jobs).Draw(t, "job")
+				j.resampleAt = at.Draw(t, "to")
+				h.update(j)
+			},
+			"remove": func(t *rapid.T) {
+				if len(jobs) == 0 {
+					t.Skip()
+				}
+				i := rapid.IntRange(0, len(jobs)-1).Draw(t, "job")
+				h.remove(jobs[i])
+				jobs = slices.Delete(jobs, i, i+1)
+			},
+			"": func(t *rapid.T) {
+				slices.SortFunc(jobs, func(a, b *job) int { return int(a.wake() - b.wake()) })
+				if len(h) != len(jobs) || len(h) > 0 && h[0].at != jobs[0].wake() {
+					t.Fatalf("the heap of %d begins with %v; sorted: %d jobs", len(h), h, len(jobs))
+				}
+				for i, e := range h {
+					if e.j.timer != i || e.at != e.j.wake() {
+						t.Fatalf("timer %d is %+v of a job at %d", i, e, e.j.timer)
+					}
+				}
+			},
+		})
+	})
+}
+
+func TestProbesForgivesFloatNoise(t *testing.T) {
+	for _, tt := range []struct {
+		ratio float64
+		tasks int
+		want  int
+	}{
+		{1.1, 10, 11}, {2, 1, 2}, {1.5, 1, 2}, {1.5, 3, 5}, {1, 100_000, 100_000}, {1.05, 100, 105}, {1.1, 1_000_000, 1_100_000}, {16, 1_000_000, 16_000_000},
+	} {
+		if got := probes(tt.ratio, tt.tasks); got != tt.want {
+			t.Errorf("probes(%v, %d) = %d, want %d", tt.ratio, tt.tasks, got, tt.want)
+		}
+	}
+	// In exact arithmetic, for all ratios of two decimals.
+	for cents := 100; cents <= 1600; cents++ {
+		for _, tasks := range []int{1, 3, 10, 99, 1000, 99_999} {
+			if got, want := probes(float64(cents)/100, tasks), (cents*tasks+99)/100; got != want {
+				t.Fatalf("probes(%d/100, %d) = %d, want %d", cents, tasks, got, want)
+			}
+		}
+	}
+}
+
+// A job of ten times the size leaves room that a small one does not take, and gets it back.
+func TestPoolReusesByClass(t *testing.T) {
+	var p pool[int]
+	large, small := p.get(1000), p.get(3)
+	if cap(large) < 1000 || cap(small) >= 1000 {
+		t.Fatalf("capacities %d and %d", cap(large), cap(small))
+	}
+	p.put(large)
+	if again := p.get(5); cap(again) >= 1000 {
+		t.Error("a small slice took the large one's place")
+	}
+	if again := p.get(1024); &again[:1][0] != &large[:1][0] {
+		t.Error("the large slice was not used again")
+	}
+	s := p.get(0)
+	for i := range 100 {
+		s = append(p.grow(s), i)
+	}
+	for i, v := range s {
+		if v != i {
+			t.Fatalf("element %d became %d while growing", i, v)
+		}
+	}
+}
+
+// At the bound of outstanding reservations a job waits for some to end instead of taking more.
+func TestReservationsAreBounded(t *testing.T) {
+	c := newCore(Config{})
+	c.WorkerUp(0, 1, Worker{Slots: 1, Apps: []string{"app"}}, nil)
+	ref, out, err := c.Submit(0, Spec{App: "app", Tasks: 2, ProbeRatio: 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := c.find(ref)
+	j.res = append(j.res, make([]reservation, indexMask+1-len(j.res))...)
+	for i := 1; i < len(j.res); i++ { // outstanding, as far as the bound is concerned
+		j.res[i].left = 1
+	}
+	out = c.reserve(j, 1, 1, 0, out[:0])
+	if len(out) != 0 {
+		t.Fatalf("one reservation too many: %+v", out)
+	}
+	// Both are given back. Of the two that are sampled anew, in one Reserve, that fits; nothing else does.
+	out = c.Refuse(0, 1, probe.Refuse{Ref: ref, Res: 0, Count: 1, Reason: probe.RefusedDraining}, out)
+	if len(out) != 0 || j.deficit() != 1 {
+		t.Fatalf("a draining worker is sampled: %+v", out)
+	}
+	out = c.WorkerUp(0, 2, Worker{Slots: 1, Apps: []string{"app"}}, out)
+	if len(out) != 0 || j.resampleAt == never {
+		t.Fatalf("resample at %v, effects %+v", j.resampleAt, out)
+	}
+	j.res = j.res[:1] // the others end
+	out = c.Tick(j.resampleAt, out)
+	if len(out) != 1 || out[0].Worker != 2 || j.deficit() != 0 {
+		t.Fatalf("after the wait: %+v", out)
+	}
+}
+
+// One GetTask looks at a bounded number of tasks that may not run at its worker. Those beyond still
+// get to run, by the reservations that they have of their own.
+func TestScanOfTheHeadIsBounded(t *testing.T) {
+	c := newCore(Config{})
+	const n = 3 * scanLimit
+	up := Worker{Slots: n + 1, Apps: []string{"app"}}
+	out := c.WorkerUp(0, 1, up, nil)
+	ref, _, err := c.Submit(0, Spec{App: "app", Tasks: n, ProbeRatio: 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s := range uint16(n) {
+		c.GetTask(0, 1, probe.GetTask{Slot: s, Call: 1, Ref: ref}, nil)
+	}
+	for s := range uint16(n) {
+		c.Finished(0, 1, probe.Finished{Slot: s, Call: 1, Ref: ref, Task: uint32(s), Attempt: 1, Status: probe.StatusFailed}, nil)
+	}
+	j := c.find(ref)
+	if j.returned.n != n {
+		t.Fatalf("%d tasks returned to the only worker", j.returned.n)
+	}
+	out = c.WorkerUp(0, 2, up, out[:0])
+	if len(out) != 1 {
+		t.Fatalf("share of the new worker: %+v", out)
+	}
+	out = c.GetTask(0, 1, probe.GetTask{Slot: n, Call: 1, Ref: ref}, out[:0])
+	if j.displaced.n != scanLimit || out[len(out)-1].Kind != EffectNoTask {
+		t.Fatalf("%d tasks displaced by one call, and the answer is %+v", j.displaced.n, out[len(out)-1])
+	}
+	for s := range uint16(n) {
+		out = c.GetTask(0, 2, probe.GetTask{Slot: s, Call: 1, Ref: ref, Res: math.MaxUint32}, out[:0])
+		if out[0].Kind != EffectLaunch {
+			t.Fatalf("call %d: %+v", s, out)
+		}
+		if err := c.CheckInvariants(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Call numbers count up over a worker's life and wrap around.
+func TestCallNumbersWrap(t *testing.T) {
+	c := newCore(Config{})
+	c.WorkerUp(0, 1, Worker{Slots: 1, Apps: []string{"app"}}, nil)
+	for i, call := range []uint32{math.MaxUint32 - 1, math.MaxUint32, 0, 1} {
+		if out := c.GetTask(0, 1, probe.GetTask{Call: call, Ref: 7}, nil); len(out) != 1 {
+			t.Errorf("call %d, the %d. in order, got %d answers", call, i, len(out))
+		}
+	}
+	if out := c.GetTask(0, 1, probe.GetTask{Call: math.MaxUint32, Ref: 7}, nil); len(out) != 0 {
+		t.Error("an older call was answered")
+	}
+}
+
+// A Ref is not used again when the struct behind it is, and none is 0 when the generation wraps.
+func TestRefsAreNotReused(t *testing.T) {
+	c := newCore(Config{})
+	c.WorkerUp(0, 1, Worker{Slots: 1, Apps: []string{"app"}}, nil)
+	seen := map[probe.Ref]bool{}
+	for range 5 {
+		ref, _, err := c.Submit(0, Spec{App: "app", Tasks: 1}, nil)
+		if err != nil || seen[ref] || uint32(ref) != 0 {
+			t.Fatalf("Ref %#x: %v", ref, err)
+		}
+		seen[ref] = true
+		c.Cancel(0, ref, nil)
+		if _, ok := c.Job(ref); ok || len(c.Cancel(0, ref, nil)) > 0 {
+			t.Errorf("Ref %#x is known after its end", ref)
+		}
+	}
+	c.jobs[0].generation = math.MaxUint32
+	if ref, _, err := c.Submit(0, Spec{App: "app", Tasks: 1}, nil); err != nil || ref == 0 {
+		t.Errorf("Ref %#x after the last generation: %v", ref, err)
+	}
+}
+
+// A million tasks that have come and gone leave the memory of those that were live at once.
+func TestFinishedJobsLeaveNoMemory(t *testing.T) {
+	c := newCore(Config{})
+	c.WorkerUp(0, 1, Worker{Slots: 1, Apps: []string{"app"}}, nil)
+	for range 1000 {
+		ref, _, err := c.Submit(0, Spec{App: "app", Tasks: 1000}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Cancel(0, ref, nil)
+	}
+	slices := 0
+	for _, f := range c.taskPool.free {
+		slices += len(f)
+	}
+	if len(c.jobs) != 1 || slices != 1 {
+		t.Errorf("%d job structs and %d task slices for one live job at a time", len(c.jobs), slices)
+	}
+}
+
+func TestCallersMistakesPanic(t *testing.T) {
+	c := newCore(Config{})
+	c.WorkerUp(0, 1, Worker{Slots: 1}, nil)
+	for name, mistake := range map[string]func(){
+		"connected already":   func() { c.WorkerUp(0, 1, Worker{Slots: 1}, nil) },
+		"out of range":        func() { c.WorkerUp(0, maxWorkerID+1, Worker{Slots: 1}, nil) },
+		"-1 slots":            func() { c.WorkerUp(0, 2, Worker{Slots: -1}, nil) },
+		"policy: unknown":     func() { newCore(Config{Policy: 9}) },
+		"min_backoff: want":   func() { newCore(Config{MinBackoff: time.Minute}) },
+		"max_backoff: want":   func() { newCore(Config{MaxBackoff: time.Hour}) },
+		"max_jobs: want 1 to": func() { newCore(Config{MaxJobs: -1}) },
+	} {
+		func() {
+			defer func() {
+				if r := recover(); r == nil || !strings.Contains(r.(string), name) {
+					t.Errorf("%s: panic %v", name, r)
+				}
+			}()
+			mistake()
+		}()
+	}
+}
+
+func TestSubmitErrorsHaveCodes(t *testing.T) {
+	c := newCore(Config{})
+	_, _, err := c.Submit(0, Spec{App: "app", Tasks: 1}, nil)
+	var e *task.Error
+	if !errors.As(err, &e) || e.Code != task.CodeNoWorkers || e.RetryAfterMS <= 0 {
+		t.Errorf("no workers: %v", err)
+	}
+	if _, _, err := c.Submit(0, Spec{App: "app", Tasks: 1, ProbeRatio: math.NaN()}, nil); !errors.Is(err, task.CodeInvalidJob) {
+		t.Errorf("NaN: %v", err)
+	}
+	if c.Stats() != (Stats{}) {
+		t.Errorf("refused jobs are counted: %+v", c.Stats())
+	}
+}
+
+func TestPolicyNames(t *testing.T) {
+	for _, p := range []Policy{LateBinding, LateBindingNoCancel} {
+		if got, err := ParsePolicy(p.String()); err != nil || got != p {
+			t.Errorf("%v: %v, %v", p, got, err)
+		}
+	}
+	if _, err := ParsePolicy("sparrow"); err == nil || !strings.Contains(err.Error(), "late-binding") {
+		t.Errorf("unknown policy: %v", err)
+	}
+}

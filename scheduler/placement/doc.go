@@ -1,0 +1,53 @@
+// Package placement decides the life of every job at one scheduler: which workers are
+// probed, which task a free slot gets, when a task is tried again and where, and how each task ends. It follows
+// Sparrow (Ousterhout et al., SOSP 2013): batch sampling (§3.2), late binding (§3.3), proactive
+// cancellation (§3.4) and per-job constraints (§5), and adds what the paper leaves out: retries elsewhere, workers that come and
+// go, deadlines, and a bound on everything.
+//
+// # Vocabulary
+//
+//   - A job is m tasks under one constraint set: an app and the labels required with it. The workers that are
+//     connected, do not drain and have all of that are its eligible ones.
+//   - A reservation is the right of a worker to ask once for a task of one job. It is outstanding from its Reserve
+//     until the GetTask that uses it, a refusal, a cancellation, or its worker's end. (Ref, Res) names those of one
+//     Reserve, which are several if its Count is.
+//   - A task waits, runs (is bound to a slot by a Launch), or has ended. Waiting tasks are bound in this order:
+//     those that wait again, oldest first (the head of the queue), then those that were never bound, by index.
+//   - An attempt is one launch that was not declined. A failed attempt counts against the job's limit, and so does one that
+//     was lost with its worker, because it may have run.
+//   - A task is displaced while it waits to run on another worker than those it has failed on. It
+//     has reservations of its own, sampled among the others like those of a job of one task; that is what keeps it
+//     from waiting for reservations that only a worker has where it may not run. It is taken on any other reservation as well. When
+//     there is nowhere else to go, it may run anywhere again.
+//   - A job is wide if its sampling gave every eligible worker several reservations. A worker that has used up its
+//     share of such a job gets a new one while tasks wait.
+//
+// # A job's life
+//
+//	Submit ──▶ EffectReserve ×⌈d·m⌉
+//	GetTask ─▶ EffectLaunch, or EffectNoTask; with the last waiting task EffectCancel for what is outstanding
+//	Finished ▶ EffectTaskDone, or EffectRetry and EffectReserve; with the last task EffectJobDone
+//
+// A waiting task always has a reservation to count on, or its job samples anew at a time that
+// [Core.NextWake] knows, or nobody is eligible and the next worker that connects is asked ([Core.CheckInvariants] spells this
+// out). Reservations that are refused because a queue is full are sampled anew after a backoff, all others at once.
+//
+// # The caller's part
+//
+// A [Core] has no lock, no clock and no goroutine. Its caller
+//
+//   - calls one method at a time, with the time since any fixed origin as now, which does not run backwards;
+//   - passes a buffer for effects and carries the effects out in their order. Those for one worker must reach it in
+//     that order, on one stream, and what the worker sends must come in in its order;
+//   - calls [Core.Tick] at or soon after [Core.NextWake], which may change with every call;
+//   - calls [Core.WorkerUp] before it hands on a worker's first message and [Core.WorkerDown] after the last: a new connection is a new
+//     worker, whatever the old one had bound is void;
+//   - keeps payloads, results and names; the core knows tasks by index only.
+//
+// Messages that are late, repeated or unknown have no effect but an answer where a slot
+// waits for one; they are counted in [Stats]. Nothing is allocated from Submit to EffectJobDone once
+// there have been as many live tasks before, and nothing is kept of a job after that.
+//
+// The package does not judge a worker's silence, does not know users, priorities and payloads, and does not decide
+// whether a job should be admitted, beyond the bounds in [Config]: that is the shell's part.
+package placement
