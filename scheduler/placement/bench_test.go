@@ -85,8 +85,7 @@ func (m *mill) ask(b *batch, refuse bool) {
 // finish ends all that a job runs, and the retries of it.
 func (m *mill) finish(b *batch) {
 	for round := 0; len(b.running) > 0 || m.trouble && round == 0; round++ {
-		for i := 0; i < len(b.running); i++ {
-			l := b.running[i]
+		for i, l := range b.running {
 			m.slots[l.Worker] = append(m.slots[l.Worker], l.Slot)
 			m.events++
 			if m.trouble && round == 0 && i%11 == 5 {

@@ -55,7 +55,7 @@ func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 	if spent == 0 && !j.set.matches(wk) {
 		return c.noTask(w, m, out)
 	}
-	t, out, ok := c.pick(now, j, wk, owner, out)
+	t, out, ok := c.pick(j, wk, owner, out)
 	if !ok {
 		return c.replenish(now, j, c.noTask(w, m, out))
 	}
@@ -90,7 +90,7 @@ func (c *Core) noTask(w probe.WorkerID, m probe.GetTask, out []Effect) []Effect 
 
 // pick chooses the waiting task that a worker gets: the displaced one whose own reservation it used (owner,
 // from 1), else the first at the head that it may run, else the first fresh one.
-func (c *Core) pick(now time.Duration, j *job, w *worker, owner uint32, out []Effect) (uint32, []Effect, bool) {
+func (c *Core) pick(j *job, w *worker, owner uint32, out []Effect) (uint32, []Effect, bool) {
 	if owner != 0 {
 		return owner - 1, out, true
 	}

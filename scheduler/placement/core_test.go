@@ -227,12 +227,12 @@ func TestFinishedJobsLeaveNoMemory(t *testing.T) {
 		}
 		c.Cancel(0, ref, nil)
 	}
-	slices := 0
+	kept := 0
 	for _, f := range c.taskPool.free {
-		slices += len(f)
+		kept += len(f)
 	}
-	if len(c.jobs) != 1 || slices != 1 {
-		t.Errorf("%d job structs and %d task slices for one live job at a time", len(c.jobs), slices)
+	if len(c.jobs) != 1 || kept != 1 {
+		t.Errorf("%d job structs and %d task slices for one live job at a time", len(c.jobs), kept)
 	}
 }
 

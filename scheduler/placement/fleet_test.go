@@ -272,7 +272,7 @@ func (f *fleet) tick(to time.Duration) {
 			f.rt.Fatalf("job %#x has outlived its deadline", ref)
 		}
 	}
-	if at, any := f.core.NextWake(); any && at <= f.now {
+	if at, due := f.core.NextWake(); due && at <= f.now {
 		f.rt.Fatalf("at %v the core wants to be woken at %v", f.now, at)
 	}
 }
@@ -323,8 +323,8 @@ func (f *fleet) heal() {
 		if moved {
 			continue
 		}
-		at, any := f.core.NextWake()
-		if !any || at > until {
+		at, due := f.core.NextWake()
+		if !due || at > until {
 			f.rt.Fatalf("%d jobs hang: nothing is under way and nothing is to happen before %v", len(f.jobs), at)
 		}
 		f.tick(at)

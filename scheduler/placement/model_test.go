@@ -43,11 +43,10 @@ type modelSlot struct {
 }
 
 type modelJob struct {
-	spec     placement.Spec
-	since    time.Duration
-	tasks    []modelTask
-	res      map[uint32]*modelRes // outstanding
-	canceled bool
+	spec  placement.Spec
+	since time.Duration
+	tasks []modelTask
+	res   map[uint32]*modelRes // outstanding
 }
 
 type modelRes struct {

@@ -176,7 +176,7 @@ func (s *script) show(verb string) []string {
 		}, uint64(s.int("seed", 1)))
 		return nil
 	case "wake":
-		if at, any := c.NextWake(); any {
+		if at, due := c.NextWake(); due {
 			return []string{"at " + at.String()}
 		}
 		return []string{"never"}
