@@ -85,7 +85,7 @@ func (c *command) handle(ctx context.Context, t worker.Task) ([]byte, error) {
 	case cmd.ProcessState != nil && cmd.ProcessState.Success():
 		// Whatever else went wrong (input that was not read, pipes held open by
 		// others, a context that ended just now) the command says that it is done.
-		return out.Bytes(), nil
+		return out.buf, nil
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	default:
@@ -139,9 +139,10 @@ func taskEnv(environ []string, t worker.Task) []string {
 }
 
 // cappedBuffer keeps up to limit bytes. At the first byte over it, it calls full and from then
-// on takes and forgets everything, so that the writer can be ended in peace.
+// on takes and forgets everything, so that the writer can be ended in peace. It embeds no
+// bytes.Buffer, whose ReadFrom would take in all there is.
 type cappedBuffer struct {
-	bytes.Buffer
+	buf   []byte
 	limit int
 	full  func()
 	over  bool
@@ -150,11 +151,11 @@ type cappedBuffer struct {
 func (b *cappedBuffer) Write(p []byte) (int, error) {
 	switch {
 	case b.over:
-	case b.Len()+len(p) > b.limit:
+	case len(b.buf)+len(p) > b.limit:
 		b.over = true
 		b.full()
 	default:
-		return b.Buffer.Write(p)
+		b.buf = append(b.buf, p...)
 	}
 	return len(p), nil
 }

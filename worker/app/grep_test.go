@@ -64,9 +64,9 @@ func TestGrepLongLines(t *testing.T) {
 	}, "\n"))
 	path := writeFile(t, "long", data)
 	g := NewGrep()
-	for _, pattern := range []string{"end", "e[n]d", "end$", "x$", "^x+$"} {
+	for _, pattern := range []string{"end", "end$"} {
 		want := countReference(data, regexp.MustCompile(pattern), MaxLineBytes)
-		for _, rangeBytes := range []int64{100_003, MaxLineBytes, int64(len(data))} {
+		for _, rangeBytes := range []int64{300_007, MaxLineBytes} {
 			sum := int64(0)
 			for off := int64(0); off < int64(len(data)); off += rangeBytes {
 				p := GrepPayload{Path: path, Offset: off, Length: min(rangeBytes, int64(len(data))-off), Pattern: pattern}
@@ -184,4 +184,3 @@ func FuzzMatcher(f *testing.F) {
 		}
 	})
 }
-

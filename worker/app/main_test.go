@@ -10,7 +10,12 @@ import (
 	"dunnock/worker"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// The servers that the tests talk to: fasthttp's sleeps for up to 10 s after it was shut down.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+	)
+}
 
 // wantError checks the code of an attempt's error and whether it may be retried.
 func wantError(t *testing.T, err error, code task.Code, permanent bool) *task.Error {
