@@ -3,7 +3,6 @@ package client_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"time"
 
 	"dunnock/client"
@@ -14,7 +13,8 @@ import (
 func Example() {
 	c, err := client.New(client.Config{Schedulers: []string{"127.0.0.1:7070"}})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer func() { _ = c.Close() }()
 
@@ -25,7 +25,7 @@ func Example() {
 	}
 	h, err := c.Submit(context.Background(), job)
 	if err != nil {
-		log.Print(err) // refused: nothing was started
+		fmt.Println(err) // refused: nothing was started
 		return
 	}
 	for r := range h.Results() {

@@ -131,7 +131,7 @@ var submitBuffers = sync.Pool{New: func() any { return new([]byte) }} //nolint:g
 const smallSubmit = 32 << 10
 
 func (s *session) sendSubmit(seq uint32, job *task.Job) {
-	buf := submitBuffers.Get().(*[]byte) //nolint:forcetypeassert,errcheck // the pool holds nothing else
+	buf := submitBuffers.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
 	*buf = submission.AppendSubmit((*buf)[:0], seq, job)
 	s.conn.Send(uint8(submission.KindSubmit), nil, *buf)
 	if len(*buf) <= smallSubmit {

@@ -118,7 +118,7 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%#v: %v", m, err)
 		}
-		same := cmp.Equal(got, m, cmp.Comparer(func(a, b []byte) bool { return bytes.Equal(a, b) }),
+		same := cmp.Equal(got, m, cmp.Comparer(bytes.Equal),
 			cmp.Comparer(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b) }))
 		if !same {
 			t.Fatalf("got %#v, want %#v", got, m)
@@ -135,8 +135,16 @@ func TestRoundTrip(t *testing.T) {
 func FuzzDecoders(f *testing.F) {
 	all := codecs()
 	order := []any{
-		probe.Reserve{Count: 1}, probe.Cancel{}, probe.GetTask{}, probe.Launch{}, probe.NoTask{}, probe.Finished{Status: probe.StatusOK},
-		probe.Refuse{Reason: probe.RefusedFull}, probe.Decline{Reason: probe.RefusedStale}, probe.Kill{}, probe.Load{},
+		probe.Reserve{Count: 1},
+		probe.Cancel{},
+		probe.GetTask{},
+		probe.Launch{},
+		probe.NoTask{},
+		probe.Finished{Status: probe.StatusOK},
+		probe.Refuse{Reason: probe.RefusedFull},
+		probe.Decline{Reason: probe.RefusedStale},
+		probe.Kill{},
+		probe.Load{},
 		probe.Hello{Role: probe.RoleWorker, Name: "w1", Apps: []string{"echo"}, Labels: []probe.Label{{Key: "a", Value: "b"}}},
 	}
 	for i, m := range order {

@@ -176,8 +176,7 @@ func (c *client) handshake(kind uint8, body []byte) error {
 }
 
 func asError(err error) *task.Error {
-	var e *task.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*task.Error](err); ok {
 		return e
 	}
 	return task.Errorf(task.CodeInternal, "%v", err)

@@ -160,7 +160,7 @@ func (s *Scheduler) admitJob(tasks int, payload int64) *task.Error {
 }
 
 // taskDone records a task's one outcome and tells those who follow the job.
-func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
+func (s *Scheduler) taskDone(t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
 	rec := &j.tasks[e.Task]
 	rec.outcome, rec.attempt, rec.wait, rec.service = e.Outcome, e.Attempt, e.Wait, e.Service

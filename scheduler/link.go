@@ -166,57 +166,69 @@ func (l *link) Message(kind uint8, body []byte) error {
 	if l.id == 0 {
 		return l.handshake(kind, body)
 	}
-	s, t := l.s, &l.turn
 	switch probe.Kind(kind) {
 	case probe.KindGetTask:
-		m, err := probe.DecodeGetTask(body)
-		if err != nil {
-			return err
-		}
-		now := s.enter()
-		t.effects = s.core.GetTask(now, l.id, m, t.effects)
-		s.exit(now, t)
+		return tell(l, body, probe.DecodeGetTask, (*placement.Core).GetTask)
 	case probe.KindFinished:
-		m, err := probe.DecodeFinished(body)
-		if err != nil {
-			return err
-		}
-		now := s.enter()
-		t.finished = m
-		t.effects = s.core.Finished(now, l.id, m, t.effects)
-		s.exit(now, t)
-		t.finished = probe.Finished{}
+		return l.finished(body)
 	case probe.KindRefuse:
-		m, err := probe.DecodeRefuse(body)
-		if err != nil {
-			return err
-		}
-		now := s.enter()
-		t.effects = s.core.Refuse(now, l.id, m, t.effects)
-		s.exit(now, t)
+		return tell(l, body, probe.DecodeRefuse, (*placement.Core).Refuse)
 	case probe.KindDecline:
-		m, err := probe.DecodeDecline(body)
-		if err != nil {
-			return err
-		}
-		now := s.enter()
-		t.effects = s.core.Decline(now, l.id, m, t.effects)
-		s.exit(now, t)
+		return tell(l, body, probe.DecodeDecline, (*placement.Core).Decline)
 	case probe.KindDrain:
-		now := s.enter()
-		t.effects = s.core.WorkerDrain(now, l.id, t.effects)
-		s.exit(now, t)
+		return l.drain()
 	case probe.KindLoad:
-		m, err := probe.DecodeLoad(body)
-		if err != nil {
-			return err
-		}
-		now := s.enter()
-		l.load = m
-		s.exit(now, t)
-	default:
-		return fmt.Errorf("unexpected message of kind %d from a worker", kind)
+		return l.report(body)
+	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill:
 	}
+	return fmt.Errorf("unexpected message of kind %d from a worker", kind)
+}
+
+// tell decodes a message and calls the core's method for it.
+func tell[M any](l *link, body []byte, decode func([]byte) (M, error),
+	event func(*placement.Core, time.Duration, probe.WorkerID, M, []placement.Effect) []placement.Effect,
+) error {
+	m, err := decode(body)
+	if err != nil {
+		return err
+	}
+	now := l.s.enter()
+	l.turn.effects = event(l.s.core, now, l.id, m, l.turn.effects)
+	l.s.exit(now, &l.turn)
+	return nil
+}
+
+// finished tells the core of an attempt's end; the message's body goes with the task's outcome.
+func (l *link) finished(body []byte) error {
+	m, err := probe.DecodeFinished(body)
+	if err != nil {
+		return err
+	}
+	now := l.s.enter()
+	l.turn.finished = m
+	l.turn.effects = l.s.core.Finished(now, l.id, m, l.turn.effects)
+	l.s.exit(now, &l.turn)
+	l.turn.finished = probe.Finished{}
+	return nil
+}
+
+// drain takes the worker out of sampling.
+func (l *link) drain() error {
+	now := l.s.enter()
+	l.turn.effects = l.s.core.WorkerDrain(now, l.id, l.turn.effects)
+	l.s.exit(now, &l.turn)
+	return nil
+}
+
+// report notes the worker's load, for listings.
+func (l *link) report(body []byte) error {
+	m, err := probe.DecodeLoad(body)
+	if err != nil {
+		return err
+	}
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	l.load = m
 	return nil
 }
 

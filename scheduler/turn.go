@@ -31,8 +31,8 @@ func (s *Scheduler) exit(now time.Duration, t *turn) {
 		s.carryOut(now, t, &t.effects[i])
 	}
 	t.effects = t.effects[:0]
-	next, any := s.core.NextWake()
-	s.clock.Arm(now, next, any)
+	next, due := s.core.NextWake()
+	s.clock.Arm(now, next, due)
 	if len(s.jobs) == 0 && s.server.Draining() {
 		select {
 		case <-s.idle:
@@ -46,7 +46,7 @@ func (s *Scheduler) exit(now time.Duration, t *turn) {
 func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 	switch e.Kind {
 	case placement.EffectTaskDone:
-		s.taskDone(now, t, e)
+		s.taskDone(t, e)
 		return
 	case placement.EffectJobDone:
 		s.jobDone(now, t, e)

@@ -77,7 +77,7 @@ func TestJobID(t *testing.T) {
 }
 
 func ExampleError() {
-	var err error = fmt.Errorf("submit: %w", task.Errorf(task.CodeUnknownApp, "no connected worker has app %q", "zip"))
+	err := fmt.Errorf("submit: %w", task.Errorf(task.CodeUnknownApp, "no connected worker has app %q", "zip"))
 	fmt.Println(errors.Is(err, task.CodeUnknownApp))
 	// Output: true
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -72,4 +73,9 @@ func stopError(s probe.Status) error {
 		return context.DeadlineExceeded
 	}
 	return context.Canceled
+}
+
+// attrs says in a log which attempt it was and what was wrong.
+func (a *attempt) attrs(err error) []any {
+	return []any{slog.String("app", a.app), slog.String("job", a.task.Job.String()), slog.Int("task", a.task.Index), slog.Any("error", err)}
 }

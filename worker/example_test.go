@@ -3,7 +3,7 @@ package worker_test
 import (
 	"bytes"
 	"context"
-	"log"
+	"fmt"
 
 	"dunnock/worker"
 )
@@ -19,6 +19,6 @@ func Example() {
 		Join:  []string{"127.0.0.1:7946"},
 	})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
 	}
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"dunnock/internal/stream"
 	"dunnock/probe"
+	"dunnock/worker/queue"
 )
 
 // peer is one connected scheduler. Its messages are handled in the connection's reader.
@@ -77,42 +79,31 @@ func (p *peer) Message(kind uint8, body []byte) error {
 	}
 	switch probe.Kind(kind) {
 	case probe.KindReserve:
-		m, err := probe.DecodeReserve(body)
-		if err != nil {
-			return err
-		}
-		now := p.w.enter()
-		p.turn.effects = p.w.core.Reserve(now, p.id, m, p.turn.effects)
-		p.w.exit(now, &p.turn)
+		return tell(p, body, probe.DecodeReserve, (*queue.Core).Reserve)
 	case probe.KindCancel:
-		m, err := probe.DecodeCancel(body)
-		if err != nil {
-			return err
-		}
-		now := p.w.enter()
-		p.turn.effects = p.w.core.Cancel(now, p.id, m, p.turn.effects)
-		p.w.exit(now, &p.turn)
+		return tell(p, body, probe.DecodeCancel, (*queue.Core).Cancel)
 	case probe.KindLaunch:
 		return p.launch(body)
 	case probe.KindNoTask:
-		m, err := probe.DecodeNoTask(body)
-		if err != nil {
-			return err
-		}
-		now := p.w.enter()
-		p.turn.effects = p.w.core.NoTask(now, p.id, m, p.turn.effects)
-		p.w.exit(now, &p.turn)
+		return tell(p, body, probe.DecodeNoTask, (*queue.Core).NoTask)
 	case probe.KindKill:
-		m, err := probe.DecodeKill(body)
-		if err != nil {
-			return err
-		}
-		now := p.w.enter()
-		p.turn.effects = p.w.core.Kill(now, p.id, m, p.turn.effects)
-		p.w.exit(now, &p.turn)
-	default:
-		return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
+		return tell(p, body, probe.DecodeKill, (*queue.Core).Kill)
+	case probe.KindHello, probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline, probe.KindDrain, probe.KindLoad:
 	}
+	return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
+}
+
+// tell decodes a message and calls the core's method for it.
+func tell[M any](p *peer, body []byte, decode func([]byte) (M, error),
+	event func(*queue.Core, time.Duration, probe.SchedulerID, M, []queue.Effect) []queue.Effect,
+) error {
+	m, err := decode(body)
+	if err != nil {
+		return err
+	}
+	now := p.w.enter()
+	p.turn.effects = event(p.w.core, now, p.id, m, p.turn.effects)
+	p.w.exit(now, &p.turn)
 	return nil
 }
 

@@ -119,7 +119,7 @@ func (s *slot) invoke(a *attempt) (value []byte, err error) {
 			e := task.Errorf(task.CodeAppFailed, "the handler panicked: %v", r)
 			e.Detail = string(debug.Stack())
 			value, err = nil, e
-			s.w.logAttempt("a handler panicked", a, e)
+			s.w.node.Logger.Warn("a handler panicked", a.attrs(e)...)
 		}
 	}()
 	return a.handler(a, a.task)
@@ -134,7 +134,7 @@ func (w *Worker) outcome(a *attempt, value []byte, err error) outcome {
 		return outcome{probe.StatusFailed, probe.AppendFault(nil, asFault(err, task.CodeAppFailed))}
 	case len(value) > w.cfg.MaxResultBytes:
 		e := task.Errorf(task.CodeResultTooLarge, "the result has %d bytes; at most %d are allowed", len(value), w.cfg.MaxResultBytes)
-		w.logAttempt("a result is too large", a, e)
+		w.node.Logger.Warn("a result is too large", a.attrs(e)...)
 		return outcome{probe.StatusPermanent, probe.AppendFault(nil, e)}
 	default:
 		return outcome{probe.StatusOK, value}
@@ -143,8 +143,7 @@ func (w *Worker) outcome(a *attempt, value []byte, err error) outcome {
 
 // asFault keeps the code of a handler's own *task.Error.
 func asFault(err error, code task.Code) *task.Error {
-	var e *task.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*task.Error](err); ok {
 		return e
 	}
 	return task.Errorf(code, "%s", fmt.Sprint(err))

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"log/slog"
 	"time"
 
 	"dunnock/internal/stream"
@@ -38,8 +37,8 @@ func (w *Worker) exit(now time.Duration, t *turn) {
 		w.carryOut(now, t, &t.effects[i])
 	}
 	t.effects = t.effects[:0]
-	next, any := w.core.NextWake()
-	w.clock.Arm(now, next, any)
+	next, due := w.core.NextWake()
+	w.clock.Arm(now, next, due)
 	w.noteIdle()
 	w.mu.Unlock()
 }
@@ -102,9 +101,4 @@ func (w *Worker) noteIdle() {
 			close(w.idle)
 		}
 	}
-}
-
-// logAttempt says what an operator wants to know of an attempt that did not return a value.
-func (w *Worker) logAttempt(msg string, a *attempt, err error) {
-	w.node.Logger.Warn(msg, slog.String("app", a.app), slog.String("job", a.task.Job.String()), slog.Int("task", a.task.Index), slog.Any("error", err))
 }

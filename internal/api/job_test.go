@@ -67,8 +67,7 @@ func FuzzDecodeJob(f *testing.F) {
 			_ = j.Validate(task.Limits{})
 			return
 		}
-		var e *task.Error
-		if !errors.As(err, &e) {
+		if _, ok := errors.AsType[*task.Error](err); !ok {
 			t.Fatalf("%v is not a *task.Error", err)
 		}
 	})

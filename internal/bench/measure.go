@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -155,7 +156,7 @@ func report(rounds []round) error {
 			r.client, r.scheduler, r.worker, r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
 	}
 	for i, r := range rounds {
-		row(fmt.Sprint(i+1), r)
+		row(strconv.Itoa(i+1), r)
 	}
 	row("median", round{
 		tasksPerSecond: median(rounds, func(r round) float64 { return r.tasksPerSecond }),

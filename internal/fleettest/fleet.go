@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +39,7 @@ type Fleet struct {
 
 // New makes an empty fleet. Everything started in it ends with [Fleet.Stop].
 func New(t testing.TB) *Fleet {
+	t.Helper()
 	return &Fleet{t: t, listeners: make(map[string]*fasthttputil.InmemoryListener), current: view.New(), changed: make(chan struct{})}
 }
 
@@ -111,8 +113,8 @@ func (f *Fleet) Client(schedulers ...*Node) *client.Client {
 
 // Stop kills every node and closes every client, newest first, and waits for them.
 func (f *Fleet) Stop() {
-	for i := len(f.ends) - 1; i >= 0; i-- {
-		f.ends[i]()
+	for _, end := range slices.Backward(f.ends) {
+		end()
 	}
 	f.ends = nil
 	time.Sleep(11 * time.Second) // fasthttp's pool of workers looks every 10 s whether its server has ended

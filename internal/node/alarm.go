@@ -27,8 +27,8 @@ func (c *Clock) Now() time.Duration { return time.Since(c.origin) }
 func (c *Clock) Time(t time.Duration) time.Time { return c.origin.Add(t) }
 
 // Arm makes the timer fire at next, if it would not have fired by then anyway.
-func (c *Clock) Arm(now, next time.Duration, any bool) {
-	if !any || next >= c.armed {
+func (c *Clock) Arm(now, next time.Duration, due bool) {
+	if !due || next >= c.armed {
 		return
 	}
 	c.armed = next

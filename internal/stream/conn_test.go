@@ -1,11 +1,14 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -318,6 +321,36 @@ func TestConnCloseDelivers(t *testing.T) {
 	})
 }
 
+// The same over TCP, against a peer that sends without a pause: what lies unread must not
+// make the kernel reset the connection, which would overtake the last words.
+func TestConnCloseDeliversTCP(t *testing.T) {
+	for range 20 {
+		nc1, nc2 := tcpPair(t)
+		a, b := New(nc1, nil, Config{Lease: -1}), New(nc2, nil, Config{Lease: -1})
+		got := &tally{c: b, left: 21, done: make(chan struct{})}
+		endA, endB := run(t.Context(), a, &recorder{}), run(t.Context(), b, got)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for len(endB) == 0 {
+				b.Send(1, nil, make([]byte, 10_000))
+				b.Flush()
+				runtime.Gosched()
+			}
+		})
+		for range 20 {
+			a.Send(1, nil, make([]byte, 100_000))
+		}
+		a.SendAfter(2, nil, nil)
+		a.Close(nil)
+		wantEnd(t, "a", endA, nil)
+		wg.Wait()
+		wantEnd(t, "b", endB, io.EOF)
+		if got.left != 0 {
+			t.Fatalf("%d of 21 messages were lost", got.left)
+		}
+	}
+}
+
 // A peer that does not read cannot hold up a Close(nil) for ever.
 func TestConnCloseGivesUp(t *testing.T) {
 	inBubbles(t, Config{Lease: -1}, func(t *testing.T, a, _ *Conn) {
@@ -389,6 +422,33 @@ func TestConnCloseInMessage(t *testing.T) {
 			t.Errorf("%d messages and %d flushes, want 1 and some", messages, flushes)
 		}
 	})
+}
+
+// What was handed to Send and SendAfter is the caller's again, but for the body of a
+// chunked message.
+func TestSendCopies(t *testing.T) {
+	c := New(newFakeConn(), nil, Config{})
+	large := bytes.Repeat([]byte("L"), MaxBody+1)
+	head, body := []byte("h"), []byte("b")
+	c.Send(1, head, body)
+	c.Send(2, head, large)
+	c.SendAfter(3, head, body)
+	clear(head)
+	clear(body)
+	s, r := &scanner{maxMessage: DefaultMaxMessageBytes}, &recorder{}
+	var wire []byte
+	for !c.out.empty() {
+		wire = append(wire, c.out.take(nil)...)
+	}
+	if _, _, err := s.scan(wire, r); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"hb", "h" + string(large), "hb"} {
+		if i >= len(r.got) || string(r.got[i].body) != want {
+			t.Errorf("message %d changed", i)
+		}
+	}
+	c.Close(io.EOF)
 }
 
 func TestKindsOfOurOwn(t *testing.T) {

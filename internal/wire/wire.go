@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -97,7 +98,7 @@ func (r *Reader) String(limit int) string { return string(r.Bytes(limit)) }
 
 // Rest returns all that is left; it aliases the message.
 func (r *Reader) Rest() []byte {
-	v := r.b[:len(r.b):len(r.b)]
+	v := slices.Clip(r.b)
 	r.b = nil
 	return v
 }
