@@ -33,8 +33,8 @@ func TestAlarmsMatchSlice(t *testing.T) {
 			},
 			"settle": func(t *rapid.T) {
 				now += time.Duration(rapid.IntRange(0, 50).Draw(t, "later"))
-				for b, low := range a.low {
-					if low <= now {
+				for b := range a.blocks() {
+					if a.low[b] <= now {
 						a.settle(b)
 					}
 				}
@@ -57,8 +57,8 @@ func TestAlarmsMatchSlice(t *testing.T) {
 	})
 }
 
-// TestAlarmsWakeRarely pins why the bounds are lazy: attempts that end long before their
-// timeout cause about one Tick per timeout for the whole worker, not one for each attempt.
+// TestAlarmsWakeRarely pins why the bounds are lazy: attempts that end long before their timeout
+// cause about one Tick per timeout for the whole worker, not one for each attempt.
 func TestAlarmsWakeRarely(t *testing.T) {
 	const (
 		slots   = 256

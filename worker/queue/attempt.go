@@ -6,13 +6,14 @@ import (
 	"dunnock/probe"
 )
 
-// Launch answers a GetTask with a task. If the slot waits for it, the attempt
-// starts ([EffectStart]) with the earlier of m.Deadline and m.Timeout, if that is
-// above 0, as its limit. The job may be another one than the reservation's: which task a call gets is the scheduler's choice.
+// Launch answers a GetTask with a task. If the slot waits for it, the attempt starts
+// ([EffectStart]) with the earlier of m.Deadline and m.Timeout, if that is above 0, as its limit.
+// The job may be another one than the reservation's: which task a call gets is the scheduler's
+// choice.
 //
-// A Launch that no slot waits for is declined as stale if its attempt certainly never began, and ignored if it began (a
-// duplicate) or if that is too long ago to know. One of an app that the worker does not have is declined and frees the slot.
-// m is not kept.
+// A Launch that no slot waits for is declined as stale if its attempt certainly never began, and
+// ignored if it began (a duplicate) or if that is too long ago to know. One of an app that the
+// worker does not have is declined and frees the slot. m is not kept.
 func (c *Core) Launch(now time.Duration, s probe.SchedulerID, m *probe.Launch, out []Effect) []Effect {
 	if !c.waitsFor(s, m.Slot, m.Call) {
 		return c.launchStale(s, m, out)
@@ -50,7 +51,8 @@ func (c *Core) launchStale(s probe.SchedulerID, m *probe.Launch, out []Effect) [
 }
 
 // Kill stops a running attempt of this scheduler: [EffectStop], and Finished follows with
-// StatusKilled when the handler has returned or StopGrace has passed. One that is already stopping keeps its status.
+// StatusKilled when the handler has returned or StopGrace has passed. One that is already stopping
+// keeps its status.
 func (c *Core) Kill(now time.Duration, s probe.SchedulerID, m probe.Kill, out []Effect) []Effect {
 	if m.Slot >= c.size {
 		c.stats.StaleKills++
@@ -64,10 +66,10 @@ func (c *Core) Kill(now time.Duration, s probe.SchedulerID, m probe.Kill, out []
 	return c.stop(now, m.Slot, probe.StatusKilled, out)
 }
 
-// Done says that the handler of an attempt has returned. It reports the end ([EffectFinished]), unless that was
-// done when StopGrace passed or the scheduler is gone, and then lets the slot ask
-// for its next task, so that both travel together. A handler that was told to
-// stop ends with the stop's status whatever it returns: the scheduler may have acted on it already.
+// Done says that the handler of an attempt has returned. It reports the end ([EffectFinished]),
+// unless that was done when StopGrace passed or the scheduler is gone, and then lets the slot ask
+// for its next task, so that both travel together. A handler that was told to stop ends with the
+// stop's status whatever it returns: the scheduler may have acted on it already.
 func (c *Core) Done(now time.Duration, slot uint16, call uint32, out []Effect) []Effect {
 	if slot >= c.size {
 		c.stats.StaleDones++
@@ -78,11 +80,12 @@ func (c *Core) Done(now time.Duration, slot uint16, call uint32, out []Effect) [
 		c.stats.StaleDones++
 		return out
 	}
-	switch sl.state { //nolint:exhaustive // the others hold no attempt
-	case Running:
-		out = c.finish(now, slot, 0, out)
-	case Stopping:
-		out = c.finish(now, slot, sl.verdict, out)
+	var status probe.Status // 0: the handler's
+	if sl.state == Stopping {
+		status = sl.verdict
+	}
+	if sl.state != Stuck {
+		out = c.finish(now, slot, status, out)
 	}
 	c.alarms.clear(slot)
 	c.release(now, slot)

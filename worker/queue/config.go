@@ -22,13 +22,14 @@ const (
 type Config struct {
 	// Slots is how many attempts run at once: 1 to 4096 ([probe.MaxSlots]), default 1.
 	Slots int
-	// MaxReservations bounds the entries of the queue, one for each Reserve whatever its
-	// Count: 1 to 2²⁴, default 100,000. An entry takes 24 to 64 bytes. A Reserve beyond it is refused as full and counted in
-	// [Stats].RefusedFull; lower it to make overload show at the schedulers sooner.
+	// MaxReservations bounds the entries of the queue, one for each Reserve whatever its Count: 1
+	// to 2²⁴, default 100,000. An entry takes 24 to 48 bytes. A Reserve beyond it is refused as
+	// full and counted in [Stats].RefusedFull; lower it to make overload show at the schedulers
+	// sooner.
 	MaxReservations int
-	// StopGrace is how long a handler that was told to stop may take to return before the
-	// attempt's end is reported without it and its slot counts as stuck: more than 0 and at most 1 h, default 100 ms.
-	// Raise it for handlers that have much to tidy up.
+	// StopGrace is how long a handler that was told to stop may take to return before the attempt's
+	// end is reported without it and its slot counts as stuck: more than 0 and at most 1 h, default
+	// 100 ms. Raise it for handlers that have much to tidy up.
 	StopGrace time.Duration
 	// Apps is how many apps the worker named in its Hello. A Launch of an app with a higher index
 	// is declined: 0 to 65,535, where the default 0 leaves that check to the caller.
@@ -49,8 +50,8 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// Validate reports all fields that are out of their bounds, joined into one
-// error, with zero fields at their defaults.
+// Validate reports all fields that are out of their bounds, joined into one error, with zero fields
+// at their defaults.
 func (c Config) Validate() error {
 	c = c.WithDefaults()
 	var faults []error

@@ -8,20 +8,21 @@ import (
 	"dunnock/probe"
 )
 
-// Core is the queue and the slots of one worker process. The package comment says what its caller owes it.
+// Core is the queue and the slots of one worker process. The package comment says what its caller
+// owes it.
 //
-// Every method that takes out appends its effects to it and returns the
-// extended slice. None allocates, except that the queue's memory grows with its longest length.
+// Every method that takes out appends its effects to it and returns the extended slice. None
+// allocates, except that the queue's memory grows with its longest length.
 type Core struct {
 	queue   discipline
 	waiting uint64 // reservations in the queue
 	slots   []slot
 	size    uint16            // len(slots)
 	in      [Stuck + 1]uint16 // how many slots are in each state
-	// free heads the list of free slots, last freed first: that slot's record, and whatever the caller
-	// keeps for it (buffers, a goroutine's grown stack), was touched most recently and is most likely
-	// still in a cache. Lowest index first would use equally few slots at low load, but would
-	// come back to one that has rested while a warm one is at hand.
+	// free heads the list of free slots, last freed first: that slot's record, and whatever the
+	// caller keeps for it (buffers, a goroutine's grown stack), was touched most recently and is
+	// most likely still in a cache. Lowest index first would use equally few slots at low load, but
+	// would come back to one that has rested while a warm one is at hand.
 	free       uint16
 	draining   bool
 	apps       int
@@ -32,14 +33,14 @@ type Core struct {
 	stats      Stats
 }
 
-// New makes a core with all slots free and no scheduler connected. It panics
-// if cfg is not valid; see [Config.Validate].
+// New makes a core with all slots free and no scheduler connected. It panics if cfg is not valid;
+// see [Config.Validate].
 func New(cfg Config) *Core {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
 		panic("queue: " + err.Error())
 	}
-	size := uint16(cfg.Slots) //nolint:gosec // Validate bounds it by probe.MaxSlots
+	size := uint16(cfg.Slots) // Validate bounds it by probe.MaxSlots
 	c := &Core{
 		queue:  newFIFO(),
 		slots:  make([]slot, size),
@@ -65,9 +66,10 @@ func (c *Core) SchedulerUp(_ time.Duration, s probe.SchedulerID) {
 	}
 }
 
-// SchedulerDown says that a scheduler is gone, or that its lease ran out. Its reservations are dropped, the slots
-// that asked it are free, and the attempts it launched are stopped ([EffectStop] with StatusKilled); their end
-// is reported to nobody, even if a scheduler with the same number connects before.
+// SchedulerDown says that a scheduler is gone, or that its lease ran out. Its reservations are
+// dropped, the slots that asked it are free, and the attempts it launched are stopped ([EffectStop]
+// with StatusKilled); their end is reported to nobody, even if a scheduler with the same number
+// connects before.
 func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effect) []Effect {
 	at, found := slices.BinarySearch(c.schedulers, s)
 	if !found {
@@ -95,11 +97,11 @@ func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effec
 	return c.ask(now, out)
 }
 
-// Reserve takes reservations into the queue; a free slot asks at once. A full
-// queue and a draining worker refuse them. From a scheduler that is not connected, or with Count 0, it has no effect.
+// Reserve takes reservations into the queue; a free slot asks at once. A full queue and a draining
+// worker refuse them. From a scheduler that is not connected, or with Count 0, it has no effect.
 //
-// A repeated Reserve cannot be told from a new one and is a second entry: it costs its scheduler Count more
-// answers of NoTask, or a Cancel of its own.
+// A repeated Reserve cannot be told from a new one and is a second entry: it costs its scheduler
+// Count more answers of NoTask, or a Cancel of its own.
 func (c *Core) Reserve(now time.Duration, s probe.SchedulerID, m probe.Reserve, out []Effect) []Effect {
 	switch {
 	case m.Count == 0 || !c.connected(s):
@@ -118,7 +120,8 @@ func (c *Core) Reserve(now time.Duration, s probe.SchedulerID, m probe.Reserve, 
 	return c.ask(now, out)
 }
 
-// Cancel takes back what is left of one reservation. A slot that asks on the strength of it waits for its answer all the same.
+// Cancel takes back what is left of one reservation. A slot that asks on the strength of it waits
+// for its answer all the same.
 func (c *Core) Cancel(_ time.Duration, s probe.SchedulerID, m probe.Cancel, out []Effect) []Effect {
 	n := uint64(c.queue.cancel(s, m.Ref, m.Res))
 	if n == 0 {
@@ -140,9 +143,9 @@ func (c *Core) NoTask(now time.Duration, s probe.SchedulerID, m probe.NoTask, ou
 	return c.ask(now, out)
 }
 
-// Drain makes the worker take nothing new: it refuses what is queued and every
-// later Reserve. A slot that asks takes its answer and attempts run to their end; then [Core.Idle] is true.
-// There is no way back. A second Drain has no effect.
+// Drain makes the worker take nothing new: it refuses what is queued and every later Reserve. A
+// slot that asks takes its answer and attempts run to their end; then [Core.Idle] is true. There is
+// no way back. A second Drain has no effect.
 func (c *Core) Drain(_ time.Duration, out []Effect) []Effect {
 	c.draining = true
 	for {
@@ -159,8 +162,8 @@ func (c *Core) Drain(_ time.Duration, out []Effect) []Effect {
 // Draining reports whether [Core.Drain] was called.
 func (c *Core) Draining() bool { return c.draining }
 
-// NextWake returns when Tick is next wanted; false means not before another
-// event. It may be earlier than needed, and never later.
+// NextWake returns when Tick is next wanted; false means not before another event. It may be
+// earlier than needed, and never later.
 func (c *Core) NextWake() (time.Duration, bool) {
 	at := c.queue.tidyAt()
 	if c.in[Running]+c.in[Stopping] > 0 {
@@ -169,8 +172,9 @@ func (c *Core) NextWake() (time.Duration, bool) {
 	return at, at != never
 }
 
-// Tick does what has come due: it stops attempts whose time is up, gives up those that did not stop, and gives back memory.
-// A Tick that comes early has no effect; one that comes late starts the stop grace late.
+// Tick does what has come due: it stops attempts whose time is up, gives up those that did not
+// stop, and gives back memory. A Tick that comes early has no effect; one that comes late starts
+// the stop grace late.
 func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 	if c.queue.tidyAt() <= now {
 		c.queue.tidy(now)
@@ -178,8 +182,8 @@ func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 	if c.alarms.next > now {
 		return out
 	}
-	for b, low := range c.alarms.low {
-		if low > now {
+	for b := range c.alarms.blocks() {
+		if c.alarms.low[b] > now {
 			continue
 		}
 		first, end := c.alarms.block(b)

@@ -1,20 +1,20 @@
-// Package queue decides what a worker's slots do. It holds the reservations
-// that schedulers left ([probe.Reserve]), asks for a task whenever a slot is free
-// (GetTask), starts what is launched, stops what is killed or runs too long, and
-// reports each end once: late binding as of Sparrow (Ousterhout et al., SOSP 2013, §3.3), seen
-// from the worker.
+// Package queue decides what a worker's slots do. It holds the reservations that schedulers left
+// ([probe.Reserve]), asks for a task whenever a slot is free (GetTask), starts what is launched,
+// stops what is killed or runs too long, and reports each end once: late binding as of Sparrow
+// (Ousterhout et al., SOSP 2013, §3.3), seen from the worker.
 //
 // # Vocabulary
 //
 //   - A slot runs one attempt at a time. A worker has 1 to 4096 of them.
-//   - A reservation is the right to ask one scheduler for one task. An entry of the queue
-//     holds Count of them from one Reserve.
-//   - A call is one GetTask; calls are numbered per slot. A Launch or NoTask names the call that it answers, and each call is
-//     consumed once.
+//   - A reservation is the right to ask one scheduler for one task. An entry of the queue holds
+//     Count of them from one Reserve.
+//   - A call is one GetTask; calls are numbered per slot. A Launch or NoTask names the call that it
+//     answers, and each call is consumed once.
 //   - An attempt is one run of one task's handler, from Launch to Done.
-//   - A slot is stuck when its attempt was told to stop and did not: the
-//     attempt's end has been reported, but its handler still has the slot.
-//   - An orphan is an attempt whose scheduler is gone: it is stopped, and its end is reported to nobody.
+//   - A slot is stuck when its attempt was told to stop and did not: the attempt's end has been
+//     reported, but its handler still has the slot.
+//   - An orphan is an attempt whose scheduler is gone: it is stopped, and its end is reported to
+//     nobody.
 //
 // # Slots
 //
@@ -27,24 +27,27 @@
 //	 │  scheduler gone  │                │                          │ goes out      │ goes out
 //	 └──────────────────┴────────────────┴──────────────────────────┴───────────────┘
 //
-// A free slot and a waiting reservation never exist together: whatever frees a
-// slot or brings a reservation ends by letting free slots ask.
+// A free slot and a waiting reservation never exist together: whatever frees a slot or brings a
+// reservation ends by letting free slots ask.
 //
 // # The caller's part
 //
 // A [Core] has no lock, no clock and no goroutine. Its caller
 //
-//   - calls one method at a time, with the time since any fixed origin as now. Time that runs backwards does no harm; durations
-//     are then counted as zero;
-//   - passes a buffer for effects, and carries the effects out in their order. Those for one scheduler must reach it in that order;
-//   - runs the handler of each [EffectStart] and calls [Core.Done] exactly once when it has returned, also after
-//     an [EffectStop] and also when the core has meanwhile reported the attempt's end itself;
+//   - calls one method at a time, with the time since any fixed origin as now. Time that runs
+//     backwards does no harm; durations are then counted as zero;
+//   - passes a buffer for effects, and carries the effects out in their order. Those for one
+//     scheduler must reach it in that order;
+//   - runs the handler of each [EffectStart] and calls [Core.Done] exactly once when it has
+//     returned, also after an [EffectStop] and also when the core has meanwhile reported the
+//     attempt's end itself;
 //   - calls [Core.Tick] at or soon after [Core.NextWake], which may change with every call;
-//   - calls [Core.SchedulerUp] before it hands on a scheduler's first message, and [Core.SchedulerDown] after the last.
+//   - calls [Core.SchedulerUp] before it hands on a scheduler's first message, and
+//     [Core.SchedulerDown] after the last.
 //
-// Messages that are late, repeated or wrong have no effect and are counted in
-// [Stats]. Effects are sent only to schedulers that are connected.
+// Messages that are late, repeated or wrong have no effect and are counted in [Stats]. Effects are
+// sent only to schedulers that are connected.
 //
-// The package does not know handlers, payloads or connections, samples nothing, and judges
-// no scheduler's silence: that is the shell's part, which says so with SchedulerDown.
+// The package does not know handlers, payloads or connections, samples nothing, and judges no
+// scheduler's silence: that is the shell's part, which says so with SchedulerDown.
 package queue

@@ -14,14 +14,16 @@ type EffectKind uint8
 const (
 	// EffectGetTask sends a GetTask: Scheduler, Slot, Call, Ref, Res.
 	EffectGetTask EffectKind = iota + 1
-	// EffectStart runs the handler of the Launch just passed in: Scheduler, Slot, Call, Ref, Task, Attempt.
+	// EffectStart runs the handler of the Launch just passed in: Scheduler, Slot, Call, Ref, Task,
+	// Attempt.
 	EffectStart
-	// EffectStop cancels the context of the attempt in a slot: Scheduler, Slot, Call, Ref, Task, Attempt, and Status, which says
-	// why: StatusTimeout for the attempt's timeout, StatusKilled for the rest.
+	// EffectStop cancels the context of the attempt in a slot: Scheduler, Slot, Call, Ref, Task,
+	// Attempt, and Status, which says why: StatusTimeout for the attempt's timeout, StatusKilled
+	// for the rest.
 	EffectStop
-	// EffectFinished sends a Finished: Scheduler, Slot, Call, Ref, Task, Attempt, Service, Status. Status 0 means that
-	// the handler's own outcome counts: the caller sets Status and Body from it. Any other Status
-	// is final and the handler's outcome, if there is one, is thrown away.
+	// EffectFinished sends a Finished: Scheduler, Slot, Call, Ref, Task, Attempt, Service, Status.
+	// Status 0 means that the handler's own outcome counts: the caller sets Status and Body from
+	// it. Any other Status is final and the handler's outcome, if there is one, is thrown away.
 	EffectFinished
 	// EffectRefuse sends a Refuse: Scheduler, Ref, Res, Count, Reason.
 	EffectRefuse
@@ -49,7 +51,8 @@ func (k EffectKind) String() string {
 	}
 }
 
-// Effect is one thing for the caller to do. Which fields are filled depends on Kind; the others are zero.
+// Effect is one thing for the caller to do. Which fields are filled depends on Kind; the others are
+// zero.
 type Effect struct {
 	Ref       probe.Ref
 	Service   time.Duration // launch to the end of the attempt, ≥ 0
@@ -70,7 +73,8 @@ func (e *Effect) GetTask() probe.GetTask {
 	return probe.GetTask{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Res: e.Res}
 }
 
-// Finished returns the message of an [EffectFinished]; the caller adds Body, and Status where it is 0.
+// Finished returns the message of an [EffectFinished]; the caller adds Body, and Status where it is
+// 0.
 func (e *Effect) Finished() probe.Finished {
 	return probe.Finished{
 		Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Attempt: e.Attempt,

@@ -8,8 +8,8 @@ import (
 	"dunnock/probe"
 )
 
-// CheckInvariants walks the whole state and returns the first contradiction it
-// finds. It costs as much as there are slots and reservations: for tests and simulations, at every step.
+// CheckInvariants walks the whole state and returns the first contradiction it finds. It costs as
+// much as there are slots and reservations: for tests and simulations, at every step.
 func (c *Core) CheckInvariants() error {
 	if err := c.checkQueue(); err != nil {
 		return err
@@ -77,7 +77,7 @@ func (c *Core) checkSlot(i uint16) error {
 	timed := sl.state == Running || sl.state == Stopping
 	switch {
 	case sl.state < Free || sl.state > Stuck:
-		return fmt.Errorf("%v", sl.state)
+		return errors.New(sl.state.String())
 	case sl.state != Free && sl.call == 0:
 		return fmt.Errorf("%v without a call", sl.state)
 	case sl.state == Asking && sl.fate(sl.call) != notStarted:
@@ -97,7 +97,8 @@ func (c *Core) checkSlot(i uint16) error {
 }
 
 func (a *alarms) check() error {
-	for b, low := range a.low {
+	for b := range a.blocks() {
+		low := a.low[b]
 		first, end := a.block(b)
 		if low > slices.Min(a.at[first:end]) || a.next > low {
 			return fmt.Errorf("alarms: block %d has a bound of %v, the whole of %v, its earliest alarm is %v",
@@ -107,7 +108,8 @@ func (a *alarms) check() error {
 	return nil
 }
 
-// checkBooks verifies that nothing got lost: each reservation, call and attempt is still held or went exactly one way.
+// checkBooks verifies that nothing got lost: each reservation, call and attempt is still held or
+// went exactly one way.
 func (c *Core) checkBooks() error {
 	s := &c.stats
 	if out := s.GetTasks + s.Cancelled + s.Dropped + s.Drained; s.Reserved != out+c.waiting {

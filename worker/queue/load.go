@@ -26,14 +26,15 @@ func (c *Core) Load() Load {
 	}
 }
 
-// Idle reports that nothing is queued, asked, running or stopping: a draining worker may leave.
-// A stuck slot does not keep the core from being idle, since its attempt's end is
-// settled and its handler may never return.
+// Idle reports that nothing is queued, asked, running or stopping: a draining worker may leave. A
+// stuck slot does not keep the core from being idle, since its attempt's end is settled and its
+// handler may never return.
 func (c *Core) Idle() bool {
 	return c.in[Asking]+c.in[Running]+c.in[Stopping] == 0 && c.waiting == 0
 }
 
-// Stats counts events since the core was made. Reservations are counted by their Count, all else by message or attempt.
+// Stats counts events since the core was made. Reservations are counted by their Count, all else by
+// message or attempt.
 type Stats struct {
 	Reserved        uint64 // reservations taken into the queue
 	RefusedFull     uint64 // reservations refused because the queue was at its limit

@@ -7,8 +7,9 @@ import (
 	"dunnock/probe"
 )
 
-// reference is what a Core must do, written for being obviously right: plain slices, every search from the start, nothing
-// kept that can be found out, all calls remembered for ever. It shares with the core only the words for states and effects.
+// reference is what a Core must do, written for being obviously right: plain slices, every search
+// from the start, nothing kept that can be found out, all calls remembered for ever. It shares with
+// the core only the words for states and effects.
 type reference struct {
 	slots    []refSlot
 	freed    []int // free slots in the order in which they were freed
@@ -53,7 +54,6 @@ const (
 	msgDone
 	msgDrain
 	msgTick
-	msgKinds
 )
 
 func newReference(cfg Config) *reference {

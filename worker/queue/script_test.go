@@ -21,8 +21,8 @@ import (
 //	10ms reserve s=1 ref=7 res=1 count=2
 //	----
 //
-// of which the output repeats each line and shows its effects below it. A line
-// may begin with the time, which otherwise stands still. All invariants are checked after each line.
+// of which the output repeats each line and shows its effects below it. A line may begin with the
+// time, which otherwise stands still. All invariants are checked after each line.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
 		s := &script{}
@@ -185,9 +185,9 @@ func format(e Effect) string {
 		m := e.GetTask()
 		return fmt.Sprintf("%s slot=%d call=%d ref=%d res=%d", head, m.Slot, m.Call, m.Ref, m.Res)
 	case EffectStart:
-		return fmt.Sprintf("%s %s", head, attempt)
+		return head + " " + attempt
 	case EffectStop:
-		return fmt.Sprintf("%s %s status=%s", head, attempt, statusName(e.Status))
+		return head + " " + attempt + " status=" + statusName(e.Status)
 	case EffectFinished:
 		m := e.Finished()
 		return fmt.Sprintf("%s slot=%d call=%d ref=%d task=%d attempt=%d status=%s service=%v",

@@ -60,9 +60,9 @@ type slot struct {
 	orphan    bool         // its end is reported to nobody
 }
 
-// newCall numbers the next GetTask of the slot. After 2³²−1 the numbers start again at 1: 0 is never a
-// call. Since calls are only compared with the slot's latest 64, that is
-// harmless unless a message arrives four billion calls late.
+// newCall numbers the next GetTask of the slot. After 2³²−1 the numbers start again at 1: 0 is
+// never a call. Since calls are only compared with the slot's latest 64, that is harmless unless a
+// message arrives four billion calls late.
 func (s *slot) newCall() {
 	s.call++
 	if s.call == 0 {
@@ -80,10 +80,11 @@ const (
 	forgotten                  // too long ago to know
 )
 
-// fate decides whether a stale Launch can be declined. To decline says "this attempt never began", and the
-// scheduler then puts the task back, so it must be the truth: said about a duplicate of a Launch that
-// was started, it would start the task twice. The slot's number alone cannot tell a duplicate from an answer that came
-// too late, so each slot remembers for its latest 64 calls whether they were started. Of an older one it says nothing.
+// fate decides whether a stale Launch can be declined. To decline says "this attempt never began",
+// and the scheduler then puts the task back, so it must be the truth: said about a duplicate of a
+// Launch that was started, it would start the task twice. The slot's number alone cannot tell a
+// duplicate from an answer that came too late, so each slot remembers for its latest 64 calls
+// whether they were started. Of an older one it says nothing.
 func (s *slot) fate(call uint32) fate {
 	age := s.call - call
 	if call > s.call {

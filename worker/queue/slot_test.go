@@ -10,7 +10,8 @@ import (
 	"dunnock/probe"
 )
 
-// TestFateMatchesList compares what a slot remembers with a list of all its calls, also across the wrap of call numbers.
+// TestFateMatchesList compares what a slot remembers with a list of all its calls, also across the
+// wrap of call numbers.
 func TestFateMatchesList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		first := rapid.SampledFrom([]uint32{0, 1 << 20, 1 << 31, math.MaxUint32 - 50}).Draw(t, "latest call before")
@@ -52,14 +53,19 @@ func TestFateMatchesList(t *testing.T) {
 				t.Fatalf("latest %d, number %d, never given: %v", s.call, number, got)
 			}
 		}
+		if ago := s.call - 1<<30; first >= 1<<31 { // so many calls were made, and perhaps the numbers started again
+			if got := s.fate(ago); got != forgotten {
+				t.Fatalf("latest %d, number %d, a billion calls ago: %v", s.call, ago, got)
+			}
+		}
 		if got := s.fate(0); got != notStarted {
 			t.Fatalf("number 0: %v", got)
 		}
 	})
 }
 
-// TestCallsWrap runs a slot past its last call number: it goes on with 1, and a
-// repeat of a Launch from before is still known to have been started.
+// TestCallsWrap runs a slot past its last call number: it goes on with 1, and a repeat of a Launch
+// from before is still known to have been started.
 func TestCallsWrap(t *testing.T) {
 	c := New(Config{Slots: 1})
 	c.slots[0].call = math.MaxUint32 - 1
