@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp/fasthttputil"
-	"pgregory.net/rapid"
 )
 
 // quiet is a Config whose timers stay out of the way.
@@ -103,95 +102,6 @@ func TestConnDelivers(t *testing.T) {
 	})
 }
 
-// orderCase is what TestConnOrder draws.
-type orderCase struct {
-	limit  int    // bytes that the connection takes without a reader
-	seed   uint64 // of how reads and writes are cut up
-	direct bool   // the sender makes non-blocking writes
-	sent   []plan
-	flush  []int // what follows each message: 0 Flush, 1 FlushSoon, 2 quiet, 3 nothing
-}
-
-func drawOrderCase(t *rapid.T) orderCase {
-	oc := orderCase{
-		limit:  rapid.SampledFrom([]int{1, 100, 8 << 10, 1 << 20}).Draw(t, "buffer"),
-		seed:   rapid.Uint64Range(1, 1<<40).Draw(t, "seed"),
-		direct: rapid.Bool().Draw(t, "direct"),
-	}
-	for i := range rapid.IntRange(1, 25).Draw(t, "messages") {
-		p := drawPlan(t, i)
-		if oc.limit < 1000 { // a few bytes at a time take long
-			p.size = min(p.size, 500)
-		}
-		oc.sent = append(oc.sent, p)
-		oc.flush = append(oc.flush, rapid.IntRange(0, 3).Draw(t, "flush"))
-	}
-	return oc
-}
-
-// run sends what the case says and returns what was wrong with what arrived.
-func (oc *orderCase) run() error {
-	began := time.Now()
-	fa, fb := fakePair(oc.limit, oc.seed)
-	a, b := New(fa, nil, quiet), newDirect(fb, quiet)
-	if oc.direct {
-		a = newDirect(fa, quiet)
-	}
-	r := &recorder{}
-	endA, endB := run(context.Background(), a, &recorder{}), run(context.Background(), b, r)
-	for i, p := range oc.sent {
-		kind := uint8(i % MaxKind)
-		switch {
-		case p.through:
-			a.End(append(a.Begin(kind), p.body()...))
-		case p.after:
-			a.SendAfter(kind, nil, p.body())
-		default:
-			a.Send(kind, nil, p.body())
-		}
-		switch oc.flush[i] {
-		case 0:
-			a.Flush()
-		case 1:
-			a.FlushSoon()
-		case 2:
-			synctest.Wait()
-		}
-	}
-	if oc.seed%2 == 0 {
-		a.FlushSoon()
-	} else {
-		a.Flush()
-	}
-	synctest.Wait()
-	err := checkOrder(oc.sent, r.got)
-	if a.Sent() != b.Processed() {
-		err = errors.Join(err, fmt.Errorf("%d frames sent, %d processed", a.Sent(), b.Processed()))
-	}
-	a.Close(nil)
-	<-endA
-	<-endB
-	if passed := time.Since(began); passed != 0 {
-		err = errors.Join(err, fmt.Errorf("took %v of the bubble's time", passed))
-	}
-	return err
-}
-
-// Any sequence of sends arrives whole and in the promised order, whatever the
-// kind of flush, however writes and reads are cut up, and with writes that the connection
-// takes only in part. It arrives at once: a lost wake-up would show as messages that are not there
-// although nothing moves any more.
-func TestConnOrder(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		oc := drawOrderCase(rt)
-		var err error
-		synctest.Test(t, func(*testing.T) { err = oc.run() })
-		if err != nil {
-			rt.Fatal(err)
-		}
-	})
-}
-
 // The bytes that came with the handshake are the first to be read.
 func TestConnBuffered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -256,6 +166,9 @@ func TestConnEnds(t *testing.T) {
 				synctest.Wait()
 				tc.do(a, fb, cancel)
 				wantEnd(t, "a", end, tc.want)
+				if r.flushes == 0 {
+					t.Error("Run returned without a last Flush")
+				}
 				// All that can be done to it afterwards does nothing.
 				a.Send(1, nil, []byte("late"))
 				a.SendAfter(1, nil, make([]byte, 1<<20))
@@ -402,26 +315,55 @@ func TestConnWriteError(t *testing.T) {
 	})
 }
 
+// closesSlowly is a connection like one with TLS: its own Close says goodbye first,
+// which takes as long as the peer likes, unless what is underneath is closed.
+type closesSlowly struct{ *fakeConn }
+
+func (c closesSlowly) NetConn() net.Conn { return c.fakeConn }
+
+func (c closesSlowly) Close() error {
+	if _, err := c.try(nil); err == nil {
+		time.Sleep(time.Minute)
+	}
+	return c.fakeConn.Close()
+}
+
+// The end of a connection does not wait for a peer's manners.
+func TestConnClosesWhatIsUnderneath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		boom := errors.New("boom")
+		a := New(closesSlowly{newFakeConn()}, nil, Config{})
+		began := time.Now()
+		end := run(t.Context(), a, &recorder{})
+		a.Close(boom)
+		wantEnd(t, "a", end, boom)
+		if took := time.Since(began); took != 0 {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
 // Close in Message is the last that the handler hears, and connections that it
 // sent to are flushed all the same.
 func TestConnCloseInMessage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		boom := errors.New("boom")
-		fa, fb := fakePair(1<<20, 0)
-		a := newDirect(fa, quiet)
-		messages, flushes := 0, 0
-		h := &handlerFuncs{flush: func() { flushes++ }}
-		h.message = func(uint8, []byte) error {
-			messages++
-			a.Close(boom)
-			return nil
-		}
-		_, _ = fb.Write(append(frame(1), frame(1)...))
-		wantEnd(t, "a", run(t.Context(), a, h), boom)
-		if messages != 1 || flushes == 0 {
-			t.Errorf("%d messages and %d flushes, want 1 and some", messages, flushes)
-		}
-	})
+	for _, end := range []error{errors.New("boom"), nil} {
+		synctest.Test(t, func(t *testing.T) {
+			fa, fb := fakePair(1<<20, 0)
+			a := newDirect(fa, quiet)
+			messages, flushes := 0, 0
+			h := &handlerFuncs{flush: func() { flushes++ }}
+			h.message = func(uint8, []byte) error {
+				messages++
+				a.Close(end)
+				return nil
+			}
+			_, _ = fb.Write(append(frame(1), frame(1)...))
+			wantEnd(t, "a", run(t.Context(), a, h), end)
+			if messages != 1 || flushes == 0 {
+				t.Errorf("closed with %v: %d messages and %d flushes, want 1 and some", end, messages, flushes)
+			}
+		})
+	}
 }
 
 // What was handed to Send and SendAfter is the caller's again, but for the body of a

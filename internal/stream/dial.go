@@ -104,7 +104,7 @@ func checkAnswer(answer *fasthttp.Response) error {
 	if refusal.Error.RetryAfterMS == 0 {
 		seconds, err := strconv.ParseUint(string(answer.Header.Peek(fasthttp.HeaderRetryAfter)), 10, 16)
 		if err == nil {
-			refusal.Error.RetryAfterMS = int64(seconds) * time.Second.Milliseconds() //nolint:gosec // at most 16 bits
+			refusal.Error.RetryAfterMS = int64(seconds) * time.Second.Milliseconds()
 		}
 	}
 	return refusal.Error

@@ -104,7 +104,7 @@ func TestZeroAllocsBeat(t *testing.T) {
 	wantNoAllocs(t, "beat", func() {
 		now += int64(DefaultBeatInterval)
 		p.tick(now, 0)
-		out := p.c.nc.(*fakeConn).out //nolint:errcheck,forcetypeassert // tickAt made it
+		out := p.c.nc.(*fakeConn).out
 		out.b = out.b[:0]
 	})
 	if p.c.Stats().FramesOut < 2000 {

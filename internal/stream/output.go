@@ -64,7 +64,8 @@ func (o *output) end(b []byte) {
 func (o *output) append(kind uint8, head, body []byte) {
 	b := appendHeader(o.small, kind, len(head)+len(body))
 	b = append(b, head...)
-	o.small = append(b, body...)
+	b = append(b, body...)
+	o.small = b
 	o.frames++
 }
 
@@ -132,7 +133,7 @@ func (o *output) cut(b []byte, size int) []byte {
 		m.begun = true
 		b = appendHeader(b, kindFirst, n)
 		b = append(b, m.kind)
-		b = binary.LittleEndian.AppendUint32(b, uint32(m.left())) //nolint:gosec // Send admits no message over 2³¹−1 bytes
+		b = binary.LittleEndian.AppendUint32(b, uint32(m.left())) // Send admits none of over 2³¹−1 bytes
 		n = size - chunkHeadLen
 	}
 	o.waiting -= n

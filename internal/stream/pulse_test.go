@@ -18,6 +18,7 @@ type beatWatch struct {
 }
 
 func (w *beatWatch) read(t *testing.T) {
+	t.Helper()
 	buf := make([]byte, beatLen)
 	for {
 		if _, err := io.ReadFull(w.nc, buf); err != nil {
@@ -81,6 +82,23 @@ func TestBeatsKeepAlive(t *testing.T) {
 		a.Close(nil)
 		wantEnd(t, "a", endA, nil)
 		wantEnd(t, "b", endB, io.EOF)
+	})
+}
+
+// Beats do not pile up behind output that does not move.
+func TestBeatsDoNotPileUp(t *testing.T) {
+	inBubbles(t, Config{Lease: -1}, func(t *testing.T, a, _ *Conn) {
+		end := run(t.Context(), a, &recorder{})
+		a.Send(1, nil, make([]byte, 1<<20))
+		a.Flush()
+		time.Sleep(time.Minute)
+		before := a.Stats()
+		time.Sleep(time.Hour)
+		if after := a.Stats(); after != before {
+			t.Errorf("a stuck connection had %+v, an hour later %+v", before, after)
+		}
+		a.Close(io.EOF)
+		<-end
 	})
 }
 
@@ -203,7 +221,7 @@ func TestPausedForLongerThanThePeerWaits(t *testing.T) {
 			time.Sleep(time.Second)
 			_, _ = fb.Write(frame(1))
 			synctest.Wait()
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			_, _ = fb.Write(frame(2))
 			wantEnd(t, "a", end, ErrPaused)
 			if len(r.got) != 1 || r.got[0].kind != 1 {

@@ -23,7 +23,7 @@ func TestUnreadIsNoSilence(t *testing.T) {
 	if _, err := nc2.Write([]byte{1}); err != nil {
 		t.Fatal(err)
 	}
-	for c.sock.unread() == 0 { //nolint:revive // the kernel delivers it as soon as it can
+	for c.sock.unread() == 0 { // the kernel delivers it as soon as it can
 	}
 	p.tick(int64(time.Hour), 0)
 	if c.closed || c.heard.Load() != int64(time.Hour) {

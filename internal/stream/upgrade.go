@@ -83,7 +83,7 @@ func underneath(hijacked net.Conn) net.Conn {
 		return nc
 	}
 	if field := v.Elem().FieldByName("Conn"); field.IsValid() {
-		if inner, ok := field.Interface().(net.Conn); ok {
+		if inner, ok := reflect.TypeAssert[net.Conn](field); ok {
 			return inner
 		}
 	}

@@ -201,7 +201,7 @@ func (c *Conn) drain() {
 // will come to the end that caused the error. The pulse sees to it that it does.
 func (c *Conn) wrote(n int, err error) {
 	c.sent += n
-	c.bytesOut += uint64(max(n, 0)) //nolint:gosec // never negative
+	c.bytesOut += uint64(max(n, 0))
 	if n > 0 {
 		c.writes++
 	}
