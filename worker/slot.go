@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"dunnock/internal/stream"
 	"dunnock/probe"
 	"dunnock/task"
 )
@@ -91,8 +92,9 @@ func (s *slot) run() {
 	}
 }
 
-// maxKeptPayload is how much payload memory a slot keeps from one task to the next.
-const maxKeptPayload = 64 << 10
+// maxKeptPayload is how much payload memory a slot keeps from one task to the next. It is less than a frame, because
+// a handler may return its payload as the result, and a result of more than a frame is not copied but sent from where it is.
+const maxKeptPayload = stream.MaxBody / 2
 
 // finish tells the core. Other slots may be about to finish too, so the flush lets
 // them go first: under load many results leave in one write.
