@@ -1,0 +1,87 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"dunnock/gossip"
+	"dunnock/internal/node"
+	"dunnock/probe"
+	"dunnock/worker"
+	"dunnock/worker/app"
+)
+
+// nodeFlags are what a scheduler and a worker have in common.
+type nodeFlags struct {
+	Name      string   `help:"Name of this node, unique in the fleet (default: the host's name and a random suffix)." placeholder:"NAME"`
+	HTTP      string   `name:"http" help:"Address for users, schedulers, health and metrics; port 0 is a free one." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
+	Gossip    string   `help:"Address for membership, over UDP and TCP." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
+	Join      []string `help:"A node to join through: host:port, dns+name:port or file+path. Repeatable. Tried until it answers (default: none; others join this one)." placeholder:"ADDR"`
+	Fleet     string   `help:"Name of the fleet; nodes of different fleets never meet." default:"dunnock" placeholder:"NAME"`
+	GossipKey string   `help:"Key that encrypts membership, from 'dunnock keygen', the same on all nodes. Better set by DUNNOCK_GOSSIP_KEY or in the file: command lines can be seen by others (default: none)." placeholder:"BASE64"`
+	Zone      string   `help:"Failure domain of this node; on a worker also its label zone (default: none)." placeholder:"ZONE"`
+	Insecure  bool     `help:"Allow addresses that are not loopback, without TLS and tokens (default: no)."`
+
+	DrainTimeout time.Duration `help:"Longest wait for running work when told to leave by SIGTERM, Ctrl-C or drain; a second signal ends at once." default:"30s" placeholder:"DURATION"`
+}
+
+// check reports what the flags themselves can have wrong. key is the decoded gossip key.
+func (f *nodeFlags) check() (key []byte, err error) {
+	for _, a := range []struct{ flag, addr string }{{"http", f.HTTP}, {"gossip", f.Gossip}} {
+		if _, _, err := net.SplitHostPort(a.addr); err != nil {
+			return nil, usagef("--%s: want host:port, got %q", a.flag, a.addr)
+		}
+	}
+	if f.DrainTimeout <= 0 {
+		return nil, usagef("--drain-timeout: want more than 0, got %v", f.DrainTimeout)
+	}
+	if f.GossipKey == "" {
+		return nil, nil
+	}
+	key, err = base64.StdEncoding.DecodeString(f.GossipKey)
+	if err != nil || len(key) != gossip.KeyBytes {
+		return nil, usagef("--gossip-key: want %d bytes as base64, such as 'dunnock keygen' prints", gossip.KeyBytes) // and never show it
+	}
+	return key, nil
+}
+
+// announce prints the one line that says that a node is ready, for people and for scripts.
+func (p *process) announce(role string) func(node.Ready) {
+	return func(r node.Ready) {
+		fmt.Fprintf(p.stdout, "%s %s ready http=%s gossip=%s\n", role, r.Name, r.HTTP, r.Gossip)
+	}
+}
+
+// loadApps makes the handlers that flags name. closer ends what they started, once no handler runs any more.
+func loadApps(specs []string, builtin bool, maxResultBytes int) (apps map[string]worker.Handler, closer io.Closer, err error) {
+	apps, closer = map[string]worker.Handler{}, io.NopCloser(nil)
+	if builtin {
+		apps, closer = app.Builtin()
+	}
+	for _, spec := range specs {
+		name, h, err := app.Options{MaxResultBytes: maxResultBytes}.Parse(spec)
+		if err == nil && apps[name] != nil {
+			err = fmt.Errorf("two apps are named %s", name)
+		}
+		if err != nil {
+			_ = closer.Close() // has no error
+			return nil, nil, usage(err)
+		}
+		apps[name] = h
+	}
+	return apps, closer, nil
+}
+
+// checkSlots refuses a number of slots that a worker cannot have.
+func checkSlots(slots int) error {
+	switch {
+	case slots == 0:
+		return usagef("--slots: want 1 to %d, got 0: a worker without slots can run nothing", probe.MaxSlots)
+	case slots < 0 || slots > probe.MaxSlots:
+		return usagef("--slots: want 1 to %d, got %d", probe.MaxSlots, slots)
+	}
+	return nil
+}

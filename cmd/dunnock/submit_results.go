@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"dunnock/client"
+	"dunnock/internal/api"
+	"dunnock/task"
+)
+
+// resultFlags say what of a job's results is printed.
+type resultFlags struct {
+	Output string `help:"results: lines of 'TASK tab RESULT' as they come; raw: the bytes of all results in task order and nothing else; summary: one line in the end; none." enum:"results,raw,summary,none" default:"results" placeholder:"WORD"`
+	JSON   bool   `name:"json" help:"Print one JSON object a line instead, the events of the HTTP interface (default: no)."`
+}
+
+func (f *resultFlags) checkOutput(detached bool) error {
+	switch {
+	case f.JSON && f.Output != "results":
+		return usagef("--json: not together with --output %s", f.Output)
+	case detached && f.Output != "results":
+		return usagef("--output: a detached job's results are not printed; see 'dunnock job'")
+	}
+	return nil
+}
+
+// maxFailuresShown bounds the failed tasks that are told one by one.
+const maxFailuresShown = 20
+
+// resultWriter prints results as they come.
+type resultWriter struct {
+	p      *process
+	flags  *resultFlags
+	out    *bufio.Writer
+	err    error // the first one of writing
+	report runReport
+	raw    [][]byte // by task, with --output raw
+	failed int      // tasks that did not end ok
+
+	cancelOnFailure bool // as the job says
+	deadline        bool // it has passed
+}
+
+func newResultWriter(p *process, flags *resultFlags, job *task.Job) *resultWriter {
+	w := &resultWriter{p: p, flags: flags, out: bufio.NewWriter(p.stdout), cancelOnFailure: job.OnFailure == task.CancelRest}
+	if flags.Output == "raw" {
+		w.raw = make([][]byte, len(job.Tasks))
+	}
+	return w
+}
+
+// flush hands over what has been printed, so that it can be seen while the job runs.
+func (w *resultWriter) flush() {
+	if err := w.out.Flush(); err != nil && w.err == nil {
+		w.err = fmt.Errorf("write the results: %w", err)
+	}
+}
+
+func (w *resultWriter) event(v any) {
+	line, err := json.Marshal(v)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	_, _ = w.out.Write(append(line, '\n')) // bufio remembers its first error
+	w.flush()
+}
+
+func (w *resultWriter) accepted(h *client.Handle) {
+	w.report.job, w.report.scheduler = h.ID(), h.Scheduler()
+	if w.flags.JSON {
+		w.event(api.Event{Event: "accepted", Job: h.ID().String()})
+	}
+}
+
+// result prints one result.
+func (w *resultWriter) result(r *task.Result) {
+	w.report.add(r)
+	if r.Outcome != task.OK {
+		w.failed++
+		w.deadline = w.deadline || errors.Is(r.Err, task.CodeDeadline)
+	}
+	if w.flags.JSON {
+		w.event(taskEvent(r))
+		return
+	}
+	switch {
+	case r.Outcome != task.OK:
+		w.failure(r)
+	case w.raw != nil:
+		w.raw[r.Task] = r.Value
+	case w.flags.Output == "results":
+		w.lines(r)
+	}
+}
+
+// lines prints each line of a result after the task's number, like grep its files. An empty result has none.
+func (w *resultWriter) lines(r *task.Result) {
+	if len(r.Value) == 0 {
+		return
+	}
+	for line := range bytes.Lines(r.Value) {
+		fmt.Fprintf(w.out, "%d\t%s", r.Task, line)
+	}
+	if r.Value[len(r.Value)-1] != '\n' {
+		_ = w.out.WriteByte('\n') // bufio remembers its first error
+	}
+	w.flush()
+}
+
+// failure tells of a task that did not end ok, unless the user has cancelled the job and knows.
+func (w *resultWriter) failure(r *task.Result) {
+	if w.p.ctx.Err() != nil || w.failed > maxFailuresShown {
+		return
+	}
+	where := ""
+	if r.Worker != "" {
+		where = fmt.Sprintf(" on %s, attempt %d", r.Worker, r.Attempt)
+	}
+	fmt.Fprintf(w.p.stderr, "task %d: %s%s: %s\n", r.Task, r.Outcome, where, strings.ReplaceAll(r.Err.Error(), "\n", " "))
+	for line := range strings.Lines(r.Err.Detail) {
+		fmt.Fprintf(w.p.stderr, "  | %s\n", strings.TrimRight(line, "\n"))
+	}
+}
+
+// done prints what is left to print. Its error carries the exit code.
+func (w *resultWriter) done(elapsed time.Duration) error {
+	for _, value := range w.raw {
+		_, _ = w.out.Write(value) // bufio remembers its first error
+	}
+	w.report.elapsed = elapsed
+	w.summary()
+	w.flush()
+	switch {
+	case w.err != nil:
+		return w.err
+	case w.failed > 0:
+		return &exitError{code: exitFailure}
+	default:
+		return nil
+	}
+}
+
+// summary says how the job went, in one line.
+func (w *resultWriter) summary() {
+	switch {
+	case w.flags.JSON:
+		w.event(api.DoneEvent{Event: "done", Outcome: w.outcome().String(), Tasks: w.report.tasks(), Failed: w.failed})
+	case w.flags.Output == "none":
+	default:
+		if more := w.failed - maxFailuresShown; more > 0 && w.p.ctx.Err() == nil {
+			fmt.Fprintf(w.p.stderr, "… and %s more\n", count(more, "task"))
+		}
+		if w.flags.Output == "summary" {
+			fmt.Fprintln(w.out, w.report.line())
+			return
+		}
+		w.flush()
+		fmt.Fprintln(w.p.stderr, w.report.line())
+	}
+}
+
+// outcome is the job's, which schedulers and tasks have one word each for: what ended
+// the job early, or failed if some of its tasks did.
+func (w *resultWriter) outcome() task.Outcome {
+	cancelled := w.report.outcomes[task.Cancelled]
+	switch {
+	case w.failed == 0:
+		return task.OK
+	case w.deadline:
+		return task.Timeout
+	case cancelled > 0 && (!w.cancelOnFailure || cancelled == w.failed):
+		return task.Cancelled
+	default:
+		return task.Failed
+	}
+}
+
+func taskEvent(r *task.Result) *api.TaskEvent {
+	e := &api.TaskEvent{
+		Event: "task", Task: r.Task, Outcome: r.Outcome.String(), Worker: r.Worker, Attempt: r.Attempt,
+		WaitMS: api.Millis(r.Wait), ServiceMS: api.Millis(r.Service), Result: r.Value, Error: r.Err,
+	}
+	if e.Result == nil && r.Outcome == task.OK {
+		e.Result = []byte{} // "" and not null, as in the HTTP interface
+	}
+	return e
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"dunnock/worker"
+)
+
+type workerCmd struct {
+	nodeFlags `embed:""`
+
+	Slots   int               `help:"Tasks that run at once, 1 to 4096; the default is the number of CPUs." default:"${cpus}" placeholder:"N"`
+	App     []string          `sep:"none" help:"An app and the local process that runs its tasks: NAME=exec:COMMAND…, NAME=http://… or NAME=unix:SOCKET:/PATH. Repeatable (default: none)." placeholder:"NAME=SPEC"`
+	Builtin bool              `help:"Add the built-in apps echo, sleep and grep (default: no)."`
+	Label   map[string]string `help:"A label that jobs can require. Repeatable (default: none)." placeholder:"KEY=VALUE"`
+
+	MaxReservations int           `group:"limits" help:"Reservations in the queue; more are refused." default:"100000" placeholder:"N"`
+	MaxResultBytes  int           `group:"limits" help:"Result of one task, in bytes; a longer one fails the task." default:"1048576" placeholder:"BYTES"`
+	StopGrace       time.Duration `group:"limits" help:"How long a handler has to return once its attempt was ended." default:"100ms" placeholder:"DURATION"`
+}
+
+// Help is shown above the flags.
+func (*workerCmd) Help() string {
+	return `A worker runs tasks in its slots for every scheduler of the fleet. Only apps that are named here can run, and a command is started as it is given, never through a shell. When it is ready it prints one line with its addresses. SIGTERM or Ctrl-C drains it: running tasks finish, nothing new starts.
+
+Examples:
+
+    dunnock worker --name w1 --join 127.0.0.1:7946 --slots 4 --builtin
+    dunnock worker --join 127.0.0.1:7946 --app zip='exec:gzip -9'
+    dunnock worker --app query=http://127.0.0.1:9000/run --label ssd=true`
+}
+
+// Run runs a worker until it is told to leave.
+func (c *workerCmd) Run(p *process) error {
+	key, err := c.check()
+	if err != nil {
+		return err
+	}
+	if err := checkSlots(c.Slots); err != nil {
+		return err
+	}
+	switch {
+	case c.MaxReservations < 1:
+		return usagef("--max-reservations: want at least 1, got %d", c.MaxReservations)
+	case c.MaxResultBytes < 1:
+		return usagef("--max-result-bytes: want at least 1, got %d", c.MaxResultBytes)
+	case c.StopGrace <= 0:
+		return usagef("--stop-grace: want more than 0, got %v", c.StopGrace)
+	case len(c.App) == 0 && !c.Builtin:
+		return usagef("a worker needs an app: name one with --app, or add echo, sleep and grep with --builtin")
+	}
+	apps, closer, err := loadApps(c.App, c.Builtin, c.MaxResultBytes)
+	if err != nil {
+		return err
+	}
+	cfg := worker.Config{
+		Name: c.Name, HTTP: c.HTTP, Gossip: c.Gossip, Join: c.Join, Fleet: c.Fleet, GossipKey: key, Zone: c.Zone, Insecure: c.Insecure,
+		Logger: p.log, Slots: c.Slots, Apps: apps, Labels: c.Label,
+		MaxReservations: c.MaxReservations, MaxResultBytes: c.MaxResultBytes, StopGrace: c.StopGrace, DrainTimeout: c.DrainTimeout,
+		OnReady: p.announce("worker"),
+	}
+	if err := cfg.Validate(); err != nil {
+		return errors.Join(usage(err), closer.Close())
+	}
+	err = worker.Run(p.ctx, cfg)
+	return errors.Join(err, closer.Close())
+}
