@@ -7,11 +7,11 @@ import "time"
 type Config struct {
 	// MaxMessageBytes is the size of the largest message that may be received
 	// or sent, in bytes. Default 1 MiB + 64 KiB: the largest payload of a task
-	// and what describes it. At least [MaxBody].
+	// and what describes it. At least [MaxBody], at most 1 GiB.
 	MaxMessageBytes int
 	// MaxOutBytes is how much output may wait to be sent, in bytes. A
 	// connection that would hold more is cut with [ErrSlowReader]; the sender
-	// never waits. Default 64 MiB, at least 64 KiB. Raise it where one event
+	// never waits. Default 64 MiB, at least MaxMessageBytes + 64 KiB. Raise it where one event
 	// may send more than that to one peer at once.
 	MaxOutBytes int
 	// BeatInterval is the longest that this side stays silent: a beat is sent
@@ -30,6 +30,10 @@ type Config struct {
 	Paused func(late time.Duration)
 }
 
+// maxMaxMessageBytes keeps sizes within the 32 bits that the first chunk has for them, and sums
+// of two within an int.
+const maxMaxMessageBytes = 1 << 30
+
 // Defaults of [Config].
 const (
 	DefaultMaxMessageBytes  = 1<<20 + 64<<10
@@ -43,12 +47,11 @@ func (c Config) withDefaults() Config {
 	if c.MaxMessageBytes <= 0 {
 		c.MaxMessageBytes = DefaultMaxMessageBytes
 	}
-	// The chunk header announces a size in 32 bits.
-	c.MaxMessageBytes = min(max(c.MaxMessageBytes, MaxBody), 1<<31-1)
+	c.MaxMessageBytes = min(max(c.MaxMessageBytes, MaxBody), maxMaxMessageBytes)
 	if c.MaxOutBytes <= 0 {
 		c.MaxOutBytes = DefaultMaxOutBytes
 	}
-	c.MaxOutBytes = max(c.MaxOutBytes, MaxFrame)
+	c.MaxOutBytes = max(c.MaxOutBytes, c.MaxMessageBytes+MaxFrame)
 	if c.BeatInterval <= 0 {
 		c.BeatInterval = DefaultBeatInterval
 	}

@@ -285,7 +285,7 @@ func (c *Conn) Silence() time.Duration {
 // SetPeerLease says for how long the peer waits for us before it gives us up, if that
 // matters: when this process turns out to have been paused for longer, the
 // connection ends with [ErrPaused] and unread messages are dropped, because the peer
-// holds them void. 0, the default: it does not matter.
+// holds them void. It must be more than BeatInterval. 0, the default: it does not matter.
 func (c *Conn) SetPeerLease(d time.Duration) { c.peerLease.Store(int64(d)) }
 
 // RemoteAddr is the peer's network address.

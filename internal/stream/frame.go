@@ -29,6 +29,11 @@ const (
 	kindNext  = 0xF2 // body: further bytes of the message that kindFirst began
 )
 
+// partTrust is the most memory that a chunked message gets on the strength of the size it announces, in
+// bytes: payloads are not copied while they come. A larger one gets more as it
+// arrives, so that a peer must send what it makes us hold.
+const partTrust = 2 << 20
+
 const (
 	beatLen      = HeaderLen + 8
 	chunkHeadLen = HeaderLen + 5 // of a kindFirst frame, before its data
@@ -56,9 +61,10 @@ type scanner struct {
 	// stop, set from any goroutine, makes scan drop what is left.
 	stop atomic.Bool
 
-	part     []byte // what has come of a chunked message; its capacity is the whole; nil: none is under way
-	partKind uint8
-	partLeft int // bytes of the current chunk's frame yet to come
+	part      []byte // what has come of a chunked message
+	partTotal int    // its size; 0: none is under way
+	partKind  uint8
+	partLeft  int // bytes of the current chunk's frame yet to come
 }
 
 // scan hands the messages in b to h and returns how many bytes of b are done
@@ -123,7 +129,7 @@ func (s *scanner) own(kind byte, rest []byte, size int) (used, need int, err err
 		return size, size, nil
 
 	case kindFirst:
-		if size <= chunkHeadLen || s.part != nil {
+		if size <= chunkHeadLen || s.partTotal > 0 {
 			return 0, size, fmt.Errorf("%w: first chunk of %d bytes", ErrMalformed, size)
 		}
 		if len(rest) < chunkHeadLen {
@@ -137,12 +143,13 @@ func (s *scanner) own(kind byte, rest []byte, size int) (used, need int, err err
 		if total > int64(s.maxMessage) {
 			return 0, size, fmt.Errorf("%w: %d bytes announced, at most %d", ErrTooLarge, total, s.maxMessage)
 		}
-		s.part = make([]byte, 0, total)
+		s.partTotal = int(total)
+		s.part = make([]byte, 0, min(s.partTotal, partTrust))
 		s.partLeft = size - chunkHeadLen
 		return chunkHeadLen, size, nil
 
 	case kindNext:
-		if size == HeaderLen || s.part == nil || size-HeaderLen > cap(s.part)-len(s.part) {
+		if size == HeaderLen || size-HeaderLen > s.partTotal-len(s.part) {
 			return 0, size, fmt.Errorf("%w: chunk of %d bytes", ErrMalformed, size)
 		}
 		s.partLeft = size - HeaderLen
@@ -156,13 +163,18 @@ func (s *scanner) own(kind byte, rest []byte, size int) (used, need int, err err
 // large read buffer.
 func (s *scanner) takeChunk(b []byte, h messages) (int, error) {
 	n := min(s.partLeft, len(b))
+	if len(s.part)+n > cap(s.part) {
+		grown := make([]byte, len(s.part), min(2*cap(s.part), s.partTotal))
+		copy(grown, s.part)
+		s.part = grown
+	}
 	s.part = append(s.part, b[:n]...)
 	if s.partLeft -= n; s.partLeft > 0 {
 		return n, nil
 	}
-	if len(s.part) == cap(s.part) {
+	if len(s.part) == s.partTotal {
 		body := s.part
-		s.part, s.owned = nil, true
+		s.part, s.partTotal, s.owned = nil, 0, true
 		err := h.Message(s.partKind, body)
 		s.owned = false
 		if err != nil {
@@ -174,4 +186,4 @@ func (s *scanner) takeChunk(b []byte, h messages) (int, error) {
 }
 
 // clean reports whether the stream may end here: between two messages.
-func (s *scanner) clean() bool { return s.part == nil }
+func (s *scanner) clean() bool { return s.partTotal == 0 }

@@ -157,6 +157,31 @@ func TestScanOwned(t *testing.T) {
 	}
 }
 
+// What a peer announces costs memory only as it arrives.
+func TestScanTrust(t *testing.T) {
+	var o output
+	body := bytes.Repeat([]byte("0123456"), 1_300_000)
+	o.push(later{kind: 7, body: body})
+	s, r := &scanner{maxMessage: 64 << 20}, &recorder{}
+	sent := 0
+	for !o.empty() {
+		b := o.take(nil)
+		sent += len(b)
+		if used, _, err := s.scan(b, r); err != nil || used != len(b) {
+			t.Fatal(used, err)
+		}
+		if c := cap(s.part); c > max(partTrust, 2*sent) {
+			t.Fatalf("%d bytes sent, %d held for them", sent, c)
+		}
+	}
+	if len(r.got) != 1 || !bytes.Equal(r.got[0].body, body) {
+		t.Error("the message changed")
+	}
+	if _, _, err := s.scan(first(1, 64<<20, 1), r); err != nil || cap(s.part) > partTrust {
+		t.Errorf("announced 64 MiB: %d bytes held, %v", cap(s.part), err)
+	}
+}
+
 // A frame counts as processed only once its handler is done with it.
 func TestScanCountsHandled(t *testing.T) {
 	s := &scanner{maxMessage: 100}
@@ -185,7 +210,7 @@ func FuzzScan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte, piece uint8) {
 		whole, r1, err1 := scanAll(in)
 		split, r2, err2 := scanAll(in, int(piece)+1)
-		if cap(whole.part) > DefaultMaxMessageBytes {
+		if cap(whole.part) > max(partTrust, 2*len(in)) {
 			t.Errorf("holds %d bytes", cap(whole.part))
 		}
 		if (err1 == nil) != (err2 == nil) || (err1 != nil && err1.Error() != err2.Error()) {

@@ -133,7 +133,7 @@ func (o *output) cut(b []byte, size int) []byte {
 		m.begun = true
 		b = appendHeader(b, kindFirst, n)
 		b = append(b, m.kind)
-		b = binary.LittleEndian.AppendUint32(b, uint32(m.left())) // Send admits none of over 2³¹−1 bytes
+		b = binary.LittleEndian.AppendUint32(b, uint32(m.left())) // Send admits none of over 1 GiB
 		n = size - chunkHeadLen
 	}
 	o.waiting -= n

@@ -24,7 +24,7 @@ func TestSlowReader(t *testing.T) {
 	}
 	for name, send := range send {
 		for _, flush := range []func(c *Conn){(*Conn).Flush, (*Conn).FlushSoon, func(*Conn) {}} {
-			inBubbles(t, Config{MaxOutBytes: limit, Lease: -1}, func(t *testing.T, a, _ *Conn) {
+			inBubbles(t, Config{MaxOutBytes: limit, MaxMessageBytes: 256 << 10, Lease: -1}, func(t *testing.T, a, _ *Conn) {
 				end := run(t.Context(), a, &recorder{})
 				synctest.Wait()
 				most, sends := 0, 0
@@ -56,7 +56,7 @@ func TestSlowReaderCountsAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit, held = 1 << 20, 8 << 10
 		fa, _ := fakePair(held, 0)
-		a := New(fa, nil, Config{MaxOutBytes: limit, Lease: -1})
+		a := New(fa, nil, Config{MaxOutBytes: limit, MaxMessageBytes: 256 << 10, Lease: -1})
 		end := run(t.Context(), a, &recorder{})
 		body := make([]byte, 1000-HeaderLen)
 		sent := 0
