@@ -106,8 +106,7 @@ func (f *finder) skip(shown, realPath string, err error) {
 		return
 	}
 	f.seen[realPath] = struct{}{}
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathErr.Err // the path is said already
 	}
 	f.skipped = append(f.skipped, Skipped{Path: shown, Err: err})

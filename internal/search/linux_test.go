@@ -68,7 +68,7 @@ func TestPlanReportsWhatCannotBeRead(t *testing.T) {
 		if err := os.Chmod(path, 0); err != nil {
 			t.Fatal(err)
 		}
-		defer os.Chmod(path, 0o700) //nolint:errcheck,gosec // so that the test's directory can be removed
+		defer os.Chmod(path, 0o700) //nolint:errcheck // so that the test's directory can be removed
 	}
 	p, err := search.NewPlan([]string{root}, "x", 0)
 	if err != nil {

@@ -78,6 +78,7 @@ func spin(goroutines int, compute, rest time.Duration) (stop func()) {
 }
 
 func benchSleep(b *testing.B, sleepers int, sleep func(context.Context, time.Duration) error) {
+	b.Helper()
 	const d = 10 * time.Millisecond
 	overshoots := make([][]time.Duration, sleepers)
 	b.ReportAllocs()

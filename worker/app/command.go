@@ -47,7 +47,7 @@ func newCommand(line string, maxResult int) (worker.Handler, error) {
 		return nil, err
 	}
 	if len(args) == 0 || args[0] == "" {
-		return nil, errors.New("no command after exec:")
+		return nil, errors.New("exec: names no command")
 	}
 	path, err := exec.LookPath(args[0])
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *command) handle(ctx context.Context, t worker.Task) ([]byte, error) {
 	out := cappedBuffer{limit: c.maxResult, full: func() { stop(errOutputTooLarge) }}
 	var stderr tailBuffer
 
-	cmd := exec.CommandContext(runCtx, c.path)
+	cmd := exec.CommandContext(runCtx, c.path) //nolint:gosec // the worker's own configuration names it, never a task
 	cmd.Args = c.args
 	cmd.Env = taskEnv(os.Environ(), t)
 	cmd.Stdin = bytes.NewReader(t.Payload)

@@ -126,21 +126,21 @@ func (p *connPool) expire() {
 // exchange sends one request and reads its answer, with a body of at most maxBody bytes. The
 // answer's header may be set even if the error is not nil.
 func (c *clientConn) exchange(req *fasthttp.Request, resp *fasthttp.Response, maxBody int) error {
-	writeErr := req.Write(c.bw)
-	if writeErr == nil {
-		writeErr = c.bw.Flush()
+	sendErr := req.Write(c.bw)
+	if sendErr == nil {
+		sendErr = c.bw.Flush()
 	}
 	// A server that refuses a request may answer before it has read all of it and
-	// hang up, so there may be an answer to read in spite of the error.
+	// hang up, so there may be an answer to read though sending failed.
 	err := resp.ReadLimitBody(c.br, maxBody)
-	switch {
-	case writeErr != nil && (err != nil || isOK(resp.StatusCode())):
-		return writeErr
-	case writeErr != nil:
+	if sendErr != nil {
 		resp.SetConnectionClose()
-		return nil
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the server closed the connection before its answer was complete")
+		if err != nil || isOK(resp.StatusCode()) {
+			err = sendErr
+		}
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("the server closed the connection before its answer was complete")
 	}
 	return err
 }

@@ -24,7 +24,8 @@ import (
 // first 4 KiB of the answer's body go with the error.
 //
 // A request is sent once: what a server that broke the connection has done
-// with it is unknown, so trying again is the scheduler's decision.
+// with it is unknown, so trying again is the scheduler's decision. It is sent whole before the answer
+// is read: a server may begin its answer early, but has to go on reading.
 //
 // fasthttp has no contexts, and its client gives a request back only when the answer is in or the
 // deadline has passed. So only its messages are used, on connections of our own: the

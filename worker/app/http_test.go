@@ -344,19 +344,26 @@ func TestHTTPBrokenAnswers(t *testing.T) {
 	}
 }
 
-func TestHTTPOldAnswers(t *testing.T) {
+func TestHTTPAnswersThatEndTheConnection(t *testing.T) {
 	for _, answer := range []string{
 		"HTTP/1.1 200 OK\r\n\r\nok" + "close",
-		"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok" + "close",
-		"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok" + "close",
-		"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
 	} {
-		h, _ := rawServer(t, answer, answer)
+		h, closed := rawServer(t, answer, answer)
 		for range 2 {
 			if got, err := h(t.Context(), worker.Task{}); err != nil || string(got) != "ok" {
 				t.Errorf("%q: %q, %v", answer, got, err)
 			}
+			<-closed // by us, if not by the server
 		}
+	}
+}
+
+func TestHTTPInterimAnswers(t *testing.T) {
+	h, _ := rawServer(t, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	if got, err := h(t.Context(), worker.Task{}); err != nil || string(got) != "ok" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
@@ -369,26 +376,56 @@ func TestHTTPRefusalBeforeTheWholePayload(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer conn.Close()
 		if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
 			t.Error(err)
 		}
-		// Answer, send no more and read no more, as a server does that refuses a large body.
-		if _, err := io.WriteString(conn, "HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\ntoo "); err != nil {
+		// Refuse and hang up on the rest of the payload.
+		if _, err := io.WriteString(conn, "HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\n\r\nmuch"); err != nil {
 			t.Error(err)
 		}
-		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
-			t.Error(err)
-		}
-		if _, err := io.Copy(io.Discard, conn); err != nil {
-			t.Error(err)
-		}
+		conn.Close()
 	})
 	defer wg.Wait()
 	defer ln.Close()
-	_, err := httpHandler(t, "http://"+ln.Addr().String())(t.Context(), worker.Task{Payload: make([]byte, 1<<20)})
-	if e := wantError(t, err, task.CodePermanent, true); !strings.Contains(e.Message, "413") {
-		t.Errorf("message %q", e.Message)
+	app := newTestApp(t, "http://"+ln.Addr().String())
+	_, err := app.handle(t.Context(), worker.Task{Payload: make([]byte, 16<<20)}) // more than the system buffers
+	if e := wantError(t, err, task.CodePermanent, true); !strings.Contains(e.Message, "413") || e.Detail != "much" {
+		t.Errorf("message %q, detail %q", e.Message, e.Detail)
+	}
+	if len(app.conns.idle) != 0 {
+		t.Error("the connection is kept")
+	}
+}
+
+// lateCancel ends a context when an answer has just been read.
+type lateCancel struct {
+	net.Conn
+	cancel func()
+}
+
+func (c lateCancel) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.cancel()
+	return n, err
+}
+
+func TestHTTPDoesNotReuseAnInterruptedConnection(t *testing.T) {
+	ln := listen(t)
+	serve(t, ln, func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") })
+	app := newTestApp(t, "http://"+ln.Addr().String())
+	defer app.conns.closeIdle()
+	c, err := app.conns.dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	c.br.Reset(lateCancel{c.Conn, cancel})
+	app.conns.give(c)
+	if got, err := app.handle(ctx, worker.Task{}); err != nil || string(got) != "ok" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if len(app.conns.idle) != 0 {
+		t.Error("the connection is kept")
 	}
 }
 

@@ -30,8 +30,8 @@ type rangeReader struct {
 }
 
 // longest is how much of a line without its '\n' has to be seen to know the part of
-// it that is looked at: two bytes more, because a line of just that length may end in "\r\n".
-func (r *rangeReader) longest() int { return r.maxLine + 2 }
+// it that is looked at: one byte more, because its last byte may be the '\r' of "\r\n".
+func (r *rangeReader) longest() int { return r.maxLine + 1 }
 
 // count returns the number of matching lines that start in bytes off up to end. buf must not be
 // empty.

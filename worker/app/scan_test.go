@@ -41,7 +41,7 @@ func countRanges(t interface{ Fatalf(string, ...any) }, data []byte, m *matcher,
 		if err != nil {
 			t.Fatalf("range at %d: %v", off, err)
 		}
-		if cap(r.buf) > max(buf, 4*(maxLine+2)) {
+		if cap(r.buf) > max(buf, 4*(maxLine+1)) {
 			t.Fatalf("the buffer grew from %d to %d for lines of %d", buf, cap(r.buf), maxLine)
 		}
 		sum += n

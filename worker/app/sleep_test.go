@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -71,12 +72,12 @@ func TestSleepAlarm(t *testing.T) {
 	if ms.index != -1 || hour.index != 0 || len(s.waiters) != 1 {
 		t.Errorf("indexes %d and %d, %d waiting", ms.index, hour.index, len(s.waiters))
 	}
-	// The next deadline is set after a ring, too.
-	for range 3 {
-		s.add(ms, time.Millisecond)
-		<-ms.woken
-	}
+	// After a ring the alarm is set to the next deadline.
 	s.remove(hour)
+	s.add(ms, time.Millisecond)
+	s.add(hour, 2*time.Millisecond)
+	<-ms.woken
+	<-hour.woken
 	if len(s.waiters) != 0 {
 		t.Errorf("%d waiting", len(s.waiters))
 	}
@@ -145,7 +146,9 @@ func TestSleepPayload(t *testing.T) {
 	}
 	for _, bad := range []string{"", "10", "ms", "-1ns", "1 s", "99999999h", "\xff", string(make([]byte, 1<<20))} {
 		_, err := s.Handle(t.Context(), worker.Task{Payload: []byte(bad)})
-		wantError(t, err, task.CodePermanent, true)
+		if e := wantError(t, err, task.CodePermanent, true); !strings.Contains(e.Message, "want a duration") || len(e.Message) > 400 {
+			t.Errorf("message %q", e.Message)
+		}
 	}
 }
 
