@@ -79,6 +79,7 @@ func (c Config) withDefaults() Config {
 		c.Limits = task.DefaultLimits()
 	}
 	c.Stream.MaxMessageBytes = max(c.Stream.MaxMessageBytes, probe.MaxMessage)
+	setDefault(&c.Stream.Lease, stream.DefaultLease) // it is announced
 	setDefault(&c.MaxJobs, 100_000)
 	setDefault(&c.MaxWaitingTasks, 1_000_000)
 	setDefault(&c.MaxPayloadBytes, 1<<30)

@@ -27,6 +27,8 @@ type link struct {
 	apps map[string]uint16
 	load probe.Load // guarded by Scheduler.mu
 	turn turn
+
+	leaving bool // the worker has said that it drains; of the link's goroutine
 }
 
 // linkKey tells one life of a worker from the next.
@@ -45,6 +47,9 @@ func (s *Scheduler) keepLinks(ctx context.Context) {
 		v := s.node.Members.View()
 		s.syncSampling(v)
 		for _, m := range v.Workers() {
+			if m.State != view.Active {
+				continue // it takes nothing new
+			}
 			key := linkKey{m.Name, m.Incarnation}
 			mu.Lock()
 			known := running[key]
@@ -95,17 +100,23 @@ const (
 // run dials and serves the worker until membership has forgotten this life of it.
 func (l *link) run(ctx context.Context) {
 	delay := minRedial
-	for ctx.Err() == nil && l.known() {
-		started := time.Now()
-		err := l.session(ctx)
-		if time.Since(started) > maxRedial {
-			delay = minRedial
-		}
+	for said := false; ctx.Err() == nil && l.known(); {
+		connected, err := l.session(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		l.s.node.Logger.Info("worker not connected", slog.String("worker", l.member.Name), slog.String("addr", l.member.Addr),
-			slog.Any("reason", err), slog.Duration("retry_in", delay))
+		if connected {
+			delay, said = minRedial, false
+		}
+		level := slog.LevelDebug // once is enough for an operator: redialling may go on for long
+		if !said {
+			level, said = slog.LevelInfo, true
+		}
+		l.s.node.Logger.Log(ctx, level, "worker not connected", slog.String("worker", l.member.Name), slog.String("addr", l.member.Addr),
+			slog.Any("reason", err), slog.Bool("leaving", l.leaving))
+		if l.leaving {
+			return
+		}
 		timer := time.NewTimer(delay/2 + rand.N(delay)) // jitter, so that schedulers do not dial in step
 		select {
 		case <-ctx.Done():
@@ -122,21 +133,22 @@ func (l *link) known() bool {
 	return ok && m.Incarnation == l.member.Incarnation
 }
 
-// session is one connection, from dialling to its end.
-func (l *link) session(ctx context.Context) error {
+// session is one connection, from dialling to its end. It reports whether the handshake succeeded.
+func (l *link) session(ctx context.Context) (connected bool, err error) {
 	s := l.s
 	dialCtx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	conn, err := stream.Dial(dialCtx, s.cfg.Dial, l.member.Addr, probe.StreamPath, nil, s.cfg.Stream)
 	cancel()
 	if err != nil {
-		return err
+		return false, err
 	}
 	l.conn = conn
 	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &s.hello))
 	conn.Flush()
 	err = conn.Run(ctx, l)
+	connected = l.id != 0
 	l.down(err)
-	return err
+	return connected, err
 }
 
 // down tells the core that the worker is gone: what it had is void.
@@ -212,8 +224,9 @@ func (l *link) finished(body []byte) error {
 	return nil
 }
 
-// drain takes the worker out of sampling.
+// drain takes the worker out of sampling. When it hangs up it will not be back.
 func (l *link) drain() error {
+	l.leaving = true
 	now := l.s.enter()
 	l.turn.effects = l.s.core.WorkerDrain(now, l.id, l.turn.effects)
 	l.s.exit(now, &l.turn)
@@ -258,6 +271,7 @@ func (l *link) handshake(kind uint8, body []byte) error {
 	l.id = s.newWorkerID()
 	s.links[l.id] = l
 	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{Slots: int(h.Slots), Apps: h.Apps, Labels: h.Labels}, l.turn.effects)
+	l.leaving = h.Draining
 	if h.Draining || !l.known() {
 		l.turn.effects = s.core.WorkerDrain(now, l.id, l.turn.effects)
 	}
