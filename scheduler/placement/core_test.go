@@ -98,7 +98,12 @@ func TestPoolReusesByClass(t *testing.T) {
 	}
 	s := p.get(0)
 	for i := range 100 {
-		s = append(p.grow(s), i)
+		before := s
+		if s = append(p.grow(s), i); i > 0 && cap(s) > cap(before) {
+			if again := p.get(cap(before)); &again[:1][0] != &before[0] {
+				t.Error("what a slice grew out of was not kept")
+			}
+		}
 	}
 	for i, v := range s {
 		if v != i {
@@ -137,6 +142,36 @@ func TestReservationsAreBounded(t *testing.T) {
 	out = c.Tick(j.resampleAt, out)
 	if len(out) != 1 || out[0].Worker != 2 || j.deficit() != 0 {
 		t.Fatalf("after the wait: %+v", out)
+	}
+}
+
+// At that bound a task that is to go elsewhere gets no reservation of its own. Its job samples anew
+// later, whether the call that found this out was answered with another task or with none.
+func TestDisplacedTaskAtTheBound(t *testing.T) {
+	for _, tasks := range []int{1, 2} {
+		c := newCore(Config{})
+		up := Worker{Slots: 2, Apps: []string{"app"}}
+		c.WorkerUp(0, 1, up, nil)
+		ref, _, err := c.Submit(0, Spec{App: "app", Tasks: tasks}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.GetTask(0, 1, probe.GetTask{Call: 1, Ref: ref}, nil)
+		c.Finished(0, 1, probe.Finished{Call: 1, Ref: ref, Attempt: 1, Status: probe.StatusFailed}, nil)
+		c.WorkerUp(0, 2, up, nil)
+		j := c.find(ref)
+		used := len(j.res)
+		j.res = append(j.res, make([]reservation, indexMask+1-used)...)
+		j.resFree = 0
+		out := c.GetTask(0, 1, probe.GetTask{Call: 2, Ref: ref, Res: indexMask}, nil)
+		want := map[int]EffectKind{1: EffectNoTask, 2: EffectLaunch}[tasks]
+		if len(out) != 1 || out[0].Kind != want || j.bare != 1 || j.resampleAt == never {
+			t.Errorf("%d tasks: %d without a reservation, next try at %v, effects %+v", tasks, j.bare, j.resampleAt, out)
+		}
+		j.res = j.res[:used]
+		if out = c.Tick(j.resampleAt, out[:0]); len(out) != 1 || out[0].Worker != 2 || j.bare != 0 {
+			t.Errorf("%d tasks: after the wait %+v", tasks, out)
+		}
 	}
 }
 
@@ -233,6 +268,51 @@ func TestFinishedJobsLeaveNoMemory(t *testing.T) {
 	}
 	if len(c.jobs) != 1 || kept != 1 {
 		t.Errorf("%d job structs and %d task slices for one live job at a time", len(c.jobs), kept)
+	}
+}
+
+// The constraint sets that are kept are those of live jobs, and the latest others.
+func TestSetsKeepTheLatest(t *testing.T) {
+	c := newCore(Config{MaxSets: 3})
+	c.WorkerUp(0, 1, Worker{Slots: 1, Apps: []string{"a", "b", "c", "d"}}, nil)
+	submit := func(app string) probe.Ref {
+		ref, _, err := c.Submit(0, Spec{App: app, Tasks: 1}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ref
+	}
+	submit("a") // stays live
+	for _, tt := range []struct{ uses, kept string }{{"bcbd", "abd"}, {"bbcd", "acd"}} {
+		for _, app := range strings.Split(tt.uses, "") {
+			c.Cancel(0, submit(app), nil)
+		}
+		var kept []string
+		for _, s := range c.sets {
+			kept = append(kept, s.app)
+		}
+		slices.Sort(kept)
+		if got := strings.Join(kept, ""); got != tt.kept {
+			t.Errorf("after %s: kept %s, want %s", tt.uses, got, tt.kept)
+		}
+	}
+	if err := c.CheckInvariants(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFarDeadlineNeverComes(t *testing.T) {
+	c := newCore(Config{})
+	c.WorkerUp(0, 1, Worker{Slots: 1, Apps: []string{"app"}}, nil)
+	ref, _, err := c.Submit(time.Hour, Spec{App: "app", Tasks: 1, Deadline: math.MaxInt64}, nil)
+	if at, due := c.NextWake(); err != nil || due {
+		t.Errorf("wake at %v, %v", at, err)
+	}
+	if out := c.Tick(1000*time.Hour, nil); len(out) != 0 {
+		t.Errorf("%+v", out)
+	}
+	if _, ok := c.Job(ref); !ok {
+		t.Error("the job has ended")
 	}
 }
 

@@ -31,7 +31,8 @@ import (
 //	ask w=N slot=N [job=NAME]  a GetTask with the slot's next call, on the worker's oldest reservation (of that job)
 //	again w=N slot=N           the slot's last GetTask again
 //	get w= slot= call= job= res=   any GetTask
-//	done w=N slot=N [status=ok] [service=0]  the Finished of the slot's last Launch
+//	done w=N slot=N [status=ok] [service=0]  the Finished of the slot's last Launch; with as= (worker) to= (slot) call= job= task=
+//	                           or attempt= another one than it should be
 //	refuse w=N reason=WORD [job=NAME] [count=all]  decline w=N slot=N reason=WORD
 //	cancel job=NAME    tick    wake    load    stats    job job=NAME    task job=NAME task=N
 func TestScripts(t *testing.T) {
@@ -142,7 +143,7 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 		s.asked[s.key()] = m
 		return c.GetTask(s.now, w, m, nil)
 	case "done":
-		return c.Finished(s.now, w, s.finished(), nil)
+		return c.Finished(s.now, probe.WorkerID(s.int("as", int(w))), s.finished(), nil)
 	case "refuse":
 		i := s.oldest(w)
 		e := s.queues[w][i]
@@ -285,7 +286,13 @@ func (s *script) finished() probe.Finished {
 		s.fatalf("status or service")
 	}
 	e := s.running[s.key()]
-	return probe.Finished{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Attempt: e.Attempt, Status: status, Service: service}
+	if _, given := s.args["job"]; given {
+		e.Ref = s.ref()
+	}
+	return probe.Finished{
+		Slot: uint16(s.int("to", int(e.Slot))), Call: uint32(s.int("call", int(e.Call))), Ref: e.Ref, Task: uint32(s.int("task", int(e.Task))),
+		Attempt: uint16(s.int("attempt", int(e.Attempt))), Status: status, Service: service,
+	}
 }
 
 // note keeps what a worker would know after an effect.
