@@ -1,0 +1,386 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
+	"dunnock/worker/queue"
+)
+
+// cores is the fleet itself: the very cores that its schedulers and workers run, in shells of virtual time. It is what
+// late-binding and its kin are simulated with, so a decision here is the decision of the fleet.
+//
+// A shell here does what a live one does and no more: it hands a message to its core, carries out the effects in their order, and sees to it
+// that the core is woken when it wants to be. Instead of a payload a launch carries its task's service time, and a
+// handler is a timer.
+type cores struct {
+	engine     *Engine
+	schedulers []scheduler
+	workers    []worker
+	config     placement.Config
+	offer      placement.Worker // what every worker says of itself
+	spec       placement.Spec
+	launch     probe.Launch       // scratch
+	placed     []placement.Effect // scratch
+	queued     []queue.Effect     // scratch
+	stopped    bool               // an attempt was stopped before its service ended: the timers of ends may be stale
+	touched    touched
+}
+
+// scheduler is one placement core in its shell.
+type scheduler struct {
+	core  *placement.Core // nil while it is down
+	jobs  map[probe.Ref]JobID
+	armed time.Duration // when it is going to be woken
+	life  uint32        // tells the timers of an earlier life
+}
+
+// worker is one queue core in its shell.
+type worker struct {
+	core  *queue.Core // nil while it is down
+	armed time.Duration
+	life  uint32
+}
+
+// touched is what the last event has changed: nothing else needs a check.
+type touched struct {
+	scheduler *scheduler
+	worker    *worker
+	all       bool
+}
+
+// The timers of cores. Worker is the number of the node and Job its life; with timerEnd, Slot and Task are the slot and the call.
+const (
+	timerEnd           TimerKind = 1 + iota // a handler returns
+	timerWakeScheduler                      // a core wants its Tick
+	timerWakeWorker
+)
+
+// app is the one app of a simulated fleet.
+const app = "sim"
+
+// unlimited is the number of live jobs and tasks from which on a core refuses more: admission is not modelled.
+const unlimited = 1 << 31
+
+func newCores(e *Engine) Policy {
+	policy, err := placement.ParsePolicy(e.cfg.Policy)
+	if err != nil {
+		panic("sim: " + err.Error()) // makers and placement name the same policies
+	}
+	c := &cores{
+		engine:     e,
+		schedulers: make([]scheduler, e.cfg.Schedulers),
+		workers:    make([]worker, e.cfg.Workers),
+		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited},
+		offer:      placement.Worker{Slots: e.cfg.Slots, Apps: []string{app}},
+		spec: placement.Spec{
+			App: app, ProbeRatio: e.cfg.ProbeRatio, Deadline: e.cfg.Deadline, MaxAttempts: e.cfg.MaxAttempts,
+		},
+	}
+	for i := range c.schedulers {
+		c.startScheduler(uint32(i))
+	}
+	for i := range c.workers {
+		c.startWorker(uint32(i))
+	}
+	for i := range c.schedulers {
+		for j := range c.workers {
+			c.connectWorker(uint32(i), uint32(j))
+			c.connectScheduler(uint32(i), uint32(j))
+		}
+	}
+	if e.faults != nil {
+		e.faults.begin(e, c)
+	}
+	return c
+}
+
+// startScheduler begins a life of a scheduler.
+func (c *cores) startScheduler(i uint32) {
+	s := &c.schedulers[i]
+	s.life++
+	rng := newStream(c.engine.cfg.Seed, labelPlacement).generator(uint64(s.life-1)<<32 | uint64(i))
+	s.core, s.jobs, s.armed = placement.New(c.config, rng), make(map[probe.Ref]JobID), never
+}
+
+// startWorker begins a life of a worker.
+func (c *cores) startWorker(i uint32) {
+	w := &c.workers[i]
+	w.life++
+	w.core, w.armed = queue.New(queue.Config{Slots: c.engine.cfg.Slots}), never
+}
+
+// connectWorker tells a scheduler that a worker is connected.
+func (c *cores) connectWorker(s, w uint32) {
+	a := &c.schedulers[s]
+	c.carryOutPlaced(s, a.core.WorkerUp(c.engine.now, probe.WorkerID(w), c.offer, c.placed[:0]))
+}
+
+// connectScheduler tells a worker that a scheduler is connected.
+func (c *cores) connectScheduler(s, w uint32) {
+	c.workers[w].core.SchedulerUp(c.engine.now, probe.SchedulerID(s))
+}
+
+// Submit hands a job to its scheduler.
+func (c *cores) Submit(e *Engine, id JobID) {
+	if e.faults != nil {
+		e.faults.clients.submit(e, c, id)
+		return
+	}
+	if err := c.submit(e.jobs[id].scheduler, id, nil); err != nil {
+		// Without faults workers are always there, and no limit is in the way.
+		panic("sim: " + err.Error())
+	}
+}
+
+// submit hands the tasks of a job that are not finished to a scheduler.
+func (c *cores) submit(scheduler uint32, id JobID, finished []byte) error {
+	s := &c.schedulers[scheduler]
+	c.spec.Tasks, c.spec.Finished = len(c.engine.jobs[id].service), finished
+	ref, out, err := s.core.Submit(c.engine.now, c.spec, c.placed[:0])
+	if err != nil {
+		return err
+	}
+	s.jobs[ref] = id
+	c.carryOutPlaced(scheduler, out)
+	return nil
+}
+
+// Deliver hands a message to its receiver's core.
+func (c *cores) Deliver(e *Engine, m *Message) {
+	switch probe.Kind(m.Kind) {
+	case probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill:
+		c.toWorker(e.now, m)
+	case probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline:
+		c.toScheduler(e.now, m)
+	case probe.KindHello, probe.KindDrain, probe.KindLoad:
+	}
+}
+
+func (c *cores) toWorker(now time.Duration, m *Message) {
+	core, from, out := c.workers[m.Worker].core, probe.SchedulerID(m.Scheduler), c.queued[:0]
+	switch probe.Kind(m.Kind) {
+	case probe.KindReserve:
+		out = core.Reserve(now, from, probe.Reserve{Ref: m.Ref, Res: m.Task, Count: m.Count}, out)
+	case probe.KindCancel:
+		out = core.Cancel(now, from, probe.Cancel{Ref: m.Ref, Res: m.Task}, out)
+	case probe.KindLaunch:
+		l := &c.launch
+		l.Slot, l.Call, l.Ref, l.Task, l.Attempt, l.Deadline = m.Slot, m.Call, m.Ref, m.Task, m.Attempt, m.Deadline
+		out = core.Launch(now, from, l, out)
+		for i := range out {
+			if out[i].Kind == queue.EffectStart {
+				c.begin(m)
+			}
+		}
+	case probe.KindNoTask:
+		out = core.NoTask(now, from, probe.NoTask{Slot: m.Slot, Call: m.Call}, out)
+	case probe.KindKill:
+		out = core.Kill(now, from, probe.Kill{Slot: m.Slot, Call: m.Call}, out)
+	case probe.KindHello, probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline, probe.KindDrain, probe.KindLoad:
+	}
+	c.carryOutQueued(m.Worker, out)
+}
+
+// begin runs the handler of a launch: it returns when the service time and the overhead have passed.
+func (c *cores) begin(m *Message) {
+	e := c.engine
+	e.tally.occupy(e.now, 1)
+	e.After(m.Service, Timer{Kind: timerEnd, Worker: m.Worker, Slot: m.Slot, Task: m.Call, Job: JobID(c.workers[m.Worker].life)})
+}
+
+func (c *cores) toScheduler(now time.Duration, m *Message) {
+	core, from, out := c.schedulers[m.Scheduler].core, probe.WorkerID(m.Worker), c.placed[:0]
+	switch probe.Kind(m.Kind) {
+	case probe.KindGetTask:
+		out = core.GetTask(now, from, probe.GetTask{Slot: m.Slot, Call: m.Call, Ref: m.Ref, Res: m.Task}, out)
+	case probe.KindFinished:
+		out = core.Finished(now, from, probe.Finished{
+			Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Attempt: m.Attempt, Status: m.Status, Service: m.Service,
+		}, out)
+	case probe.KindRefuse:
+		out = core.Refuse(now, from, probe.Refuse{Ref: m.Ref, Res: m.Task, Count: m.Count, Reason: m.Reason}, out)
+	case probe.KindDecline:
+		out = core.Decline(now, from, probe.Decline{Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Reason: m.Reason}, out)
+	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindDrain, probe.KindLoad:
+	}
+	c.carryOutPlaced(m.Scheduler, out)
+}
+
+// Wake takes the end of a handler, or wakes a core.
+func (c *cores) Wake(e *Engine, t Timer) {
+	switch t.Kind {
+	case timerEnd:
+		c.end(e, t)
+	case timerWakeScheduler:
+		s := &c.schedulers[t.Worker]
+		if s.core == nil || JobID(s.life) != t.Job || s.armed > e.now {
+			return // another timer has taken its place
+		}
+		s.armed = never
+		c.carryOutPlaced(t.Worker, s.core.Tick(e.now, c.placed[:0]))
+	case timerWakeWorker:
+		w := &c.workers[t.Worker]
+		if w.core == nil || JobID(w.life) != t.Job || w.armed > e.now {
+			return
+		}
+		w.armed = never
+		c.carryOutQueued(t.Worker, w.core.Tick(e.now, c.queued[:0]))
+	}
+}
+
+// end has a handler return.
+func (c *cores) end(e *Engine, t Timer) {
+	w := &c.workers[t.Worker]
+	if w.core == nil || JobID(w.life) != t.Job {
+		return // it died with its worker
+	}
+	if c.stopped {
+		if v := w.core.Slot(int(t.Slot)); v.Call != t.Task || v.State == queue.Free || v.State == queue.Asking {
+			return // it was stopped, and has returned before
+		}
+	}
+	e.tally.occupy(e.now, -1)
+	c.carryOutQueued(t.Worker, w.core.Done(e.now, t.Slot, t.Task, c.queued[:0]))
+}
+
+// carryOutQueued does what the core of a worker says.
+func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
+	e := c.engine
+	for i := range out {
+		f := &out[i]
+		m := Message{
+			Ref: f.Ref, Scheduler: uint32(f.Scheduler), Worker: worker, Call: f.Call, Slot: f.Slot,
+		}
+		switch f.Kind {
+		case queue.EffectStart:
+			continue
+		case queue.EffectStop: // a handler that heeds its context
+			c.stopped = true
+			e.After(0, Timer{Kind: timerEnd, Worker: worker, Slot: f.Slot, Task: f.Call, Job: JobID(c.workers[worker].life)})
+			continue
+		case queue.EffectGetTask:
+			m.Kind, m.Task = MessageKind(probe.KindGetTask), f.Res
+		case queue.EffectFinished:
+			m.Kind, m.Task, m.Attempt, m.Service, m.Status = MessageFinished, f.Task, f.Attempt, f.Service, f.Status
+			if m.Status == 0 {
+				m.Status = probe.StatusOK
+			}
+		case queue.EffectRefuse:
+			m.Kind, m.Task, m.Count, m.Reason = MessageKind(probe.KindRefuse), f.Res, f.Count, f.Reason
+		case queue.EffectDecline:
+			m.Kind, m.Task, m.Reason = MessageKind(probe.KindDecline), f.Task, f.Reason
+		}
+		c.send(&m)
+	}
+	c.queued = out[:0]
+	w := &c.workers[worker]
+	c.touched.worker = w
+	if at, due := w.core.NextWake(); due && at < w.armed {
+		w.armed = at
+		e.plan(at, Timer{Kind: timerWakeWorker, Worker: worker, Job: JobID(w.life)})
+	}
+}
+
+// carryOutPlaced does what the core of a scheduler says.
+func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
+	e, s := c.engine, &c.schedulers[scheduler]
+	for i := range out {
+		f := &out[i]
+		m := Message{Ref: f.Ref, Scheduler: scheduler, Worker: uint32(f.Worker), Call: f.Call, Slot: f.Slot}
+		switch f.Kind {
+		case placement.EffectReserve:
+			m.Kind, m.Task, m.Count = MessageKind(probe.KindReserve), f.Res, f.Count
+		case placement.EffectCancel:
+			m.Kind, m.Task = MessageKind(probe.KindCancel), f.Res
+		case placement.EffectLaunch:
+			m.Kind, m.Task, m.Attempt, m.Deadline = MessageLaunch, f.Task, f.Attempt, f.Deadline
+			m.Service = e.Service(s.jobs[f.Ref], f.Task)
+		case placement.EffectNoTask:
+			m.Kind = MessageKind(probe.KindNoTask)
+		case placement.EffectKill:
+			m.Kind = MessageKind(probe.KindKill)
+		case placement.EffectRetry:
+			continue
+		case placement.EffectTaskDone:
+			c.taskDone(s.jobs[f.Ref], f)
+			continue
+		case placement.EffectJobDone:
+			delete(s.jobs, f.Ref)
+			continue
+		}
+		c.send(&m)
+	}
+	c.placed = out[:0]
+	c.touched.scheduler = s
+	if at, due := s.core.NextWake(); due && at < s.armed {
+		s.armed = at
+		e.plan(at, Timer{Kind: timerWakeScheduler, Worker: scheduler, Job: JobID(s.life)})
+	}
+}
+
+// taskDone takes the outcome of a task.
+func (c *cores) taskDone(id JobID, f *placement.Effect) {
+	e := c.engine
+	if e.faults != nil {
+		e.faults.clients.taskDone(e, id, f)
+	}
+	worker := uint32(f.Worker)
+	if !f.HasWorker {
+		worker = noWorker
+	}
+	e.tally.wait(&e.jobs[id], f.Wait)
+	e.finish(id, f.Task, worker, f.Outcome)
+}
+
+// noWorker stands in digests for the worker of a task that no worker had.
+const noWorker = ^uint32(0)
+
+// send sends a message on the connection between its scheduler and its worker.
+func (c *cores) send(m *Message) {
+	if f := c.engine.faults; f != nil {
+		f.send(c.engine, m)
+		return
+	}
+	c.engine.Send(m)
+}
+
+// CheckInvariants checks the cores that the last event has changed.
+func (c *cores) CheckInvariants() error {
+	t := c.touched
+	c.touched = touched{}
+	if t.all {
+		return c.checkAll()
+	}
+	if t.scheduler != nil && t.scheduler.core != nil {
+		if err := t.scheduler.core.CheckInvariants(); err != nil {
+			return fmt.Errorf("a scheduler: %w", err)
+		}
+	}
+	if t.worker != nil && t.worker.core != nil {
+		if err := t.worker.core.CheckInvariants(); err != nil {
+			return fmt.Errorf("a worker: %w", err)
+		}
+	}
+	return nil
+}
+
+func (c *cores) checkAll() error {
+	for i := range c.schedulers {
+		if core := c.schedulers[i].core; core != nil {
+			if err := core.CheckInvariants(); err != nil {
+				return fmt.Errorf("scheduler %d: %w", i, err)
+			}
+		}
+	}
+	for i := range c.workers {
+		if core := c.workers[i].core; core != nil {
+			if err := core.CheckInvariants(); err != nil {
+				return fmt.Errorf("worker %d: %w", i, err)
+			}
+		}
+	}
+	return nil
+}
