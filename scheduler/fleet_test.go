@@ -113,6 +113,64 @@ func TestWorkerDies(t *testing.T) {
 	})
 }
 
+// A worker behind a network that drops everything is given up after the lease, by both sides: its tasks run elsewhere, and it
+// stops what it ran. When the network has healed it works again.
+func TestSilentWorker(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		var stopped atomic.Int32
+		s := f.Scheduler("s1", nil)
+		w1 := f.Worker("w1", 2, map[string]worker.Handler{"echo": func(ctx context.Context, t worker.Task) ([]byte, error) {
+			v, err := fleettest.Echo(ctx, t)
+			if ctx.Err() != nil {
+				stopped.Add(1)
+			}
+			return v, err
+		}}, nil)
+		f.Worker("w2", 2, apps(nil), nil)
+		synctest.Wait()
+		c := f.Client(s)
+		h, err := c.Submit(t.Context(), echoJob(4, "10s"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		f.Drop(w1, true)
+		time.Sleep(2500 * time.Millisecond)
+		if stopped.Load() != 2 {
+			t.Errorf("the silent worker has stopped %d of 2 tasks", stopped.Load())
+		}
+		f.Drop(w1, false)
+		results, err := h.Wait(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := 0
+		for _, r := range results {
+			if r.Attempt == 2 {
+				again++
+			}
+		}
+		if again != 2 {
+			t.Errorf("%d tasks ran again, w1 had 2", again)
+		}
+		h, err = c.Submit(t.Context(), echoJob(4, "1s"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		results, err = h.Wait(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := make(map[string]int)
+		for _, r := range results {
+			used[r.Worker]++
+		}
+		if used["w1"] != 2 {
+			t.Errorf("after healing: %v", used)
+		}
+	})
+}
+
 // A worker that drains finishes what it runs, and no task is run twice for it.
 func TestWorkerDrains(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {

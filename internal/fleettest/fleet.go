@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,8 @@ type Fleet struct {
 
 	mu        sync.Mutex // guards what follows
 	listeners map[string]*fasthttputil.InmemoryListener
+	dialled   map[string][]*droppable // by address
+	dropping  map[string]bool         // by address
 	members   []view.Member
 	current   *view.View
 	changed   chan struct{}
@@ -40,7 +43,10 @@ type Fleet struct {
 // New makes an empty fleet. Everything started in it ends with [Fleet.Stop].
 func New(t testing.TB) *Fleet {
 	t.Helper()
-	return &Fleet{t: t, listeners: make(map[string]*fasthttputil.InmemoryListener), current: view.New(), changed: make(chan struct{})}
+	return &Fleet{
+		t: t, listeners: make(map[string]*fasthttputil.InmemoryListener), dialled: make(map[string][]*droppable),
+		dropping: make(map[string]bool), current: view.New(), changed: make(chan struct{}),
+	}
 }
 
 // Node is a running scheduler or worker.
@@ -184,7 +190,54 @@ func (f *Fleet) Dial(_ context.Context, _, address string) (net.Conn, error) {
 	if l == nil {
 		return nil, fmt.Errorf("no node listens on %s", address)
 	}
-	return l.Dial()
+	c, err := l.Dial()
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d := &droppable{Conn: c}
+	d.dropping.Store(f.dropping[address])
+	f.dialled[address] = append(f.dialled[address], d)
+	return d, nil
+}
+
+// Drop makes every connection to a node, open or to come, lose all bytes both ways without
+// ending, as a network does that drops packets; or heals it for connections to come.
+func (f *Fleet) Drop(n *Node, drop bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dropping[n.Addr] = drop
+	for _, d := range f.dialled[n.Addr] {
+		if drop {
+			d.dropping.Store(true)
+		}
+	}
+}
+
+// droppable is the dialling end of a connection that can lose what it carries. Once it
+// has, it stays useless: bytes are missing from its stream.
+type droppable struct {
+	net.Conn
+	dropping atomic.Bool
+}
+
+// Read passes on what comes, unless it is to be lost.
+func (d *droppable) Read(p []byte) (int, error) {
+	for {
+		n, err := d.Conn.Read(p)
+		if err != nil || !d.dropping.Load() {
+			return n, err
+		}
+	}
+}
+
+// Write passes on what is sent, unless it is to be lost.
+func (d *droppable) Write(p []byte) (int, error) {
+	if d.dropping.Load() {
+		return len(p), nil
+	}
+	return d.Conn.Write(p)
 }
 
 // Forget takes a node out of the membership, as gossip does with one that it believes dead.
