@@ -62,7 +62,7 @@ type Config struct {
 	// them. Shorter ones find dead nodes sooner and take overloaded ones for dead. Default 1 s.
 	ProbeInterval time.Duration
 	// GossipInterval is how often news is passed on, 10 ms to 10 s. With no
-	// news nothing is sent. Default 100 ms.
+	// news nothing is sent. Default 50 ms.
 	GossipInterval time.Duration
 	// RejoinInterval is how often a node that is in a fleet looks whether
 	// someone in Join is outside it, 1 s to 1 h. It bounds how long the parts of a divided fleet
@@ -105,7 +105,7 @@ func (c Config) withDefaults() Config {
 		c.ProbeInterval = time.Second
 	}
 	if c.GossipInterval == 0 {
-		c.GossipInterval = 100 * time.Millisecond
+		c.GossipInterval = 50 * time.Millisecond
 	}
 	if c.RejoinInterval == 0 {
 		c.RejoinInterval = 30 * time.Second

@@ -22,7 +22,7 @@
 //	}
 //
 // A node that ends calls [Node.SetState] with [view.Draining] so that no new work comes, finishes what it has,
-// and calls [Node.Leave]. One that just ends is missed within seconds.
+// and ends Run's context, or calls [Node.Leave]. One that crashes is missed within seconds.
 //
 // # Names
 //

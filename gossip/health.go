@@ -16,7 +16,7 @@ import (
 //
 //	{"role":"worker","name":"w1","incarnation":"0192f3a4b5c6d7e8"}
 //
-// with the incarnation as [view.Hex] writes it. Further keys are for others. A server embeds [Node.Health]
+// with the incarnation as its String method writes it. Further keys are for others. A server embeds [Node.Health]
 // in its answer, and answers from before it gossips until its process ends.
 type Health struct {
 	Role        string `json:"role"`
@@ -25,7 +25,7 @@ type Health struct {
 }
 
 func healthOf(m *view.Member) Health {
-	return Health{Role: m.Role.String(), Name: m.Name, Incarnation: view.Hex(m.Incarnation)}
+	return Health{Role: m.Role.String(), Name: m.Name, Incarnation: m.Incarnation.String()}
 }
 
 const maxHealthBytes = 64 << 10

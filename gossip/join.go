@@ -30,9 +30,10 @@ const (
 )
 
 // keepJoined sees to it that we are in touch with whom Config.Join names, until
-// ctx is done. While nobody else is there it tries again and again with backoff. With company it looks once in a RejoinInterval
-// whether someone named is outside our fleet: the only way by which two parts
-// that have forgotten each other meet again.
+// ctx is done. While nobody else is there it tries again and again, soon; with company but someone named not
+// answering, more and more rarely; and once in a RejoinInterval it looks in any case whether someone named is outside our
+// fleet. That is the only way by which two parts that have forgotten each other meet again, and by which the islands that
+// form when many nodes start at once become one.
 func (n *Node) keepJoined(ctx context.Context) {
 	if len(n.targets) == 0 {
 		return
@@ -52,17 +53,26 @@ func (n *Node) keepJoined(ctx context.Context) {
 				n.log.Info("joined the fleet", slog.Int("nodes", n.nodes()))
 			}
 			warned = time.Time{}
-			pause.reset()
 		case err != nil && time.Since(warned) >= warnInterval:
 			n.log.Warn("cannot join the fleet yet, trying on", slog.Any("join", n.cfg.Join), slog.Any("error", err))
 			warned = time.Now()
 		}
-		next := jitter(n.cfg.RejoinInterval)
-		if alone {
+		var next time.Duration
+		switch {
+		case alone:
 			next = pause.next(firstJoinPause, maxJoinPause)
+		case err != nil:
+			next = pause.next(firstJoinPause, n.cfg.RejoinInterval)
+		default:
+			next = jitter(n.cfg.RejoinInterval)
 		}
-		if n.waitJoin(ctx, next, alone) && !alone {
-			n.log.Warn("every other node is gone, joining anew", slog.Any("join", n.cfg.Join))
+		if n.waitJoin(ctx, next, alone) {
+			pause.reset()
+			if alone {
+				n.log.Info("joined the fleet", slog.Int("nodes", n.nodes()))
+			} else {
+				n.log.Warn("every other node is gone, joining anew", slog.Any("join", n.cfg.Join))
+			}
 		}
 	}
 }
@@ -74,7 +84,7 @@ func (n *Node) waitJoin(ctx context.Context, d time.Duration, alone bool) bool {
 	for {
 		select {
 		case <-n.wakeJoin:
-			if n.alone() != alone {
+			if ctx.Err() == nil && n.alone() != alone {
 				return true
 			}
 		case <-timer.C:
@@ -86,7 +96,7 @@ func (n *Node) waitJoin(ctx context.Context, d time.Duration, alone bool) bool {
 }
 
 // join makes one attempt at everyone who is named and not in our fleet. The
-// error says why nobody answered; it is nil if somebody did or nobody is left to ask.
+// error says who did not answer; it is nil if enough did or nobody is left to ask.
 func (n *Node) join(ctx context.Context) error {
 	addrs, err := n.outside(ctx)
 	if len(addrs) == 0 {
@@ -94,7 +104,8 @@ func (n *Node) join(ctx context.Context) error {
 	}
 	rand.Shuffle(len(addrs), func(i, k int) { addrs[i], addrs[k] = addrs[k], addrs[i] })
 	addrs = addrs[:min(len(addrs), maxJoinTries)]
-	errs := make([]error, len(addrs))
+	errs := make([]error, len(addrs)+1)
+	errs[len(addrs)] = err
 	var next, answers atomic.Int32
 	var tries sync.WaitGroup
 	for range joinParallel {
@@ -111,10 +122,10 @@ func (n *Node) join(ctx context.Context) error {
 		})
 	}
 	tries.Wait()
-	if answers.Load() > 0 {
+	if answers.Load() >= joinEnough {
 		return nil
 	}
-	return oneLine(append(errs, err))
+	return oneLine(errs)
 }
 
 // joinOne exchanges all state with one address.

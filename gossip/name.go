@@ -63,16 +63,14 @@ func (n *Node) live(ctx context.Context, r view.Member) bool {
 	check, cancel := context.WithTimeout(ctx, nameCheckTimeout)
 	defer cancel()
 	live := n.cfg.Live(check, r) && ctx.Err() == nil
-	n.log.Debug("asked another holder of this name", slog.String("addr", r.Addr), slog.String("incarnation", view.Hex(r.Incarnation)), slog.Bool("live", live))
+	n.log.Debug("asked another holder of this name", slog.String("addr", r.Addr), slog.String("incarnation", r.Incarnation.String()), slog.Bool("live", live))
 	return live
 }
 
 // rivals returns the listed nodes of our role and name to whom we would yield if they
 // are live, newest first.
 func (n *Node) rivals() []view.Member {
-	n.life.Lock()
-	claimed := n.claimed
-	n.life.Unlock()
+	claimed := n.claimed.Load()
 	self := n.cfg.member(view.Active)
 	n.mu.Lock()
 	lives := n.table.Lives(self.Key())

@@ -38,12 +38,16 @@ type Node struct {
 	wakeJoin    chan struct{} // capacity 1: the table changed
 	wakeName    chan struct{} // capacity 1: the table changed
 
-	// life guards what follows, and serialises the calls to memberlist that may not overlap (UpdateNode
-	// with itself, Leave with Shutdown). memberlist calls us back while it is held; so callbacks never take it.
-	life    sync.Mutex
+	// claimed: nobody else has the name, as far as we can know. Set under turn.
+	claimed atomic.Bool
+
+	// turn, of capacity 1, is full while someone starts, announces, leaves or closes. It guards what follows, and keeps apart
+	// the calls to memberlist that may not overlap (UpdateNode with itself, Leave with Shutdown). It is no mutex because some
+	// of them wait, and waiting for a mutex is nothing that a synctest bubble can see. memberlist calls
+	// us back while it is full; so callbacks never wait for it.
+	turn    chan struct{}
 	running bool
 	closed  bool
-	claimed bool       // nobody else has the name, as far as we can know
 	state   view.State // as SetState wants it: Active or Draining
 	ml      *memberlist.Memberlist
 	cancel  context.CancelFunc // of Run's context
@@ -72,6 +76,7 @@ func Open(cfg Config) (*Node, error) {
 		table:    view.NewTable(),
 		changed:  make(chan struct{}),
 		contact:  make(chan struct{}),
+		turn:     make(chan struct{}, 1),
 		wakeJoin: make(chan struct{}, 1),
 		wakeName: make(chan struct{}, 1),
 	}
@@ -131,14 +136,13 @@ func (n *Node) settleAdvertised(ctx context.Context) error {
 	return nil
 }
 
-// Run gossips until ctx is done or the node has left, and returns nil; or returns [ErrNameTaken], with the other
-// node's address, as soon as that is known. It joins the fleet, tries again for as long as it takes, and joins
-// anew when contact to everyone is lost; all that shows in the log only. When Run returns, the sockets are
-// closed and all that it started has ended, except that
-// memberlist does not let one wait for a probe under way: its goroutine touches nothing
-// but closed sockets and ends within four ProbeIntervals.
+// Run gossips until ctx is done, leaves the fleet as [Node.Leave] does within a second, and returns nil; or returns
+// [ErrNameTaken], with the other node's address, as soon as that is known. It joins the fleet, tries again for as
+// long as it takes, and joins anew when contact to everyone is lost; all that shows in the log only. When Run returns, the
+// sockets are closed and all that it started has ended, except that memberlist does not let one wait for a probe under
+// way: its goroutine touches nothing but closed sockets and ends within four ProbeIntervals.
 //
-// Run may be called once. Ending ctx without [Node.Leave] looks like a crash to the others.
+// Run may be called once.
 func (n *Node) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -151,20 +155,18 @@ func (n *Node) Run(ctx context.Context) error {
 	var joiner sync.WaitGroup
 	joiner.Go(func() { n.keepJoined(ctx) })
 	err := n.keepName(ctx)
-	if err != nil {
-		// The others have seen us as joining at most; they need not wait until we are missed.
-		_ = n.Leave(leaveTimeout)
-	}
 	cancel()
-	n.Close()
+	if err := n.Leave(leaveTimeout); err != nil {
+		n.log.Info("leaving before all have heard of it", slog.Any("error", err))
+	}
 	joiner.Wait()
 	return err
 }
 
 // start creates the memberlist, which starts to listen and to speak.
 func (n *Node) start(cancel context.CancelFunc) error {
-	n.life.Lock()
-	defer n.life.Unlock()
+	n.takeTurn()
+	defer n.endTurn()
 	if n.running {
 		return errors.New("gossip: Run called twice")
 	}
@@ -193,8 +195,8 @@ func (n *Node) Health() Health {
 }
 
 // View returns the current view of the fleet, the node itself included once it
-// is in. Before Run it is empty; after Run it stays as it was. It costs one atomic load unless the fleet has
-// changed since the last call.
+// is in. Before Run it is empty; after it has left, it stays as it was then, without the node. It costs one atomic
+// load unless the fleet has changed since the last call.
 func (n *Node) View() *view.View {
 	if v := n.current.Load(); v != nil {
 		return v
@@ -221,14 +223,14 @@ func (n *Node) Changed(since *view.View) <-chan struct{} {
 }
 
 // SetState announces that the node drains, or takes work again. It does not wait until others
-// have heard; that takes about as many GossipIntervals as the fleet's size has decimal digits. The error is
+// have heard, which takes a few GossipIntervals. The error is
 // [ErrClosed], or that s is neither [view.Active] nor [view.Draining].
 func (n *Node) SetState(s view.State) error {
 	if s != view.Active && s != view.Draining {
 		return fmt.Errorf("gossip: a node cannot be set to %s", s)
 	}
-	n.life.Lock()
-	defer n.life.Unlock()
+	n.takeTurn()
+	defer n.endTurn()
 	if n.closed {
 		return ErrClosed
 	}
@@ -236,15 +238,15 @@ func (n *Node) SetState(s view.State) error {
 	return n.announceLocked()
 }
 
-// Leave tells the others that the node ends, waits at most timeout (if not positive, a second) until
-// that has been sent to several, and closes the node, so that Run returns. The error says that the time ran out; the node
-// is closed all the same. A node that is closed has nothing to leave.
+// Leave tells the others that the node ends, waits until that has been sent to several or timeout (if not
+// positive, a second) is over, and closes the node, so that Run returns. The wait is about eight GossipIntervals with
+// one other node, usually fewer with more. The error says that the time ran out; the node is closed all the same. A closed node has nothing to leave.
 func (n *Node) Leave(timeout time.Duration) error {
 	if timeout <= 0 {
 		timeout = leaveTimeout
 	}
-	n.life.Lock()
-	defer n.life.Unlock()
+	n.takeTurn()
+	defer n.endTurn()
 	if n.closed {
 		return nil
 	}
@@ -252,17 +254,18 @@ func (n *Node) Leave(timeout time.Duration) error {
 	if n.ml == nil {
 		return nil
 	}
+	n.cancel() // or Run would take our own absence for a reason to join anew
 	if err := n.ml.Leave(timeout); err != nil {
 		return fmt.Errorf("gossip: leave: %w", err)
 	}
 	return nil
 }
 
-// Close ends the node at once without telling anyone. It is for a node whose Run is
-// never called, and for tests of crashes. It may be called again.
+// Close ends the node at once without telling anyone, so that Run returns. It is for a node whose Run is
+// never called, and for tests of crashes: the others miss it within seconds. It may be called again.
 func (n *Node) Close() {
-	n.life.Lock()
-	defer n.life.Unlock()
+	n.takeTurn()
+	defer n.endTurn()
 	n.closeLocked()
 }
 
@@ -283,14 +286,17 @@ func (n *Node) closeLocked() {
 	}
 }
 
+func (n *Node) takeTurn() { n.turn <- struct{}{} }
+func (n *Node) endTurn()  { <-n.turn }
+
 // claim ends the joining state: from now on views show the node.
 func (n *Node) claim() {
-	n.life.Lock()
-	defer n.life.Unlock()
-	if n.claimed || n.closed {
+	n.takeTurn()
+	defer n.endTurn()
+	if n.claimed.Load() || n.closed {
 		return
 	}
-	n.claimed = true
+	n.claimed.Store(true)
 	if err := n.announceLocked(); err != nil {
 		n.log.Error("announcing this node failed", slog.Any("error", err))
 	}
@@ -311,7 +317,7 @@ func (n *Node) announceLocked() error {
 // encodeMeta sets what memberlist announces at the next occasion.
 func (n *Node) encodeMeta() error {
 	s := n.state
-	if !n.claimed {
+	if !n.claimed.Load() {
 		s = view.Joining
 	}
 	m := n.cfg.member(s)

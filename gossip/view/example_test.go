@@ -26,5 +26,5 @@ func Example() {
 	for _, m := range table.View().Workers() {
 		fmt.Println(m.Name, m.Incarnation, m.GossipAddr, m.Slots, m.State)
 	}
-	// Output: w1 2 127.0.0.1:7999 4 active
+	// Output: w1 0000000000000002 127.0.0.1:7999 4 active
 }

@@ -84,7 +84,7 @@ func appendMeta(b []byte, m *Member) []byte {
 	b = append(b, metaFormat)
 	b = wire.AppendUint(b, uint64(m.Version))
 	b = wire.AppendUint(b, uint64(m.State))
-	b = wire.AppendUint(b, uint64(m.Slots)) //nolint:gosec // G115: Faults and DecodeMeta keep it in 0 to probe.MaxSlots
+	b = wire.AppendUint(b, uint64(m.Slots))
 	b = wire.AppendString(b, m.Addr)
 	b = wire.AppendString(b, m.Zone)
 	b = wire.AppendUint(b, uint64(len(m.Labels)))

@@ -36,9 +36,9 @@ func NewTable() *Table {
 // Join takes in that a node is alive. gossipAddr is its ip:port, meta what it
 // announces; nothing is kept of meta. A node that had joined before is updated.
 func (t *Table) Join(identity, gossipAddr string, meta []byte) bool {
-	key, _, _ := ParseIdentity(identity) // the zero Key, which has no lives, if it does not parse
+	key, life, _ := ParseIdentity(identity) // the zero Key, which has no lives, if it does not parse
 	was, bad := t.newest(key), t.bad
-	t.remove(identity, key)
+	t.remove(identity, key, life)
 	m, err := Decode(identity, gossipAddr, meta)
 	t.nodes[identity] = node{gossipAddr: gossipAddr, decodable: err == nil}
 	if err != nil {
@@ -64,9 +64,9 @@ func (t *Table) Leave(identity string) bool {
 		t.ignored++
 		return false
 	}
-	key, _, _ := ParseIdentity(identity)
+	key, life, _ := ParseIdentity(identity)
 	was, bad := t.newest(key), t.bad
-	t.remove(identity, key)
+	t.remove(identity, key, life)
 	return t.changed(key, was, bad)
 }
 
@@ -122,7 +122,7 @@ func (t *Table) CheckInvariants() error {
 			m := &lives[i]
 			n, ok := t.nodes[Identity(key, m.Incarnation)]
 			if m.Key() != key || !ok || !n.decodable || n.gossipAddr != m.GossipAddr {
-				errs = append(errs, fmt.Errorf("%v: life %s is not what its node says", key, Hex(m.Incarnation)))
+				errs = append(errs, fmt.Errorf("%v: life %s is not what its node says", key, m.Incarnation))
 			}
 		}
 	}
@@ -142,7 +142,7 @@ func (t *Table) CheckInvariants() error {
 }
 
 // remove forgets a node, if there is one.
-func (t *Table) remove(identity string, key Key) {
+func (t *Table) remove(identity string, key Key, life probe.Incarnation) {
 	n, known := t.nodes[identity]
 	if !known {
 		return
@@ -152,7 +152,7 @@ func (t *Table) remove(identity string, key Key) {
 		t.bad--
 		return
 	}
-	t.lives[key] = slices.DeleteFunc(t.lives[key], func(m Member) bool { return Identity(key, m.Incarnation) == identity })
+	t.lives[key] = slices.DeleteFunc(t.lives[key], func(m Member) bool { return m.Incarnation == life })
 	if len(t.lives[key]) == 0 {
 		delete(t.lives, key)
 	}
