@@ -27,29 +27,31 @@ func BenchmarkEcho(b *testing.B) {
 }
 
 // BenchmarkSleep reports by how much 10 ms sleeps overshoot, for a [Sleeper]
-// and for time.Sleep. "busy" has a goroutine spin on one core, "bursts" two goroutines
-// that compute half of the time. Run with -benchtime 300x or so per sleeper.
+// and for time.Sleep. In "busy" a goroutine spins on one core, in "bursts" two goroutines
+// compute half of the time. An iteration is one sleep of each sleeper: use -benchtime 200x or so.
 func BenchmarkSleep(b *testing.B) {
-	precise := NewSleeper()
-	defer precise.Close()
-	for _, how := range []struct {
-		name  string
-		sleep func(context.Context, time.Duration) error
+	s := NewSleeper()
+	defer s.Close()
+	benchSleepers(b, "precise", s.Sleep)
+	benchSleepers(b, "time.Sleep", func(_ context.Context, d time.Duration) error { time.Sleep(d); return nil })
+}
+
+func benchSleepers(b *testing.B, name string, sleep func(context.Context, time.Duration) error) {
+	b.Helper()
+	for _, load := range []struct {
+		name          string
+		goroutines    int
+		compute, rest time.Duration
 	}{
-		{"precise", precise.Sleep},
-		{"time.Sleep", func(_ context.Context, d time.Duration) error { time.Sleep(d); return nil }},
+		{name: "idle"},
+		{name: "busy", goroutines: 1, compute: time.Millisecond},
+		{name: "bursts", goroutines: 2, compute: 500 * time.Microsecond, rest: 500 * time.Microsecond},
 	} {
-		for _, load := range []struct {
-			name               string
-			goroutines         int
-			compute, otherwise time.Duration
-		}{{"idle", 0, 0, 0}, {"busy", 1, time.Millisecond, 0}, {"bursts", 2, 500 * time.Microsecond, 500 * time.Microsecond}} {
-			for _, sleepers := range []int{1, 16, 64} {
-				b.Run(fmt.Sprintf("%s/%s/%d", how.name, load.name, sleepers), func(b *testing.B) {
-					defer spin(load.goroutines, load.compute, load.otherwise)()
-					benchSleep(b, sleepers, how.sleep)
-				})
-			}
+		for _, sleepers := range []int{1, 16, 64} {
+			b.Run(fmt.Sprintf("%s/%s/%d", name, load.name, sleepers), func(b *testing.B) {
+				defer spin(load.goroutines, load.compute, load.rest)()
+				benchSleep(b, sleepers, sleep)
+			})
 		}
 	}
 }

@@ -26,8 +26,9 @@ import (
 // wakes up in a system call and goes back to sleep there keeps its P (the right to run
 // Go code) until the runtime's monitor takes it away, up to 10 ms later. With one of
 // two cores busy in the same process, the sleeper it had just made ready waited
-// that long: 4 to 10 ms late on average, against 0.02 to 0.08 ms. Rejected, too: the
-// alarm alone. If runnable goroutines never run out, the poller is looked at every 10 ms only.
+// that long: 4 to 10 ms late on average, against 0.02 to 0.08 ms (BenchmarkSleepThread and
+// BenchmarkSleep). Rejected, too: the alarm alone. If runnable goroutines never run out,
+// the poller is looked at every 10 ms only.
 //
 // The zero Sleeper is ready to use and has no alarm. It is for tests in
 // testing/synctest bubbles: the alarm runs on the kernel's clock, and a goroutine that waits for
