@@ -284,7 +284,7 @@ func TestSetsKeepTheLatest(t *testing.T) {
 	}
 	submit("a") // stays live
 	for _, tt := range []struct{ uses, kept string }{{"bcbd", "abd"}, {"bbcd", "acd"}} {
-		for _, app := range strings.SplitSeq(tt.uses, "") {
+		for app := range strings.SplitSeq(tt.uses, "") {
 			c.Cancel(0, submit(app), nil)
 		}
 		var kept []string
