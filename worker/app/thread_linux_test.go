@@ -43,7 +43,7 @@ func newThreadSleeper(b *testing.B) *threadSleeper {
 		if err := <-done; err != nil {
 			b.Error(err)
 		}
-		unix.Close(fd)
+		_ = unix.Close(fd)
 	})
 	return s
 }
@@ -73,7 +73,7 @@ func (s *threadSleeper) run() error {
 		return os.NewSyscallError("prctl", err)
 	}
 	var due []*waiter
-	fds := []unix.PollFd{{Fd: int32(s.wake), Events: unix.POLLIN}} //nolint:gosec // a descriptor is small
+	fds := []unix.PollFd{{Fd: int32(s.wake), Events: unix.POLLIN}}
 	for {
 		s.mu.Lock()
 		for now := time.Since(s.epoch); len(s.waiters) > 0 && s.waiters[0].deadline <= now; {
