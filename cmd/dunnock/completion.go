@@ -47,7 +47,7 @@ type completedFlag struct {
 }
 
 func completions(root *kong.Node) []completed {
-	var commands []completed
+	commands := make([]completed, 0, len(root.Children))
 	for _, node := range root.Children {
 		c := completed{name: node.Name, help: node.Help}
 		for _, flag := range append(node.Flags, root.Flags...) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ const (
 func configPath(ctx *kong.Context) string {
 	for _, el := range ctx.Path {
 		if el.Flag != nil && el.Flag.Name == "config" {
-			return ctx.FlagValue(el.Flag).(string) //nolint:forcetypeassert,errcheck // as in the grammar
+			return ctx.FlagValue(el.Flag).(string) //nolint:forcetypeassert // as in the grammar
 		}
 	}
 	return os.Getenv(configEnv)
@@ -235,7 +236,7 @@ func describeTOML(value any) string {
 	case string:
 		return fmt.Sprintf("the string %.80q", v)
 	case bool:
-		return fmt.Sprint(v)
+		return strconv.FormatBool(v)
 	case int64, float64:
 		return fmt.Sprintf("the number %v", v)
 	case []any:

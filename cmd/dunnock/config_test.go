@@ -65,19 +65,25 @@ ssd = "true"
 		{"bool", nil, []string{"worker"}, func(c *cli) (any, any) { return c.Worker.Builtin, true }},
 		{"table", nil, []string{"worker"}, func(c *cli) (any, any) { return c.Worker.Label, map[string]string{"ssd": "true"} }},
 		{
-			"environment before file", map[string]string{"DUNNOCK_SLOTS": "7", "DUNNOCK_JOIN": "c:3,d:4"}, []string{"worker"},
+			"environment before file",
+			map[string]string{"DUNNOCK_SLOTS": "7", "DUNNOCK_JOIN": "c:3,d:4"},
+			[]string{"worker"},
 			func(c *cli) (any, any) { return append(c.Worker.Join, "and"), []string{"c:3", "d:4", "and"} },
 		},
 		{"environment, number", map[string]string{"DUNNOCK_SLOTS": "7"}, []string{"worker"}, func(c *cli) (any, any) { return c.Worker.Slots, 7 }},
 		{"environment of a common flag", map[string]string{"DUNNOCK_LOG_LEVEL": "info"}, []string{"worker"}, func(c *cli) (any, any) { return c.LogLevel, "info" }},
 		{
-			"flag before environment", map[string]string{"DUNNOCK_SLOTS": "7"}, []string{"worker", "--slots", "8"},
+			"flag before environment",
+			map[string]string{"DUNNOCK_SLOTS": "7"},
+			[]string{"worker", "--slots", "8"},
 			func(c *cli) (any, any) { return c.Worker.Slots, 8 },
 		},
 		{"flag before file", nil, []string{"worker", "--join", "e:5"}, func(c *cli) (any, any) { return c.Worker.Join, []string{"e:5"} }},
 		{"comma in an app", nil, []string{"worker", "--app", "y=exec:cat a,b"}, func(c *cli) (any, any) { return c.Worker.App, []string{"y=exec:cat a,b"} }},
 		{
-			"a task's deadline is no flag", map[string]string{"DUNNOCK_DEADLINE": "2026-01-01T00:00:00Z"}, []string{"submit", "--app", "x"},
+			"a task's deadline is no flag",
+			map[string]string{"DUNNOCK_DEADLINE": "2026-01-01T00:00:00Z"},
+			[]string{"submit", "--app", "x"},
 			func(c *cli) (any, any) { return c.Submit.Deadline, 5 * time.Minute },
 		},
 	} {

@@ -65,13 +65,20 @@ func (c *demoCmd) Run(p *process) error {
 		return given(p.ctx, err)
 	}
 	err = d.search(f)
-	if stopErr := f.Stop(p.ctx); err == nil && p.ctx.Err() == nil {
+	if err == nil {
+		err = d.showFound()
+	}
+	if p.ctx.Err() != nil {
+		return interrupted() // the fleet ends with the process: nobody else knows of it
+	}
+	d.progress.show("stopping the fleet")
+	if stopErr := f.Stop(p.ctx); err == nil {
 		err = stopErr
 	}
-	if err != nil {
-		return given(p.ctx, err)
+	if err == nil {
+		err = d.account(c)
 	}
-	return d.account(c)
+	return given(p.ctx, err)
 }
 
 // demo is one run of the demonstration.
@@ -81,8 +88,10 @@ type demo struct {
 	plan     *search.Plan
 	counts   []int64 // by task
 	ok       []bool  // by task
-	done     int     // tasks
-	failed   int     // tasks, for a reason other than the file
+	found    []search.FileMatches
+	total    int64 // lines that match
+	done     int   // tasks
+	failed   int   // tasks, for a reason other than the file
 	jobs     int
 	hosts    []string // schedulers that ran them
 	report   runReport
@@ -162,7 +171,8 @@ func (d *demo) runJob(c *client.Client, from, to int, unreadable *complaints) er
 	if err != nil {
 		return err
 	}
-	defer cancelOnSignal(d.p.ctx, c, h)()
+	stop := context.AfterFunc(d.p.ctx, func() { _ = c.Close() }) // ends the results
+	defer stop()
 	d.jobs++
 	d.hosts = append(d.hosts, h.Scheduler())
 	for r := range h.Results() {

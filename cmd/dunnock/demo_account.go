@@ -15,34 +15,35 @@ import (
 // maxFilesShown bounds the files that a terminal shows; a pipe gets all of them.
 const maxFilesShown = 20
 
-// account prints the result, then what it took.
-func (d *demo) account(c *demoCmd) error {
+// showFound prints the result.
+func (d *demo) showFound() error {
 	d.progress.clear()
-	found := d.plan.Merge(d.counts)
-	total := int64(0)
-	for _, f := range found {
-		total += f.Lines
+	d.found = d.plan.Merge(d.counts)
+	for _, f := range d.found {
+		d.total += f.Lines
 	}
-	out := bufio.NewWriter(d.p.stdout)
-	limit := len(found)
+	limit := len(d.found)
 	if isTerminal(d.p.stdout) {
 		limit = maxFilesShown
 	}
-	printFiles(out, found, limit)
-	fmt.Fprintf(out, "total: %d\n", total)
-	if err := out.Flush(); err != nil { // before what takes a while
-		return err
-	}
+	out := bufio.NewWriter(d.p.stdout)
+	printFiles(out, d.found, limit)
+	fmt.Fprintf(out, "total: %d\n", d.total)
+	return out.Flush()
+}
 
+// account prints what it took, and what the same work takes on one slot.
+func (d *demo) account(c *demoCmd) error {
 	lines, oneSlot, err := d.oneSlot()
 	if err != nil {
-		return given(d.p.ctx, err)
+		return err
 	}
 	d.progress.clear()
+	out := bufio.NewWriter(d.p.stdout)
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	r := &d.report
-	fmt.Fprintf(w, "pattern\t%s, in %s of %s, %s\n", c.Pattern, thousands(int64(len(found))), count(len(d.plan.Files), "file"), size(d.plan.Bytes))
+	fmt.Fprintf(w, "pattern\t%s, in %s of %s, %s\n", c.Pattern, thousands(int64(len(d.found))), count(len(d.plan.Files), "file"), size(d.plan.Bytes))
 	fmt.Fprintf(w, "work\t%s, each a range of up to 1 MiB, in %s\n", r.outcomeWords(), count(d.jobs, "job"))
 	fmt.Fprintf(w, "fleet\t%s, %s with %s each, %s\n",
 		count(c.Schedulers, "scheduler"), count(c.Workers, "worker"), count(c.Slots, "slot"), count(runtime.GOMAXPROCS(0), "CPU"))
@@ -55,7 +56,7 @@ func (d *demo) account(c *demoCmd) error {
 	}
 	fmt.Fprintf(w, "one slot\t%s for the same ranges one after another, measured after the job: %s\n",
 		duration(oneSlot), speedUp(float64(oneSlot)/float64(r.elapsed)))
-	if lines != total {
+	if lines != d.total {
 		fmt.Fprintf(w, "\tit counted %d lines: files have changed in between\n", lines)
 	}
 	if err := w.Flush(); err != nil {
@@ -73,8 +74,8 @@ func (d *demo) account(c *demoCmd) error {
 // printFiles prints a line per file, in path order if all of them are shown and the ones with the most matches
 // otherwise.
 func printFiles(w io.Writer, found []search.FileMatches, limit int) {
-	if shown := found; len(found) > limit {
-		shown = slices.Clone(found)
+	if len(found) > limit {
+		shown := slices.Clone(found)
 		slices.SortStableFunc(shown, func(a, b search.FileMatches) int { return int(b.Lines - a.Lines) })
 		for _, f := range shown[:limit] {
 			fmt.Fprintf(w, "%s: %d\n", printable(f.Path), f.Lines)
@@ -89,8 +90,11 @@ func printFiles(w io.Writer, found []search.FileMatches, limit int) {
 
 // speedUp says how the fleet did against one slot.
 func speedUp(ratio float64) string {
-	if ratio >= 1 {
+	switch {
+	case ratio >= 1.05:
 		return fmt.Sprintf("the fleet was %.1f times as fast", ratio)
+	case ratio > 0.95:
+		return "the fleet was as fast"
 	}
 	return fmt.Sprintf("the fleet took %.1f times as long (little work, or CPUs that others use)", 1/ratio)
 }

@@ -105,8 +105,7 @@ func (p *process) report(err error) int {
 		return 0
 	}
 	code := exitFailure
-	var exit *exitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exitError](err); ok {
 		code = exit.code
 		if exit.err == nil {
 			return code

@@ -82,8 +82,8 @@ func find(ts *testscript.TestScript, name string) *background {
 	return b
 }
 
-// start NAME ARG… runs dunnock in the background, with its output in NAME.out and NAME.err. The
-// script's end kills it.
+// start NAME ARG… runs dunnock in the background, with its output in NAME.out and NAME.err and its id
+// in $NAME_pid. The script's end kills it.
 func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: start NAME ARG…")
@@ -104,6 +104,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 		b.cmd.Env = append(b.cmd.Env, "DUNNOCK_SCHEDULER="+url)
 	}
 	ts.Check(b.cmd.Start())
+	ts.Setenv(name+"_pid", strconv.Itoa(b.cmd.Process.Pid))
 	go func() {
 		defer close(b.done)
 		_ = b.cmd.Wait() // told by ProcessState

@@ -51,21 +51,22 @@ func (f *taskFlags) payloads(ctx context.Context, stdin io.Reader) ([][]byte, er
 
 // readInput reads a file or standard input. It gives up waiting for input when ctx is done.
 func readInput(ctx context.Context, flag, path string, stdin io.Reader, read func(io.Reader) ([][]byte, error)) ([][]byte, error) {
-	in := stdin
-	if path != "-" {
-		file, err := os.Open(path) //nolint:gosec // the user names it
-		if err != nil {
-			return nil, usagef("%s: %w", flag, err)
-		}
-		defer file.Close() //nolint:errcheck // only read from
-		in = file
-	}
 	type input struct {
 		payloads [][]byte
 		err      error
 	}
 	got := make(chan input, 1)
 	go func() { // cannot be stopped while it waits for a terminal or pipe; the process is about to end then
+		in := stdin
+		if path != "-" {
+			file, err := os.Open(path) //nolint:gosec // the user names it
+			if err != nil {
+				got <- input{err: err}
+				return
+			}
+			defer file.Close() //nolint:errcheck // only read from
+			in = file
+		}
 		payloads, err := read(in)
 		got <- input{payloads, err}
 	}()

@@ -6,7 +6,8 @@ import (
 	"runtime/debug"
 )
 
-var version = "" //nolint:gochecknoglobals // set by the linker: -X main.version=…
+// version is set by the linker: -X main.version=…
+var version = ""
 
 type versionCmd struct {
 	formatFlag `embed:""`

@@ -277,7 +277,9 @@ func (f *Fleet) Stop(ctx context.Context) error {
 	var errs []error
 	for _, tier := range [][]*member{f.schedulers, f.workers} {
 		for _, m := range tier {
-			m.daemon.Drain()
+			if ctx.Err() == nil {
+				m.daemon.Drain()
+			}
 		}
 		for _, m := range tier {
 			<-m.done
