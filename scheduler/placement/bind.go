@@ -10,7 +10,7 @@ import (
 const scanLimit = 16
 
 // GetTask answers a free slot that asks on the strength of a reservation, with the job's waiting
-// task at the head or with NoTask (late binding: Ousterhout et al., SOSP 2013, §3.3). A call is answered once:
+// task at the head or with NoTask (late binding: Ousterhout et al., SOSP 2013, §3). A call is answered once:
 //
 //   - the slot's last call again gets the same answer again, unless the task has
 //     ended since: then NoTask, since the slot may still wait;
@@ -180,7 +180,7 @@ func (c *Core) displace(j *job, t uint32, out []Effect) []Effect {
 }
 
 // settled is when the last waiting task has been bound: what reservations are left are needed no more
-// (proactive cancellation: Ousterhout et al., SOSP 2013, §3.4).
+// (proactive cancellation: Ousterhout et al., SOSP 2013, §3).
 func (c *Core) settled(j *job, out []Effect) []Effect {
 	if j.resampleAt != never {
 		j.resampleAt = never

@@ -1,7 +1,7 @@
 // Package placement decides the life of every job at one scheduler: which workers are
 // probed, which task a free slot gets, when a task is tried again and where, and how each task ends. It follows
-// Sparrow (Ousterhout et al., SOSP 2013): batch sampling (§3.2), late binding (§3.3), proactive
-// cancellation (§3.4) and per-job constraints (§5), and adds what the paper leaves out: retries elsewhere, workers that come and
+// Sparrow (Ousterhout et al., SOSP 2013): batch sampling, late binding and proactive
+// cancellation (§3) and per-job constraints (§5), and adds what the paper leaves out: retries elsewhere, workers that come and
 // go, deadlines, and a bound on everything.
 //
 // # Vocabulary

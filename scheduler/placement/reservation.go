@@ -132,7 +132,7 @@ func (c *Core) cancelAll(j *job, out []Effect) []Effect {
 
 // sample draws ⌈ratio·tasks⌉ reservations for tasks that any eligible worker may run: one each for
 // distinct workers, or when there are fewer workers than that, the same count for each and one more
-// for a sample of them (batch sampling: Ousterhout et al., SOSP 2013, §3.2).
+// for a sample of them (batch sampling: Ousterhout et al., SOSP 2013, §3).
 func (c *Core) sample(j *job, tasks int, out []Effect) []Effect {
 	eligible := j.set.eligible
 	if len(eligible) == 0 {

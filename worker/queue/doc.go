@@ -1,7 +1,7 @@
 // Package queue decides what a worker's slots do. It holds the reservations that schedulers left
 // ([probe.Reserve]), asks for a task whenever a slot is free (GetTask), starts what is launched,
 // stops what is killed or runs too long, and reports each end once: late binding as of Sparrow
-// (Ousterhout et al., SOSP 2013, §3.3), seen from the worker.
+// (Ousterhout et al., SOSP 2013, §3), seen from the worker.
 //
 // # Vocabulary
 //
