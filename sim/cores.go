@@ -123,6 +123,20 @@ func (c *cores) connectScheduler(s, w uint32) {
 	c.workers[w].core.SchedulerUp(c.engine.now, probe.SchedulerID(s))
 }
 
+// disconnectWorker tells a scheduler that the connection with a worker is lost.
+func (c *cores) disconnectWorker(s, w uint32) {
+	if core := c.schedulers[s].core; core != nil {
+		c.carryOutPlaced(s, core.WorkerDown(c.engine.now, probe.WorkerID(w), c.placed[:0]))
+	}
+}
+
+// disconnectScheduler tells a worker that the connection with a scheduler is lost.
+func (c *cores) disconnectScheduler(s, w uint32) {
+	if core := c.workers[w].core; core != nil {
+		c.carryOutQueued(w, core.SchedulerDown(c.engine.now, probe.SchedulerID(s), c.queued[:0]))
+	}
+}
+
 // Submit hands a job to its scheduler.
 func (c *cores) Submit(e *Engine, id JobID) {
 	if e.faults != nil {
@@ -262,16 +276,16 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 			e.After(0, Timer{Kind: timerEnd, Worker: worker, Slot: f.Slot, Task: f.Call, Job: JobID(c.workers[worker].life)})
 			continue
 		case queue.EffectGetTask:
-			m.Kind, m.Task = MessageKind(probe.KindGetTask), f.Res
+			m.Kind, m.Task = kindGetTask, f.Res
 		case queue.EffectFinished:
 			m.Kind, m.Task, m.Attempt, m.Service, m.Status = MessageFinished, f.Task, f.Attempt, f.Service, f.Status
 			if m.Status == 0 {
 				m.Status = probe.StatusOK
 			}
 		case queue.EffectRefuse:
-			m.Kind, m.Task, m.Count, m.Reason = MessageKind(probe.KindRefuse), f.Res, f.Count, f.Reason
+			m.Kind, m.Task, m.Count, m.Reason = kindRefuse, f.Res, f.Count, f.Reason
 		case queue.EffectDecline:
-			m.Kind, m.Task, m.Reason = MessageKind(probe.KindDecline), f.Task, f.Reason
+			m.Kind, m.Task, m.Reason = kindDecline, f.Task, f.Reason
 		}
 		c.send(&m)
 	}
@@ -292,16 +306,16 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 		m := Message{Ref: f.Ref, Scheduler: scheduler, Worker: uint32(f.Worker), Call: f.Call, Slot: f.Slot}
 		switch f.Kind {
 		case placement.EffectReserve:
-			m.Kind, m.Task, m.Count = MessageKind(probe.KindReserve), f.Res, f.Count
+			m.Kind, m.Task, m.Count = kindReserve, f.Res, f.Count
 		case placement.EffectCancel:
-			m.Kind, m.Task = MessageKind(probe.KindCancel), f.Res
+			m.Kind, m.Task = kindCancel, f.Res
 		case placement.EffectLaunch:
 			m.Kind, m.Task, m.Attempt, m.Deadline = MessageLaunch, f.Task, f.Attempt, f.Deadline
 			m.Service = e.Service(s.jobs[f.Ref], f.Task)
 		case placement.EffectNoTask:
-			m.Kind = MessageKind(probe.KindNoTask)
+			m.Kind = kindNoTask
 		case placement.EffectKill:
-			m.Kind = MessageKind(probe.KindKill)
+			m.Kind = kindKill
 		case placement.EffectRetry:
 			continue
 		case placement.EffectTaskDone:

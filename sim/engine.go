@@ -36,6 +36,7 @@ type Engine struct {
 	faults    *faults // nil: there are none
 
 	tally tally
+	err   error // a promise was broken
 }
 
 // arrival is the next job to come.
@@ -52,6 +53,7 @@ type job struct {
 	scheduler uint32
 	left      uint32 // tasks without an outcome
 	counted   bool   // it arrived after the warm-up
+	fresh     bool   // it has not been submitted
 	service   []time.Duration
 	client    *client // with faults only
 }
@@ -163,9 +165,16 @@ func (e *Engine) step() error {
 // checker is a policy that can check itself.
 type checker interface{ CheckInvariants() error }
 
+// fail ends the run because a promise was broken.
+func (e *Engine) fail(err error) {
+	if e.err == nil {
+		e.err = fmt.Errorf("sim: at %v, event %d: %w", e.now, e.tally.events, err)
+	}
+}
+
 func (e *Engine) check() error {
-	if !e.cfg.Check {
-		return nil
+	if e.err != nil || !e.cfg.Check {
+		return e.err
 	}
 	c, ok := e.policy.(checker)
 	if !ok {
@@ -189,7 +198,10 @@ func (e *Engine) fetch() {
 		return
 	}
 	j.service = w.Service
-	j.at, j.index, j.left = w.At, uint64(index), uint32(len(w.Service))
+	j.at, j.index, j.left, j.fresh = w.At, uint64(index), uint32(len(w.Service)), true
+	if j.client != nil {
+		j.client.placed = false // what a job before it has left
+	}
 	j.counted = !e.source.Warmup().Covers(index, w.At)
 	j.scheduler = uint32(e.scheduler.at(j.index) % uint64(e.cfg.Schedulers))
 	e.seq++

@@ -80,6 +80,14 @@ const (
 	MessageLaunch   = MessageKind(probe.KindLaunch)   // a task, whether its slot is known or not
 	MessageFinished = MessageKind(probe.KindFinished) // its result
 
+	kindReserve = MessageKind(probe.KindReserve)
+	kindCancel  = MessageKind(probe.KindCancel)
+	kindGetTask = MessageKind(probe.KindGetTask)
+	kindNoTask  = MessageKind(probe.KindNoTask)
+	kindRefuse  = MessageKind(probe.KindRefuse)
+	kindDecline = MessageKind(probe.KindDecline)
+	kindKill    = MessageKind(probe.KindKill)
+
 	MessageProbe  MessageKind = 128 + iota // asks a worker how full it is
 	MessageAnswer                          // says it, in Count
 )
