@@ -22,7 +22,7 @@ func mulAdd(x, y, z float64) float64 { return float64(x*y) + z }
 func log(x float64) float64 {
 	const sqrtHalf = 0x3fe6a09e667f3bcd // the bits of √½
 	bits := math.Float64bits(x)
-	k := int64(bits-sqrtHalf) >> 52 //nolint:gosec // an exponent, wrapped on purpose
+	k := int64(bits-sqrtHalf) >> 52
 	return logParts(math.Float64frombits(bits-uint64(k)<<52)-1, float64(k))
 }
 
@@ -86,7 +86,7 @@ func exp(x float64) float64 {
 	q = mulAdd(r, q, 1.0/6)
 	q = mulAdd(r, q, 0.5)
 	e := 1 + (r + (rounded + float64(float64(r*r)*q)))
-	return math.Float64frombits(math.Float64bits(e) + uint64(int64(k))<<52) //nolint:gosec // an exponent, wrapped on purpose
+	return math.Float64frombits(math.Float64bits(e) + uint64(int64(k))<<52)
 }
 
 // decay returns (1−e⁻ˣ)/x for x ≥ −700, and 1 at 0, without loss where x is small.

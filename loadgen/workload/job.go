@@ -89,9 +89,9 @@ func (j *Job) check(prev time.Duration) *breach {
 func (j *Job) meanService() time.Duration {
 	var hi, lo, carry uint64 // 10⁶ tasks of 24 h are more nanoseconds than 64 bits hold
 	for _, s := range j.Service {
-		lo, carry = bits.Add64(lo, uint64(s), 0) //nolint:gosec // not negative
+		lo, carry = bits.Add64(lo, uint64(s), 0)
 		hi += carry
 	}
 	mean, _ := bits.Div64(hi, lo, uint64(len(j.Service)))
-	return time.Duration(mean) //nolint:gosec // at most MaxService
+	return time.Duration(mean)
 }

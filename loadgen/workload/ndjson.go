@@ -84,7 +84,7 @@ func (p *ndjson) field(name []byte, seen *[4]bool, j *Job) (err *InputError) {
 	if err := p.expect(':'); err != nil {
 		return err
 	}
-	switch field(i) { //nolint:gosec // 0 to 3
+	switch field(i) {
 	case fieldAt:
 		j.At, err = p.number(nameAt, -1)
 	case fieldUser:

@@ -36,5 +36,5 @@ func mix(x uint64) uint64 {
 // uniform maps 64 random bits to one of the 2⁵² odd multiples of 2⁻⁵³ in (0, 1). The grid
 // is symmetric, so that 1−u is exact and neither 0 nor 1 can come out.
 func uniform(bits uint64) float64 {
-	return float64(float64(int64(bits>>11|1)) * 0x1p-53) //nolint:gosec // 53 bits fit an int64
+	return float64(float64(int64(bits>>11|1)) * 0x1p-53)
 }

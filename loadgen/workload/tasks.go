@@ -103,8 +103,8 @@ func (t Tasks) Draw(random uint64) int {
 		return t.a
 	case tasksUniform:
 		// No probability is off by more than 2⁻⁶⁴.
-		offset, _ := bits.Mul64(random, uint64(t.b-t.a)+1) //nolint:gosec // not negative
-		return t.a + int(offset)                           //nolint:gosec // below MaxTasks
+		offset, _ := bits.Mul64(random, uint64(t.b-t.a)+1)
+		return t.a + int(offset)
 	case tasksGeom:
 		// P(more than k) = qᵏ, so the draw is 1 + ⌊log(1−u) / log q⌋.
 		if more := log(1-uniform(random)) / t.logQ; more < MaxTasks-1 {

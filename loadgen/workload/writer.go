@@ -90,7 +90,7 @@ func appendMillis(b []byte, d time.Duration) []byte {
 	}
 	b = append(b, '.')
 	for unit := int64(time.Millisecond) / 10; part > 0; unit /= 10 {
-		b = append(b, byte('0'+part/unit)) //nolint:gosec // one digit
+		b = append(b, byte('0'+part/unit))
 		part %= unit
 	}
 	return b
