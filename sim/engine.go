@@ -85,9 +85,9 @@ func RunPolicy(ctx context.Context, cfg Config, source *workload.Source, policy 
 }
 
 func run(ctx context.Context, cfg Config, source *workload.Source, policy func(*Engine) Policy) (*Result, error) {
+	started := time.Now()
 	e := newEngine(cfg, source)
 	e.policy = policy(e)
-	started := time.Now()
 	if err := e.loop(ctx); err != nil {
 		return nil, err
 	}
@@ -162,8 +162,8 @@ func (e *Engine) step() error {
 	return e.check()
 }
 
-// checker is a policy that can check itself.
-type checker interface{ CheckInvariants() error }
+// invariant is a policy that can check itself.
+type invariant interface{ CheckInvariants() error }
 
 // fail ends the run because a promise was broken.
 func (e *Engine) fail(err error) {
@@ -176,7 +176,7 @@ func (e *Engine) check() error {
 	if e.err != nil || !e.cfg.Check {
 		return e.err
 	}
-	c, ok := e.policy.(checker)
+	c, ok := e.policy.(invariant)
 	if !ok {
 		return nil
 	}

@@ -9,6 +9,8 @@ const (
 	labelSampling   = "sampling"   // of the rival policies
 	labelNetwork    = "network"    // faults of messages and connections
 	labelCrashes    = "crashes"    // faults of nodes
+
+	labelReplications = "replications" // seeds of the runs that theory is held against
 )
 
 // golden is the increment of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): 2⁶⁴ over the golden ratio.

@@ -28,6 +28,7 @@ type cli struct {
 	Workers    workersCmd    `cmd:"" group:"use" help:"List workers and their load."`
 	Status     statusCmd     `cmd:"" group:"use" help:"Sum up the fleet."`
 	Drain      drainCmd      `cmd:"" group:"use" help:"Make a node leave once its work is done."`
+	Sim        simCmd        `cmd:"" group:"use" help:"Simulate fleets and placement policies."`
 	Keygen     keygenCmd     `cmd:"" group:"rest" help:"Print a new gossip key."`
 	Completion completionCmd `cmd:"" group:"rest" help:"Print a completion script for a shell."`
 	Version    versionCmd    `cmd:"" group:"rest" help:"Print the version."`
@@ -53,6 +54,7 @@ func newParser(c *cli, p *process) (*kong.Kong, error) {
 			{Key: "use", Title: "Use one:"},
 			{Key: "rest", Title: "And:"},
 			{Key: "limits", Title: "Limits:"},
+			{Key: "faults", Title: "Faults:"},
 			{Key: "common", Title: "Common flags:"},
 		}),
 	)

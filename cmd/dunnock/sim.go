@@ -1,0 +1,255 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"dunnock/loadgen/workload"
+	"dunnock/sim"
+)
+
+// simCmd simulates fleets.
+type simCmd struct {
+	Run   simRunCmd   `cmd:"" help:"Simulate one fleet under one policy."`
+	Check simCheckCmd `cmd:"" help:"Hold the simulator against closed forms."`
+}
+
+type simRunCmd struct {
+	workloadFlags `embed:""`
+	simFaultFlags `embed:"" prefix:"fault-" group:"faults"`
+
+	Policy       string        `help:"How tasks are placed: ideal, random, per-task, batch, late-binding, late-binding-nocancel or central." default:"late-binding" placeholder:"NAME"`
+	Workers      int           `help:"Workers, up to 1,048,576." default:"1000" placeholder:"N"`
+	Slots        int           `help:"Tasks that a worker runs at a time, 1 to 4096." default:"4" placeholder:"N"`
+	Schedulers   int           `help:"Schedulers, 1 to 4096." default:"10" placeholder:"N"`
+	ProbeRatio   float64       `help:"Reservations or probes per task, 1 to 16." default:"2" placeholder:"D"`
+	NetDelay     time.Duration `help:"What a message between scheduler and worker takes, one way." default:"500us" placeholder:"DURATION"`
+	ClientDelay  time.Duration `help:"What a message between client and scheduler takes, one way." default:"0s" placeholder:"DURATION"`
+	TaskOverhead time.Duration `help:"What a task occupies its slot for beyond its service time." default:"0s" placeholder:"DURATION"`
+	Decision     time.Duration `help:"What policy central needs for each task." default:"1ms" placeholder:"DURATION"`
+	JobDeadline  time.Duration `help:"From arrival, at most 24h." default:"24h" placeholder:"DURATION"`
+	MaxAttempts  int           `help:"Times a task may start, 1 to 100; it takes faults to need a second." default:"3" placeholder:"N"`
+	Check        bool          `help:"Have every core check its invariants after every step; slow (default: no)."`
+	JSON         bool          `help:"Print one JSON object (default: a table)."`
+}
+
+// workloadFlags say which jobs come, as for the load generator.
+type workloadFlags struct {
+	Tasks     workload.Tasks   `help:"Tasks of a job: 100, uniform:1,200, geom:10 or bimodal:0.9,1,100." default:"100" placeholder:"FORM"`
+	Service   workload.Service `help:"Service times: const:100ms, exp:100ms, jobexp:100ms, lognormal:100ms,1.5, pareto:10ms,1.5 or bimodal:0.9,10ms,1s." default:"exp:100ms" placeholder:"FORM"`
+	Arrival   workload.Arrival `help:"Arrivals: poisson, const or burst:50." default:"poisson" placeholder:"FORM"`
+	Load      float64          `help:"Fraction of all slots that the jobs keep busy (default: 0.9, unless there is a rate or a workload)." placeholder:"FRACTION"`
+	Rate      float64          `help:"Jobs per second, instead of --load (default: what the load comes to)." placeholder:"N"`
+	Workload  string           `help:"File of jobs instead of all that, NDJSON or an Eagle/Hawk trace, plain or .gz; - is standard input (default: none)." placeholder:"FILE"`
+	TimeScale float64          `help:"Multiplies arrivals and service times." default:"1" placeholder:"X"`
+	Jobs      int              `help:"Jobs, the warm-up included (default: 4000, unless there is a duration or a workload)." placeholder:"N"`
+	Duration  time.Duration    `help:"Ends arrivals after so long (default: never)." placeholder:"DURATION"`
+	Warmup    workload.Warmup  `help:"What statistics leave out at the beginning: a number of jobs, or a time such as 5s." default:"0" placeholder:"N"`
+	Seed      uint64           `help:"Of all randomness." default:"1" placeholder:"N"`
+}
+
+// simFaultFlags say what goes wrong.
+type simFaultFlags struct {
+	Drop           float64       `help:"Probability that a message takes its connection with it." default:"0" placeholder:"P"`
+	Delay          float64       `help:"Probability that a message is late, and what follows it." default:"0" placeholder:"P"`
+	Duplicate      float64       `help:"Probability that a message comes twice." default:"0" placeholder:"P"`
+	Reorder        float64       `help:"Probability that a message is overtaken." default:"0" placeholder:"P"`
+	ExtraDelay     time.Duration `help:"The most that a message is late." default:"10ms" placeholder:"DURATION"`
+	Partition      time.Duration `help:"Mean time between partitions; 0s: never." default:"0s" placeholder:"DURATION"`
+	WorkerCrash    time.Duration `help:"Mean time between crashes of workers; 0s: never." default:"0s" placeholder:"DURATION"`
+	SchedulerCrash time.Duration `help:"Mean time between crashes of schedulers; 0s: never." default:"0s" placeholder:"DURATION"`
+	Outage         time.Duration `help:"Mean length of partitions and of a crashed node's absence." default:"1s" placeholder:"DURATION"`
+	Lease          time.Duration `help:"Silence after which a connection is given up." default:"1500ms" placeholder:"DURATION"`
+	Redial         time.Duration `help:"Least time before a lost connection is dialled again." default:"10ms" placeholder:"DURATION"`
+	Until          time.Duration `help:"When things stop going wrong; 0s: never." default:"0s" placeholder:"DURATION"`
+}
+
+// Help is shown above the flags.
+func (*simRunCmd) Help() string {
+	return `A discrete-event simulation of the fleet: late-binding and its kin run the very code of its schedulers and workers, the others are models beside them. The same flags and seed give the same digest on every machine, and the same jobs under every policy.
+
+Examples:
+
+    dunnock sim run --workers 10000 --tasks 100 --load 0.9 --jobs 20000 --warmup 3000
+    dunnock sim run --policy ideal --service const:100ms --tasks 10 --load 0.95 --json | jq .response_ms
+    dunnock sim run --workload trace.gz --workers 15000 --slots 1
+    dunnock sim run --workers 50 --jobs 500 --load 0.6 --check --fault-drop 0.001 --fault-worker-crash 1s`
+}
+
+// Run simulates and prints what it showed.
+func (c *simRunCmd) Run(p *process) error {
+	if err := c.settle(); err != nil {
+		return err
+	}
+	cfg := c.config()
+	if err := cfg.Validate(); err != nil {
+		return usage(err)
+	}
+	source, closeSource, err := c.open(p, &cfg)
+	if err != nil {
+		return err
+	}
+	defer closeSource()
+	r, err := sim.Run(p.ctx, cfg, source)
+	if p.ctx.Err() != nil {
+		return interrupted()
+	}
+	var input *workload.InputError
+	switch {
+	case errors.As(err, &input):
+		return fmt.Errorf("%s: %w", c.Workload, err)
+	case err != nil:
+		return err
+	case c.JSON:
+		return writeJSON(p.stdout, r)
+	}
+	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	simTable(w, r)
+	return w.Flush()
+}
+
+// settle refuses zeros that would stand for a default.
+func (c *simRunCmd) settle() error {
+	for _, f := range []struct {
+		name string
+		zero bool
+	}{
+		{"workers", c.Workers == 0}, {"slots", c.Slots == 0}, {"schedulers", c.Schedulers == 0}, {"probe-ratio", c.ProbeRatio == 0},
+		{"job-deadline", c.JobDeadline == 0}, {"max-attempts", c.MaxAttempts == 0}, {"policy", c.Policy == ""}, {"time-scale", c.TimeScale == 0},
+	} {
+		if f.zero {
+			return usagef("--%s: want more than 0", f.name)
+		}
+	}
+	return nil
+}
+
+func (c *simRunCmd) config() sim.Config {
+	f := &c.simFaultFlags
+	return sim.Config{
+		Policy: c.Policy, Workers: c.Workers, Slots: c.Slots, Schedulers: c.Schedulers, ProbeRatio: c.ProbeRatio,
+		NetDelay: c.NetDelay, ClientDelay: c.ClientDelay, TaskOverhead: c.TaskOverhead, Decision: c.Decision,
+		Deadline: c.JobDeadline, MaxAttempts: c.MaxAttempts, Seed: c.Seed, Check: c.Check,
+		Faults: sim.Faults{
+			Drop: f.Drop, Delay: f.Delay, Duplicate: f.Duplicate, Reorder: f.Reorder, ExtraDelay: f.ExtraDelay,
+			PartitionEvery: f.Partition, WorkerCrashEvery: f.WorkerCrash, SchedulerCrashEvery: f.SchedulerCrash,
+			Outage: f.Outage, Lease: f.Lease, Redial: f.Redial, Until: f.Until,
+		},
+	}
+}
+
+// open returns the jobs for a fleet, and notes their load in its config.
+func (f *workloadFlags) open(p *process, cfg *sim.Config) (*workload.Source, func(), error) {
+	nothing := func() {}
+	window := workload.Window{Jobs: f.Jobs, Duration: f.Duration, Warmup: f.Warmup, TimeScale: f.TimeScale}
+	if f.Workload == "" {
+		spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Slots: cfg.Workers * cfg.Slots, Seed: f.Seed}
+		if spec.Rate == 0 && spec.Load == 0 {
+			spec.Load = 0.9
+		}
+		if window.Jobs == 0 && window.Duration == 0 {
+			window.Jobs = 4000
+		}
+		source, err := workload.Generate(spec, window)
+		if err != nil {
+			return nil, nothing, usage(err)
+		}
+		cfg.Load = spec.OfferedLoad()
+		return source, nothing, nil
+	}
+	if f.Rate != 0 || f.Load != 0 {
+		return nil, nothing, usagef("--workload says when jobs arrive: --load and --rate have no place beside it")
+	}
+	if err := window.Validate(); err != nil {
+		return nil, nothing, usage(err)
+	}
+	in, closeIn := p.stdin, nothing
+	if f.Workload != "-" {
+		file, err := os.Open(f.Workload)
+		if err != nil {
+			return nil, nothing, err
+		}
+		in, closeIn = file, func() { _ = file.Close() } // it was only read
+	}
+	source, err := workload.Read(in, window)
+	if err != nil {
+		closeIn()
+		return nil, nothing, fmt.Errorf("%s: %w", f.Workload, err)
+	}
+	return source, closeIn, nil
+}
+
+// simTable prints a result for people.
+func simTable(w *tabwriter.Writer, r *sim.Result) {
+	row(w, "policy", r.Policy)
+	row(w, "fleet", fmt.Sprintf("%s × %d slots, %s", count(r.Workers, "worker"), r.Slots, count(r.Schedulers, "scheduler")))
+	row(w, "work", fmt.Sprintf("%s, %s, load %.3g, seed %d", count(int(r.Jobs), "job"), count(int(r.Tasks), "task"), r.Load, r.Seed))
+	a, b := &r.ResponseMS, &r.WaitMS
+	row(w, "response", fmt.Sprintf("mean %.4g ms (%.4g to %.4g), p50 %.4g, p90 %.4g, p95 %.4g, p99 %.4g, p99.9 %.4g, max %.4g",
+		a.Mean, a.CI95[0], a.CI95[1], a.P50, a.P90, a.P95, a.P99, a.P999, a.Max))
+	row(w, "wait", fmt.Sprintf("mean %.4g ms, p50 %.4g, p95 %.4g, p99 %.4g, p99.9 %.4g", b.Mean, b.P50, b.P95, b.P99, b.P999))
+	row(w, "messages", fmt.Sprintf("%.3g per task", r.MessagesPerTask))
+	row(w, "utilisation", fmt.Sprintf("%.4g", r.Utilization))
+	if r.FailedTasks > 0 {
+		row(w, "failed", count(int(r.FailedTasks), "task"))
+	}
+	row(w, "simulated in", fmt.Sprintf("%s: %s tasks/s, %s, %s resident",
+		duration(time.Duration(r.WallS*float64(time.Second))), thousands(int64(r.TasksPerS)), count(int(r.Events), "event"), size(r.RSSBytes)))
+	row(w, "digest", r.Digest)
+}
+
+type simCheckCmd struct {
+	formatFlag `embed:""`
+
+	Seed  uint64  `help:"Of all randomness." default:"1" placeholder:"N"`
+	Scale float64 `help:"Multiplies how much is simulated, 0.01 to 100; intervals shrink with its root." default:"1" placeholder:"X"`
+}
+
+// Help is shown above the flags.
+func (*simCheckCmd) Help() string {
+	return `Waits of M/M/1 and M/M/c (Erlang C), queue lengths under the power of d choices (Mitzenmacher), utilisation, Little's law, and the conservation of tasks: each line has the theory, what was measured, and the 99.9 % confidence interval that the theory must lie in. The exit code is 1 if one does not.
+
+Examples:
+
+    dunnock sim check
+    dunnock sim check --scale 10 --seed 7 --format json`
+}
+
+// Run checks and prints every line.
+func (c *simCheckCmd) Run(p *process) error {
+	if c.Scale == 0 {
+		return usagef("--scale: want 0.01 to 100, got 0")
+	}
+	lines, err := sim.Check(p.ctx, sim.CheckConfig{Seed: c.Seed, Scale: c.Scale})
+	if p.ctx.Err() != nil {
+		return interrupted()
+	}
+	if err != nil {
+		return usage(err)
+	}
+	outside := 0
+	for _, l := range lines {
+		if !l.OK {
+			outside++
+		}
+	}
+	if err := c.print(p.stdout, lines, func(w *tabwriter.Writer) {
+		row(w, "WHAT", "THEORY", "MEASURED", "INTERVAL", "UNIT", "")
+		for _, l := range lines {
+			verdict := "ok"
+			if !l.OK {
+				verdict = "OUTSIDE"
+			}
+			row(w, l.Name, fmt.Sprintf("%.6g", l.Theory), fmt.Sprintf("%.6g", l.Measured), fmt.Sprintf("%.6g to %.6g", l.Low, l.High), l.Unit, verdict)
+		}
+	}); err != nil {
+		return err
+	}
+	if outside > 0 {
+		return fmt.Errorf("%s of %d outside their interval", count(outside, "line"), len(lines))
+	}
+	return nil
+}
