@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"dunnock/internal/node"
 	"dunnock/internal/stream"
 	"dunnock/internal/submission"
 	"dunnock/probe"
@@ -23,6 +24,8 @@ type client struct {
 	greets bool // the handshake is done
 	turn   turn
 
+	overdue *time.Timer // closes a connection that does not get to its handshake
+
 	jobs map[uint32]*job // by the client's number; guarded by Scheduler.mu
 	head []byte          // memory for encoding; guarded by Scheduler.mu
 }
@@ -36,7 +39,9 @@ func (s *Scheduler) serveClient(conn *stream.Conn) {
 	} else {
 		defer s.conns.Done()
 	}
+	c.overdue = node.HandshakeBy(conn)
 	err := conn.Run(ctx, c)
+	c.overdue.Stop()
 	c.leave(err)
 }
 
@@ -169,6 +174,7 @@ func (c *client) handshake(kind uint8, body []byte) error {
 	if h.Role != probe.RoleClient || h.Version != probe.Version {
 		return fmt.Errorf("handshake refused: a %s with protocol version %d", h.Role, h.Version)
 	}
+	c.overdue.Stop()
 	c.greets = true
 	c.conn.End(probe.AppendHello(c.conn.Begin(uint8(probe.KindHello)), &c.s.hello))
 	c.turn.batch.Add(c.conn)

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"dunnock/gossip/view"
+	"dunnock/internal/node"
 	"dunnock/internal/stream"
 	"dunnock/probe"
 	"dunnock/scheduler/placement"
@@ -28,7 +30,8 @@ type link struct {
 	load probe.Load // guarded by Scheduler.mu
 	turn turn
 
-	leaving bool // the worker has said that it drains; of the link's goroutine
+	overdue *time.Timer // closes a connection that does not get to its handshake
+	leaving bool        // the worker has said that it drains; of the link's goroutine
 }
 
 // linkKey tells one life of a worker from the next.
@@ -145,7 +148,9 @@ func (l *link) session(ctx context.Context) (connected bool, err error) {
 	l.conn = conn
 	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &s.hello))
 	conn.Flush()
+	l.overdue = node.HandshakeBy(conn)
 	err = conn.Run(ctx, l)
+	l.overdue.Stop()
 	connected = l.id != 0
 	l.down(err)
 	return connected, err
@@ -210,11 +215,18 @@ func tell[M any](l *link, body []byte, decode func([]byte) (M, error),
 	return nil
 }
 
+// maxFramedResult is the largest result that fits one frame on its way to a client too, with all that is said of it there.
+// A larger one is sent from where it is, which must not be the read buffer that a frame lies in.
+const maxFramedResult = stream.MaxBody - 1<<10
+
 // finished tells the core of an attempt's end; the message's body goes with the task's outcome.
 func (l *link) finished(body []byte) error {
 	m, err := probe.DecodeFinished(body)
 	if err != nil {
 		return err
+	}
+	if len(m.Body) > maxFramedResult && !l.conn.Owned() {
+		m.Body = bytes.Clone(m.Body)
 	}
 	now := l.s.enter()
 	l.turn.finished = m
@@ -263,6 +275,7 @@ func (l *link) handshake(kind uint8, body []byte) error {
 	case h.Slots == 0:
 		return errors.New("handshake refused: a worker without slots")
 	}
+	l.overdue.Stop()
 	l.apps = make(map[string]uint16, len(h.Apps))
 	for i, app := range h.Apps {
 		l.apps[app] = uint16(i)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"dunnock/internal/node"
 	"dunnock/internal/stream"
 	"dunnock/probe"
 	"dunnock/worker/queue"
@@ -22,6 +23,8 @@ type peer struct {
 	inc  probe.Incarnation
 	load probe.Load // last reported; guarded by Worker.mu
 	turn turn
+
+	overdue *time.Timer // closes a connection that does not get to its handshake
 }
 
 // serve owns a connection that the HTTP server handed over, from handshake to end.
@@ -33,8 +36,9 @@ func (w *Worker) serve(c *stream.Conn) {
 	} else {
 		defer w.conns.Done()
 	}
-	p := &peer{w: w, conn: c}
+	p := &peer{w: w, conn: c, overdue: node.HandshakeBy(c)}
 	err := c.Run(ctx, p)
+	p.overdue.Stop()
 	if p.id != 0 {
 		p.leave(err)
 	} else if err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
@@ -135,6 +139,7 @@ func (p *peer) handshake(kind uint8, body []byte) error {
 	if h.Role != probe.RoleScheduler || h.Version != probe.Version || h.Fleet != w.node.Fleet {
 		return fmt.Errorf("handshake refused: a %s of fleet %q with protocol version %d", h.Role, h.Fleet, h.Version)
 	}
+	p.overdue.Stop()
 	now := w.enter()
 	for id, old := range w.peers { // one connection per scheduler: an older one is dead and does not know it
 		if old.name == h.Name {

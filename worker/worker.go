@@ -167,6 +167,9 @@ func (w *Worker) drainCore() {
 	t.batch.Flush()
 }
 
+// finishTimeout bounds how long a leaving worker waits for what is unsent.
+const finishTimeout = 2 * time.Second
+
 // finishConns sends what is unsent and closes, so that no scheduler misses a result.
 func (w *Worker) finishConns(ctx context.Context) {
 	w.mu.Lock()
@@ -178,10 +181,12 @@ func (w *Worker) finishConns(ctx context.Context) {
 	}
 	done := make(chan struct{})
 	go func() { w.conns.Wait(); close(done) }()
+	timer := time.NewTimer(finishTimeout)
+	defer timer.Stop()
 	select {
 	case <-done:
+	case <-timer.C: // connections end with the context, also those that never got to a handshake
 	case <-ctx.Done():
-		<-done // connections end with the context
 	}
 }
 
