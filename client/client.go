@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/url"
 	"slices"
@@ -45,6 +46,9 @@ type Client struct {
 
 // maxJobMessage bounds an encoded job, in bytes.
 const maxJobMessage = 512 << 20
+
+// noLimits checks the form of a job; its size is the scheduler's to limit.
+var noLimits = task.Limits{MaxTasks: math.MaxInt32, MaxPayloadBytes: math.MaxInt32, MaxJobBytes: math.MaxInt}
 
 // ErrClosed is returned once the client has been closed.
 var ErrClosed = errors.New("client: closed")
@@ -103,7 +107,7 @@ func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 	if job.ID.IsZero() {
 		_, _ = crand.Read(job.ID[:]) // never fails
 	}
-	if err := job.Validate(task.Limits{}); err != nil && !errors.Is(err, task.CodeTooLarge) { // limits are the scheduler's
+	if err := job.Validate(noLimits); err != nil {
 		return nil, err
 	}
 	var faults []string
@@ -112,9 +116,9 @@ func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 		ranked = c.ranked(job.ID)
 	}
 	for _, addr := range ranked {
-		s, err := c.session(ctx, addr)
+		h, err := c.submitTo(ctx, addr, &job)
 		if err == nil {
-			return s.submit(ctx, job)
+			return h, nil
 		}
 		var refused *task.Error
 		if errors.Is(err, ErrClosed) || ctx.Err() != nil || errors.As(err, &refused) {
@@ -123,6 +127,19 @@ func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 		faults = append(faults, fmt.Sprintf("%s: %v", addr, err))
 	}
 	return nil, task.Errorf(task.CodeSchedulerLost, "no scheduler can be reached: %s", strings.Join(faults, "; "))
+}
+
+// submitTo submits to one scheduler. A session that has just ended, as one has whose scheduler was restarted, is dialled anew.
+func (c *Client) submitTo(ctx context.Context, addr string, job *task.Job) (*Handle, error) {
+	for {
+		s, err := c.session(ctx, addr)
+		if err != nil {
+			return nil, err
+		}
+		if h, err := s.submit(ctx, job); !errors.Is(err, errUnsent) {
+			return h, err
+		}
+	}
 }
 
 // ranked lists the schedulers in the order in which a job prefers them.

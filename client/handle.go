@@ -28,12 +28,13 @@ type Handle struct {
 	finished bool          // done is closed
 	outcome  task.Outcome
 	changed  chan struct{} // closed at the next result; nil when nobody waits for it
-	deadline *time.Timer
+	limit    time.Duration // how long the job may take, until deadline ends it
+	deadline *time.Timer   // runs from the submission, and anew from the acceptance
 }
 
-func newHandle(s *session, job *task.Job) *Handle {
+func newHandle(s *session, seq uint32, job *task.Job) *Handle {
 	h := &Handle{
-		s: s, id: job.ID, accepted: make(chan struct{}), done: make(chan struct{}),
+		s: s, id: job.ID, seq: seq, limit: job.Deadline + deadlineGrace, accepted: make(chan struct{}), done: make(chan struct{}),
 		results: make([]task.Result, 0, len(job.Tasks)), seen: make([]bool, len(job.Tasks)),
 	}
 	for i := range h.seen {
@@ -125,6 +126,15 @@ func (h *Handle) Wait(ctx context.Context) ([]task.Result, error) {
 // Cancel asks the scheduler to end the job. Tasks that have not finished end cancelled; results still come.
 func (h *Handle) Cancel() { h.s.cancel(h.seq) }
 
+// await starts the deadline.
+func (h *Handle) await() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.finished {
+		h.deadline = time.AfterFunc(h.limit, h.overdue)
+	}
+}
+
 // accept notes the scheduler's answer to the submission.
 func (h *Handle) accept(refused *task.Error) {
 	h.mu.Lock()
@@ -137,6 +147,8 @@ func (h *Handle) accept(refused *task.Error) {
 	if refused != nil {
 		h.refused = refused
 		h.finish()
+	} else if !h.finished && h.deadline != nil {
+		h.deadline.Reset(h.limit)
 	}
 	close(h.accepted)
 }
@@ -168,9 +180,14 @@ func (h *Handle) jobDone(outcome task.Outcome) {
 func (h *Handle) lost(err *task.Error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.giveUp(task.Unknown, err)
+}
+
+// giveUp ends the job without its scheduler. The caller holds mu.
+func (h *Handle) giveUp(o task.Outcome, err *task.Error) {
 	select {
 	case <-h.accepted:
-		h.endRest(task.Unknown, err)
+		h.endRest(o, err)
 	default:
 		h.refused = err
 		h.finish()
@@ -181,9 +198,10 @@ func (h *Handle) lost(err *task.Error) {
 // overdue ends the job when the scheduler has not, some time after the deadline.
 func (h *Handle) overdue() {
 	h.s.take(h.seq)
+	h.Cancel() // should it live after all
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.endRest(task.Timeout, task.Errorf(task.CodeDeadline, "the job's deadline passed and its scheduler did not say so"))
+	h.giveUp(task.Timeout, task.Errorf(task.CodeDeadline, "the job's deadline passed and its scheduler did not say so"))
 }
 
 // endRest gives every task without an outcome this one. The caller holds mu.

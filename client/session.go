@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -28,6 +29,8 @@ type session struct {
 	seq   uint32
 	jobs  map[uint32]*Handle
 	ended error // not nil when the connection is gone
+
+	limits submission.Limits // set before ready is closed
 }
 
 // dialTimeout bounds connecting and the handshake together.
@@ -94,20 +97,18 @@ func (s *session) end(err error) {
 	}
 }
 
-// submit sends a job and waits for its acceptance.
-func (s *session) submit(ctx context.Context, job task.Job) (*Handle, error) {
-	h := newHandle(s, &job)
-	s.mu.Lock()
-	if s.ended != nil {
-		s.mu.Unlock()
-		return nil, task.Errorf(task.CodeSchedulerLost, "the connection to scheduler %s ended: %v", s.addr, s.ended)
-	}
-	s.seq++
-	h.seq = s.seq
-	s.jobs[h.seq] = h
-	s.mu.Unlock()
+// errUnsent says that a session had ended before a job was sent on it.
+var errUnsent = errors.New("the connection has ended")
 
-	s.sendSubmit(h.seq, &job)
+// submit sends a job and waits for its acceptance. With errUnsent nothing was sent.
+func (s *session) submit(ctx context.Context, job *task.Job) (*Handle, error) {
+	if err := job.Validate(s.limits.Job); err != nil {
+		return nil, err
+	}
+	h, err := s.send(job)
+	if err != nil {
+		return nil, err
+	}
 	select {
 	case <-h.accepted:
 	case <-ctx.Done():
@@ -119,7 +120,6 @@ func (s *session) submit(ctx context.Context, job task.Job) (*Handle, error) {
 	if h.refused != nil {
 		return nil, h.refused
 	}
-	h.deadline = time.AfterFunc(job.Deadline+deadlineGrace, h.overdue)
 	return h, nil
 }
 
@@ -130,14 +130,33 @@ var submitBuffers = sync.Pool{New: func() any { return new([]byte) }} //nolint:g
 // smallSubmit is how long an encoded job may be to be copied into the connection's buffer.
 const smallSubmit = 32 << 10
 
-func (s *session) sendSubmit(seq uint32, job *task.Job) {
+// send encodes a job, makes its handle and sends it, unless it is too large or the session has ended.
+func (s *session) send(job *task.Job) (*Handle, error) {
+	s.mu.Lock()
+	s.seq++
+	seq := s.seq
+	s.mu.Unlock()
 	buf := submitBuffers.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
 	*buf = submission.AppendSubmit((*buf)[:0], seq, job)
+	if most := min(s.limits.MessageBytes, maxJobMessage); len(*buf) > most {
+		return nil, task.Errorf(task.CodeTooLarge, "tasks: the job takes %d bytes when encoded; at most %d are allowed", len(*buf), most)
+	}
+	h := newHandle(s, seq, job)
+	s.mu.Lock()
+	if s.ended != nil {
+		s.mu.Unlock()
+		return nil, errUnsent
+	}
+	s.jobs[seq] = h
+	s.mu.Unlock()
+	h.await()
+
 	s.conn.Send(uint8(submission.KindSubmit), nil, *buf)
 	if len(*buf) <= smallSubmit {
 		submitBuffers.Put(buf) // a longer one is still referenced by the connection
 	}
 	s.conn.FlushSoon()
+	return h, nil
 }
 
 func (s *session) cancel(seq uint32) {
@@ -150,6 +169,8 @@ func (s *session) cancel(seq uint32) {
 type reader struct {
 	s       *session
 	overdue *time.Timer // stopped by the handshake
+	greeted bool        // the Hello came
+	ready   bool        // so did the limits: the handshake is done
 	workers map[string]string
 }
 
@@ -159,7 +180,7 @@ func (r *reader) Flush() {}
 // Message handles one message.
 func (r *reader) Message(kind uint8, body []byte) error {
 	s := r.s
-	if s.name == "" {
+	if !r.ready {
 		return r.handshake(kind, body)
 	}
 	switch submission.Kind(kind) {
@@ -195,7 +216,7 @@ func (r *reader) Message(kind uint8, body []byte) error {
 		if h := s.take(m.Seq); h != nil {
 			h.jobDone(m.Outcome)
 		}
-	case submission.KindSubmit, submission.KindCancel:
+	case submission.KindSubmit, submission.KindCancel, submission.KindLimits:
 		return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
 	default:
 		return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
@@ -203,16 +224,27 @@ func (r *reader) Message(kind uint8, body []byte) error {
 	return nil
 }
 
+// handshake takes the scheduler's Hello, and the limits that follow it.
 func (r *reader) handshake(kind uint8, body []byte) error {
+	if r.greeted {
+		limits, err := submission.DecodeLimits(body)
+		if err != nil || submission.Kind(kind) != submission.KindLimits {
+			return fmt.Errorf("%s does not say what it takes", r.s.addr)
+		}
+		r.overdue.Stop()
+		r.s.limits = limits
+		r.ready = true
+		close(r.s.ready)
+		return nil
+	}
 	h, err := probe.DecodeHello(body)
 	if err != nil || probe.Kind(kind) != probe.KindHello || h.Role != probe.RoleScheduler || h.Version != probe.Version {
 		return fmt.Errorf("%s is not a scheduler of this version", r.s.addr)
 	}
-	r.overdue.Stop()
+	r.greeted = true
 	r.s.mu.Lock()
 	r.s.name = h.Name
 	r.s.mu.Unlock()
-	close(r.s.ready)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -118,13 +119,15 @@ func (c *client) Message(kind uint8, body []byte) error {
 		}
 		c.s.exit(now, &c.turn)
 		return nil
-	case submission.KindAccepted, submission.KindRejected, submission.KindTaskDone, submission.KindJobDone:
+	case submission.KindAccepted, submission.KindRejected, submission.KindTaskDone, submission.KindJobDone, submission.KindLimits:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a client", kind)
 }
 
 func (c *client) submit(body []byte) error {
-	body = append([]byte(nil), body...) // the job's payloads stay in this copy
+	if !c.conn.Owned() {
+		body = bytes.Clone(body) // the job's payloads stay in this copy
+	}
 	m, err := submission.DecodeSubmit(body, c.s.cfg.Limits)
 	if err != nil {
 		var refused *task.Error
@@ -133,6 +136,12 @@ func (c *client) submit(body []byte) error {
 		}
 		c.reject(m.Seq, refused)
 		return nil
+	}
+	c.s.mu.Lock()
+	known := c.jobs[m.Seq] != nil
+	c.s.mu.Unlock()
+	if known {
+		return fmt.Errorf("job number %d is in use by an unfinished job", m.Seq)
 	}
 	if refused := c.s.submit(&c.turn, m.Job, func(j *job, again bool) { c.follow(m.Seq, j, again) }); refused != nil {
 		c.reject(m.Seq, refused)
@@ -177,6 +186,9 @@ func (c *client) handshake(kind uint8, body []byte) error {
 	c.overdue.Stop()
 	c.greets = true
 	c.conn.End(probe.AppendHello(c.conn.Begin(uint8(probe.KindHello)), &c.s.hello))
+	c.conn.End(submission.AppendLimits(c.conn.Begin(uint8(submission.KindLimits)), submission.Limits{
+		Job: c.s.cfg.Limits, MessageBytes: c.s.clientStream.MaxMessageBytes,
+	}))
 	c.turn.batch.Add(c.conn)
 	return nil
 }

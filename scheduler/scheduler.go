@@ -88,11 +88,14 @@ func New(cfg Config) (*Scheduler, error) {
 	}
 	s.meters = newMeters(s)
 	s.clientStream = cfg.Stream
-	s.clientStream.MaxMessageBytes = max(cfg.Stream.MaxMessageBytes, cfg.Limits.MaxJobBytes+cfg.Limits.MaxTasks*64+1<<20)
+	s.clientStream.MaxMessageBytes = max(cfg.Stream.MaxMessageBytes, cfg.Limits.MaxJobBytes+cfg.Limits.MaxTasks*taskOverhead+1<<20)
 	// A body holds the payloads as base64 and some JSON around each task.
 	s.server = node.NewServer(n, s.meters.set, cfg.Limits.MaxJobBytes/2*3+cfg.Limits.MaxTasks*256+1<<20, s.route)
 	return s, nil
 }
+
+// taskOverhead is what a task takes in an encoded job beside its payload, in bytes: lengths, and the longest affinity key.
+const taskOverhead = 64 + task.MaxUserLen
 
 // newRand seeds the sampling; 0 draws a seed.
 func newRand(seed uint64) *rand.Rand {

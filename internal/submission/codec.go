@@ -103,6 +103,25 @@ func readTask(r *wire.Reader, t *task.Task) {
 	}
 }
 
+// AppendLimits appends the encoding of m.
+func AppendLimits(b []byte, m Limits) []byte {
+	b = wire.AppendUint(b, uint64(m.Job.MaxTasks))
+	b = wire.AppendUint(b, uint64(m.Job.MaxPayloadBytes))
+	b = wire.AppendUint(b, uint64(m.Job.MaxJobBytes))
+	return wire.AppendUint(b, uint64(m.MessageBytes))
+}
+
+// DecodeLimits reads a Limits.
+func DecodeLimits(body []byte) (Limits, error) {
+	r := wire.NewReader(body)
+	var m Limits
+	m.Job.MaxTasks = int(r.Uint(math.MaxInt32))
+	m.Job.MaxPayloadBytes = int(r.Uint(math.MaxInt32))
+	m.Job.MaxJobBytes = int(r.Uint(math.MaxInt64))
+	m.MessageBytes = int(r.Uint(math.MaxInt64))
+	return m, r.Close()
+}
+
 // AppendCancel appends the encoding of m.
 func AppendCancel(b []byte, m Cancel) []byte { return wire.AppendUint(b, uint64(m.Seq)) }
 

@@ -93,6 +93,10 @@ func TestAnswersRoundTrip(t *testing.T) {
 	if got, err := submission.DecodeCancel(submission.AppendCancel(nil, submission.Cancel{Seq: 8})); err != nil || got.Seq != 8 {
 		t.Errorf("Cancel: %#v, %v", got, err)
 	}
+	limits := submission.Limits{Job: task.DefaultLimits(), MessageBytes: 1 << 27}
+	if got, err := submission.DecodeLimits(submission.AppendLimits(nil, limits)); err != nil || got != limits {
+		t.Errorf("Limits: %#v, %v", got, err)
+	}
 	if got, err := submission.DecodeAccepted(submission.AppendAccepted(nil, submission.Accepted{Seq: 8})); err != nil || got.Seq != 8 {
 		t.Errorf("Accepted: %#v, %v", got, err)
 	}
@@ -129,6 +133,7 @@ func FuzzDecodeAnswers(f *testing.F) {
 		if m, err := submission.DecodeRejected(body); err == nil && m.Err == nil {
 			t.Fatal("a rejection without an error")
 		}
+		_, _ = submission.DecodeLimits(body)
 		_, _ = submission.DecodeAccepted(body)
 		_, _ = submission.DecodeCancel(body)
 	})

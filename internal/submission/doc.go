@@ -21,4 +21,5 @@ const (
 	KindRejected                  // to the client
 	KindTaskDone                  // to the client
 	KindJobDone                   // to the client
+	KindLimits                    // to the client, once, behind the Hello
 )

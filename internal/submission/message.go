@@ -6,6 +6,13 @@ import (
 	"dunnock/task"
 )
 
+// Limits is what the scheduler takes, said once behind its Hello. What is over them is refused by the client: a message
+// over MessageBytes would end the connection, and all jobs on it.
+type Limits struct {
+	Job          task.Limits
+	MessageBytes int // of one encoded Submit
+}
+
 // Submit asks the scheduler to run a job.
 type Submit struct {
 	Seq uint32 // numbers the client's jobs on this connection
