@@ -40,22 +40,24 @@ func (n *Node) keepJoined(ctx context.Context) {
 	}
 	var pause backoff
 	var warned time.Time // when the present trouble was last told; zero without trouble
+	alone := true
 	for ctx.Err() == nil {
-		wasAlone := n.alone()
 		err := n.join(ctx)
 		n.hadContact()
-		alone := n.alone()
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
+		}
+		if now := n.alone(); now != alone {
+			alone = now
+			pause.reset()
+			n.tellCompany(alone)
+		}
+		switch {
 		case !alone:
-			if wasAlone {
-				n.log.Info("joined the fleet", slog.Int("nodes", n.nodes()))
-			}
 			warned = time.Time{}
 		case err != nil && time.Since(warned) >= warnInterval:
-			n.log.Warn("cannot join the fleet yet, trying on", slog.Any("join", n.cfg.Join), slog.Any("error", err))
 			warned = time.Now()
+			n.log.Warn("cannot join the fleet yet, trying on", slog.Any("join", n.cfg.Join), slog.Any("error", err))
 		}
 		var next time.Duration
 		switch {
@@ -66,31 +68,29 @@ func (n *Node) keepJoined(ctx context.Context) {
 		default:
 			next = jitter(n.cfg.RejoinInterval)
 		}
-		if n.waitJoin(ctx, next, alone) {
-			pause.reset()
-			if alone {
-				n.log.Info("joined the fleet", slog.Int("nodes", n.nodes()))
-			} else {
-				n.log.Warn("every other node is gone, joining anew", slog.Any("join", n.cfg.Join))
-			}
-		}
+		n.waitJoin(ctx, next, alone)
 	}
 }
 
-// waitJoin waits for the next attempt, and reports true if it is early because we lost or found company.
-func (n *Node) waitJoin(ctx context.Context, d time.Duration, alone bool) bool {
+func (n *Node) tellCompany(alone bool) {
+	if alone {
+		n.log.Warn("every other node is gone, joining anew", slog.Any("join", n.cfg.Join))
+	} else {
+		n.log.Info("joined the fleet", slog.Int("nodes", n.nodes()))
+	}
+}
+
+// waitJoin waits for the next attempt: until d is over, or we have lost or found company.
+func (n *Node) waitJoin(ctx context.Context, d time.Duration, alone bool) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	for {
+	for n.alone() == alone {
 		select {
 		case <-n.wakeJoin:
-			if ctx.Err() == nil && n.alone() != alone {
-				return true
-			}
 		case <-timer.C:
-			return false
+			return
 		case <-ctx.Done():
-			return false
+			return
 		}
 	}
 }

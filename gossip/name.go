@@ -34,7 +34,7 @@ func (n *Node) keepName(ctx context.Context) error {
 			return nil
 		}
 	}
-	for {
+	for ctx.Err() == nil {
 		rivals := n.rivals()
 		for _, r := range rivals {
 			if n.live(ctx, r) {
@@ -53,9 +53,9 @@ func (n *Node) keepName(ctx context.Context) error {
 		case <-n.wakeName:
 		case <-again:
 		case <-ctx.Done():
-			return nil
 		}
 	}
+	return nil
 }
 
 // live asks a rival's process. That takes up to nameCheckTimeout.
