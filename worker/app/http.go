@@ -19,8 +19,7 @@ import (
 // httpApp is the app that hands each attempt to a local server.
 //
 // It POSTs the payload with the headers Dunnock-Job, -Task, -Attempt, -Epoch
-// and -Deadline (RFC 3339). An answer 2xx is the result. 4xx fails for good, but for 408 and 429, which
-// ask for another try; all else fails the attempt, redirects too. The
+// and -Deadline (RFC 3339). An answer 2xx is the result. 4xx fails for good; all else fails the attempt, redirects too. The
 // first 4 KiB of the answer's body go with the error.
 //
 // A request is sent once: what a server that broke the connection has done
@@ -153,8 +152,6 @@ func statusError(status int, body string) error {
 		message += " " + text
 	}
 	switch {
-	case status == fasthttp.StatusRequestTimeout, status == fasthttp.StatusTooManyRequests:
-		return failed(message, body)
 	case status >= 300 && status <= 399:
 		return failed(message+": redirects are not followed", body)
 	case status >= 400 && status <= 499:
