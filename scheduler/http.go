@@ -68,7 +68,7 @@ func (s *Scheduler) postJob(ctx *fasthttp.RequestCtx) {
 		node.Fail(ctx, task.Errorf(task.CodeInvalidJob, "wait: want true or false, got %.80q", v))
 		return
 	}
-	spec, err := api.DecodeJob(ctx.PostBody())
+	spec, err := api.DecodeJob(ctx.PostBody(), s.cfg.Limits.MaxTasks)
 	if err != nil {
 		node.Fail(ctx, s.rejected(asError(err)))
 		return

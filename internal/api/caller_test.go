@@ -83,7 +83,7 @@ func TestSubmit(t *testing.T) {
 	node := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err == nil {
-			got, err = api.DecodeJob(body)
+			got, err = api.DecodeJob(body, 100)
 		}
 		if err != nil {
 			t.Error(err)

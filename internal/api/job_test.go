@@ -13,7 +13,7 @@ import (
 func TestDecodeJob(t *testing.T) {
 	j, err := api.DecodeJob([]byte(`{"id":"000102030405060708090a0b0c0d0e0f","app":"grep","user":"org/team/ann","priority":3,"probe_ratio":1.5,
 		"deadline":"2s","task_timeout":"1s","max_attempts":5,"delivery":"at-most-once","on_failure":"cancel","require":{"zone":"a"},
-		"prefer":{"ssd":"true"},"epoch":1,"finished":"AQ==","tasks":[{"payload":"aGk="},{"text":"plain","affinity":"lineitem/7"}]}`))
+		"prefer":{"ssd":"true"},"epoch":1,"finished":"AQ==","tasks":[{"payload":"aGk="},{"text":"plain","affinity":"lineitem/7"}]}`), 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func TestDecodeJob(t *testing.T) {
 		string(j.Tasks[0].Payload) != "hi", string(j.Tasks[1].Payload) != "plain", j.Tasks[1].Affinity != "lineitem/7":
 		t.Fatalf("got %+v", j)
 	}
-	j, err = api.DecodeJob([]byte(`{"app":"echo","tasks":[{}]}`))
+	j, err = api.DecodeJob([]byte(`{"app":"echo","tasks":[{}]}`), 100)
 	if err != nil || j.ProbeRatio != 2 || j.Deadline != 5*time.Minute || j.MaxAttempts != 3 || j.Delivery != task.AtLeastOnce || j.OnFailure != task.Continue {
 		t.Fatalf("defaults: %+v, %v", j, err)
 	}
@@ -36,13 +36,23 @@ func TestDecodeJobFaults(t *testing.T) {
 		``:                        "ends at byte 0",
 		`{"app":"x","tasks":[{}`:  "ends at byte",
 		`{"app":"x",}`:            "at byte 12",
-		`[]`:                      "want an object",
+		`[]`:                      "the body: want an object",
 		`{"app":7}`:               "app: want a string, got number",
 		`{"app":"x","tasks":"y"}`: "tasks: want a list",
-		`{"app":"x","tasks":[{"payload":"***"}]}`:             "near byte",
+		`{"app":"x","tasks":[{},{"payload":"***"}]}`:          "tasks[1].payload: want base64",
+		`{"app":"x","tasks":[{},{"payload":7}]}`:              "tasks[1].payload: want a string, got number",
+		`{"app":"x","tasks":[{},{"require":{"a":1}}]}`:        "tasks[1].require: want a string, got number",
+		`{"app":"x","tasks":[{},[]]}`:                         "tasks[1]: want an object, got array",
+		`{"app":"x","tasks":[{},{"nonsense":1}]}`:             `tasks[1]: unknown field "nonsense"`,
+		`{"app":"x","tasks":{}}`:                              "tasks: want a list",
+		`{"app":"x","finished":"*","tasks":[{}]}`:             "finished: want base64",
+		`{"app":"x","epoch":-1}`:                              "epoch: want a whole number, got number -1",
+		`{"app":"x","deadline":5}`:                            "deadline: want a string, got number",
+		`{"app":"x","deadline":"-1s"}`:                        "deadline: want more than 0, got -1s",
+		`{"app":"x","tasks":[{"text":"` + "\xff" + `"}]}`:     "not UTF-8",
 		`{"app":"x","nonsense":1}`:                            `unknown field "nonsense"`,
 		`{"app":"x","tasks":[{}]} {}`:                         "something follows",
-		`{"app":"x","deadline":"soon"}`:                       "duration",
+		`{"app":"x","deadline":"soon"}`:                       "deadline: want a duration",
 		`{"app":"x","deadline":"0s"}`:                         "deadline: want more than 0",
 		`{"app":"x","probe_ratio":0}`:                         "probe_ratio: want 1 to 16",
 		`{"app":"x","max_attempts":0}`:                        "max_attempts: want 1 to 100",
@@ -52,17 +62,30 @@ func TestDecodeJobFaults(t *testing.T) {
 		`{"app":"x","id":"zz"}`:                               "id: want 32",
 		`{"app":"x","tasks":[{"text":"a","payload":"aGk="}]}`: "tasks[0]: give payload or text",
 	} {
-		_, err := api.DecodeJob([]byte(body))
+		_, err := api.DecodeJob([]byte(body), 3)
 		if !errors.Is(err, task.CodeInvalidJob) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %v, want %q", body, err, want)
 		}
 	}
 }
 
+// The list of tasks is read no further than the limit.
+func TestDecodeJobStopsAtTheLimit(t *testing.T) {
+	body := []byte(`{"app":"x","tasks":[` + strings.Repeat("{},", 1_000_000) + `{}]}`)
+	var err error
+	allocated := testing.AllocsPerRun(1, func() { _, err = api.DecodeJob(body, 1000) })
+	if !errors.Is(err, task.CodeTooLarge) || !strings.Contains(err.Error(), "tasks: at most 1000") {
+		t.Errorf("got %v", err)
+	}
+	if allocated > 10_000 {
+		t.Errorf("%v allocations for a body that is refused", allocated)
+	}
+}
+
 func FuzzDecodeJob(f *testing.F) {
 	f.Add([]byte(`{"app":"echo","deadline":"2s","probe_ratio":1.5,"tasks":[{"text":"x"},{"payload":"aGk="}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		j, err := api.DecodeJob(body)
+		j, err := api.DecodeJob(body, 100)
 		if err == nil {
 			_ = j.Validate(task.Limits{})
 			return
