@@ -24,9 +24,12 @@ const scanLimit = 16
 func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out []Effect) []Effect {
 	c.stats.GetTasks++
 	wk := c.worker(w)
-	if wk == nil || int(m.Slot) >= len(wk.slots) {
+	if wk == nil || int(m.Slot) >= wk.offer.Slots {
 		c.stats.Stale++
 		return out
+	}
+	if wk.slots == nil {
+		wk = c.unfold(wk)
 	}
 	s := &wk.slots[m.Slot]
 	if s.state != slotSilent {

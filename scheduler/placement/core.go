@@ -13,6 +13,7 @@ type Core struct {
 	rng *rand.Rand
 
 	workers []*worker // by id; nil where none is connected
+	offer   *Worker   // of the worker that connected last, for the next one that says the same
 	lives   uint32    // connections so far: tells apart those that had one id
 	sets    []*set
 	byKey   map[string]*set

@@ -19,15 +19,44 @@ type Worker struct {
 	Labels []probe.Label
 }
 
+// same reports whether two workers have said the same in the very same slices, so that one copy does for both.
+func (w *Worker) same(o *Worker) bool {
+	return w.Slots == o.Slots && len(w.Apps) == len(o.Apps) && len(w.Labels) == len(o.Labels) &&
+		(len(w.Apps) == 0 || &w.Apps[0] == &o.Apps[0]) && (len(w.Labels) == 0 || &w.Labels[0] == &o.Labels[0])
+}
+
+// worker is one connected worker. A scheduler has one for each worker of the fleet, so it is small until it is used: what the
+// last calls of its slots came to is kept from the first call on, see [Core.unfold].
 type worker struct {
+	slots   []slot  // nil before the first call
+	offer   *Worker // what it said of itself
+	running int
 	id      probe.WorkerID
 	life    uint32
 	active  bool // may be sampled: it has slots and is not draining
 	leaving bool // it said itself that it drains, for which there is no way back
-	running int
-	apps    []string
-	labels  []probe.Label
-	slots   []slot
+}
+
+// fewSlots is how many slots a used worker's record has room for.
+const fewSlots = 4
+
+// usedWorker is a worker that has called. The records of few slots lie beside its own: in a fleet whose
+// workers do not fit into a cache, what a message costs is how many cache lines it has to fetch.
+type usedWorker struct {
+	worker
+	few [fewSlots]slot
+}
+
+// unfold gives a worker that calls for the first time the records of its slots.
+func (c *Core) unfold(w *worker) *worker {
+	if w.offer.Slots > fewSlots {
+		w.slots = make([]slot, w.offer.Slots)
+		return w
+	}
+	used := &usedWorker{worker: *w}
+	used.slots = used.few[:w.offer.Slots]
+	c.workers[w.id] = &used.worker
+	return &used.worker
 }
 
 // slotState is what became of the last call of a slot.
@@ -72,11 +101,15 @@ func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Ef
 	if c.worker(id) != nil {
 		panic(fmt.Sprintf("placement: worker %d is connected already", id))
 	}
-	for int64(len(c.workers)) <= int64(id) {
-		c.workers = append(c.workers, nil)
+	if missing := int64(id) + 1 - int64(len(c.workers)); missing > 0 {
+		c.workers = append(c.workers, make([]*worker, missing)...)
 	}
 	c.lives++
-	wk := &worker{id: id, life: c.lives, apps: w.Apps, labels: w.Labels, slots: make([]slot, w.Slots)}
+	if c.offer == nil || !c.offer.same(&w) {
+		offer := w // w itself would be allocated for every worker
+		c.offer = &offer
+	}
+	wk := &worker{id: id, life: c.lives, offer: c.offer}
 	c.workers[id] = wk
 	c.load.Draining++
 	if w.Slots == 0 {
@@ -95,7 +128,7 @@ func (c *Core) WorkerResume(now time.Duration, id probe.WorkerID, out []Effect) 
 		c.stats.Stale++
 		return out
 	}
-	if w.active || w.leaving || len(w.slots) == 0 {
+	if w.active || w.leaving || w.offer.Slots == 0 {
 		return out
 	}
 	return c.join(now, w, out)
@@ -106,7 +139,7 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 	w.active = true
 	c.load.Draining--
 	c.load.Workers++
-	c.load.Slots += len(w.slots)
+	c.load.Slots += w.offer.Slots
 	for _, s := range c.sets {
 		s.joined = s.matches(w)
 		if s.joined {
@@ -118,7 +151,7 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 		if !j.set.joined || j.waiting() == 0 {
 			continue
 		}
-		if n := c.share(j, given < 2*len(w.slots)) - j.held(w.id); n > 0 {
+		if n := c.share(j, given < 2*w.offer.Slots) - j.held(w.id); n > 0 {
 			given += n
 			out = c.reserve(j, w.id, n, 0, out)
 		}
@@ -170,7 +203,7 @@ func (c *Core) drain(w *worker) {
 	w.active = false
 	c.load.Workers--
 	c.load.Draining++
-	c.load.Slots -= len(w.slots)
+	c.load.Slots -= w.offer.Slots
 	for _, s := range c.sets {
 		if s.matches(w) {
 			s.drop(w.id)

@@ -215,7 +215,7 @@ func (k *checker) fleet() {
 		k.bound += bound
 		if w.active {
 			k.load.Workers++
-			k.load.Slots += len(w.slots)
+			k.load.Slots += w.offer.Slots
 		} else {
 			k.load.Draining++
 		}

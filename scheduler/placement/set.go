@@ -26,11 +26,11 @@ type set struct {
 
 // matches reports whether a worker has the app and all the labels.
 func (s *set) matches(w *worker) bool {
-	if !slices.Contains(w.apps, s.app) {
+	if !slices.Contains(w.offer.Apps, s.app) {
 		return false
 	}
 	for _, l := range s.require {
-		if !slices.Contains(w.labels, l) {
+		if !slices.Contains(w.offer.Labels, l) {
 			return false
 		}
 	}
@@ -135,13 +135,13 @@ func (c *Core) explain(s *set) error {
 		return task.Errorf(task.CodeUnknownApp, "app: no connected worker has %q", s.app)
 	}
 	for _, l := range s.require {
-		if !slices.ContainsFunc(candidates, func(w *worker) bool { return slices.Contains(w.labels, l) }) {
+		if !slices.ContainsFunc(candidates, func(w *worker) bool { return slices.Contains(w.offer.Labels, l) }) {
 			return task.Errorf(task.CodeUnsatisfiable, "require: no connected worker with app %q has %s=%s", s.app, l.Key, l.Value)
 		}
 	}
 	// Each label is somewhere, but not all of them at one worker: name the first that leaves nobody.
 	for i, l := range s.require {
-		candidates = slices.DeleteFunc(candidates, func(w *worker) bool { return !slices.Contains(w.labels, l) })
+		candidates = slices.DeleteFunc(candidates, func(w *worker) bool { return !slices.Contains(w.offer.Labels, l) })
 		if len(candidates) == 0 {
 			return task.Errorf(task.CodeUnsatisfiable, "require: no connected worker with app %q has %s=%s together with %s",
 				s.app, l.Key, l.Value, join(s.require[:i]))

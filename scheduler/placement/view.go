@@ -114,5 +114,5 @@ func (c *Core) Worker(id probe.WorkerID) (WorkerView, bool) {
 	if w == nil {
 		return WorkerView{}, false
 	}
-	return WorkerView{Slots: len(w.slots), Running: w.running, Draining: !w.active}, true
+	return WorkerView{Slots: w.offer.Slots, Running: w.running, Draining: !w.active}, true
 }
