@@ -86,7 +86,7 @@ func newCores(e *Engine) Policy {
 		c.startWorker(uint32(i))
 	}
 	for i := range c.schedulers {
-		for j := range c.workers {
+		for j := len(c.workers) - 1; j >= 0; j-- { // the largest first, so that tables of workers get their size at once
 			c.connectWorker(uint32(i), uint32(j))
 			c.connectScheduler(uint32(i), uint32(j))
 		}

@@ -37,6 +37,9 @@ type Engine struct {
 
 	tally tally
 	err   error // a promise was broken
+
+	warmer warmer // the policy, if it is one; else nil
+	warmth int
 }
 
 // arrival is the next job to come.
@@ -88,6 +91,7 @@ func run(ctx context.Context, cfg Config, source *workload.Source, policy func(*
 	started := time.Now()
 	e := newEngine(cfg, source)
 	e.policy = policy(e)
+	e.warmer, _ = e.policy.(warmer)
 	if err := e.loop(ctx); err != nil {
 		return nil, err
 	}
@@ -138,6 +142,9 @@ func (e *Engine) step() error {
 			return e.check()
 		}
 	} else if message < timer || (message == timer && messageSeq < timerSeq) {
+		if e.ring.head%lookahead == 0 && e.warmer != nil {
+			e.warmth += e.warmer.warm(&e.ring)
+		}
 		d := e.ring.pop()
 		e.now = d.at
 		e.policy.Deliver(e, &d.message)
