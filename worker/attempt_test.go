@@ -60,6 +60,10 @@ func TestOutcome(t *testing.T) {
 		"own error":         {err: own, status: probe.StatusFailed, code: task.CodeAppFailed, detail: own.Detail},
 		"permanent":         {err: Permanent(errors.New("never")), status: probe.StatusPermanent, code: task.CodePermanent},
 		"own and permanent": {err: Permanent(own), status: probe.StatusPermanent, code: task.CodeAppFailed, detail: own.Detail},
+		"nil *task.Error":   {err: (*task.Error)(nil), status: probe.StatusFailed, code: task.CodeAppFailed},
+		"no code":           {err: &task.Error{Message: "no"}, status: probe.StatusFailed, code: task.CodeAppFailed},
+		"code too long":     {err: task.Errorf(task.Code(strings.Repeat("c", 64)), "no"), status: probe.StatusFailed, code: task.CodeAppFailed},
+		"two lines":         {err: errors.New("a\nb"), status: probe.StatusFailed, code: task.CodeAppFailed, detail: "a\nb"},
 		"too large":         {value: make([]byte, 11), status: probe.StatusPermanent, code: task.CodeResultTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,7 +75,7 @@ func TestOutcome(t *testing.T) {
 				return
 			}
 			fault, err := probe.DecodeFault(got.body)
-			if err != nil || fault.Code != test.code || fault.Detail != test.detail {
+			if err != nil || fault.Code != test.code || fault.Detail != test.detail || strings.Contains(fault.Message, "\n") || fault.Message == "" {
 				t.Fatalf("got %+v, %v", fault, err)
 			}
 		})

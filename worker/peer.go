@@ -120,9 +120,10 @@ func (p *peer) launch(body []byte) error {
 		return fmt.Errorf("launch in slot %d: no such slot", m.Slot)
 	}
 	now := p.w.enter()
-	p.turn.launch = m
+	p.turn.launch, p.turn.owned = m, p.conn.Owned()
 	p.turn.effects = p.w.core.Launch(now, p.id, &p.turn.launch, p.turn.effects)
 	p.w.exit(now, &p.turn)
+	p.turn.launch.Payload = nil
 	return nil
 }
 

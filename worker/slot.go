@@ -1,9 +1,11 @@
 package worker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,12 +64,16 @@ func (g *slotGroup) wait(timeout time.Duration) bool {
 	}
 }
 
-// begin hands an attempt to the slot's goroutine. The caller holds Worker.mu.
-func (s *slot) begin(m *probe.Launch, jobEnd time.Time) {
-	s.payload = append(s.payload[:0], m.Payload...)
+// begin hands an attempt to the slot's goroutine, with a copy of the payload unless that is owned. The caller holds Worker.mu.
+func (s *slot) begin(m *probe.Launch, owned bool, jobEnd time.Time) {
+	payload := m.Payload
+	if !owned {
+		s.payload = append(s.payload[:0], payload...)
+		payload = s.payload
+	}
 	a := &attempt{
 		call: m.Call, app: s.w.hello.Apps[m.App], handler: s.w.apps[m.App], deadline: jobEnd,
-		task: Task{Job: m.Job, Index: int(m.Task), Attempt: int(m.Attempt), Epoch: m.Epoch, Deadline: jobEnd, Payload: s.payload},
+		task: Task{Job: m.Job, Index: int(m.Task), Attempt: int(m.Attempt), Epoch: m.Epoch, Deadline: jobEnd, Payload: payload},
 	}
 	if m.Timeout > 0 && m.Timeout < m.Deadline {
 		a.deadline = jobEnd.Add(m.Timeout - m.Deadline)
@@ -86,8 +92,7 @@ func (s *slot) stop(call uint32, why probe.Status) {
 func (s *slot) run() {
 	var t turn
 	for a := range s.start {
-		value, err := s.invoke(a)
-		t.end = s.w.outcome(a, value, err)
+		t.end = s.invoke(a)
 		s.finish(a, &t)
 	}
 }
@@ -99,7 +104,7 @@ const maxKeptPayload = stream.MaxBody / 2
 // finish tells the core. Other slots may be about to finish too, so the flush lets
 // them go first: under load many results leave in one write.
 func (s *slot) finish(a *attempt, t *turn) {
-	a.stop(errFinished) // what the handler left running learns that it is over
+	a.stop(context.Canceled) // what the handler left running learns that it is over
 	if cap(s.payload) > maxKeptPayload {
 		s.payload = nil
 	}
@@ -112,19 +117,18 @@ func (s *slot) finish(a *attempt, t *turn) {
 	t.batch.FlushSoon()
 }
 
-var errFinished = errors.New("the handler has returned")
-
-// invoke calls the handler; a panic is an error with the stack as its detail.
-func (s *slot) invoke(a *attempt) (value []byte, err error) {
+// invoke calls the handler; a panic, also of the error that it returned, is an error with the stack as its detail.
+func (s *slot) invoke(a *attempt) (end outcome) {
 	defer func() {
 		if r := recover(); r != nil {
 			e := task.Errorf(task.CodeAppFailed, "the handler panicked: %v", r)
 			e.Detail = string(debug.Stack())
-			value, err = nil, e
+			end = s.w.outcome(a, nil, e)
 			s.w.node.Logger.Warn("a handler panicked", a.attrs(e)...)
 		}
 	}()
-	return a.handler(a, a.task)
+	value, err := a.handler(a, a.task)
+	return s.w.outcome(a, value, err)
 }
 
 // outcome turns what a handler returned into what travels.
@@ -143,10 +147,22 @@ func (w *Worker) outcome(a *attempt, value []byte, err error) outcome {
 	}
 }
 
-// asFault keeps the code of a handler's own *task.Error.
+// asFault keeps the code of a handler's own *task.Error, unless it has none that can travel. The message becomes one line.
 func asFault(err error, code task.Code) *task.Error {
-	if e, ok := errors.AsType[*task.Error](err); ok {
-		return e
+	fault := task.Error{Code: code}
+	if e, ok := errors.AsType[*task.Error](err); ok && e != nil { // a nil pointer in an error is a handler's easiest mistake
+		fault.Message, fault.Detail = e.Message, e.Detail
+		if e.Code != "" && len(e.Code) <= task.MaxNameLen {
+			fault.Code = e.Code
+		}
+	} else {
+		fault.Message = fmt.Sprint(err) // which outlives an Error method that panics
 	}
-	return task.Errorf(code, "%s", fmt.Sprint(err))
+	if first, _, more := strings.Cut(fault.Message, "\n"); more {
+		if fault.Detail == "" {
+			fault.Detail = fault.Message
+		}
+		fault.Message = first
+	}
+	return &fault
 }

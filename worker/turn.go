@@ -15,6 +15,7 @@ type turn struct {
 	effects []queue.Effect
 	batch   stream.Batch
 	launch  probe.Launch // that the core is being told, for EffectStart
+	owned   bool         // the launch's payload has memory of its own
 	end     outcome      // of the attempt that the core is being told, for EffectFinished
 }
 
@@ -46,7 +47,7 @@ func (w *Worker) exit(now time.Duration, t *turn) {
 func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
 	switch e.Kind {
 	case queue.EffectStart:
-		w.slots[e.Slot].begin(&t.launch, w.clock.Time(now+t.launch.Deadline))
+		w.slots[e.Slot].begin(&t.launch, t.owned, w.clock.Time(now+t.launch.Deadline))
 		return
 	case queue.EffectStop:
 		w.slots[e.Slot].stop(e.Call, e.Status)
