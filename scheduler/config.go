@@ -75,9 +75,10 @@ func (c Config) withDefaults() Config {
 	if c.Policy == 0 {
 		c.Policy = placement.LateBinding
 	}
-	if c.Limits == (task.Limits{}) {
-		c.Limits = task.DefaultLimits()
-	}
+	limits := task.DefaultLimits()
+	setDefault(&c.Limits.MaxTasks, limits.MaxTasks)
+	setDefault(&c.Limits.MaxPayloadBytes, limits.MaxPayloadBytes)
+	setDefault(&c.Limits.MaxJobBytes, limits.MaxJobBytes)
 	c.Stream.MaxMessageBytes = max(c.Stream.MaxMessageBytes, probe.MaxMessage)
 	setDefault(&c.Stream.Lease, stream.DefaultLease) // it is announced
 	setDefault(&c.MaxJobs, 100_000)
@@ -111,6 +112,9 @@ func (c Config) Validate() error {
 		name  string
 		value int64
 	}{
+		{"limits: tasks of a job", int64(c.Limits.MaxTasks)},
+		{"limits: payload of a task", int64(c.Limits.MaxPayloadBytes)},
+		{"limits: payloads of a job", int64(c.Limits.MaxJobBytes)},
 		{"max jobs", int64(c.MaxJobs)},
 		{"max waiting tasks", int64(c.MaxWaitingTasks)},
 		{"max payload bytes", c.MaxPayloadBytes},

@@ -46,12 +46,14 @@ func (s *Scheduler) streamEvents(ctx *fasthttp.RequestCtx, j *job, owner bool) {
 		es := &eventStream{s: s, job: j, owner: owner, out: eventWriter{conn: raw, w: bufio.NewWriterSize(raw, 32<<10), chunked: chunked}}
 		life, ok := s.admit()
 		if ok {
+			s.countReader(j, 1)
+			defer s.countReader(j, -1)
 			defer s.conns.Done()
 			gone := make(chan struct{})
 			reader := make(chan struct{})
-			go func() { // ends with the connection: a client that says anything more is as gone as one that hangs up
+			go func() { // ends with the connection; what a client says meanwhile is not answered
 				defer close(reader)
-				_, _ = io.CopyN(io.Discard, c, 1)
+				_, _ = io.Copy(io.Discard, c)
 				close(gone)
 			}()
 			err := es.run(life.Done(), gone, head)
@@ -76,6 +78,13 @@ func (es *eventStream) leave() {
 	t.effects = s.disown(now, es.job, t.effects)
 	s.exit(now, &t)
 	t.batch.Flush()
+}
+
+// countReader keeps a finished job for as long as it is being read.
+func (s *Scheduler) countReader(j *job, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j.readers += n
 }
 
 var errSlowReader = errors.New("the client reads too slowly: a result had to be dropped")
@@ -127,7 +136,7 @@ func (es *eventStream) catchUp() (done bool, changed <-chan struct{}, err error)
 	var end *api.DoneEvent
 	j := es.job
 	es.s.mu.Lock()
-	if es.owner && j.dropped {
+	if (es.owner && j.dropped) || (j.forgotten && es.sent < len(j.order)) {
 		es.s.mu.Unlock()
 		return false, nil, errSlowReader
 	}

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"bytes"
 	crand "crypto/rand"
 	"encoding/binary"
 	"log/slog"
@@ -34,12 +35,17 @@ type job struct {
 	clients  []follower // streams that hear of every task
 	owners   int        // clients and waiting HTTP requests whose end ends the job; a detached job lives without
 	detached bool
-	readable bool          // results stay readable over HTTP when the job has finished
-	dropped  bool          // a result was dropped for want of room
-	released bool          // results were let go because their one reader has them
-	payload  int64         // bytes of payloads
-	retained int64         // bytes counted in Scheduler.retained
-	changed  chan struct{} // closed at the next outcome; nil when nobody waits for it
+	readable bool // results stay readable over HTTP when the job has finished
+	readers  int  // event streams that read the records
+	dropped  bool // a result was dropped for want of room
+	released bool // results were let go because their one reader has them
+
+	forgotten bool          // finished, and not readable any more
+	skipped   []byte        // bitmap of tasks that had finished before this submission
+	payload   int64         // bytes of payloads
+	retained  int64         // bytes counted in Scheduler.retained
+	piece     []byte        // memory for small values; see copyOf
+	changed   chan struct{} // closed at the next outcome; nil when nobody waits for it
 }
 
 // follower is a client stream that follows a job under its own number.
@@ -102,7 +108,7 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 	if spec.ID.IsZero() {
 		spec.ID = newJobID()
 	} else if old := s.byID[spec.ID]; old != nil {
-		return s.rejoin(old, digest, attach)
+		return s.rejoin(old, &spec, digest, attach)
 	}
 	var payload int64
 	for i := range spec.Tasks {
@@ -120,23 +126,48 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 		return asError(err)
 	}
 	t.effects = effects
-	j := &job{spec: spec, digest: digest, ref: ref, accepted: now, tasks: make([]record, len(spec.Tasks)), payload: payload}
+	j := &job{
+		spec: spec, digest: digest, ref: ref, accepted: now, tasks: make([]record, len(spec.Tasks)), order: make([]uint32, 0, len(spec.Tasks)),
+		payload: payload, skipped: bytes.Clone(spec.Finished),
+	}
 	s.jobs[ref], s.byID[spec.ID] = j, j
 	s.payload += payload
 	attach(j, false)
 	return nil
 }
 
+// maxOwners bounds the clients and waiting requests of one job: each is told of every task.
+const maxOwners = 1000
+
 // rejoin answers a job id that is known: the same job is joined, another one is a conflict.
-func (s *Scheduler) rejoin(old *job, digest uint64, attach func(*job, bool)) *task.Error {
+func (s *Scheduler) rejoin(old *job, spec *task.Job, digest uint64, attach func(*job, bool)) *task.Error {
 	switch {
 	case old.digest != digest:
 		return task.Errorf(task.CodeConflict, "id: %s is in use by a job with another specification", old.spec.ID)
+	case !contains(spec.Finished, old.skipped):
+		return task.Errorf(task.CodeConflict, "finished: job %s runs here without tasks that are not finished by this submission", old.spec.ID)
+	case old.owners >= maxOwners:
+		e := task.Errorf(task.CodeOverloaded, "%d clients wait for job %s, the limit", old.owners, old.spec.ID)
+		e.RetryAfterMS = retryAfter.Milliseconds()
+		return e
 	case old.dropped, old.released, old.outcome != 0 && !old.readable:
 		return task.Errorf(task.CodeConflict, "id: job %s has delivered its results, which are not held any more", old.spec.ID)
 	}
 	attach(old, true)
 	return nil
+}
+
+// contains reports whether a bitmap has every bit that another has.
+func contains(all, some []byte) bool {
+	for i, b := range some {
+		if i < len(all) {
+			b &^= all[i]
+		}
+		if b != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // admitJob refuses what the scheduler has no room for, before it promises anything.
@@ -180,7 +211,10 @@ func (s *Scheduler) taskDone(t *turn, e *placement.Effect) {
 	for _, f := range j.clients {
 		f.client.sendTask(t, f.seq, e.Task, rec, value)
 	}
-	s.keepValue(j, rec, value)
+	s.keepValue(j, rec, value, t.owned)
+	if e.Outcome != task.OK && rec.err != errDeadline && rec.err != errCancelled {
+		s.keepFault(j, rec)
+	}
 	j.order = append(j.order, e.Task)
 	j.notify()
 }
@@ -210,13 +244,19 @@ func (j *job) notify() {
 	}
 }
 
+// One for all, since a job may end thousands of tasks at once.
+var (
+	errDeadline  = task.Errorf(task.CodeDeadline, "the job's deadline passed")
+	errCancelled = task.Errorf(task.CodeCancelled, "the job was cancelled")
+)
+
 // explain gives the error of a task that ended without its worker's word.
 func explain(c task.Code, rec *record) *task.Error {
 	switch c {
 	case task.CodeDeadline:
-		return task.Errorf(c, "the job's deadline passed")
+		return errDeadline
 	case task.CodeCancelled:
-		return task.Errorf(c, "the job was cancelled")
+		return errCancelled
 	case task.CodeWorkerLost:
 		return task.Errorf(c, "worker %s was lost while it ran attempt %d", rec.worker, rec.attempt)
 	default:

@@ -46,6 +46,7 @@ func (s *Scheduler) keepLinks(ctx context.Context) {
 	defer wg.Wait()
 	var mu sync.Mutex // guards running
 	running := make(map[linkKey]bool)
+	ended := make(chan struct{}, 1) // a link has given up a worker that membership may know again by now
 	for {
 		v := s.node.Members.View()
 		s.syncSampling(v)
@@ -67,12 +68,20 @@ func (s *Scheduler) keepLinks(ctx context.Context) {
 				mu.Lock()
 				delete(running, key)
 				mu.Unlock()
+				if l.leaving {
+					return // it will be gone, whatever membership says yet
+				}
+				select {
+				case ended <- struct{}{}:
+				default:
+				}
 			})
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.node.Members.Changed(v):
+		case <-ended:
 		}
 	}
 }
@@ -225,11 +234,12 @@ func (l *link) finished(body []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(m.Body) > maxFramedResult && !l.conn.Owned() {
-		m.Body = bytes.Clone(m.Body)
+	owned := l.conn.Owned()
+	if len(m.Body) > maxFramedResult && !owned {
+		m.Body, owned = bytes.Clone(m.Body), true
 	}
 	now := l.s.enter()
-	l.turn.finished = m
+	l.turn.finished, l.turn.owned = m, owned
 	l.turn.effects = l.s.core.Finished(now, l.id, m, l.turn.effects)
 	l.s.exit(now, &l.turn)
 	l.turn.finished = probe.Finished{}

@@ -15,16 +15,18 @@ const maxListed = 1000
 
 func (s *Scheduler) listJobs() api.JobList {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	jobs := make([]*job, 0, len(s.jobs)+len(s.finished))
 	for _, j := range s.jobs {
 		jobs = append(jobs, j)
 	}
 	jobs = append(jobs, s.finished...)
+	s.mu.Unlock() // sorting many jobs takes time, and by what never changes
 	slices.SortFunc(jobs, func(a, b *job) int {
 		return cmp.Or(cmp.Compare(b.accepted, a.accepted), slices.Compare(a.spec.ID[:], b.spec.ID[:]))
 	})
 	jobs = jobs[:min(len(jobs), maxListed)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	list := api.JobList{Jobs: make([]api.JobSummary, 0, len(jobs))}
 	for _, j := range jobs {
 		list.Jobs = append(list.Jobs, s.summarise(j))
@@ -56,20 +58,26 @@ func (s *Scheduler) summarise(j *job) api.JobSummary {
 }
 
 func (s *Scheduler) detail(j *job) api.JobDetail {
+	d := api.JobDetail{Scheduler: s.node.Name, ProbeRatio: j.spec.ProbeRatio, TaskList: make([]api.TaskState, len(j.tasks))}
+	for from := 0; from < len(j.tasks); from += tasksPerHold {
+		s.mu.Lock()
+		for i := from; i < min(from+tasksPerHold, len(j.tasks)); i++ {
+			d.TaskList[i] = s.taskState(j, i)
+		}
+		s.mu.Unlock()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := api.JobDetail{
-		JobSummary: s.summarise(j), Scheduler: s.node.Name, ProbeRatio: j.spec.ProbeRatio, TaskList: make([]api.TaskState, len(j.tasks)),
-	}
+	d.JobSummary = s.summarise(j)
 	if j.outcome == 0 {
 		d.DeadlineMS = api.Millis(max(j.accepted+j.spec.Deadline-s.clock.Now(), 0))
 		d.Why = s.why(j)
 	}
-	for i := range j.tasks {
-		d.TaskList[i] = s.taskState(j, i)
-	}
 	return d
 }
+
+// tasksPerHold bounds how many tasks are listed before others get the lock: placing waits for it.
+const tasksPerHold = 256
 
 // taskState runs under the lock.
 func (s *Scheduler) taskState(j *job, i int) api.TaskState {

@@ -12,6 +12,22 @@ import (
 const (
 	jobCost    = 512
 	recordCost = 112
+	faultCost  = 96 // beside the text
+)
+
+// streamAllowance is what a job that somebody waits for over HTTP may keep unread, in bytes, however much others hold:
+// otherwise results of detached jobs, which stay until their jobs are done, would cut every stream off.
+const streamAllowance = 1 << 20
+
+// Small values of a job lie together in pieces of memory, so that keeping one costs no allocation.
+const (
+	smallValue = 1 << 10
+	pieceSize  = 32 << 10
+)
+
+var (
+	errDropped   = task.Errorf(task.CodeResultDropped, "the result was dropped: what unread results may take up is used up")
+	errDelivered = task.Errorf(task.CodeResultDropped, "the result was delivered to the client that waited for it and is not held any more")
 )
 
 // retain keeps a finished job readable, and lets the oldest go for it.
@@ -19,26 +35,63 @@ func (s *Scheduler) retain(j *job) {
 	if !j.readable {
 		s.dropValues(j)
 	}
-	s.charge(j, jobCost+recordCost*int64(len(j.tasks)))
+	j.piece = nil
+	s.charge(j, jobCost+recordCost*int64(len(j.tasks))+int64(len(j.skipped)))
 	s.finished = append(s.finished, j)
-	s.evict(func(*job) bool { return s.retained > s.cfg.MaxRetainedBytes })
+	s.makeRoom(0)
 }
 
-// keepValue holds a result while the job runs, for those who join it or read it over HTTP.
-func (s *Scheduler) keepValue(j *job, rec *record, value []byte) {
-	if len(value) == 0 || (j.dropped && !j.readable) {
-		return
-	}
+// keepValue holds a result while the job runs, for those who join it or read it over HTTP. owned says that it has memory
+// of its own.
+func (s *Scheduler) keepValue(j *job, rec *record, value []byte, owned bool) {
 	size := int64(len(value))
-	s.evict(func(*job) bool { return s.retained+size > s.cfg.MaxRetainedBytes })
-	if s.retained+size > s.cfg.MaxRetainedBytes {
+	switch {
+	case size == 0, j.dropped && !j.readable:
+		return
+	case !j.readable && s.retained+size > s.cfg.MaxRetainedBytes/2:
+		// Only somebody who joins the job could want it. That is worth room to spare, and no other job's results.
 		j.dropped = true
-		rec.err = task.Errorf(task.CodeResultDropped, "the result was dropped: unread results take up the %d bytes allowed", s.cfg.MaxRetainedBytes)
+		s.dropValues(j)
+		return
+	case j.readable && !s.makeRoom(size) && (j.detached || j.retained+size > max(streamAllowance, size)):
+		j.dropped = true
+		rec.err = errDropped
 		s.meters.droppedResults.Inc()
 		return
 	}
-	rec.value = bytes.Clone(value)
+	if !owned {
+		value = j.copyOf(value)
+	}
+	rec.value = value
 	s.charge(j, size)
+}
+
+// keepFault counts the text of a task's error, which comes from users' code, or drops it.
+func (s *Scheduler) keepFault(j *job, rec *record) {
+	size := int64(faultCost + len(rec.err.Message) + len(rec.err.Detail))
+	room := s.retained+size <= s.cfg.MaxRetainedBytes/2
+	if !room && j.readable {
+		room = s.makeRoom(size)
+	}
+	if !room {
+		rec.err = task.Errorf(rec.err.Code, "the attempt failed; its error was dropped, because what may be kept is used up")
+		return
+	}
+	s.charge(j, size)
+}
+
+// copyOf copies a value into memory of the job's.
+func (j *job) copyOf(v []byte) []byte {
+	if len(v) > smallValue {
+		return bytes.Clone(v)
+	}
+	if cap(j.piece)-len(j.piece) < len(v) {
+		rest := len(j.tasks) - len(j.order) // if all are alike, one piece is just enough
+		j.piece = make([]byte, 0, max(len(v), min(pieceSize, rest*len(v))))
+	}
+	from := len(j.piece)
+	j.piece = append(j.piece, v...)
+	return j.piece[from:len(j.piece):len(j.piece)]
 }
 
 // release lets go of a result that its reader has, if nobody else can want it.
@@ -47,7 +100,7 @@ func (s *Scheduler) release(j *job, rec *record) {
 		return
 	}
 	s.charge(j, -int64(len(rec.value)))
-	rec.value = nil
+	rec.value, rec.err = nil, errDelivered
 	j.released = true
 }
 
@@ -58,6 +111,7 @@ func (s *Scheduler) dropValues(j *job) {
 			j.tasks[i].value = nil
 		}
 	}
+	j.piece = nil
 }
 
 func (s *Scheduler) charge(j *job, size int64) {
@@ -65,16 +119,41 @@ func (s *Scheduler) charge(j *job, size int64) {
 	s.retained += size
 }
 
-// evict forgets the oldest finished jobs while the condition holds.
-func (s *Scheduler) evict(while func(oldest *job) bool) {
+// makeRoom forgets the oldest finished jobs until there is room for size bytes. It reports whether there is.
+func (s *Scheduler) makeRoom(size int64) bool {
 	n := 0
-	for ; n < len(s.finished) && while(s.finished[n]); n++ {
-		j := s.finished[n]
-		s.charge(j, -j.retained)
-		delete(s.byID, j.spec.ID)
+	for ; n < len(s.finished) && s.retained+size > s.cfg.MaxRetainedBytes; n++ {
+		s.forget(s.finished[n])
 		s.finished[n] = nil
 	}
 	s.finished = s.finished[n:]
+	return s.retained+size <= s.cfg.MaxRetainedBytes
+}
+
+// expire forgets the finished jobs whose time is over, but for those that somebody is still reading.
+func (s *Scheduler) expire(now time.Duration) {
+	kept := s.finished[:0]
+	for i, j := range s.finished {
+		if now-j.ended <= s.cfg.ResultTTL {
+			kept = append(kept, s.finished[i:]...)
+			break
+		}
+		if j.readers > 0 {
+			kept = append(kept, j)
+			continue
+		}
+		s.forget(j)
+	}
+	clear(s.finished[len(kept):])
+	s.finished = kept
+}
+
+// forget lets go of a finished job. Streams that still read it are cut, so that its memory is free indeed.
+func (s *Scheduler) forget(j *job) {
+	s.dropValues(j)
+	s.charge(j, -j.retained)
+	j.forgotten = true
+	delete(s.byID, j.spec.ID)
 }
 
 // keepRetention forgets finished jobs when their time is over.
@@ -88,7 +167,7 @@ func (s *Scheduler) keepRetention(ctx context.Context) {
 		case <-ticker.C:
 		}
 		now := s.enter()
-		s.evict(func(j *job) bool { return now-j.ended > s.cfg.ResultTTL })
+		s.expire(now)
 		s.mu.Unlock()
 	}
 }

@@ -15,6 +15,7 @@ import (
 type turn struct {
 	effects  []placement.Effect
 	batch    stream.Batch
+	owned    bool           // finished.Body has memory of its own
 	finished probe.Finished // that the core is being told: its body goes with the task's outcome
 }
 

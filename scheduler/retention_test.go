@@ -1,0 +1,144 @@
+package scheduler
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"dunnock/internal/node"
+	"dunnock/task"
+)
+
+// books is what a scheduler holds, counted again from what its jobs really have.
+func books(s *Scheduler, running []*job) error {
+	var total int64
+	check := func(j *job) error {
+		var bytes int64
+		if j.outcome != 0 {
+			bytes = jobCost + recordCost*int64(len(j.tasks)) + int64(len(j.skipped))
+		}
+		for i := range j.tasks {
+			rec := &j.tasks[i]
+			bytes += int64(len(rec.value))
+			if rec.err != nil && rec.err.Code == task.CodeAppFailed && !strings.HasPrefix(rec.err.Message, "the attempt failed; ") {
+				bytes += int64(faultCost + len(rec.err.Message) + len(rec.err.Detail))
+			}
+		}
+		if bytes != j.retained {
+			return fmt.Errorf("a job holds %d bytes and is charged %d", bytes, j.retained)
+		}
+		total += bytes
+		return nil
+	}
+	streams := 0
+	for _, j := range running {
+		if err := check(j); err != nil {
+			return err
+		}
+		if j.readable && !j.detached {
+			streams++
+		}
+	}
+	for _, j := range s.finished {
+		if j == nil || j.forgotten || s.byID[j.spec.ID] != j {
+			return fmt.Errorf("a finished job is forgotten and listed")
+		}
+		if err := check(j); err != nil {
+			return err
+		}
+	}
+	if total != s.retained {
+		return fmt.Errorf("the jobs hold %d bytes and the scheduler counts %d", total, s.retained)
+	}
+	if limit := s.cfg.MaxRetainedBytes + int64(streams)*2*streamAllowance; total > limit {
+		return fmt.Errorf("%d bytes are held, at most %d may be", total, limit)
+	}
+	return nil
+}
+
+// Whatever comes, each byte that is held is counted once, the limit holds, and in the end nothing is held.
+func TestRetentionCountsEveryByte(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := &Scheduler{cfg: Config{MaxRetainedBytes: 20_000, ResultTTL: time.Minute}, byID: make(map[task.JobID]*job)}
+		s.node = &node.Node{}
+		s.meters = newMeters(s)
+		var running []*job
+		var now time.Duration
+		pick := func() *job {
+			if len(running) == 0 {
+				t.Skip("no job")
+			}
+			return running[rapid.IntRange(0, len(running)-1).Draw(t, "job")]
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"": func(t *rapid.T) {
+				if err := books(s, running); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"accept": func(t *rapid.T) {
+				j := &job{tasks: make([]record, rapid.IntRange(1, 20).Draw(t, "tasks")), skipped: make([]byte, rapid.IntRange(0, 3).Draw(t, "skipped"))}
+				j.spec.ID = newJobID()
+				s.byID[j.spec.ID] = j
+				running = append(running, j)
+			},
+			"wait":   func(*rapid.T) { j := pick(); j.readable = true; j.owners++ },
+			"detach": func(*rapid.T) { j := pick(); j.readable, j.detached = true, true },
+			"end a task": func(t *rapid.T) {
+				j := pick()
+				if len(j.order) == len(j.tasks) {
+					t.Skip("all have ended")
+				}
+				rec := &j.tasks[len(j.order)]
+				text := make([]byte, rapid.IntRange(0, 3000).Draw(t, "bytes"))
+				if rapid.Bool().Draw(t, "ok") {
+					s.keepValue(j, rec, text, rapid.Bool().Draw(t, "owned"))
+				} else {
+					rec.err = task.Errorf(task.CodeAppFailed, "%s", text)
+					s.keepFault(j, rec)
+				}
+				j.order = append(j.order, uint32(len(j.order)))
+			},
+			"read": func(*rapid.T) {
+				j := pick()
+				for i := range j.tasks {
+					s.release(j, &j.tasks[i])
+				}
+			},
+			"follow": func(t *rapid.T) {
+				if len(s.finished) > 0 {
+					s.finished[rapid.IntRange(0, len(s.finished)-1).Draw(t, "finished")].readers ^= 1
+				}
+			},
+			"finish": func(*rapid.T) {
+				j := pick()
+				j.outcome, j.ended, j.owners = task.OK, now, 0
+				for i := range running {
+					if running[i] == j {
+						running = append(running[:i], running[i+1:]...)
+						break
+					}
+				}
+				s.retain(j)
+			},
+			"time": func(t *rapid.T) {
+				now += time.Duration(rapid.IntRange(1, 50).Draw(t, "seconds")) * time.Second
+				s.expire(now)
+			},
+		})
+		for _, j := range running {
+			j.outcome, j.ended = task.OK, now
+			s.retain(j)
+		}
+		for _, j := range s.finished {
+			j.readers = 0
+		}
+		s.expire(now + time.Hour)
+		if s.retained != 0 || len(s.finished) != 0 || len(s.byID) != 0 {
+			t.Fatalf("%d bytes, %d finished jobs and %d known ones are left", s.retained, len(s.finished), len(s.byID))
+		}
+	})
+}
