@@ -88,10 +88,11 @@ func (s *Server) Drain() {
 	if Phase(s.phase.Swap(int32(Draining))) == Draining {
 		return
 	}
-	close(s.drain)
+	// First the announcement: with nothing left to do, what waits for the drain may end the membership at once.
 	if err := s.node.Members.SetState(view.Draining); err != nil {
 		s.node.Logger.Warn("draining could not be announced", slog.Any("error", err))
 	}
+	close(s.drain)
 }
 
 // Draining reports whether draining has begun.
