@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"math/bits"
 	"math/rand/v2"
 
 	"github.com/cespare/xxhash/v2"
@@ -21,9 +22,28 @@ func Sample[T any](rng *rand.Rand, s []T, k int) {
 // drawn: with s[:i] drawn already, it moves a uniform choice of the others
 // to s[i] and returns it. It panics unless 0 ≤ i < len(s).
 func SampleNext[T any](rng *rand.Rand, s []T, i int) T {
-	r := i + rng.IntN(len(s)-i)
+	if i < 0 || i >= len(s) {
+		panic("probe: nothing is left to draw")
+	}
+	r := i + int(Below(rng, uint64(len(s)-i)))
 	s[i], s[r] = s[r], s[i]
 	return s[i]
+}
+
+// Below returns a number drawn uniformly from 0…n−1, n ≥ 1. It is made of the generator's 64-bit outputs alone (Lemire, "Fast Random Integer
+// Generation in an Interval", 2019), so that one seed samples the same workers on every machine and with every release of
+// Go: the library promises neither for its own.
+func Below(rng *rand.Rand, n uint64) uint64 {
+	if n&(n-1) == 0 {
+		return rng.Uint64() & (n - 1)
+	}
+	hi, lo := bits.Mul64(rng.Uint64(), n)
+	if lo < n {
+		for least := -n % n; lo < least; {
+			hi, lo = bits.Mul64(rng.Uint64(), n)
+		}
+	}
+	return hi
 }
 
 // maxRejections is how often SampleWeighted draws in vain before it walks the
@@ -43,8 +63,8 @@ func SampleWeighted[T any](rng *rand.Rand, s []T, k int, heaviest uint32, weight
 	for i := range min(k, len(s)) {
 		at := -1
 		for range maxRejections {
-			r := i + rng.IntN(len(s)-i)
-			if heaviest > 0 && rng.Uint32N(heaviest) < weight(s[r]) {
+			r := i + int(Below(rng, uint64(len(s)-i)))
+			if heaviest > 0 && uint32(Below(rng, uint64(heaviest))) < weight(s[r]) {
 				at = r
 				break
 			}
@@ -69,7 +89,7 @@ func walkWeights[T any](rng *rand.Rand, s []T, from int, weight func(T) uint32) 
 	if total == 0 {
 		return -1
 	}
-	left := rng.Uint64N(total)
+	left := Below(rng, total)
 	for i, v := range s[from:] {
 		w := uint64(weight(v))
 		if left < w {

@@ -231,3 +231,21 @@ func BenchmarkRendezvous(b *testing.B) {
 		out = probe.Rendezvous("4f1d0000000000000000000000000001", nodes, 2, out[:0])
 	}
 }
+
+// TestBelowIsFixed pins what one seed draws: a change of it would change every simulation.
+func TestBelowIsFixed(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	var got []uint64
+	for _, n := range []uint64{1, 2, 3, 10, 1000, 1 << 32, 1<<63 + 1, 1<<64 - 1} {
+		x := probe.Below(rng, n)
+		if x >= n {
+			t.Errorf("below %d: %d", n, x)
+		}
+		got = append(got, x)
+	}
+	want := []uint64{0x0, 0x0, 0x2, 0x7, 0xea, 0x8d485abc, 0x3ffd1bc0214e693c, 0x730ad2626b1c2f8d}
+	if !slices.Equal(got, want) {
+		t.Errorf("drew %#v", got)
+	}
+}

@@ -164,7 +164,7 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 func (c *Core) share(j *job, atLeastOne bool) int {
 	exact := float64(j.ratio*float64(j.waiting())) / float64(len(j.set.eligible))
 	n := int(exact)
-	if c.rng.Float64() < exact-float64(n) {
+	if float64(c.rng.Uint64()<<11>>11)/(1<<53) < exact-float64(n) {
 		n++
 	}
 	if n == 0 && atLeastOne {

@@ -3,6 +3,8 @@ package placement
 import (
 	"math"
 	"time"
+
+	"dunnock/probe"
 )
 
 // never is later than any time that the core is asked about.
@@ -120,7 +122,7 @@ func (c *Core) putOff(now time.Duration, j *job) {
 		j.backoff++
 	}
 	// Jobs refused by one worker at one moment must not come back together.
-	delay -= time.Duration(c.rng.Int64N(int64(delay/2) + 1))
+	delay -= time.Duration(probe.Below(c.rng, uint64(delay/2)+1))
 	j.resampleAt = now + delay
 	c.timers.update(j)
 	c.stats.Delayed++
