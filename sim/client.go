@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"dunnock/probe"
 	"dunnock/scheduler/placement"
 )
 
@@ -39,7 +40,7 @@ func (k *clients) submit(e *Engine, c *cores, id JobID) {
 		j.client.placed = false
 		j.fresh = false
 	} else {
-		s = uint32(below(k.rng, uint64(len(c.schedulers))))
+		s = uint32(probe.Below(k.rng, uint64(len(c.schedulers))))
 	}
 	if c.schedulers[s].core != nil {
 		if err := c.submit(s, id, j.client.finished); err == nil {
@@ -52,7 +53,7 @@ func (k *clients) submit(e *Engine, c *cores, id JobID) {
 
 // again has a job submitted once more, a little later.
 func (k *clients) again(e *Engine, id JobID) {
-	d := k.delay + time.Duration(below(k.rng, uint64(k.delay)))
+	d := k.delay + time.Duration(probe.Below(k.rng, uint64(k.delay)))
 	e.plan(e.now+d, Timer{Kind: faultSubmit, Job: id, class: classFault})
 }
 

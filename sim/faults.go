@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dunnock/loadgen/workload"
+	"dunnock/probe"
 )
 
 // Defaults of [Faults].
@@ -214,7 +215,7 @@ func (f *faults) act(e *Engine, t Timer) {
 
 // crashWorker ends the life of a worker that is up, if the one drawn is.
 func (f *faults) crashWorker(e *Engine) {
-	i := uint32(below(f.crashes, uint64(len(f.cores.workers))))
+	i := uint32(probe.Below(f.crashes, uint64(len(f.cores.workers))))
 	told, outage := f.told(e), f.outages.Draw(f.crashes.Uint64())
 	w := &f.cores.workers[i]
 	if w.core == nil {
@@ -232,7 +233,7 @@ func (f *faults) crashWorker(e *Engine) {
 
 // crashScheduler ends the life of a scheduler that is up, if the one drawn is.
 func (f *faults) crashScheduler(e *Engine) {
-	i := uint32(below(f.crashes, uint64(len(f.cores.schedulers))))
+	i := uint32(probe.Below(f.crashes, uint64(len(f.cores.schedulers))))
 	told, outage := f.told(e), f.outages.Draw(f.crashes.Uint64())
 	s := &f.cores.schedulers[i]
 	if s.core == nil {
@@ -257,8 +258,8 @@ func (f *faults) told(e *Engine) time.Duration {
 
 // partition cuts off a worker from all schedulers or from one.
 func (f *faults) partition(e *Engine) {
-	w := uint32(below(f.crashes, uint64(len(f.cores.workers))))
-	one := uint32(below(f.crashes, uint64(len(f.cores.schedulers))))
+	w := uint32(probe.Below(f.crashes, uint64(len(f.cores.workers))))
+	one := uint32(probe.Below(f.crashes, uint64(len(f.cores.schedulers))))
 	all := f.crashes.Uint64()>>63 == 0
 	outage := f.outages.Draw(f.crashes.Uint64())
 	for s := range f.cores.schedulers {

@@ -3,6 +3,8 @@ package sim
 import (
 	"math/rand/v2"
 	"time"
+
+	"dunnock/probe"
 )
 
 // network is the connections of a run with faults, and what is on its way on them.
@@ -108,7 +110,7 @@ func (f *faults) send(e *Engine, m *Message) {
 
 // extra draws by how much a message is late.
 func (f *faults) extra() time.Duration {
-	return time.Duration(below(f.network.rng, uint64(f.cfg.ExtraDelay)))
+	return time.Duration(probe.Below(f.network.rng, uint64(f.cfg.ExtraDelay)))
 }
 
 // fly has a message arrive at a time, if its connection then lives.
@@ -172,7 +174,7 @@ func (f *faults) cut(e *Engine, s, w uint32, outage time.Duration) {
 
 // redial has a scheduler dial a worker again soon, jittered so that not all do at once.
 func (f *faults) redial(e *Engine, s, w uint32) {
-	d := f.cfg.Redial + time.Duration(below(f.network.rng, uint64(f.cfg.Redial)))
+	d := f.cfg.Redial + time.Duration(probe.Below(f.network.rng, uint64(f.cfg.Redial)))
 	f.plan(e, e.cfg.NetDelay+d, faultDial, s, w, 0)
 }
 

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"dunnock/probe"
 )
 
 // perTask probes d workers for each task and sends it to the one that the probe found least full, counting what
@@ -47,7 +49,7 @@ func (p *perTask) probe(e *Engine, job JobID, task uint32) {
 	s := e.Scheduler(job)
 	p.drawn = p.drawn[:0]
 	for len(p.drawn) < p.probes {
-		w := uint32(below(p.rngs[s], uint64(e.cfg.Workers)))
+		w := uint32(probe.Below(p.rngs[s], uint64(e.cfg.Workers)))
 		if slices.Contains(p.drawn, w) {
 			continue
 		}

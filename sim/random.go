@@ -1,8 +1,9 @@
 package sim
 
 import (
-	"math/bits"
 	"math/rand/v2"
+
+	"dunnock/probe"
 )
 
 // random sends each task to a worker that is drawn uniformly, where it waits its turn. A task starts one hop after its arrival at the
@@ -29,7 +30,7 @@ func generators(e *Engine) []*rand.Rand {
 func (p *random) Submit(e *Engine, job JobID) {
 	s := e.Scheduler(job)
 	for i := range e.Tasks(job) {
-		w := below(p.rngs[s], uint64(e.cfg.Workers))
+		w := probe.Below(p.rngs[s], uint64(e.cfg.Workers))
 		e.Send(&Message{Kind: MessageLaunch, Scheduler: s, Worker: uint32(w), Job: job, Task: uint32(i)})
 	}
 }
@@ -47,16 +48,4 @@ func (q *Queues) deliver(e *Engine, m *Message) {
 		return
 	}
 	e.Finish(m.Job, m.Task, m.Worker)
-}
-
-// below returns a number drawn uniformly from 0…n−1, n ≥ 1, from 64-bit outputs alone (Lemire, "Fast random integer generation in an
-// interval", 2019), so that it is the same on machines with a narrower int.
-func below(rng *rand.Rand, n uint64) uint64 {
-	hi, lo := bits.Mul64(rng.Uint64(), n)
-	if lo < n {
-		for least := -n % n; lo < least; {
-			hi, lo = bits.Mul64(rng.Uint64(), n)
-		}
-	}
-	return hi
 }
