@@ -101,7 +101,8 @@ func hostPort(s string) (string, error) {
 // Submit hands a job to a scheduler and returns as soon as that has accepted it. ctx bounds the
 // submission only; the job is bounded by its deadline. A job without an ID gets one. Payloads must not change until the job is done.
 //
-// Errors are *task.Error: a refusal with its code, or [task.CodeSchedulerLost] when no scheduler could be reached.
+// Errors are *task.Error: a refusal with its code, [task.CodeSchedulerLost] when no scheduler could be reached or the connection
+// ended before the answer, or [task.CodeDeadline] when no answer came for as long as the job might take; or ctx's; or [ErrClosed].
 func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 	job = job.WithDefaults()
 	if job.ID.IsZero() {

@@ -173,8 +173,10 @@ func (h *Handle) jobDone(outcome task.Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.outcome = outcome
-	h.endRest(task.Unknown, task.Errorf(task.CodeInternal, "the scheduler ended the job without this task's outcome"))
+	h.endRest(task.Unknown, errNoOutcome)
 }
+
+var errNoOutcome = task.Errorf(task.CodeInternal, "the scheduler ended the job without this task's outcome")
 
 // lost ends the job because its scheduler is gone.
 func (h *Handle) lost(err *task.Error) {

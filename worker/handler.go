@@ -23,7 +23,8 @@ type Task struct {
 // at once, one per taken slot. It should return soon after ctx is done; one that does not keeps its slot taken.
 //
 // The error text travels to the client, cut to 4 KiB. An [*task.Error] keeps its
-// code and detail; see [Permanent] for an error that must not be retried.
+// code and detail, and of a message of several lines the first is the message and all is the detail. The result must not be
+// changed once it is returned. See [Permanent] for an error that must not be retried.
 type Handler func(ctx context.Context, t Task) ([]byte, error)
 
 // Permanent wraps an error to say that trying the task again is no use. Permanent(nil) is nil.
