@@ -27,7 +27,8 @@ type Engine struct {
 	seq   uint64
 	ring  ring
 	heap  heap
-	ahead arrival // the next job
+	ahead arrival      // the next job
+	next  workload.Job // scratch of fetch
 
 	jobs      []job
 	free      []JobID
@@ -197,9 +198,10 @@ func (e *Engine) check() error {
 func (e *Engine) fetch() {
 	id := e.newJob()
 	j := &e.jobs[id]
-	w := workload.Job{Service: j.service}
+	w := &e.next
+	w.Service = j.service
 	index := e.source.Jobs()
-	if !e.source.Next(&w) {
+	if !e.source.Next(w) {
 		e.free = append(e.free, id)
 		e.ahead = arrival{at: never, seq: math.MaxUint64}
 		return

@@ -1,0 +1,204 @@
+package sim
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// TestHeapOrders holds the heap against sorting.
+func TestHeapOrders(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var h heap
+		var want []entry
+		seq := uint64(0)
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			if len(want) > 0 && rapid.IntRange(0, 2).Draw(t, "pop") == 0 {
+				slices.SortFunc(want, func(a, b entry) int {
+					if a.before(&b) {
+						return -1
+					}
+					return 1
+				})
+				if at, s := h.top(); at != want[0].at || s != want[0].seq {
+					t.Fatalf("top is (%d, %d), want (%d, %d)", at, s, want[0].at, want[0].seq)
+				}
+				if got := h.pop(); got != want[0] {
+					t.Fatalf("popped %+v, want %+v", got, want[0])
+				}
+				want = want[1:]
+				continue
+			}
+			seq++
+			e := entry{at: time.Duration(rapid.IntRange(0, 20).Draw(t, "at")), seq: seq, timer: Timer{Task: uint32(seq)}}
+			h.push(e)
+			want = append(want, e)
+		}
+		if len(h.entries) != len(want) {
+			t.Fatalf("%d entries left, want %d", len(h.entries), len(want))
+		}
+	})
+}
+
+// TestRingIsFIFO pushes and pops more than the ring holds at first, in waves.
+func TestRingIsFIFO(t *testing.T) {
+	t.Parallel()
+	r, in, out := newRing(), uint64(0), uint64(0)
+	for wave := range 200 {
+		for range wave {
+			in++
+			r.push().seq = in
+		}
+		for range wave * 2 / 3 {
+			out++
+			if _, seq := r.top(); seq != out {
+				t.Fatalf("top is %d, want %d", seq, out)
+			}
+			if got := r.pop().seq; got != out {
+				t.Fatalf("popped %d, want %d", got, out)
+			}
+		}
+	}
+	for out < in {
+		out++
+		if got := r.pop().seq; got != out {
+			t.Fatalf("popped %d, want %d", got, out)
+		}
+	}
+	if at, _ := r.top(); at != never {
+		t.Errorf("an empty ring delivers at %v", at)
+	}
+}
+
+// TestHistogramMatchesSorting holds quantiles against the sorted values: within 0.1 %, and exactly for small and for equal values.
+func TestHistogramMatchesSorting(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 1))
+	for name, draw := range map[string]func() time.Duration{
+		"small": func() time.Duration { return time.Duration(rng.IntN(2000)) },
+		"equal": func() time.Duration { return 101 * time.Millisecond },
+		"wide":  func() time.Duration { return time.Duration(math.Exp(rng.Float64() * 40)) },
+		"edges": func() time.Duration { return time.Duration(1)<<rng.IntN(63) - time.Duration(rng.IntN(2)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistogram()
+			values := make([]time.Duration, 5000)
+			sum := 0.0
+			for i := range values {
+				values[i] = draw()
+				h.add(values[i])
+				sum += float64(values[i])
+			}
+			slices.Sort(values)
+			for _, q := range []float64{1e-9, 0.1, 0.5, 0.9, 0.95, 0.99, 0.999, 1} {
+				want := values[max(int(math.Ceil(q*5000-1e-6)), 1)-1]
+				got := h.quantile(q)
+				exact := name != "wide" && name != "edges"
+				if diff := math.Abs(float64(got - want)); (exact && got != want) || diff > float64(want)/1000 {
+					t.Errorf("quantile %g: %d, want %d", q, got, want)
+				}
+			}
+			if mean := sum / 5000; math.Abs(h.mean()-mean) > mean*1e-9 {
+				t.Errorf("mean %g, want %g", h.mean(), mean)
+			}
+		})
+	}
+}
+
+// TestHistogramEmpty says nothing of nothing.
+func TestHistogramEmpty(t *testing.T) {
+	t.Parallel()
+	h := newHistogram()
+	if h.quantile(0.5) != 0 || h.mean() != 0 {
+		t.Errorf("quantile %v, mean %g", h.quantile(0.5), h.mean())
+	}
+}
+
+// TestBatchesCover measures how often the interval covers the true mean of a series whose neighbours depend on each other (an
+// autoregression with coefficient 0.9), where the interval of independent observations would be a quarter as wide.
+func TestBatchesCover(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 1))
+	covered := 0
+	const runs = 400
+	for range runs {
+		var b batches
+		x, sum := 0.0, 0.0
+		const n = 5000
+		for range n {
+			x = 0.9*x + rng.NormFloat64()
+			b.add(x)
+			sum += x
+		}
+		if math.Abs(sum/n) <= b.halfWidth() {
+			covered++
+		}
+	}
+	if covered < 360 || covered > 396 { // 95 % is 380, with a standard deviation of 4.4
+		t.Errorf("%d of %d intervals cover the mean", covered, runs)
+	}
+}
+
+// TestBatchesFew has no interval to show for one observation, and a known one for two.
+func TestBatchesFew(t *testing.T) {
+	t.Parallel()
+	var b batches
+	b.add(1)
+	if got := b.halfWidth(); got != 0 {
+		t.Errorf("half width %g after one observation", got)
+	}
+	b.add(3)
+	if got := b.halfWidth(); math.Abs(got-12.706) > 0.01 { // t(1)·√2/√2
+		t.Errorf("half width %g after 1 and 3, want 12.706", got)
+	}
+}
+
+// TestStudent compares with the tables.
+func TestStudent(t *testing.T) {
+	t.Parallel()
+	for freedom, want := range map[int]float64{1: 12.706, 5: 2.571, 9: 2.262, 10: 2.228, 20: 2.086, 31: 2.040, 63: 1.998} {
+		if got := student95(freedom); math.Abs(got-want) > 0.001 {
+			t.Errorf("%d degrees of freedom: %g, want %g", freedom, got, want)
+		}
+	}
+}
+
+// TestTheory compares the closed forms with published values.
+func TestTheory(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ got, want float64 }{
+		{erlangC(1, 0.8), 0.8},
+		{erlangC(2, 0.75), 0.642857}, // 9/14
+		{waitMMC(1, 0.8), 4},
+		{tailOfD(2, 3, 0.9), math.Pow(0.9, 7)},
+		{responseOfD(2, 0.9), 2.6141}, // Mitzenmacher 2001, table 1: 2.614
+		{responseOfD(2, 0.99), 5.4320},
+	} {
+		if math.Abs(c.got-c.want) > 0.0006*c.want {
+			t.Errorf("got %.6f, want %.6f", c.got, c.want)
+		}
+	}
+}
+
+// TestStreams are a function of seed and label, and no two alike.
+func TestStreams(t *testing.T) {
+	t.Parallel()
+	seen := map[uint64]bool{}
+	for seed := range uint64(3) {
+		for _, label := range []string{labelSchedulers, labelPlacement, labelSampling, labelNetwork, labelCrashes, labelReplications} {
+			x := newStream(seed, label).at(0)
+			if seen[x] || newStream(seed, label).at(0) != x {
+				t.Errorf("seed %d, %s: %x", seed, label, x)
+			}
+			seen[x] = true
+		}
+	}
+	if got := newStream(1, labelPlacement).generator(0).Uint64(); got != 0xe78d8eed7a128396 {
+		t.Errorf("first output of a generator: %#x", got)
+	}
+}
