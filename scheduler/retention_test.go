@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,9 @@ import (
 	"dunnock/internal/node"
 	"dunnock/task"
 )
+
+// shared are the errors that cost nothing.
+var shared = []*task.Error{errDeadline, errCancelled, errDropped, errDelivered}
 
 // books is what a scheduler holds, counted again from what its jobs really have.
 func books(s *Scheduler, running []*job) error {
@@ -23,7 +27,7 @@ func books(s *Scheduler, running []*job) error {
 		for i := range j.tasks {
 			rec := &j.tasks[i]
 			bytes += int64(len(rec.value))
-			if rec.err != nil && rec.err.Code == task.CodeAppFailed && !strings.HasPrefix(rec.err.Message, "the attempt failed; ") {
+			if e := rec.err; e != nil && !slices.Contains(shared, e) && !strings.HasPrefix(e.Message, "the attempt failed; ") {
 				bytes += int64(faultCost + len(rec.err.Message) + len(rec.err.Detail))
 			}
 		}
@@ -67,7 +71,7 @@ func TestRetentionCountsEveryByte(t *testing.T) {
 		s.meters = newMeters(s)
 		var running []*job
 		var now time.Duration
-		pick := func() *job {
+		pick := func(t *rapid.T) *job {
 			if len(running) == 0 {
 				t.Skip("no job")
 			}
@@ -85,10 +89,10 @@ func TestRetentionCountsEveryByte(t *testing.T) {
 				s.byID[j.spec.ID] = j
 				running = append(running, j)
 			},
-			"wait":   func(*rapid.T) { j := pick(); j.readable = true; j.owners++ },
-			"detach": func(*rapid.T) { j := pick(); j.readable, j.detached = true, true },
+			"wait":   func(t *rapid.T) { j := pick(t); j.readable = true; j.owners++ },
+			"detach": func(t *rapid.T) { j := pick(t); j.readable, j.detached = true, true },
 			"end a task": func(t *rapid.T) {
-				j := pick()
+				j := pick(t)
 				if len(j.order) == len(j.tasks) {
 					t.Skip("all have ended")
 				}
@@ -102,8 +106,8 @@ func TestRetentionCountsEveryByte(t *testing.T) {
 				}
 				j.order = append(j.order, uint32(len(j.order)))
 			},
-			"read": func(*rapid.T) {
-				j := pick()
+			"read": func(t *rapid.T) {
+				j := pick(t)
 				for i := range j.tasks {
 					s.release(j, &j.tasks[i])
 				}
@@ -113,8 +117,8 @@ func TestRetentionCountsEveryByte(t *testing.T) {
 					s.finished[rapid.IntRange(0, len(s.finished)-1).Draw(t, "finished")].readers ^= 1
 				}
 			},
-			"finish": func(*rapid.T) {
-				j := pick()
+			"finish": func(t *rapid.T) {
+				j := pick(t)
 				j.outcome, j.ended, j.owners = task.OK, now, 0
 				for i := range running {
 					if running[i] == j {

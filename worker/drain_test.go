@@ -8,6 +8,7 @@ import (
 	"dunnock/internal/fleettest"
 	"dunnock/internal/stream"
 	"dunnock/probe"
+	"dunnock/task"
 	"dunnock/worker"
 )
 
@@ -71,4 +72,12 @@ func TestMuteConnection(t *testing.T) {
 			}
 		}
 	})
+}
+
+func echoJob(tasks int, payload string) task.Job {
+	j := task.Job{App: "echo", Tasks: make([]task.Task, tasks)}
+	for i := range j.Tasks {
+		j.Tasks[i].Payload = []byte(payload)
+	}
+	return j
 }

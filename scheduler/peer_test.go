@@ -1,0 +1,208 @@
+package scheduler
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp/fasthttputil"
+
+	"dunnock/gossip/view"
+	"dunnock/internal/stream"
+	"dunnock/internal/submission"
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+// nobody is an empty membership.
+type nobody struct{}
+
+var noMembers = view.New()
+
+func (nobody) View() *view.View                   { return noMembers }
+func (nobody) Changed(*view.View) <-chan struct{} { return nil }
+func (nobody) SetState(view.State) error          { return nil }
+
+// chatter sends a scheduler whatever workers and clients could say, true or not.
+type chatter struct {
+	s       *Scheduler
+	rng     *rand.Rand
+	links   []*link
+	clients []*client
+}
+
+func (c *chatter) conn() *stream.Conn {
+	near, far := net.Pipe()
+	_ = far.Close()
+	return stream.New(near, nil, stream.Config{})
+}
+
+func stopped() *time.Timer { return time.NewTimer(time.Hour) }
+
+func (c *chatter) connectWorker() error {
+	name := fmt.Sprintf("w%d", c.rng.IntN(3))
+	l := &link{s: c.s, member: view.Member{Name: name, Incarnation: 1}, conn: c.conn(), overdue: stopped()}
+	hello := probe.Hello{
+		Version: probe.Version, Role: probe.RoleWorker, Name: name, Incarnation: 1, Fleet: "dunnock", Slots: uint16(1 + c.rng.IntN(3)), Apps: []string{"a", "b"},
+	}
+	if err := l.Message(uint8(probe.KindHello), probe.AppendHello(nil, &hello)); err != nil {
+		return err
+	}
+	c.s.mu.Lock()
+	l.turn.effects = c.s.core.WorkerResume(c.s.clock.Now(), l.id, l.turn.effects) // membership knows nobody here
+	c.s.exit(c.s.clock.Now(), &l.turn)
+	c.links = append(c.links, l)
+	return nil
+}
+
+func (c *chatter) connectClient() error {
+	k := &client{s: c.s, conn: c.conn(), jobs: make(map[uint32]*job), overdue: stopped()}
+	c.s.clients[k] = struct{}{}
+	c.clients = append(c.clients, k)
+	hello := probe.Hello{Version: probe.Version, Role: probe.RoleClient}
+	return k.Message(uint8(probe.KindHello), probe.AppendHello(nil, &hello))
+}
+
+func (c *chatter) n(n int) int { return c.rng.IntN(n) }
+
+// ref is of a job that is running, or of none.
+func (c *chatter) ref() probe.Ref {
+	refs := make([]probe.Ref, 0, len(c.s.jobs))
+	for ref := range c.s.jobs {
+		refs = append(refs, ref)
+	}
+	if len(refs) == 0 || c.n(8) == 0 {
+		return probe.Ref(c.rng.Uint64() >> c.n(64))
+	}
+	slices.Sort(refs)
+	return refs[c.n(len(refs))]
+}
+
+// fromWorker is a message that is well formed in most cases.
+func (c *chatter) fromWorker() (probe.Kind, []byte) {
+	slot, call := uint16(c.n(4)), uint32(c.n(200))
+	switch c.n(8) {
+	case 0, 1, 2:
+		return probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Slot: slot, Call: call, Ref: c.ref(), Res: uint32(c.n(6))})
+	case 3, 4:
+		m := probe.Finished{
+			Slot: slot, Call: call, Ref: c.ref(), Task: uint32(c.n(6)), Attempt: uint16(c.n(4)), Status: probe.Status(c.n(7)), Service: time.Duration(c.n(1000)),
+		}
+		return probe.KindFinished, append(probe.AppendFinishedHead(nil, &m), "junk, or a value"...)
+	case 5:
+		return probe.KindRefuse, probe.AppendRefuse(nil, probe.Refuse{Ref: c.ref(), Res: uint32(c.n(6)), Count: uint32(c.n(4)), Reason: probe.Refusal(1 + c.n(4))})
+	case 6:
+		return probe.KindDecline, probe.AppendDecline(nil, probe.Decline{Slot: slot, Call: call, Ref: c.ref(), Task: uint32(c.n(6)), Reason: probe.Refusal(1 + c.n(4))})
+	}
+	body := make([]byte, c.n(20))
+	for i := range body {
+		body[i] = byte(c.rng.Uint32())
+	}
+	return probe.Kind(c.n(80)), body
+}
+
+func (c *chatter) fromClient() (submission.Kind, []byte) {
+	switch c.n(6) {
+	case 0, 1, 2:
+		j := task.Job{App: "a", MaxAttempts: 1 + c.n(3), Tasks: make([]task.Task, 1+c.n(6)), Delivery: task.Delivery(1 + c.n(2)), OnFailure: task.OnFailure(1 + c.n(2))}
+		j.ID[0] = byte(c.n(6))
+		if c.n(3) == 0 {
+			j.Epoch, j.Finished = 1, []byte{byte(c.n(256))}
+		}
+		j = j.WithDefaults()
+		return submission.KindSubmit, submission.AppendSubmit(nil, uint32(c.rng.Uint32()), &j)
+	case 3:
+		return submission.KindCancel, submission.AppendCancel(nil, submission.Cancel{Seq: uint32(c.n(6))})
+	case 4:
+		return submission.KindSubmit, submission.AppendSubmit(nil, uint32(c.n(6)), &task.Job{App: "a", Tasks: make([]task.Task, c.n(3))})
+	}
+	body := make([]byte, c.n(60))
+	for i := range body {
+		body[i] = byte(c.n(4))
+	}
+	return submission.Kind(c.n(80)), body
+}
+
+// step is one message, or the end of a connection; an error of a message ends its connection, as in the stream.
+func (c *chatter) step() error {
+	if len(c.links) == 0 || c.n(200) == 0 && len(c.links) < 5 {
+		return c.connectWorker()
+	}
+	if len(c.clients) == 0 || c.n(200) == 0 && len(c.clients) < 5 {
+		return c.connectClient()
+	}
+	if c.n(3) > 0 {
+		i := c.n(len(c.links))
+		kind, body := c.fromWorker()
+		if err := c.links[i].Message(uint8(kind), body); err != nil || c.n(500) == 0 {
+			c.links[i].down(err)
+			c.links = slices.Delete(c.links, i, i+1)
+		}
+		return nil
+	}
+	i := c.n(len(c.clients))
+	kind, body := c.fromClient()
+	if err := c.clients[i].Message(uint8(kind), body); err != nil || c.n(500) == 0 {
+		c.clients[i].leave(io.EOF)
+		c.clients = slices.Delete(c.clients, i, i+1)
+	}
+	return nil
+}
+
+func (c *chatter) check() error {
+	var payload int64
+	var running []*job
+	for ref, j := range c.s.jobs {
+		if j.ref != ref || j.outcome != 0 || j.owners < 1 || len(j.clients) != j.owners {
+			return fmt.Errorf("a running job has %d owners and %d followers, outcome %d", j.owners, len(j.clients), j.outcome)
+		}
+		payload += j.payload
+		running = append(running, j)
+	}
+	if payload != c.s.payload {
+		return fmt.Errorf("jobs hold %d bytes of payload, %d are counted", payload, c.s.payload)
+	}
+	if err := books(c.s, running); err != nil {
+		return err
+	}
+	return c.s.core.CheckInvariants()
+}
+
+// Whatever peers say, true or not, nothing panics, the books stay right, and when all have left nothing is running.
+func TestPeersSayAnything(t *testing.T) {
+	for seed := range uint64(8) {
+		s, err := New(Config{Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler), Seed: seed + 1, MaxRetainedBytes: 50_000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.ctx = t.Context()
+		c := &chatter{s: s, rng: rand.New(rand.NewPCG(seed, 1))}
+		for i := range 10_000 {
+			if err := c.step(); err != nil {
+				t.Fatalf("seed %d, step %d: %v", seed, i, err)
+			}
+			if i%10 == 0 {
+				if err := c.check(); err != nil {
+					t.Fatalf("seed %d, step %d: %v", seed, i, err)
+				}
+			}
+		}
+		launched := s.meters.launches.Get()
+		ended := s.meters.tasks[task.OK].Get() + s.meters.tasks[task.Failed].Get()
+		t.Logf("seed %d: %d launches, %d tasks ended by their workers", seed, launched, ended)
+		for _, k := range c.clients {
+			k.leave(io.EOF)
+		}
+		for _, l := range c.links {
+			l.down(io.EOF)
+		}
+		if len(s.jobs) != 0 || len(s.links) != 0 || len(s.clients) != 0 || s.payload != 0 {
+			t.Fatalf("seed %d: %d jobs, %d workers, %d clients and %d bytes of payload are left", seed, len(s.jobs), len(s.links), len(s.clients), s.payload)
+		}
+	}
+}
