@@ -57,18 +57,15 @@ func probes(ratio float64, tasks int) int {
 
 // Deliver takes a message at a worker or a scheduler.
 func (b *batch) Deliver(e *Engine, m *Message) {
-	switch m.Kind {
-	case MessageProbe:
-		b.queues.answer(e, m)
-	case MessageAnswer:
-		a := &b.jobs[m.Job]
-		a.found = append(a.found, uint64(m.Count)<<32|uint64(m.Task))
-		a.missing--
-		if a.missing == 0 {
-			b.place(e, m, a)
-		}
-	case MessageLaunch, MessageFinished:
-		b.queues.deliver(e, m)
+	if m.Kind != MessageAnswer {
+		b.queues.Deliver(e, m)
+		return
+	}
+	a := &b.jobs[m.Job]
+	a.found = append(a.found, uint64(m.Count)<<32|uint64(m.Task))
+	a.missing--
+	if a.missing == 0 {
+		b.place(e, m, a)
 	}
 }
 

@@ -54,7 +54,7 @@ func (k *clients) submit(e *Engine, c *cores, id JobID) {
 // again has a job submitted once more, a little later.
 func (k *clients) again(e *Engine, id JobID) {
 	d := k.delay + time.Duration(probe.Below(k.rng, uint64(k.delay)))
-	e.plan(e.now+d, Timer{Kind: faultSubmit, Job: id, class: classFault})
+	e.plan(e.now+d, Timer{Kind: TimerKind(faultSubmit), Job: id, class: classFault})
 }
 
 // bereave tells the clients of a scheduler that it is gone.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"dunnock/probe"
@@ -51,9 +52,12 @@ type touched struct {
 	all       bool
 }
 
-// The timers of cores. Worker is the number of the node and Job its life; with timerEnd, Slot and Task are the slot and the call.
+// coreTimer is what a timer of cores is for. Its Worker is the number of the node and its Job the node's life; with timerEnd, Slot and Task are the
+// slot and the call.
+type coreTimer TimerKind
+
 const (
-	timerEnd           TimerKind = 1 + iota // a handler returns
+	timerEnd           coreTimer = 1 + iota // a handler returns
 	timerWakeScheduler                      // a core wants its Tick
 	timerWakeWorker
 )
@@ -86,7 +90,7 @@ func newCores(e *Engine) Policy {
 		c.startWorker(uint32(i))
 	}
 	for i := range c.schedulers {
-		for j := len(c.workers) - 1; j >= 0; j-- { // the largest first, so that tables of workers get their size at once
+		for j := range slices.Backward(c.workers) { // the largest first, so that tables of workers get their size at once
 			c.connectWorker(uint32(i), uint32(j))
 			c.connectScheduler(uint32(i), uint32(j))
 		}
@@ -202,7 +206,7 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 func (c *cores) begin(m *Message) {
 	e := c.engine
 	e.tally.occupy(e.now, 1)
-	e.After(m.Service, Timer{Kind: timerEnd, Worker: m.Worker, Slot: m.Slot, Task: m.Call, Job: JobID(c.workers[m.Worker].life)})
+	e.After(m.Service, Timer{Kind: TimerKind(timerEnd), Worker: m.Worker, Slot: m.Slot, Task: m.Call, Job: JobID(c.workers[m.Worker].life)})
 }
 
 func (c *cores) toScheduler(now time.Duration, m *Message) {
@@ -225,7 +229,7 @@ func (c *cores) toScheduler(now time.Duration, m *Message) {
 
 // Wake takes the end of a handler, or wakes a core.
 func (c *cores) Wake(e *Engine, t Timer) {
-	switch t.Kind {
+	switch coreTimer(t.Kind) {
 	case timerEnd:
 		c.end(e, t)
 	case timerWakeScheduler:
@@ -273,7 +277,7 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 			continue
 		case queue.EffectStop: // a handler that heeds its context
 			c.stopped = true
-			e.After(0, Timer{Kind: timerEnd, Worker: worker, Slot: f.Slot, Task: f.Call, Job: JobID(c.workers[worker].life)})
+			e.After(0, Timer{Kind: TimerKind(timerEnd), Worker: worker, Slot: f.Slot, Task: f.Call, Job: JobID(c.workers[worker].life)})
 			continue
 		case queue.EffectGetTask:
 			m.Kind, m.Task = kindGetTask, f.Res
@@ -294,7 +298,7 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 	c.touched.worker = w
 	if at, due := w.core.NextWake(); due && at < w.armed {
 		w.armed = at
-		e.plan(at, Timer{Kind: timerWakeWorker, Worker: worker, Job: JobID(w.life)})
+		e.plan(at, Timer{Kind: TimerKind(timerWakeWorker), Worker: worker, Job: JobID(w.life)})
 	}
 }
 
@@ -331,7 +335,7 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 	c.touched.scheduler = s
 	if at, due := s.core.NextWake(); due && at < s.armed {
 		s.armed = at
-		e.plan(at, Timer{Kind: timerWakeScheduler, Worker: scheduler, Job: JobID(s.life)})
+		e.plan(at, Timer{Kind: TimerKind(timerWakeScheduler), Worker: scheduler, Job: JobID(s.life)})
 	}
 }
 

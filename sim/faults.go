@@ -87,8 +87,13 @@ func (f *Faults) validate() []error {
 		value time.Duration
 		least time.Duration
 	}{
-		{"extra delay", f.ExtraDelay, 1}, {"partition every", f.PartitionEvery, 0}, {"worker crash every", f.WorkerCrashEvery, 0},
-		{"scheduler crash every", f.SchedulerCrashEvery, 0}, {"outage", f.Outage, 1}, {"lease", f.Lease, 1}, {"redial", f.Redial, 1},
+		{"extra delay", f.ExtraDelay, 1},
+		{"partition every", f.PartitionEvery, 0},
+		{"worker crash every", f.WorkerCrashEvery, 0},
+		{"scheduler crash every", f.SchedulerCrashEvery, 0},
+		{"outage", f.Outage, 1},
+		{"lease", f.Lease, 1},
+		{"redial", f.Redial, 1},
 	} {
 		if d.value < d.least || d.value > MaxDelay {
 			faults = append(faults, fmt.Errorf("faults: %s: want %v to %v, got %v", d.name, d.least, MaxDelay, d.value))
@@ -111,19 +116,21 @@ type faults struct {
 	partitions, workers, schedulers, outages workload.Service
 }
 
-// The timers of the fault model. Worker is a worker; Job a scheduler, or a job; Task a connection's life.
+// fault is what a timer of the fault model, of class classFault, is for. Its Worker is a worker; its Job a scheduler, or a job; its Task a connection's life.
+type fault TimerKind
+
 const (
-	faultTellScheduler    TimerKind = 1 + iota // it learns that a connection is lost
-	faultTellWorker                            // it learns that a connection is lost
-	faultDial                                  // a scheduler dials
-	faultHello                                 // its handshake reaches the worker
-	faultWelcome                               // the answer reaches the scheduler
-	faultPartition                             // a partition begins
-	faultCrashWorker                           // a worker crashes
-	faultCrashScheduler                        // a scheduler crashes
-	faultRestartWorker                         // a worker is up again
-	faultRestartScheduler                      // a scheduler is up again
-	faultSubmit                                // a client submits a job, or what is unfinished of it
+	faultTellScheduler    fault = 1 + iota // it learns that a connection is lost
+	faultTellWorker                        // it learns that a connection is lost
+	faultDial                              // a scheduler dials
+	faultHello                             // its handshake reaches the worker
+	faultWelcome                           // the answer reaches the scheduler
+	faultPartition                         // a partition begins
+	faultCrashWorker                       // a worker crashes
+	faultCrashScheduler                    // a scheduler crashes
+	faultRestartWorker                     // a worker is up again
+	faultRestartScheduler                  // a scheduler is up again
+	faultSubmit                            // a client submits a job, or what is unfinished of it
 )
 
 func newFaults(cfg *Config) *faults {
@@ -159,7 +166,7 @@ func (f *faults) begin(e *Engine, c *cores) {
 }
 
 // next plans the next fault of a kind.
-func (f *faults) next(e *Engine, kind TimerKind, every time.Duration, gap workload.Service) {
+func (f *faults) next(e *Engine, kind fault, every time.Duration, gap workload.Service) {
 	if every == 0 {
 		return
 	}
@@ -171,14 +178,14 @@ func (f *faults) next(e *Engine, kind TimerKind, every time.Duration, gap worklo
 // healed reports whether nothing goes wrong any more at a time.
 func (f *faults) healed(at time.Duration) bool { return f.cfg.Until > 0 && at >= f.cfg.Until }
 
-func (f *faults) plan(e *Engine, d time.Duration, kind TimerKind, s, w, life uint32) {
-	e.plan(e.now+d, Timer{Kind: kind, Job: JobID(s), Worker: w, Task: life, class: classFault})
+func (f *faults) plan(e *Engine, d time.Duration, kind fault, s, w, life uint32) {
+	e.plan(e.now+d, Timer{Kind: TimerKind(kind), Job: JobID(s), Worker: w, Task: life, class: classFault})
 }
 
 // act lets something of the fault model happen.
 func (f *faults) act(e *Engine, t Timer) {
 	s, w := uint32(t.Job), t.Worker
-	switch t.Kind {
+	switch fault(t.Kind) {
 	case faultTellScheduler:
 		f.tellScheduler(s, w, t.Task)
 	case faultTellWorker:

@@ -65,12 +65,7 @@ func (n *network) at(s, w uint32) *connection { return &n.connections[int(s)*n.w
 
 // toWorker reports which way a message goes.
 func (m *Message) toWorker() bool {
-	switch m.Kind {
-	case kindReserve, kindCancel, MessageLaunch, kindNoTask, kindKill:
-		return true
-	default:
-		return false
-	}
+	return m.Kind == kindReserve || m.Kind == kindCancel || m.Kind == MessageLaunch || m.Kind == kindNoTask || m.Kind == kindKill
 }
 
 // send puts a message on its connection, where things go wrong.
@@ -138,7 +133,7 @@ func (f *faults) deliver(e *Engine, i uint32) {
 	if m.toWorker() {
 		end = c.worker
 	}
-	if life == c.life && life == end {
+	if c.life == life && end == life {
 		e.policy.Deliver(e, &m)
 	}
 }

@@ -60,29 +60,19 @@ func (p *perTask) probe(e *Engine, job JobID, task uint32) {
 
 // Deliver takes a message at a worker or a scheduler.
 func (p *perTask) Deliver(e *Engine, m *Message) {
-	switch m.Kind {
-	case MessageProbe:
-		p.queues.answer(e, m)
-	case MessageAnswer:
-		c := &p.jobs[m.Job][m.Task]
-		if m.Count < c.length {
-			c.worker, c.length = m.Worker, m.Count
-		}
-		c.missing--
-		if c.missing == 0 {
-			e.Send(&Message{Kind: MessageLaunch, Scheduler: m.Scheduler, Worker: c.worker, Job: m.Job, Task: m.Task})
-		}
-	case MessageLaunch, MessageFinished:
-		p.queues.deliver(e, m)
+	if m.Kind != MessageAnswer {
+		p.queues.Deliver(e, m)
+		return
+	}
+	c := &p.jobs[m.Job][m.Task]
+	if m.Count < c.length {
+		c.worker, c.length = m.Worker, m.Count
+	}
+	c.missing--
+	if c.missing == 0 {
+		e.Send(&Message{Kind: MessageLaunch, Scheduler: m.Scheduler, Worker: c.worker, Job: m.Job, Task: m.Task})
 	}
 }
 
 // Wake takes the end of a task.
 func (p *perTask) Wake(e *Engine, t Timer) { p.queues.Done(e, t) }
-
-// answer says how full a worker is.
-func (q *Queues) answer(e *Engine, m *Message) {
-	reply := *m
-	reply.Kind, reply.Count = MessageAnswer, q.Len(m.Worker)
-	e.Send(&reply)
-}

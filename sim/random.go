@@ -36,16 +36,7 @@ func (p *random) Submit(e *Engine, job JobID) {
 }
 
 // Deliver takes a task at its worker or a result at its scheduler.
-func (p *random) Deliver(e *Engine, m *Message) { p.queues.deliver(e, m) }
+func (p *random) Deliver(e *Engine, m *Message) { p.queues.Deliver(e, m) }
 
 // Wake takes the end of a task.
 func (p *random) Wake(e *Engine, t Timer) { p.queues.Done(e, t) }
-
-// deliver takes a task at its worker or a result at its scheduler.
-func (q *Queues) deliver(e *Engine, m *Message) {
-	if m.Kind == MessageLaunch {
-		q.Push(e, m.Worker, m.Job, m.Task)
-		return
-	}
-	e.Finish(m.Job, m.Task, m.Worker)
-}

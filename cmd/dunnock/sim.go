@@ -117,8 +117,14 @@ func (c *simRunCmd) settle() error {
 		name string
 		zero bool
 	}{
-		{"workers", c.Workers == 0}, {"slots", c.Slots == 0}, {"schedulers", c.Schedulers == 0}, {"probe-ratio", c.ProbeRatio == 0},
-		{"job-deadline", c.JobDeadline == 0}, {"max-attempts", c.MaxAttempts == 0}, {"policy", c.Policy == ""}, {"time-scale", c.TimeScale == 0},
+		{"workers", c.Workers == 0},
+		{"slots", c.Slots == 0},
+		{"schedulers", c.Schedulers == 0},
+		{"probe-ratio", c.ProbeRatio == 0},
+		{"job-deadline", c.JobDeadline == 0},
+		{"max-attempts", c.MaxAttempts == 0},
+		{"policy", c.Policy == ""},
+		{"time-scale", c.TimeScale == 0},
 	} {
 		if f.zero {
 			return usagef("--%s: want more than 0", f.name)
