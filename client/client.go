@@ -47,9 +47,6 @@ type Client struct {
 // maxJobMessage bounds an encoded job, in bytes.
 const maxJobMessage = 512 << 20
 
-// noLimits checks the form of a job; its size is the scheduler's to limit.
-var noLimits = task.Limits{MaxTasks: math.MaxInt32, MaxPayloadBytes: math.MaxInt32, MaxJobBytes: math.MaxInt}
-
 // ErrClosed is returned once the client has been closed.
 var ErrClosed = errors.New("client: closed")
 
@@ -108,7 +105,8 @@ func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 	if job.ID.IsZero() {
 		_, _ = crand.Read(job.ID[:]) // never fails
 	}
-	if err := job.Validate(noLimits); err != nil {
+	// Here the form of the job is checked; its size is the scheduler's to limit.
+	if err := job.Validate(task.Limits{MaxTasks: math.MaxInt32, MaxPayloadBytes: math.MaxInt32, MaxJobBytes: math.MaxInt}); err != nil {
 		return nil, err
 	}
 	var faults []string

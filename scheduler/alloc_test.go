@@ -88,6 +88,7 @@ func valueJob(tasks int) task.Job {
 }
 
 func runJob(tb testing.TB, c *client.Client, job task.Job) {
+	tb.Helper()
 	h, err := c.Submit(tb.Context(), job)
 	if err != nil {
 		tb.Fatal(err)

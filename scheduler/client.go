@@ -40,7 +40,7 @@ func (s *Scheduler) serveClient(conn *stream.Conn) {
 	} else {
 		defer s.conns.Done()
 	}
-	c.overdue = node.HandshakeBy(conn)
+	c.overdue = node.HandshakeBy(conn.Close)
 	err := conn.Run(ctx, c)
 	c.overdue.Stop()
 	c.leave(err)

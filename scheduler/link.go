@@ -157,7 +157,7 @@ func (l *link) session(ctx context.Context) (connected bool, err error) {
 	l.conn = conn
 	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &s.hello))
 	conn.Flush()
-	l.overdue = node.HandshakeBy(conn)
+	l.overdue = node.HandshakeBy(conn.Close)
 	err = conn.Run(ctx, l)
 	l.overdue.Stop()
 	connected = l.id != 0

@@ -115,7 +115,7 @@ func (c *chatter) fromClient() (submission.Kind, []byte) {
 			j.Epoch, j.Finished = 1, []byte{byte(c.n(256))}
 		}
 		j = j.WithDefaults()
-		return submission.KindSubmit, submission.AppendSubmit(nil, uint32(c.rng.Uint32()), &j)
+		return submission.KindSubmit, submission.AppendSubmit(nil, c.rng.Uint32(), &j)
 	case 3:
 		return submission.KindCancel, submission.AppendCancel(nil, submission.Cancel{Seq: uint32(c.n(6))})
 	case 4:

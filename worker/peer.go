@@ -36,7 +36,7 @@ func (w *Worker) serve(c *stream.Conn) {
 	} else {
 		defer w.conns.Done()
 	}
-	p := &peer{w: w, conn: c, overdue: node.HandshakeBy(c)}
+	p := &peer{w: w, conn: c, overdue: node.HandshakeBy(c.Close)}
 	err := c.Run(ctx, p)
 	p.overdue.Stop()
 	if p.id != 0 {
@@ -141,6 +141,10 @@ func (p *peer) handshake(kind uint8, body []byte) error {
 		return fmt.Errorf("handshake refused: a %s of fleet %q with protocol version %d", h.Role, h.Fleet, h.Version)
 	}
 	p.overdue.Stop()
+	// Once we were paused for longer than the scheduler waits, it holds void what we had, and what lies unread here.
+	if h.Lease > max(w.cfg.Stream.BeatInterval, stream.DefaultBeatInterval) {
+		p.conn.SetPeerLease(h.Lease)
+	}
 	now := w.enter()
 	for id, old := range w.peers { // one connection per scheduler: an older one is dead and does not know it
 		if old.name == h.Name {

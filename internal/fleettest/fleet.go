@@ -34,6 +34,7 @@ type Fleet struct {
 	dialled   map[string][]*droppable // by address
 	dropping  map[string]bool         // by address
 	members   []view.Member
+	hidden    map[string]bool // by role and name
 	current   *view.View
 	changed   chan struct{}
 	lives     probe.Incarnation
@@ -45,7 +46,7 @@ func New(t testing.TB) *Fleet {
 	t.Helper()
 	return &Fleet{
 		t: t, listeners: make(map[string]*fasthttputil.InmemoryListener), dialled: make(map[string][]*droppable),
-		dropping: make(map[string]bool), current: view.New(), changed: make(chan struct{}),
+		dropping: make(map[string]bool), hidden: make(map[string]bool), current: view.New(), changed: make(chan struct{}),
 	}
 }
 
@@ -253,6 +254,14 @@ func (f *Fleet) Forget(role probe.Role, name string) {
 	})
 }
 
+// Hide takes a node out of the membership like [Fleet.Forget], or shows it again as it was.
+func (f *Fleet) Hide(role probe.Role, name string, hide bool) {
+	f.mu.Lock()
+	f.hidden[role.String()+name] = hide
+	f.mu.Unlock()
+	f.edit(func(list []view.Member) []view.Member { return list })
+}
+
 func (f *Fleet) announce(m view.Member) {
 	f.edit(func(list []view.Member) []view.Member { return append(list, m) })
 }
@@ -261,7 +270,8 @@ func (f *Fleet) edit(change func([]view.Member) []view.Member) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.members = change(f.members)
-	f.current = view.New(f.members...)
+	seen := slices.DeleteFunc(slices.Clone(f.members), func(m view.Member) bool { return f.hidden[m.Role.String()+m.Name] })
+	f.current = view.New(seen...)
 	close(f.changed)
 	f.changed = make(chan struct{})
 }

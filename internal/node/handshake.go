@@ -3,8 +3,6 @@ package node
 import (
 	"errors"
 	"time"
-
-	"dunnock/internal/stream"
 )
 
 // handshakeTimeout is how long a fleet connection may be open before its peer has said who it is. Beats alone would keep
@@ -13,8 +11,8 @@ const handshakeTimeout = 5 * time.Second
 
 var errNoHandshake = errors.New("the peer has not said who it is in time")
 
-// HandshakeBy closes the connection after a while, unless the timer is stopped before: its caller does so at the
+// HandshakeBy calls a connection's Close after a while, unless the timer is stopped before: its caller does so at the
 // handshake, and when the connection has ended.
-func HandshakeBy(c *stream.Conn) *time.Timer {
-	return time.AfterFunc(handshakeTimeout, func() { c.Close(errNoHandshake) })
+func HandshakeBy(closeConn func(error)) *time.Timer {
+	return time.AfterFunc(handshakeTimeout, func() { closeConn(errNoHandshake) })
 }
