@@ -104,7 +104,7 @@ func TestAllocationsPerTask(t *testing.T) {
 	for name, value := range map[string][]byte{"with a result": []byte("result"), "without": nil} {
 		t.Run(name, func(t *testing.T) {
 			c := loopback(t, value)
-			const tasks = 5000
+			const tasks = 2000
 			job := valueJob(tasks)
 			for range 3 {
 				runJob(t, c, job)

@@ -121,8 +121,8 @@ func (t *turn) body(e *placement.Effect) ([]byte, bool) {
 // fault is what the worker said of a failed attempt, if the effect comes of that.
 func (t *turn) fault(e *placement.Effect) *task.Error {
 	body, ok := t.body(e)
-	if !ok || t.finished.Status == probe.StatusOK {
-		return nil
+	if !ok || t.finished.Status == probe.StatusOK || t.finished.Status == probe.StatusKilled {
+		return nil // a worker that stopped an attempt knows less of why than the core does
 	}
 	fault, err := probe.DecodeFault(body)
 	if err != nil || fault.Code == "" {
