@@ -29,9 +29,12 @@ type alarms struct {
 	slots uint16          // len(at)
 }
 
-func newAlarms(slots uint16) alarms {
+// alarmCount is the room that the alarms of so many slots take.
+func alarmCount(slots uint16) int { return int(slots) + int((slots+alarmBlock-1)/alarmBlock) }
+
+// newAlarms makes alarms in the room given.
+func newAlarms(slots uint16, all []time.Duration) alarms {
 	a := alarms{next: never, slots: slots}
-	all := make([]time.Duration, slots+a.blocks())
 	for i := range all {
 		all[i] = never
 	}

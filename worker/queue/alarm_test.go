@@ -13,7 +13,7 @@ import (
 func TestAlarmsMatchSlice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		slots := rapid.Uint16Range(1, 200).Draw(t, "slots")
-		a := newAlarms(slots)
+		a := newAlarms(slots, make([]time.Duration, alarmCount(slots)))
 		want := make([]time.Duration, slots)
 		for i := range want {
 			want[i] = never
