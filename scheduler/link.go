@@ -31,7 +31,7 @@ type link struct {
 	turn turn
 
 	overdue *time.Timer // closes a connection that does not get to its handshake
-	leaving bool        // the worker has said that it drains; of the link's goroutine
+	leaving bool        // the worker has said that it drains; as conn
 }
 
 // linkKey tells one life of a worker from the next.
@@ -93,7 +93,7 @@ func (s *Scheduler) syncSampling(v *view.View) {
 	now := s.enter()
 	for id, l := range s.links {
 		m, known := v.Lookup(probe.RoleWorker, l.member.Name)
-		if known && m.Incarnation == l.member.Incarnation && m.State == view.Active {
+		if known && m.Incarnation == l.member.Incarnation && m.State == view.Active && !l.leaving {
 			t.effects = s.core.WorkerResume(now, id, t.effects)
 		} else {
 			t.effects = s.core.WorkerDrain(now, id, t.effects)
@@ -248,8 +248,8 @@ func (l *link) finished(body []byte) error {
 
 // drain takes the worker out of sampling. When it hangs up it will not be back.
 func (l *link) drain() error {
-	l.leaving = true
 	now := l.s.enter()
+	l.leaving = true
 	l.turn.effects = l.s.core.WorkerDrain(now, l.id, l.turn.effects)
 	l.s.exit(now, &l.turn)
 	return nil

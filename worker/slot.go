@@ -37,7 +37,7 @@ type slotGroup struct {
 func (w *Worker) startSlots() *slotGroup {
 	g := &slotGroup{w: w}
 	for _, s := range w.slots {
-		g.wg.Go(s.run)
+		g.wg.Go(func() { s.run(&g.wg) })
 	}
 	return g
 }
@@ -89,10 +89,23 @@ func (s *slot) stop(call uint32, why probe.Status) {
 	}
 }
 
-func (s *slot) run() {
+// run runs what is started, until start is closed. A handler that ends its goroutine (runtime.Goexit, as a test's
+// FailNow does) has failed its attempt, and the slot goes on in another one.
+func (s *slot) run(slots *sync.WaitGroup) {
 	var t turn
+	var running *attempt
+	defer func() {
+		if running == nil {
+			return
+		}
+		t.end = s.w.outcome(running, nil, task.Errorf(task.CodeAppFailed, "the handler ended its goroutine"))
+		s.finish(running, &t)
+		slots.Go(func() { s.run(slots) })
+	}()
 	for a := range s.start {
+		running = a
 		t.end = s.invoke(a)
+		running = nil
 		s.finish(a, &t)
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -74,7 +76,11 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.http.ShutdownWithContext(grace); err != nil {
 		s.node.Logger.Debug("requests were cut at shutdown", slog.Any("error", err))
 	}
-	return <-done
+	_ = s.node.Listener.Close() // a shutdown that came before Serve had the listener did not close it
+	if err := <-done; err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // Phase is where the node is now.
