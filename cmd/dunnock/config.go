@@ -171,6 +171,12 @@ func checkValue(flag *kong.Flag, value any) error {
 
 // typeFault returns what would be right, or nothing if value is.
 func typeFault(target reflect.Type, value any) string {
+	if target == reflect.TypeFor[axisFlag]() {
+		if _, ok := axisValues(value); ok {
+			return ""
+		}
+		return "a value or a list of values"
+	}
 	if target == reflect.TypeFor[time.Duration]() {
 		if s, ok := value.(string); ok {
 			if _, err := time.ParseDuration(s); err == nil {

@@ -14,6 +14,7 @@ import (
 // simCmd simulates fleets.
 type simCmd struct {
 	Run   simRunCmd   `cmd:"" help:"Simulate one fleet under one policy."`
+	Sweep simSweepCmd `cmd:"" help:"Simulate every combination of values, and plot what they show."`
 	Check simCheckCmd `cmd:"" help:"Hold the simulator against closed forms."`
 }
 

@@ -1,0 +1,88 @@
+package sweep
+
+import (
+	"dunnock/loadgen/workload"
+	"dunnock/sim"
+)
+
+// param is a parameter of a simulation. Its name is that of the flag of `dunnock sim run`, and so is its default.
+type param struct {
+	name     string
+	kind     kind
+	standard string // default; empty: it is not set unless a sweep does
+	positive bool   // more than 0
+	set      func(*run, value)
+}
+
+// run is what a cell runs.
+type run struct {
+	config sim.Config
+	spec   workload.Spec
+	window workload.Window
+	file   string // of jobs; empty: they are generated
+}
+
+// params returns all parameters. Their order is that of columns and of axes, and part of the keys of cells.
+func params() []param {
+	ps := append(fleetParams(), workloadParams()...)
+	return append(ps, faultParams()...)
+}
+
+func fleetParams() []param {
+	return []param{
+		{"policy", word, "late-binding", false, func(r *run, v value) { r.config.Policy = v.text }},
+		{"workers", whole, "1000", true, func(r *run, v value) { r.config.Workers = int(v.number) }},
+		{"slots", whole, "4", true, func(r *run, v value) { r.config.Slots = int(v.number) }},
+		{"schedulers", whole, "10", true, func(r *run, v value) { r.config.Schedulers = int(v.number) }},
+		{"probe-ratio", number, "2", true, func(r *run, v value) { r.config.ProbeRatio = v.number }},
+		{"net-delay", duration, "500us", false, func(r *run, v value) { r.config.NetDelay = v.duration }},
+		{"client-delay", duration, "0s", false, func(r *run, v value) { r.config.ClientDelay = v.duration }},
+		{"task-overhead", duration, "0s", false, func(r *run, v value) { r.config.TaskOverhead = v.duration }},
+		{"decision", duration, "1ms", false, func(r *run, v value) { r.config.Decision = v.duration }},
+		{"job-deadline", duration, "24h", true, func(r *run, v value) { r.config.Deadline = v.duration }},
+		{"max-attempts", whole, "3", true, func(r *run, v value) { r.config.MaxAttempts = int(v.number) }},
+	}
+}
+
+func workloadParams() []param {
+	return []param{
+		{"tasks", tasks, "100", false, func(r *run, v value) { r.spec.Tasks = v.tasks }},
+		{"service", service, "exp:100ms", false, func(r *run, v value) { r.spec.Service = v.service }},
+		{"arrival", arrival, "poisson", false, func(r *run, v value) { r.spec.Arrival = v.arrival }},
+		{"load", number, "", true, func(r *run, v value) { r.spec.Load = v.number }},
+		{"rate", number, "", true, func(r *run, v value) { r.spec.Rate = v.number }},
+		{"workload", path, "", false, func(r *run, v value) { r.file = v.text }},
+		{"time-scale", number, "1", true, func(r *run, v value) { r.window.TimeScale = v.number }},
+		{"jobs", whole, "", true, func(r *run, v value) { r.window.Jobs = int(v.number) }},
+		{"duration", duration, "", true, func(r *run, v value) { r.window.Duration = v.duration }},
+		{"warmup", warmup, "0", false, func(r *run, v value) { r.window.Warmup = v.warmup }},
+	}
+}
+
+func faultParams() []param {
+	return []param{
+		{"fault-drop", number, "0", false, func(r *run, v value) { r.config.Faults.Drop = v.number }},
+		{"fault-delay", number, "0", false, func(r *run, v value) { r.config.Faults.Delay = v.number }},
+		{"fault-duplicate", number, "0", false, func(r *run, v value) { r.config.Faults.Duplicate = v.number }},
+		{"fault-reorder", number, "0", false, func(r *run, v value) { r.config.Faults.Reorder = v.number }},
+		{"fault-extra-delay", duration, "10ms", true, func(r *run, v value) { r.config.Faults.ExtraDelay = v.duration }},
+		{"fault-partition", duration, "0s", false, func(r *run, v value) { r.config.Faults.PartitionEvery = v.duration }},
+		{"fault-worker-crash", duration, "0s", false, func(r *run, v value) { r.config.Faults.WorkerCrashEvery = v.duration }},
+		{"fault-scheduler-crash", duration, "0s", false, func(r *run, v value) { r.config.Faults.SchedulerCrashEvery = v.duration }},
+		{"fault-outage", duration, "1s", true, func(r *run, v value) { r.config.Faults.Outage = v.duration }},
+		{"fault-lease", duration, "1500ms", true, func(r *run, v value) { r.config.Faults.Lease = v.duration }},
+		{"fault-redial", duration, "10ms", true, func(r *run, v value) { r.config.Faults.Redial = v.duration }},
+		{"fault-until", duration, "0s", false, func(r *run, v value) { r.config.Faults.Until = v.duration }},
+	}
+}
+
+// ignored reports whether a policy does not look at a parameter, so that its cells are the same along that axis.
+func ignored(policy, name string) bool {
+	switch name {
+	case "decision":
+		return policy != "central"
+	case "probe-ratio":
+		return policy == "ideal" || policy == "random" || policy == "central"
+	}
+	return false
+}
