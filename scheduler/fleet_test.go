@@ -11,7 +11,6 @@ import (
 
 	"dunnock/internal/fleettest"
 	"dunnock/probe"
-	"dunnock/scheduler"
 	"dunnock/task"
 	"dunnock/worker"
 )
