@@ -110,7 +110,7 @@ func TestCancel(t *testing.T) {
 		time.Sleep(time.Second)
 		h.Cancel()
 		results, err := h.Wait(t.Context())
-		if !errors.Is(err, task.CodeCancelled) || results[0].Outcome != task.Cancelled || results[2].Outcome != task.OK {
+		if !errors.Is(err, task.CodeCancelled) || h.Outcome() != task.Cancelled || results[0].Outcome != task.Cancelled || results[2].Outcome != task.OK {
 			t.Errorf("%v, %+v", err, results)
 		}
 		h.Cancel() // again is no mistake
@@ -132,7 +132,7 @@ func TestSchedulerDies(t *testing.T) {
 			}
 		}
 		results, err := h.Wait(t.Context())
-		if !errors.Is(err, task.CodeSchedulerLost) || results[0].Outcome != task.OK || results[1].Outcome != task.Unknown {
+		if !errors.Is(err, task.CodeSchedulerLost) || h.Outcome() != task.Unknown || results[0].Outcome != task.OK || results[1].Outcome != task.Unknown {
 			t.Errorf("%v, %+v", err, results)
 		}
 		for range 10 {

@@ -26,7 +26,7 @@ type Handle struct {
 	results  []task.Result // in the order of their arrival
 	seen     []bool        // by task: has its outcome
 	finished bool          // done is closed
-	outcome  task.Outcome
+	outcome  task.Outcome  // of the job, 0 until it is done
 	changed  chan struct{} // closed at the next result; nil when nobody waits for it
 	limit    time.Duration // how long the job may take, until deadline ends it
 	deadline *time.Timer   // runs from the submission, and anew from the acceptance
@@ -55,6 +55,14 @@ func (h *Handle) Scheduler() string {
 
 // Done is closed when every task has its outcome.
 func (h *Handle) Done() <-chan struct{} { return h.done }
+
+// Outcome is the job's own, or 0 while it is not done: ok if every task ended ok, timeout if its deadline ended it, cancelled
+// if it was cancelled, unknown if its scheduler was lost, and otherwise failed.
+func (h *Handle) Outcome() task.Outcome {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.outcome
+}
 
 // Results yields each task's one result, in the order in which tasks end, until every task has one. Each call starts
 // from the first result. Leaving the loop early does not end the job. Tasks that Job.Finished lists have no result.
@@ -172,8 +180,10 @@ func (h *Handle) taskDone(r task.Result) {
 func (h *Handle) jobDone(outcome task.Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.outcome = outcome
 	h.endRest(task.Unknown, errNoOutcome)
+	if h.outcome == 0 {
+		h.outcome = outcome
+	}
 }
 
 var errNoOutcome = task.Errorf(task.CodeInternal, "the scheduler ended the job without this task's outcome")
@@ -187,6 +197,9 @@ func (h *Handle) lost(err *task.Error) {
 
 // giveUp ends the job without its scheduler. The caller holds mu.
 func (h *Handle) giveUp(o task.Outcome, err *task.Error) {
+	if !h.finished {
+		h.outcome = o
+	}
 	select {
 	case <-h.accepted:
 		h.endRest(o, err)

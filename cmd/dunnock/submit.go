@@ -116,7 +116,7 @@ func (c *submitCmd) follow(p *process, job task.Job) error {
 	for r := range h.Results() {
 		out.result(&r)
 	}
-	err = out.done(time.Since(started))
+	err = out.done(time.Since(started), h.Outcome())
 	if p.ctx.Err() != nil {
 		return interrupted()
 	}

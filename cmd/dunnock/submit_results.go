@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -43,12 +42,10 @@ type resultWriter struct {
 	raw    [][]byte // by task, with --output raw
 	failed int      // tasks that did not end ok
 
-	cancelOnFailure bool // as the job says
-	deadline        bool // it has passed
 }
 
 func newResultWriter(p *process, flags *resultFlags, job *task.Job) *resultWriter {
-	w := &resultWriter{p: p, flags: flags, out: bufio.NewWriter(p.stdout), cancelOnFailure: job.OnFailure == task.CancelRest}
+	w := &resultWriter{p: p, flags: flags, out: bufio.NewWriter(p.stdout)}
 	if flags.Output == "raw" {
 		w.raw = make([][]byte, len(job.Tasks))
 	}
@@ -83,7 +80,6 @@ func (w *resultWriter) result(r *task.Result) {
 	w.report.add(r)
 	if r.Outcome != task.OK {
 		w.failed++
-		w.deadline = w.deadline || errors.Is(r.Err, task.CodeDeadline)
 	}
 	if w.flags.JSON {
 		w.event(taskEvent(r))
@@ -128,13 +124,13 @@ func (w *resultWriter) failure(r *task.Result) {
 	}
 }
 
-// done prints what is left to print. Its error carries the exit code.
-func (w *resultWriter) done(elapsed time.Duration) error {
+// done prints what is left to print of a job that ended so. Its error carries the exit code.
+func (w *resultWriter) done(elapsed time.Duration, outcome task.Outcome) error {
 	for _, value := range w.raw {
 		_, _ = w.out.Write(value) // bufio remembers its first error
 	}
 	w.report.elapsed = elapsed
-	w.summary()
+	w.summary(outcome)
 	w.flush()
 	switch {
 	case w.err != nil:
@@ -147,10 +143,10 @@ func (w *resultWriter) done(elapsed time.Duration) error {
 }
 
 // summary says how the job went, in one line.
-func (w *resultWriter) summary() {
+func (w *resultWriter) summary(outcome task.Outcome) {
 	switch {
 	case w.flags.JSON:
-		w.event(api.DoneEvent{Event: "done", Outcome: w.outcome().String(), Tasks: w.report.tasks(), Failed: w.failed})
+		w.event(api.DoneEvent{Event: "done", Outcome: outcome.String(), Tasks: w.report.tasks(), Failed: w.failed})
 	case w.flags.Output == "none":
 	default:
 		if more := w.failed - maxFailuresShown; more > 0 && w.p.ctx.Err() == nil {
@@ -162,22 +158,6 @@ func (w *resultWriter) summary() {
 		}
 		w.flush()
 		fmt.Fprintln(w.p.stderr, w.report.line())
-	}
-}
-
-// outcome is the job's, which schedulers and tasks have one word each for: what ended
-// the job early, or failed if some of its tasks did.
-func (w *resultWriter) outcome() task.Outcome {
-	cancelled := w.report.outcomes[task.Cancelled]
-	switch {
-	case w.failed == 0:
-		return task.OK
-	case w.deadline:
-		return task.Timeout
-	case cancelled > 0 && (!w.cancelOnFailure || cancelled == w.failed):
-		return task.Cancelled
-	default:
-		return task.Failed
 	}
 }
 

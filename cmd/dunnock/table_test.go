@@ -89,37 +89,6 @@ func TestReportLine(t *testing.T) {
 	}
 }
 
-// A job's word follows from its tasks'.
-func TestJobOutcome(t *testing.T) {
-	failed := task.Result{Outcome: task.Failed, Err: task.Errorf(task.CodeAppFailed, "x")}
-	slow := task.Result{Outcome: task.Timeout, Err: task.Errorf(task.CodeTaskTimeout, "x")}
-	late := task.Result{Outcome: task.Timeout, Err: task.Errorf(task.CodeDeadline, "x")}
-	cancelled := task.Result{Outcome: task.Cancelled, Err: task.Errorf(task.CodeCancelled, "x")}
-	ok := task.Result{Outcome: task.OK}
-	for name, c := range map[string]struct {
-		onFailure task.OnFailure
-		results   []task.Result
-		want      task.Outcome
-	}{
-		"ok":                {task.Continue, []task.Result{ok, ok}, task.OK},
-		"failed":            {task.Continue, []task.Result{ok, failed}, task.Failed},
-		"task timeout":      {task.Continue, []task.Result{slow, ok}, task.Failed},
-		"deadline":          {task.Continue, []task.Result{failed, late}, task.Timeout},
-		"cancelled":         {task.Continue, []task.Result{ok, failed, cancelled}, task.Cancelled},
-		"cancel on failure": {task.CancelRest, []task.Result{ok, failed, cancelled}, task.Failed},
-		"cancelled by hand": {task.CancelRest, []task.Result{ok, cancelled}, task.Cancelled},
-	} {
-		p := &process{ctx: t.Context(), stdout: &strings.Builder{}, stderr: &strings.Builder{}}
-		w := newResultWriter(p, &resultFlags{Output: "none"}, &task.Job{OnFailure: c.onFailure, Tasks: make([]task.Task, len(c.results))})
-		for i := range c.results {
-			w.result(&c.results[i])
-		}
-		if got := w.outcome(); got != c.want {
-			t.Errorf("%s: got %v, want %v", name, got, c.want)
-		}
-	}
-}
-
 func TestJobTable(t *testing.T) {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
