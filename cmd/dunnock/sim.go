@@ -13,9 +13,10 @@ import (
 
 // simCmd simulates fleets.
 type simCmd struct {
-	Run   simRunCmd   `cmd:"" help:"Simulate one fleet under one policy."`
-	Sweep simSweepCmd `cmd:"" help:"Simulate every combination of values, and plot what they show."`
-	Check simCheckCmd `cmd:"" help:"Hold the simulator against closed forms."`
+	Run     simRunCmd     `cmd:"" help:"Simulate one fleet under one policy."`
+	Sweep   simSweepCmd   `cmd:"" help:"Simulate every combination of values, and plot what they show."`
+	Compare simCompareCmd `cmd:"" help:"Say whether two results differ by more than chance."`
+	Check   simCheckCmd   `cmd:"" help:"Hold the simulator against closed forms."`
 }
 
 type simRunCmd struct {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -34,7 +36,7 @@ func (r *Report) WriteSVG(w io.Writer) error {
 	s.text(plotMargin, 44, "dim", "start", r.subtitle())
 	for i, item := range legend {
 		x, y := plotMargin+item.x, 60+legendRow*float64(item.row)
-		class, dash := curveStyle(i)
+		class, dash := curveStyle(r.style(labels[i], labels))
 		s.path([]float64{x, x + 22}, []float64{y, y}, "curve s"+class, dash, false)
 		s.dot(x+11, y, "f"+class)
 		s.text(x+28, y+4, "", "start", labels[i])
@@ -93,8 +95,7 @@ func (r *Report) curveLabels() []string {
 		for _, c := range p.Curves {
 			if !seen[c.Label] {
 				seen[c.Label] = true
-				label := c.Label
-				labels = append(labels, label)
+				labels = append(labels, c.Label)
 			}
 		}
 	}
@@ -121,11 +122,23 @@ func legendLayout(labels []string) []legendItem {
 	return items
 }
 
-// curveStyle returns the number of a curve's colour and, once all have been used, its dashes.
-func curveStyle(i int) (class, dash string) {
+// style returns which colour, and once all have been used which dashes, a curve has. A policy looks the same in every plot.
+func (r *Report) style(label string, labels []string) int {
+	if r.Series == "policy" {
+		known := []string{"ideal", "per-task", "batch", "late-binding", "central", "idle-offer", "late-binding-nocancel", "random"}
+		if i := slices.Index(known, label); i >= 0 {
+			return i
+		}
+		return len(known) + slices.Index(labels, label)
+	}
+	return slices.Index(labels, label)
+}
+
+// curveStyle returns the number of the colour and the dashes of a style.
+func curveStyle(style int) (class, dash string) {
 	light, _ := palette()
 	dashes := []string{"", "6 4", "2 4", "10 4 2 4"}
-	return fmt.Sprint(i % len(light)), dashes[i/len(light)%len(dashes)]
+	return strconv.Itoa(style % len(light)), dashes[style/len(light)%len(dashes)]
 }
 
 // drawPanel draws one metric of a panel.
@@ -159,12 +172,8 @@ func (r *Report) drawPanel(s *svg, p Panel, metric int, name string, left, top, 
 	}
 	s.text(left+axisWidth+(width-axisWidth)/2, bottom+32, "dim", "middle", label)
 	s.path([]float64{left + axisWidth, left + axisWidth, left + width}, []float64{frameTop, bottom, bottom}, "frame", "", false)
-	for _, c := range p.Curves {
-		for i, l := range labels {
-			if l == c.Label {
-				drawCurve(s, c, metric, &x, &y, i)
-			}
-		}
+	for _, c := range slices.Backward(p.Curves) { // the first on top
+		drawCurve(s, c, metric, &x, &y, r.style(c.Label, labels))
 	}
 }
 

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -46,6 +47,7 @@ type Panel struct {
 // Curve is one value of the series axis, along x.
 type Curve struct {
 	Label  string  `json:"label"`
+	Style  int     `json:"style"`  // which colour and dashes
 	Points []Point `json:"points"` // in the order of x
 }
 
@@ -95,6 +97,7 @@ func metrics() []metric {
 const (
 	responseMean = 0
 	responseP50  = 1
+	responseP95  = 3
 	responseP99  = 4
 )
 
@@ -187,17 +190,12 @@ func (r *Report) gather(axes []axis, l layout) {
 		}
 		panel.Curves[k].Points = append(panel.Curves[k].Points, point)
 	}
+	labels := r.curveLabels()
 	for _, p := range r.Panels {
-		for _, c := range p.Curves {
-			slices.SortStableFunc(c.Points, func(a, b Point) int {
-				switch {
-				case a.X < b.X:
-					return -1
-				case a.X > b.X:
-					return 1
-				}
-				return 0
-			})
+		for i := range p.Curves {
+			c := &p.Curves[i]
+			c.Style = r.style(c.Label, labels)
+			slices.SortStableFunc(c.Points, func(a, b Point) int { return cmp.Compare(a.X, b.X) })
 		}
 	}
 }

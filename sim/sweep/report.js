@@ -3,20 +3,35 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const metric = Object.fromEntries(report.metrics.map((m, i) => [m.name, i]));
   const labels = [...new Set(report.panels.flatMap((p) => p.curves.map((c) => c.label)))];
+  const style = new Map(report.panels.flatMap((p) => p.curves.map((c) => [c.label, c.style])));
   const dashes = [[], [6, 4], [2, 4], [10, 4, 2, 4]];
   const hidden = new Set();
   const redraws = []; // one function a chart
   const colour = (label, alpha) => {
     const list = dark.matches ? palette.dark : palette.light;
-    return list[labels.indexOf(label) % list.length] + (alpha || "");
+    return list[style.get(label) % list.length] + (alpha || "");
   };
-  const dash = (label) => dashes[Math.floor(labels.indexOf(label) / palette.light.length) % dashes.length];
+  const dash = (label) => dashes[Math.floor(style.get(label) / palette.light.length) % dashes.length];
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const named = (c) => c.label || "all runs";
   const xTitle = (report.x || "point") + (report.x_unit ? ", " + report.x_unit : "");
   const number = (v) => v === null || v === undefined ? "–" : v === 0 ? "0" : Math.abs(v) >= 1000 ? Math.round(v).toLocaleString("en") :
     Math.abs(v) < 0.001 ? v.toExponential(1) : String(+v.toPrecision(4));
   const tick = (v) => v >= 1e6 ? v.toExponential(0) : String(+v.toPrecision(6));
+
+  // logSplits are round numbers between the ends of a logarithmic axis: the more, the fewer powers of ten it spans.
+  const logSplits = (self, axis, low, high) => {
+    const span = high / low;
+    const leads = span > 1e4 ? [1] : span > 12 ? [1, 2, 5] : span > 4 ? [1, 2, 3, 5, 7] : [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9];
+    const splits = [];
+    for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); e++) {
+      for (const lead of leads) {
+        const v = +(lead * 10 ** e).toPrecision(3);
+        if (v >= low && v <= high) splits.push(v);
+      }
+    }
+    return splits;
+  };
 
   const element = (tag, attributes, ...children) => {
     const e = document.createElement(tag);
@@ -58,11 +73,6 @@
         }
       }
       const axis = { stroke: css("--dim"), grid: { stroke: css("--grid"), width: 1 }, ticks: { stroke: css("--line"), width: 1, size: 5 }, font: "12px system-ui, sans-serif" };
-      const sparse = (self, splits) => splits.map((v) => { // on a logarithmic axis, 1, 2 and 5 of each power of ten
-        if (v === null) return null;
-        const lead = Math.round(v / 10 ** Math.floor(Math.log10(v) + 1e-9));
-        return lead === 1 || lead === 2 || lead === 5 ? v : null;
-      });
       const values = (self, splits) => splits.map((v) => v === null ? "" : tick(v));
       u = new uPlot({
         width: Math.max(240, plot.clientWidth), height: plot.clientWidth < 420 ? 250 : 300, bands, series,
@@ -73,8 +83,8 @@
           y: { distr: d.yLog ? 3 : 1, range: d.yRange && (() => d.yRange) },
         },
         axes: [
-          { ...axis, label: d.xLabel, labelFont: "12px system-ui, sans-serif", labelSize: 20, size: 34, values, filter: d.xLog ? sparse : undefined },
-          { ...axis, size: 56, values, filter: d.yLog ? sparse : undefined },
+          { ...axis, label: d.xLabel, labelFont: "12px system-ui, sans-serif", labelSize: 20, size: 34, values, splits: d.xLog ? logSplits : undefined },
+          { ...axis, size: 56, values, splits: d.yLog ? logSplits : undefined },
         ],
         hooks: {
           setCursor: [(self) => {
@@ -98,7 +108,7 @@
     new ResizeObserver(() => {
       if (Math.abs(plot.clientWidth - width) < 2) return;
       width = plot.clientWidth;
-      draw();
+      requestAnimationFrame(draw);
     }).observe(plot);
   };
 
@@ -134,7 +144,9 @@
     chart(c, () => {
       const d = along(panel, name, isLog());
       const pad = (d.x[d.x.length - 1] - d.x[0]) * 0.02 || 0.5;
-      return { ...d, points: true, yLog: isLog(), xLabel: xTitle, xRange: [d.x[0] - pad, d.x[d.x.length - 1] + pad], readX: (i) => `${report.x || "point"} ${tick(d.x[i])}` };
+      const all = d.series.filter((s) => !hidden.has(s.label)).flatMap((s) => [...s.y, ...s.high]).filter((v) => v > 0);
+      const yRange = isLog() && all.length ? [Math.min(...all) / 1.15, Math.max(...all) * 1.15] : undefined;
+      return { ...d, points: true, yRange, yLog: isLog(), xLabel: xTitle, xRange: [d.x[0] - pad, d.x[d.x.length - 1] + pad], readX: (i) => `${report.x || "point"} ${tick(d.x[i])}` };
     });
     const draw = redraws[redraws.length - 1];
     return c;
@@ -177,7 +189,7 @@
       const n = 400, grid = Array.from({ length: n + 1 }, (_, i) => low * (high / low) ** (i / n));
       const shape = (f) => (f === null ? null : tail ? (f < 1 ? 1 - f : null) : f);
       const series = curves.map((k) => ({ label: k.label, y: grid.map((v) => shape(fractionBelow(k.q, v))) }));
-      return { x: grid, series, points: false, xLog: high / low > 3, yLog: tail, xLabel: unit + (tail ? " — fraction above" : " — fraction at or below"),
+      return { x: grid, series, points: false, xLog: high / low > 3, xRange: [low, high], yLog: tail, xLabel: unit + (tail ? " — fraction above" : " — fraction at or below"),
         yRange: tail ? [1e-4, 1] : [0, 1], readX: (i) => `${number(grid[i])} ms` };
     });
     draw = redraws[redraws.length - 1];
