@@ -55,7 +55,7 @@ type Job struct {
 	Delivery    Delivery          // default AtLeastOnce
 	OnFailure   OnFailure         // default Continue
 	Require     map[string]string // labels that a worker must have
-	Prefer      map[string]string // labels that are better to have
+	Prefer      map[string]string // labels that are better to have; carried, placement does not act on them yet
 	Epoch       uint32            // which submission of this job this is; 0 the first
 	Finished    []byte            // with Epoch > 0: bitmap of tasks not to run again, bit i%8 of byte i/8
 	Tasks       []Task            // at least one
@@ -64,8 +64,8 @@ type Job struct {
 // Task is one unit of work: an opaque payload for the job's app.
 type Task struct {
 	Payload  []byte
-	Require  map[string]string // in addition to the job's
-	Affinity string            // tasks with one key like the same workers
+	Require  map[string]string // in addition to the job's; schedulers refuse it as unsupported for now
+	Affinity string            // tasks with one key like the same workers; carried, placement does not act on it yet
 }
 
 // Limits bound what a scheduler accepts in one job. The zero Limits stands for

@@ -25,7 +25,7 @@ type submitCmd struct {
 	Delivery    string            `help:"at-least-once, or at-most-once: no task starts twice." enum:"at-least-once,at-most-once" default:"at-least-once" placeholder:"WORD"`
 	OnFailure   string            `help:"continue, or cancel the rest at the first task that failed for good." enum:"continue,cancel" default:"continue" placeholder:"WORD"`
 	Require     map[string]string `help:"A label that workers must have. Repeatable (default: none)." placeholder:"KEY=VALUE"`
-	Prefer      map[string]string `help:"A label that workers had better have. Repeatable (default: none)." placeholder:"KEY=VALUE"`
+	Prefer      map[string]string `help:"A label that workers had better have; carried, not acted on yet. Repeatable (default: none)." placeholder:"KEY=VALUE"`
 	Detach      bool              `help:"Print the job's ID and leave; the job lives on its scheduler until its deadline (default: no)."`
 }
 
