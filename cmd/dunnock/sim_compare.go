@@ -114,14 +114,14 @@ func groupTitle(g *sweep.Group) string {
 	if title != "" {
 		title += ": "
 	}
-	switch {
-	case g.Method == "identical":
+	switch g.Method {
+	case "identical":
 		return title + count(g.SeedsA, "seed") + ", identical runs"
-	case g.Method == "paired":
+	case "paired":
 		return title + count(g.SeedsA, "seed") + " in common, paired"
-	case g.Method == "batch means":
+	case "batch means":
 		return title + "one run each; only the mean has an interval, by batch means"
-	case g.Method == "none":
+	case "none":
 		return title + fmt.Sprintf("%s of A and %d of B, too few for intervals", count(g.SeedsA, "seed"), g.SeedsB)
 	}
 	return title + fmt.Sprintf("%s of A and %d of B, not paired (Welch)", count(g.SeedsA, "seed"), g.SeedsB)
@@ -159,14 +159,14 @@ func compareVerdict(c *sweep.Comparison) string {
 			}
 		}
 	}
-	text := ""
+	var text string
 	switch {
 	case c.Tests == 0:
 		text = "nothing can be said: more seeds are needed"
 	case identical == len(c.Groups):
 		text = "identical: the same decisions and outcomes"
 	case lower+higher == 0 && maybe == 0:
-		text = fmt.Sprintf("no difference beyond chance in %s", count(c.Tests, "test"))
+		text = "no difference beyond chance in " + count(c.Tests, "test")
 	case lower+higher == 0:
 		text = fmt.Sprintf("no certain difference in %s; %d beyond their own interval, which chance explains or more seeds would settle", count(c.Tests, "test"), maybe)
 	default:

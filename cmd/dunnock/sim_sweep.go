@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -204,7 +205,7 @@ func sweepProgress(now *sweep.Progress) string {
 
 // sweepCommand is what was typed, in a form that a shell takes.
 func sweepCommand(args []string) string {
-	words := []string{"dunnock"}
+	words := append(make([]string, 0, len(args)), "dunnock")
 	for _, arg := range args[1:] {
 		if arg == "" || strings.ContainsAny(arg, " \t\n'\"\\$`*?[]{}()<>|&;#~!") {
 			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
@@ -229,7 +230,7 @@ func (c *simSweepCmd) directory() string {
 // apply sets what the flags say.
 func (c *simSweepCmd) apply(s *sweep.Sweep, ctx *kong.Context) error {
 	for _, flag := range ctx.Flags() {
-		axis, ok := flag.Target.Interface().(axisFlag)
+		axis, ok := reflect.TypeAssert[axisFlag](flag.Target)
 		if !ok || len(axis.values) == 0 {
 			continue
 		}

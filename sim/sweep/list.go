@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -57,7 +58,7 @@ func (k kind) parse(text string) (v value, err error) {
 	case word, path:
 		v.text = text
 		if text == "" {
-			err = fmt.Errorf("want a value, got nothing")
+			err = errors.New("want a value, got nothing")
 		}
 	case number:
 		if v.number, err = strconv.ParseFloat(text, 64); err != nil || math.IsNaN(v.number) || math.IsInf(v.number, 0) {

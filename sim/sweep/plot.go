@@ -69,7 +69,7 @@ func (r *Report) subtitle() string {
 			if fixed[n] == "" {
 				return
 			}
-			args = append(args, fixed[n])
+			args = append(args, grouped(fixed[n]))
 		}
 		parts = append(parts, fmt.Sprintf(format, args...))
 	}
@@ -85,6 +85,17 @@ func (r *Report) subtitle() string {
 		parts = append(parts, fmt.Sprintf("%d seeds", r.Seeds))
 	}
 	return strings.Join(parts, " · ")
+}
+
+// grouped puts commas between the thousands of a whole number, and leaves other values alone.
+func grouped(text string) string {
+	if len(text) <= 4 || strings.Trim(text, "0123456789") != "" {
+		return text
+	}
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 // curveLabels returns the labels of all curves of all panels, in order.

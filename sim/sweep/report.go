@@ -9,9 +9,6 @@ import (
 	"strings"
 )
 
-// alpha is one minus the level of the intervals that are shown.
-const alpha = 0.05
-
 // Report is a sweep's results, gathered for people. Its JSON form is what the HTML page draws.
 type Report struct {
 	Title   string    `json:"title"`
@@ -223,7 +220,7 @@ func newPoint(runs, ideal []*Outcome) Point {
 		return values
 	}
 	for _, m := range metrics() {
-		p.Values = append(p.Values, estimate(column(m.of), alpha))
+		p.Values = append(p.Values, estimate(column(m.of)))
 	}
 	if len(runs) == 1 { // the run's own interval, by batch means
 		ci := runs[0].Result.ResponseMS.CI95
@@ -238,7 +235,7 @@ func newPoint(runs, ideal []*Outcome) Point {
 					ratios = append(ratios, of(o)/base)
 				}
 			}
-			p.ToIdeal = append(p.ToIdeal, estimate(ratios, alpha))
+			p.ToIdeal = append(p.ToIdeal, estimate(ratios))
 		}
 	}
 	p.ResponseMS = meanQuantiles(runs, func(o *Outcome) []float64 { return o.ResponseMS })

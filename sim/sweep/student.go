@@ -77,8 +77,11 @@ type Estimate struct {
 	N    int     `json:"n"`
 }
 
+// alpha is one minus the level of the intervals that are shown.
+const alpha = 0.05
+
 // estimate returns the mean of independent values and its interval of level 1 − alpha.
-func estimate(values []float64, alpha float64) Estimate {
+func estimate(values []float64) Estimate {
 	n := float64(len(values))
 	mean, variance := moments(values)
 	e := Estimate{Mean: mean, Low: mean, High: mean, N: len(values)}

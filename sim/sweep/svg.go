@@ -133,11 +133,14 @@ func roundLog(x float64, direction int) float64 {
 	return math.Ceil(x/power-1e-9) * power
 }
 
-// logTicks returns the multiples 1, 2 and 5 of powers of ten between low and high, and those of 1 only if they are many.
+// logTicks returns round numbers between low and high: the more, the fewer powers of ten lie between.
 func logTicks(low, high float64) []float64 {
-	multiples := []float64{1, 2, 5}
-	if high/low > 1e4 {
-		multiples = multiples[:1]
+	multiples := []float64{1, 2, 3, 5, 7}
+	switch {
+	case high/low > 1e4:
+		multiples = []float64{1}
+	case high/low > 12:
+		multiples = []float64{1, 2, 5}
 	}
 	var ticks []float64
 	for power := math.Pow(10, math.Floor(math.Log10(low))); power <= high; power *= 10 {
