@@ -83,8 +83,8 @@
           y: { distr: d.yLog ? 3 : 1, range: d.yRange && (() => d.yRange) },
         },
         axes: [
-          { ...axis, label: d.xLabel, labelFont: "12px system-ui, sans-serif", labelSize: 20, size: 34, values, splits: d.xLog ? logSplits : undefined },
-          { ...axis, size: 56, values, splits: d.yLog ? logSplits : undefined },
+          { ...axis, label: d.xLabel, labelFont: "12px system-ui, sans-serif", labelSize: 20, size: 34, values, splits: d.xLog ? logSplits : undefined, filter: (self, splits) => splits },
+          { ...axis, size: 56, values, splits: d.yLog ? logSplits : undefined, filter: (self, splits) => splits },
         ],
         hooks: {
           setCursor: [(self) => {
@@ -250,7 +250,7 @@
       box.replaceChildren(element("table", {}, head, ...rows));
     };
     draw();
-    c.append(box, element("p", { class: "dim" }, "Seed by seed on the same jobs, then averaged. Ideal is one queue that knows every slot: no policy of a fleet can be faster by more than chance."));
+    c.append(box, element("p", { class: "dim" }, "Seed by seed on the same jobs, then averaged. Ideal is one first-in, first-out queue that knows every slot: what a fleet that does not know service times can hope for."));
     return c;
   };
 
