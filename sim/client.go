@@ -14,6 +14,7 @@ import (
 type clients struct {
 	rng   *rand.Rand
 	delay time.Duration // before another try, at least, and half of it at most
+	last  time.Duration // when a job was submitted last
 }
 
 // client owns one job.
@@ -30,6 +31,7 @@ func newClients(cfg *Config) clients {
 // submit hands a job, or what is unfinished of it, to a scheduler: its own the first time, later any that is up. When none takes it the
 // client tries again.
 func (k *clients) submit(e *Engine, c *cores, id JobID) {
+	k.last = e.now
 	j := &e.jobs[id]
 	s := j.scheduler
 	if j.client == nil || len(j.client.finished)*8 < len(j.service) {
@@ -55,6 +57,11 @@ func (k *clients) submit(e *Engine, c *cores, id JobID) {
 func (k *clients) again(e *Engine, id JobID) {
 	d := k.delay + time.Duration(probe.Below(k.rng, uint64(k.delay)))
 	e.plan(e.now+d, Timer{Kind: TimerKind(faultSubmit), Job: id, class: classFault})
+}
+
+// overdue reports whether the jobs there are can only have been lost: all have passed their deadline, and twice that.
+func (k *clients) overdue(e *Engine) bool {
+	return e.ahead.at == never && e.now > k.last+2*e.cfg.Deadline
 }
 
 // bereave tells the clients of a scheduler that it is gone.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -184,6 +185,10 @@ func (f *faults) plan(e *Engine, d time.Duration, kind fault, s, w, life uint32)
 
 // act lets something of the fault model happen.
 func (f *faults) act(e *Engine, t Timer) {
+	if f.clients.overdue(e) { // faults would go on without end
+		e.fail(errors.New("jobs have outlived their deadline: a task was lost"))
+		return
+	}
 	s, w := uint32(t.Job), t.Worker
 	switch fault(t.Kind) {
 	case faultTellScheduler:

@@ -41,6 +41,7 @@ func TestFaultsEveryTaskEndsOnce(t *testing.T) {
 			for seed := range uint64(4) {
 				cfg := sim.Config{
 					Workers: 12, Slots: 2, Schedulers: 3, NetDelay: 500 * time.Microsecond, Seed: seed, Check: true, Faults: faults, MaxAttempts: 100,
+					Deadline: 30 * time.Second,
 				}
 				r := simulate(t, cfg, flags{tasks: "geom:5", service: "exp:50ms", load: 0.6, jobs: 300})
 				if r.Jobs != 300 || r.FailedTasks != 0 {
