@@ -25,6 +25,11 @@ func (r *Report) WriteSVG(w io.Writer) error {
 	labels := r.curveLabels()
 	legend := legendLayout(labels)
 	rowHeight := panelHeight + axisHeight + 34
+	labelled := 0.0
+	if len(r.Panels) > 1 {
+		labelled = 20
+		rowHeight += labelled
+	}
 	top := 56 + legendRow*float64(legend[len(legend)-1].row+1)
 	height := top + rowHeight*float64(len(r.Panels)) + 4
 	s := newSVG(plotWidth, height, r.Title)
@@ -44,15 +49,14 @@ func (r *Report) WriteSVG(w io.Writer) error {
 	half := (plotWidth - 3*plotMargin) / 2
 	for i, p := range r.Panels {
 		y := top + rowHeight*float64(i)
+		if p.Label != "" {
+			s.text(plotMargin, y+12, "panel", "start", p.Label)
+		}
 		for j, column := range []struct {
 			metric int
 			name   string
 		}{{responseMean, "mean response, ms"}, {responseP99, "p99 response, ms"}} {
-			name := column.name
-			if p.Label != "" {
-				name += " — " + p.Label
-			}
-			r.drawPanel(s, p, column.metric, name, plotMargin+float64(j)*(half+plotMargin), y, half, labels)
+			r.drawPanel(s, p, column.metric, column.name, plotMargin+float64(j)*(half+plotMargin), y+labelled, half, labels)
 		}
 	}
 	_, err := io.WriteString(w, s.String())
@@ -166,7 +170,7 @@ func (r *Report) drawPanel(s *svg, p Panel, metric int, name string, left, top, 
 		x.low, x.high = xs[0]-0.5, xs[1]+0.5
 	}
 	y := newScale(ys[0], ys[1], bottom, frameTop, true)
-	s.text(left+axisWidth, top+12, "panel", "start", name)
+	s.text(left+axisWidth, top+14, "", "start", name)
 	for _, t := range y.tickValues {
 		s.line(left+axisWidth, y.place(t), left+width, y.place(t), "grid")
 		s.text(left+axisWidth-6, y.place(t)+4, "dim", "end", tickText(t))

@@ -131,7 +131,7 @@ func TestSVG(t *testing.T) {
 	if bands, curves := strings.Count(text, `class="band `), strings.Count(text, `class="curve `); bands != 8 || curves != 10 {
 		t.Errorf("got %d bands and %d curves", bands, curves)
 	}
-	for _, want := range []string{">late-binding<", ">ideal<", "a &lt; b &amp; c", "mean response, ms — load 0.7", ">probe-ratio<"} {
+	for _, want := range []string{">late-binding<", ">ideal<", "a &lt; b &amp; c", ">load 0.7<", ">mean response, ms<", ">probe-ratio<"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q", want)
 		}

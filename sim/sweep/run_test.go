@@ -142,3 +142,18 @@ func TestWorkloadFile(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// The time left is what each policy has taken for its tasks so far, times those that it still has.
+func TestTimeLeft(t *testing.T) {
+	s := must(t, "policy", "ideal,batch", "tasks", "10", "jobs", "100")
+	cells := cellsOf(t, s)
+	c := &crew{parallel: 2, cells: 4, todo: []*Cell{&cells[0], &cells[1]}, doing: []*Cell{&cells[1]}, ended: make(map[string]cost)}
+	if left := c.left(); left != -1 {
+		t.Errorf("got %v before anything is known", left)
+	}
+	c.ended["ideal"] = cost{tasks: 2000, seconds: 4}
+	// 2 ms a task and 1000 tasks a cell, also for batch, of which nothing is known: (2 + 2 + half of 2) s on two cores.
+	near(t, "seconds left", c.left().Seconds(), 2.5, 1e-9)
+	c.ended["batch"] = cost{tasks: 1000, seconds: 20}
+	near(t, "seconds left", c.left().Seconds(), (2+20+10)/2.0, 1e-9)
+}
