@@ -41,7 +41,6 @@ type resultWriter struct {
 	report runReport
 	raw    [][]byte // by task, with --output raw
 	failed int      // tasks that did not end ok
-
 }
 
 func newResultWriter(p *process, flags *resultFlags, job *task.Job) *resultWriter {
