@@ -220,7 +220,11 @@ func panelRange(p Panel, metric int) (xs, ys [2]float64) {
 		for _, point := range c.Points {
 			v := point.Values[metric]
 			xs[0], xs[1] = math.Min(xs[0], point.X), math.Max(xs[1], point.X)
-			ys[0], ys[1] = math.Min(ys[0], v.Mean), math.Max(ys[1], math.Max(v.Mean, v.High))
+			low := v.Low
+			if v.Mean > 0 { // a wide interval must not take positive values to where no logarithm is
+				low = math.Max(low, v.Mean/2)
+			}
+			ys[0], ys[1] = math.Min(ys[0], low), math.Max(ys[1], v.High)
 		}
 	}
 	return xs, ys
