@@ -198,7 +198,7 @@ func (*simSweepCmd) say(w io.Writer, dir string, last *sweep.Progress) {
 func sweepProgress(now *sweep.Progress) string {
 	text := fmt.Sprintf("simulating: %d of %s, %d %%", now.Done, count(now.Cells, "run"), now.Done*100/max(1, now.Cells))
 	if now.Left >= 0 && now.Done < now.Cells {
-		text += ", about " + duration(max(now.Left, time.Second)) + " left"
+		text += ", about " + max(now.Left.Round(time.Second), time.Second).String() + " left"
 	}
 	return text
 }
