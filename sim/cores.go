@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -66,7 +67,7 @@ const (
 const app = "sim"
 
 // unlimited is the number of live jobs and tasks from which on a core refuses more: admission is not modelled.
-const unlimited = 1 << 31
+const unlimited = math.MaxInt32
 
 func newCores(e *Engine) Policy {
 	policy, err := placement.ParsePolicy(e.cfg.Policy)

@@ -3,6 +3,7 @@ package placement
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 )
@@ -66,10 +67,10 @@ type Config struct {
 	// them) are kept for jobs to come. Those of live jobs are kept in any case. Default 128, at least
 	// 1. Larger where jobs ask for more combinations of labels than that, at 4 bytes per set and worker.
 	MaxSets int
-	// MaxJobs bounds the live jobs. Default 100,000, 1 to 2³¹; at the bound [Core.Submit] fails with task.CodeOverloaded.
+	// MaxJobs bounds the live jobs. Default 100,000, 1 to 2³¹ − 1; at the bound [Core.Submit] fails with task.CodeOverloaded.
 	MaxJobs int
 	// MaxTasks bounds the unfinished tasks of all live jobs together, at 48 bytes each. Default 10,000,000,
-	// 1 to 2³¹; a job beyond it fails with task.CodeOverloaded.
+	// 1 to 2³¹ − 1; a job beyond it fails with task.CodeOverloaded.
 	MaxTasks int
 }
 
@@ -90,8 +91,8 @@ func (c Config) Validate() error {
 		name  string
 		value int
 	}{{"max_sets", c.MaxSets}, {"max_jobs", c.MaxJobs}, {"max_tasks", c.MaxTasks}} {
-		if n.value < 1 || n.value > 1<<31 {
-			errs = append(errs, fmt.Errorf("%s: want 1 to %d, got %d", n.name, 1<<31, n.value))
+		if n.value < 1 || n.value > math.MaxInt32 {
+			errs = append(errs, fmt.Errorf("%s: want 1 to %d, got %d", n.name, math.MaxInt32, n.value))
 		}
 	}
 	return errors.Join(errs...)

@@ -148,7 +148,7 @@ func (c *Core) newJob() *job {
 		index = c.free[n-1]
 		c.free = c.free[:n-1]
 	} else {
-		index = uint32(len(c.jobs)) // below MaxJobs ≤ 2³¹
+		index = uint32(len(c.jobs)) // below MaxJobs < 2³¹
 		c.jobs = append(c.jobs, &job{})
 	}
 	j := c.jobs[index]
