@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -36,21 +35,6 @@ type simRunCmd struct {
 	MaxAttempts  int           `help:"Times a task may start, 1 to 100; it takes faults to need a second." default:"3" placeholder:"N"`
 	Check        bool          `help:"Have every core check its invariants after every step; slow (default: no)."`
 	JSON         bool          `help:"Print one JSON object (default: a table)."`
-}
-
-// workloadFlags say which jobs come, as for the load generator.
-type workloadFlags struct {
-	Tasks     workload.Tasks   `help:"Tasks of a job: 100, uniform:1,200, geom:10 or bimodal:0.9,1,100." default:"100" placeholder:"FORM"`
-	Service   workload.Service `help:"Service times: const:100ms, exp:100ms, jobexp:100ms, lognormal:100ms,1.5, pareto:10ms,1.5 or bimodal:0.9,10ms,1s." default:"exp:100ms" placeholder:"FORM"`
-	Arrival   workload.Arrival `help:"Arrivals: poisson, const or burst:50." default:"poisson" placeholder:"FORM"`
-	Load      float64          `help:"Fraction of all slots that the jobs keep busy (default: 0.9, unless there is a rate or a workload)." placeholder:"FRACTION"`
-	Rate      float64          `help:"Jobs per second, instead of --load (default: what the load comes to)." placeholder:"N"`
-	Workload  string           `help:"File of jobs instead of all that, NDJSON or an Eagle/Hawk trace, plain or .gz; - is standard input (default: none)." placeholder:"FILE"`
-	TimeScale float64          `help:"Multiplies arrivals and service times." default:"1" placeholder:"X"`
-	Jobs      int              `help:"Jobs, the warm-up included (default: 4000, unless there is a duration or a workload)." placeholder:"N"`
-	Duration  time.Duration    `help:"Ends arrivals after so long (default: never)." placeholder:"DURATION"`
-	Warmup    workload.Warmup  `help:"What statistics leave out at the beginning: a number of jobs, or a time such as 5s." default:"0" placeholder:"N"`
-	Seed      uint64           `help:"Of all randomness." default:"1" placeholder:"N"`
 }
 
 // simFaultFlags say what goes wrong.
@@ -90,11 +74,12 @@ func (c *simRunCmd) Run(p *process) error {
 	if err := cfg.Validate(); err != nil {
 		return usage(err)
 	}
-	source, closeSource, err := c.open(p, &cfg)
+	source, load, closeSource, err := c.open(p, cfg.Workers*cfg.Slots)
 	if err != nil {
 		return err
 	}
 	defer closeSource()
+	cfg.Load = load
 	r, err := sim.Run(p.ctx, cfg, source)
 	if p.ctx.Err() != nil {
 		return interrupted()
@@ -147,47 +132,6 @@ func (c *simRunCmd) config() sim.Config {
 			Outage: f.Outage, Lease: f.Lease, Redial: f.Redial, Until: f.Until,
 		},
 	}
-}
-
-// open returns the jobs for a fleet, and notes their load in its config.
-func (f *workloadFlags) open(p *process, cfg *sim.Config) (*workload.Source, func(), error) {
-	nothing := func() {}
-	window := workload.Window{Jobs: f.Jobs, Duration: f.Duration, Warmup: f.Warmup, TimeScale: f.TimeScale}
-	if f.Workload == "" {
-		spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Slots: cfg.Workers * cfg.Slots, Seed: f.Seed}
-		if spec.Rate == 0 && spec.Load == 0 {
-			spec.Load = 0.9
-		}
-		if window.Jobs == 0 && window.Duration == 0 {
-			window.Jobs = 4000
-		}
-		source, err := workload.Generate(spec, window)
-		if err != nil {
-			return nil, nothing, usage(err)
-		}
-		cfg.Load = spec.OfferedLoad()
-		return source, nothing, nil
-	}
-	if f.Rate != 0 || f.Load != 0 {
-		return nil, nothing, usagef("--workload says when jobs arrive: --load and --rate have no place beside it")
-	}
-	if err := window.Validate(); err != nil {
-		return nil, nothing, usage(err)
-	}
-	in, closeIn := p.stdin, nothing
-	if f.Workload != "-" {
-		file, err := os.Open(f.Workload)
-		if err != nil {
-			return nil, nothing, err
-		}
-		in, closeIn = file, func() { _ = file.Close() } // it was only read
-	}
-	source, err := workload.Read(in, window)
-	if err != nil {
-		closeIn()
-		return nil, nothing, fmt.Errorf("%s: %w", f.Workload, err)
-	}
-	return source, closeIn, nil
 }
 
 // simTable prints a result for people.
