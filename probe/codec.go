@@ -98,7 +98,8 @@ func AppendFinishedHead(b []byte, m *Finished) []byte {
 	b = wire.AppendUint(b, uint64(m.Task))
 	b = wire.AppendUint(b, uint64(m.Attempt))
 	b = wire.AppendUint(b, uint64(m.Status))
-	return wire.AppendDuration(b, m.Service)
+	b = wire.AppendDuration(b, m.Service)
+	return wire.AppendUint(b, m.Seq)
 }
 
 // AppendFinished appends the encoding of m.
@@ -112,6 +113,7 @@ func DecodeFinished(body []byte) (Finished, error) {
 	m := Finished{Slot: r.Uint16(), Call: r.Uint32(), Ref: Ref(r.Uint64()), Task: r.Uint32(), Attempt: r.Uint16()}
 	m.Status = Status(r.Uint8())
 	m.Service = r.Duration()
+	m.Seq = r.Uint64()
 	m.Body = r.Rest()
 	if m.Status < StatusOK || m.Status > StatusKilled {
 		return Finished{}, wire.ErrMalformed
@@ -182,4 +184,67 @@ func DecodeLoad(body []byte) (Load, error) {
 	return m, r.Close()
 }
 
-func (r Refusal) valid() bool { return r >= RefusedFull && r <= RefusedApp }
+// AppendClaim appends the encoding of m.
+func AppendClaim(b []byte, m Claim) []byte {
+	b = wire.AppendUint(b, uint64(m.Ref))
+	b = append(b, m.Job[:]...)
+	return wire.AppendUint(b, uint64(m.Epoch))
+}
+
+// DecodeClaim reads a Claim.
+func DecodeClaim(body []byte) (Claim, error) {
+	r := wire.NewReader(body)
+	m := Claim{Ref: Ref(r.Uint64())}
+	r.Fixed(m.Job[:])
+	m.Epoch = r.Uint32()
+	if m.Ref == 0 || m.Epoch == 0 {
+		return Claim{}, wire.ErrMalformed
+	}
+	return m, r.Close()
+}
+
+// AppendAdopt appends the encoding of m.
+func AppendAdopt(b []byte, m Adopt) []byte {
+	b = wire.AppendUint(b, uint64(m.Slot))
+	b = wire.AppendUint(b, uint64(m.Call))
+	b = wire.AppendUint(b, uint64(m.Ref))
+	b = wire.AppendUint(b, uint64(m.Task))
+	b = wire.AppendUint(b, uint64(m.Attempt))
+	return wire.AppendDuration(b, m.Elapsed)
+}
+
+// DecodeAdopt reads an Adopt.
+func DecodeAdopt(body []byte) (Adopt, error) {
+	r := wire.NewReader(body)
+	m := Adopt{Slot: r.Uint16(), Call: r.Uint32(), Ref: Ref(r.Uint64()), Task: r.Uint32(), Attempt: r.Uint16(), Elapsed: r.Duration()}
+	return m, r.Close()
+}
+
+// AppendTold appends the encoding of m.
+func AppendTold(b []byte, m Told) []byte {
+	b = wire.AppendUint(b, uint64(m.Ref))
+	var dropped uint64
+	if m.Dropped {
+		dropped = 1
+	}
+	return wire.AppendUint(b, dropped)
+}
+
+// DecodeTold reads a Told.
+func DecodeTold(body []byte) (Told, error) {
+	r := wire.NewReader(body)
+	m := Told{Ref: Ref(r.Uint64()), Dropped: r.Uint(1) == 1}
+	return m, r.Close()
+}
+
+// AppendAck appends the encoding of m.
+func AppendAck(b []byte, m Ack) []byte { return wire.AppendUint(b, m.Seq) }
+
+// DecodeAck reads an Ack.
+func DecodeAck(body []byte) (Ack, error) {
+	r := wire.NewReader(body)
+	m := Ack{Seq: r.Uint64()}
+	return m, r.Close()
+}
+
+func (r Refusal) valid() bool { return r >= RefusedFull && r <= RefusedFenced }

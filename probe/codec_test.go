@@ -45,6 +45,10 @@ func codecs() map[reflect.Type]codec {
 	add(of(probe.AppendDecline, probe.DecodeDecline))
 	add(of(probe.AppendKill, probe.DecodeKill))
 	add(of(probe.AppendLoad, probe.DecodeLoad))
+	add(of(probe.AppendClaim, probe.DecodeClaim))
+	add(of(probe.AppendAdopt, probe.DecodeAdopt))
+	add(of(probe.AppendTold, probe.DecodeTold))
+	add(of(probe.AppendAck, probe.DecodeAck))
 	add(of(byPointer(probe.AppendHello), probe.DecodeHello))
 	return all
 }
@@ -55,9 +59,9 @@ func draw(t *rapid.T) any {
 	u32 := rapid.Uint32()
 	slot, call, res := rapid.Uint16().Draw(t, "slot"), u32.Draw(t, "call"), u32.Draw(t, "res")
 	body := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "body")
-	reason := probe.Refusal(rapid.IntRange(int(probe.RefusedFull), int(probe.RefusedApp)).Draw(t, "reason"))
+	reason := probe.Refusal(rapid.IntRange(int(probe.RefusedFull), int(probe.RefusedFenced)).Draw(t, "reason"))
 	d := time.Duration(rapid.Int64Range(0, int64(task.MaxDeadline)).Draw(t, "duration"))
-	switch rapid.IntRange(0, 10).Draw(t, "message") {
+	switch rapid.IntRange(0, 14).Draw(t, "message") {
 	case 0:
 		return probe.Reserve{Ref: ref, Res: res, Count: max(call, 1)}
 	case 1:
@@ -74,7 +78,7 @@ func draw(t *rapid.T) any {
 		return probe.NoTask{Slot: slot, Call: call}
 	case 5:
 		status := probe.Status(rapid.IntRange(int(probe.StatusOK), int(probe.StatusKilled)).Draw(t, "status"))
-		return probe.Finished{Slot: slot, Call: call, Ref: ref, Task: res, Attempt: slot, Status: status, Service: d, Body: body}
+		return probe.Finished{Slot: slot, Call: call, Ref: ref, Task: res, Attempt: slot, Status: status, Service: d, Seq: uint64(ref), Body: body}
 	case 6:
 		return probe.Refuse{Ref: ref, Res: res, Count: call, Reason: reason}
 	case 7:
@@ -83,6 +87,16 @@ func draw(t *rapid.T) any {
 		return probe.Kill{Slot: slot, Call: call}
 	case 9:
 		return probe.Load{Busy: call, Queued: res}
+	case 10:
+		m := probe.Claim{Ref: max(ref, 1), Epoch: max(call, 1)}
+		copy(m.Job[:], body)
+		return m
+	case 11:
+		return probe.Adopt{Slot: slot, Call: call, Ref: ref, Task: res, Attempt: slot, Elapsed: d}
+	case 12:
+		return probe.Told{Ref: ref, Dropped: call%2 == 1}
+	case 13:
+		return probe.Ack{Seq: uint64(ref)}
 	default:
 		return drawHello(t, d)
 	}
@@ -94,6 +108,7 @@ func drawHello(t *rapid.T, lease time.Duration) probe.Hello {
 		Version: rapid.Uint32().Draw(t, "version"), Role: probe.Role(rapid.IntRange(1, 3).Draw(t, "role")), Name: name.Draw(t, "name"),
 		Incarnation: probe.Incarnation(rapid.Uint64().Draw(t, "incarnation")), Fleet: name.Draw(t, "fleet"),
 		Slots: rapid.Uint16Range(0, probe.MaxSlots).Draw(t, "slots"), Draining: rapid.Bool().Draw(t, "draining"), Policy: "late-binding", Lease: lease,
+		Results: rapid.Uint64().Draw(t, "results"),
 	}
 	h.Apps = rapid.SliceOfN(rapid.StringMatching(`[a-z0-9._-]{1,63}`), 0, 5).Draw(t, "apps")
 	for range rapid.IntRange(0, 5).Draw(t, "labels") {
@@ -145,6 +160,10 @@ func FuzzDecoders(f *testing.F) {
 		probe.Decline{Reason: probe.RefusedStale},
 		probe.Kill{},
 		probe.Load{},
+		probe.Claim{Ref: 1, Epoch: 1},
+		probe.Adopt{},
+		probe.Told{},
+		probe.Ack{},
 		probe.Hello{Role: probe.RoleWorker, Name: "w1", Apps: []string{"echo"}, Labels: []probe.Label{{Key: "a", Value: "b"}}},
 	}
 	for i, m := range order {

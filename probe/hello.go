@@ -48,7 +48,7 @@ const (
 )
 
 // Hello is the first message in both directions: who speaks. A worker
-// fills Slots, Apps and Labels; a scheduler Policy and Lease.
+// fills Slots, Apps and Labels; a scheduler Policy, Lease and Results.
 type Hello struct {
 	Version     uint32 // Version
 	Role        Role
@@ -61,6 +61,7 @@ type Hello struct {
 	Draining    bool
 	Policy      string
 	Lease       time.Duration // silence after which the speaker gives a peer up
+	Results     uint64        // the speaker has taken all results of this life of the worker up to this number
 }
 
 // Label is one key and value that a worker has and a task may require.
@@ -94,7 +95,8 @@ func AppendHello(b []byte, h *Hello) []byte {
 	}
 	b = wire.AppendUint(b, draining)
 	b = wire.AppendString(b, h.Policy)
-	return wire.AppendDuration(b, h.Lease)
+	b = wire.AppendDuration(b, h.Lease)
+	return wire.AppendUint(b, h.Results)
 }
 
 // DecodeHello reads a Hello. It checks names and bounds, so that what it
@@ -123,6 +125,7 @@ func DecodeHello(body []byte) (Hello, error) {
 	h.Draining = r.Uint(1) == 1
 	h.Policy = r.String(task.MaxNameLen)
 	h.Lease = r.Duration()
+	h.Results = r.Uint64()
 	if err := r.Close(); err != nil {
 		return Hello{}, err
 	}

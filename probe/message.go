@@ -48,6 +48,11 @@ const (
 	KindKill                     // to the worker
 	KindDrain                    // to the scheduler
 	KindLoad                     // to the scheduler
+	KindClaim                    // to the worker
+	KindAdopt                    // to the scheduler
+	KindFound                    // to the scheduler
+	KindTold                     // to the scheduler
+	KindAck                      // to the worker
 )
 
 // Reserve leaves Count reservations for a job in a worker's queue.
@@ -105,8 +110,11 @@ const (
 	StatusKilled                      // ended by Kill, or by the job's deadline
 )
 
-// Finished reports the end of an attempt. The slot is free again.
+// Finished reports the end of an attempt. The slot is free again. The worker keeps it until it is acknowledged, and
+// says it again, as a [KindFound], to whom it may concern: to the same life of the scheduler on its next connection, or to another that
+// claims the job.
 type Finished struct {
+	Seq     uint64 // numbers what this life of the worker reports to this life of the scheduler, from 1; 0: another scheduler's, found by a Claim
 	Slot    uint16
 	Call    uint32 // of the Launch
 	Ref     Ref
@@ -126,6 +134,7 @@ const (
 	RefusedDraining                    // the worker is leaving
 	RefusedStale                       // the call was answered before, or never made
 	RefusedApp                         // the worker has no such app
+	RefusedFenced                      // the job is another scheduler's now, or of a later epoch
 )
 
 // Refuse gives back reservations that the worker did not queue, or drops while
@@ -137,7 +146,8 @@ type Refuse struct {
 	Reason Refusal
 }
 
-// Decline gives back a Launch that the worker did not start: neither an attempt nor a failure.
+// Decline gives back a Launch that the worker did not start: neither an attempt nor a failure. With [RefusedFenced]
+// it may also name an attempt that runs, which another scheduler has claimed.
 type Decline struct {
 	Slot   uint16
 	Call   uint32
@@ -161,3 +171,32 @@ type Load struct {
 	Busy   uint32 // slots taken
 	Queued uint32 // reservations in the queue
 }
+
+// Claim says that the speaker owns a job from now on, under an epoch that is higher than any before. The worker starts nothing of
+// the job for others any more, hands over what it holds of it (Adopt, Found), and says when that was all (Told).
+type Claim struct {
+	Ref   Ref // the speaker's, for all that is said of the job from here on
+	Job   task.JobID
+	Epoch uint32 // > 0
+}
+
+// Adopt says that an attempt of the scheduler's runs: one it launched on an earlier connection, or one of a job that it claims. Its end
+// is reported as if the scheduler had launched it by that call.
+type Adopt struct {
+	Slot    uint16
+	Call    uint32
+	Ref     Ref
+	Task    uint32
+	Attempt uint16
+	Elapsed time.Duration // since its start, on the worker's clock
+}
+
+// Told ends what a worker says that it holds: of a claimed job, or, with Ref 0, of everything, once after each handshake. What it did not say of
+// a job that it had been told to run never started, unless Dropped.
+type Told struct {
+	Ref     Ref
+	Dropped bool // results that nobody had acknowledged were dropped for want of room or time
+}
+
+// Ack says that all results up to Seq have reached who owns them.
+type Ack struct{ Seq uint64 }

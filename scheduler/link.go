@@ -205,7 +205,8 @@ func (l *link) Message(kind uint8, body []byte) error {
 		return l.drain()
 	case probe.KindLoad:
 		return l.report(body)
-	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill:
+	case probe.KindAdopt, probe.KindFound, probe.KindTold: // not understood yet
+	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindClaim, probe.KindAck:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a worker", kind)
 }

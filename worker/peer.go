@@ -92,7 +92,9 @@ func (p *peer) Message(kind uint8, body []byte) error {
 		return tell(p, body, probe.DecodeNoTask, (*queue.Core).NoTask)
 	case probe.KindKill:
 		return tell(p, body, probe.DecodeKill, (*queue.Core).Kill)
-	case probe.KindHello, probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline, probe.KindDrain, probe.KindLoad:
+	case probe.KindClaim, probe.KindAck: // not understood yet
+	case probe.KindHello, probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline, probe.KindDrain, probe.KindLoad,
+		probe.KindAdopt, probe.KindFound, probe.KindTold:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
 }
