@@ -13,11 +13,12 @@ type workloadFlags struct {
 	Tasks     workload.Tasks   `help:"Tasks of a job: 100, uniform:1,200, geom:10 or bimodal:0.9,1,100." default:"100" placeholder:"FORM"`
 	Service   workload.Service `help:"Service times: const:100ms, exp:100ms, jobexp:100ms, lognormal:100ms,1.5, pareto:10ms,1.5 or bimodal:0.9,10ms,1s." default:"exp:100ms" placeholder:"FORM"`
 	Arrival   workload.Arrival `help:"Arrivals: poisson, const or burst:50." default:"poisson" placeholder:"FORM"`
-	Load      float64          `help:"Fraction of all slots that the jobs keep busy (default: 0.9, unless there is a rate or a workload)." placeholder:"FRACTION"`
+	Load      float64          `help:"Fraction of all slots that the jobs keep busy (default: 0.9, unless there is a rate, stages or a workload)." placeholder:"FRACTION"`
 	Rate      float64          `help:"Jobs per second, instead of --load (default: what the load comes to)." placeholder:"N"`
+	Stages    workload.Stages  `help:"Loads or rates one after the other, instead of --load and --rate, such as 0.5:30s,0.8:30s or 100/s:10s,500/s:10s (default: none)." placeholder:"FORM"`
 	Workload  string           `help:"File of jobs instead of all that, NDJSON or an Eagle/Hawk trace, plain or .gz; - is standard input (default: none)." placeholder:"FILE"`
 	TimeScale float64          `help:"Multiplies arrivals and service times." default:"1" placeholder:"X"`
-	Jobs      int              `help:"Jobs, the warm-up included (default: 4000, unless there is a duration or a workload)." placeholder:"N"`
+	Jobs      int              `help:"Jobs, the warm-up included (default: 4000, unless there is a duration, stages or a workload)." placeholder:"N"`
 	Duration  time.Duration    `help:"Ends arrivals after so long (default: never)." placeholder:"DURATION"`
 	Warmup    workload.Warmup  `help:"What statistics leave out at the beginning: a number of jobs, or a time such as 5s." default:"0" placeholder:"N"`
 	Seed      uint64           `help:"Of all randomness." default:"1" placeholder:"N"`
@@ -28,11 +29,11 @@ func (f *workloadFlags) open(p *process, slots int) (source *workload.Source, lo
 	nothing := func() {}
 	window := workload.Window{Jobs: f.Jobs, Duration: f.Duration, Warmup: f.Warmup, TimeScale: f.TimeScale}
 	if f.Workload == "" {
-		spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Slots: slots, Seed: f.Seed}
-		if spec.Rate == 0 && spec.Load == 0 {
+		spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Stages: f.Stages, Slots: slots, Seed: f.Seed}
+		if spec.Rate == 0 && spec.Load == 0 && spec.Stages.Len() == 0 {
 			spec.Load = 0.9
 		}
-		if window.Jobs == 0 && window.Duration == 0 {
+		if window.Jobs == 0 && window.Duration == 0 && spec.Stages.Len() == 0 {
 			window.Jobs = 4000
 		}
 		source, err := workload.Generate(spec, window)
@@ -41,8 +42,8 @@ func (f *workloadFlags) open(p *process, slots int) (source *workload.Source, lo
 		}
 		return source, spec.OfferedLoad(), nothing, nil
 	}
-	if f.Rate != 0 || f.Load != 0 {
-		return nil, 0, nothing, usagef("--workload says when jobs arrive: --load and --rate have no place beside it")
+	if f.Rate != 0 || f.Load != 0 || f.Stages.Len() > 0 {
+		return nil, 0, nothing, usagef("--workload says when jobs arrive: --load, --rate and --stages have no place beside it")
 	}
 	if err := window.Validate(); err != nil {
 		return nil, 0, nothing, usage(err)

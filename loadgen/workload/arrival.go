@@ -82,6 +82,8 @@ type clock struct {
 	draws   stream
 	bursts  uint64 // so far
 	left    int    // jobs of the current burst still to come
+	legs    []leg  // instead of gap, with stages
+	leg     int    // the one that the clock is in
 	at      int64
 	part    float64 // of a nanosecond, 0 ≤ part < 1
 }
@@ -102,15 +104,25 @@ func (c *clock) next() int64 {
 }
 
 func (c *clock) step() {
-	gap := c.gap
+	gaps := 1.0
 	if c.arrival.kind != arrivalConst {
-		gap = float64(gap * -log(1-uniform(c.draws.at(c.bursts))))
+		gaps = -log(1 - uniform(c.draws.at(c.bursts)))
 	}
 	c.bursts++
+	if len(c.legs) > 0 {
+		c.walk(gaps)
+		return
+	}
+	gap := float64(c.gap * gaps)
 	if gap > float64(MaxAt) || c.at > int64(MaxAt) {
 		c.at = math.MaxInt64
 		return
 	}
+	c.advance(gap)
+}
+
+// advance moves the clock on by a number of nanoseconds.
+func (c *clock) advance(gap float64) {
 	whole := int64(gap)
 	c.at += whole
 	c.part += gap - float64(whole)

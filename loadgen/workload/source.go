@@ -28,6 +28,9 @@ type feed interface {
 // Generate returns the source of a Spec's jobs. Without an end in the window it ends where arrivals pass [MaxAt], with an error.
 // The error is all that [Spec.Validate] and [Window.Validate] find.
 func Generate(s Spec, w Window) (*Source, error) {
+	if s.Stages.Len() > 0 && w.Duration >= 0 {
+		w = w.endAfter(s.Stages.Length())
+	}
 	if err := errors.Join(s.Validate(), w.Validate()); err != nil {
 		return nil, fmt.Errorf("workload: %w", err)
 	}

@@ -19,12 +19,14 @@ type Spec struct {
 	Tasks   Tasks   // tasks of a job
 	Service Service // how long they run
 	Arrival Arrival // how jobs arrive
-	// Rate is the mean rate of arrivals in jobs per second, MinRate…MaxRate. Give this or Load.
+	// Rate is the mean rate of arrivals in jobs per second, MinRate…MaxRate. Give this, or Load, or Stages.
 	Rate float64
 	// Load is the fraction of all slots that the jobs keep busy, more than 0 and at most MaxLoad; from 1 up
-	// queues grow without end. Give this or Rate.
+	// queues grow without end. Give this, or Rate, or Stages.
 	Load float64
-	// Slots is what Load is a fraction of: workers × slots of a worker, 1…MaxSlots. Only Load needs it.
+	// Stages are loads or rates that follow one another; the jobs end with the last. Give this, or Rate, or Load.
+	Stages Stages
+	// Slots is what Load is a fraction of: workers × slots of a worker, 1…MaxSlots. Only loads need it.
 	Slots int
 	Seed  uint64 // any
 }
@@ -42,6 +44,8 @@ func (s *Spec) Validate() error {
 		faults = append(faults, fmt.Errorf("arrival: %w", errUnset))
 	}
 	switch {
+	case s.Stages.Len() > 0:
+		faults = append(faults, s.validateStages()...)
 	case s.Rate == 0 && s.Load == 0:
 		faults = append(faults, errors.New("rate, load: give one of them"))
 	case s.Rate != 0 && s.Load != 0:
@@ -52,18 +56,36 @@ func (s *Spec) Validate() error {
 		faults = append(faults, fmt.Errorf("rate: want %g to %g jobs a second, got %g", MinRate, MaxRate, s.Rate))
 	}
 	if len(faults) == 0 {
-		// A load within bounds can still mean a rate that is not.
-		if rate := s.JobRate(); !within(rate, MinRate, MaxRate) {
-			faults = append(faults, fmt.Errorf("load: %g of %d slots means %.3g jobs a second; want %g to %g", s.Load, s.Slots, rate, MinRate, MaxRate))
-		}
+		faults = append(faults, s.validateRates()...)
 	}
 	return errors.Join(faults...)
+}
+
+// validateRates reports loads within their bounds that mean rates that are not.
+func (s *Spec) validateRates() (faults []error) {
+	check := func(load, rate float64) {
+		if !within(rate, MinRate, MaxRate) {
+			faults = append(faults, fmt.Errorf("load: %g of %d slots means %.3g jobs a second; want %g to %g", load, s.Slots, rate, MinRate, MaxRate))
+		}
+	}
+	for i := range s.Stages.Len() {
+		check(s.StageLoad(i), s.StageRate(i))
+	}
+	if s.Stages.Len() == 0 {
+		check(s.Load, s.JobRate())
+	}
+	return faults
 }
 
 func (s *Spec) validateLoad() (faults []error) {
 	if !within(s.Load, 0, MaxLoad) {
 		faults = append(faults, fmt.Errorf("load: want more than 0 and at most %d, got %g", MaxLoad, s.Load))
 	}
+	return append(faults, s.validateCapacity()...)
+}
+
+// validateCapacity reports what a load needs and does not have.
+func (s *Spec) validateCapacity() (faults []error) {
 	if s.Slots < 1 || s.Slots > MaxSlots {
 		faults = append(faults, fmt.Errorf("slots: a load needs the number of all slots, 1 to %d, got %d", MaxSlots, s.Slots))
 	}
@@ -76,11 +98,20 @@ func (s *Spec) validateLoad() (faults []error) {
 	return faults
 }
 
-// JobRate returns the mean rate of arrivals in jobs per second: Rate, or Load·Slots/(mean tasks·mean service).
-func (s *Spec) JobRate() float64 { return float64(time.Second) / s.gap() }
+// JobRate returns the mean rate of arrivals in jobs per second: Rate, or Load·Slots/(mean tasks·mean service), or the mean over the stages.
+func (s *Spec) JobRate() float64 {
+	if s.Stages.Len() > 0 {
+		return s.Stages.average(s.StageRate)
+	}
+	return float64(time.Second) / s.gap()
+}
 
-// OfferedLoad returns the mean fraction of all slots that the jobs keep busy: Load, or what Rate comes to; 0 without Slots.
+// OfferedLoad returns the mean fraction of all slots that the jobs keep busy: Load, or what Rate comes to, or the mean over the stages; 0
+// without Slots.
 func (s *Spec) OfferedLoad() float64 {
+	if s.Stages.Len() > 0 {
+		return s.Stages.average(s.StageLoad)
+	}
 	if s.Rate == 0 || s.Slots == 0 {
 		return s.Load
 	}
@@ -109,10 +140,12 @@ type generator struct {
 }
 
 func newGenerator(s *Spec) *generator {
+	arrivals := newClock(s.Arrival, s.gap(), newStream(s.Seed, labelArrivals))
+	arrivals.legs = s.legs()
 	return &generator{
 		tasks:    s.Tasks,
 		service:  s.Service,
-		arrivals: newClock(s.Arrival, s.gap(), newStream(s.Seed, labelArrivals)),
+		arrivals: arrivals,
 		sizes:    newStream(s.Seed, labelSizes),
 		services: newStream(s.Seed, labelServices),
 	}

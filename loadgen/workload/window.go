@@ -49,6 +49,17 @@ func (w *Window) Validate() error {
 	return errors.Join(faults...)
 }
 
+// endAfter returns the window that ends after a time that is yet to be scaled, if it did not end before.
+func (w Window) endAfter(d time.Duration) Window {
+	if w.TimeScale != 0 && w.TimeScale != 1 {
+		d = scale(d, w.TimeScale)
+	}
+	if w.Duration == 0 || d < w.Duration {
+		w.Duration = d
+	}
+	return w
+}
+
 // Warmup is a number of jobs or a time at the beginning of a run. The zero Warmup is none.
 type Warmup struct {
 	Jobs int
