@@ -174,7 +174,7 @@ func TestRead(t *testing.T) {
 		{"failed_tasks<=7 errors<=0.005", objective.Holds},
 	} {
 		var conditions []objective.Condition
-		for _, text := range strings.Fields(c.conditions) {
+		for text := range strings.FieldsSeq(c.conditions) {
 			condition, err := objective.Parse(text)
 			if err != nil {
 				t.Fatal(err)

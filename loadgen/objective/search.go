@@ -190,7 +190,6 @@ func (s *search) bracket() (low, high float64) {
 func (s *search) judge(ctx context.Context, rate float64, votes int, clearDecides bool) error {
 	step := s.step(rate)
 	majority := votes/2 + 1
-	before := step.Verdict // stands if the search ends during the vote
 	for {
 		switch {
 		case step.Holds >= majority:
@@ -203,7 +202,7 @@ func (s *search) judge(ctx context.Context, rate float64, votes int, clearDecide
 			}
 			return nil
 		case s.found.Probes >= s.cfg.MaxProbes:
-			step.Verdict = before
+			step.cut()
 			return errProbes
 		}
 		reading, err := s.probe(ctx, rate, s.found.Probes)
@@ -211,7 +210,7 @@ func (s *search) judge(ctx context.Context, rate float64, votes int, clearDecide
 			err = ctx.Err() // a run that was cut short says nothing
 		}
 		if err != nil {
-			step.Verdict = before
+			step.cut()
 			return err
 		}
 		s.found.Probes++
@@ -231,6 +230,14 @@ func (s *search) judge(ctx context.Context, rate float64, votes int, clearDecide
 		default:
 			return fmt.Errorf("unknown reading %d", reading)
 		}
+	}
+}
+
+// cut is for a vote that is not finished: an earlier verdict stands if most runs still say the same.
+func (s *Step) cut() {
+	against := s.Broken + s.Unusable
+	if (s.Verdict == VerdictHolds && s.Holds <= against) || (s.Verdict != VerdictHolds && against <= s.Holds) {
+		s.Verdict = VerdictOpen
 	}
 }
 

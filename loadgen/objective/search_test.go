@@ -46,7 +46,7 @@ func config() objective.SearchConfig {
 
 func search(t rapid.TB, cfg objective.SearchConfig, s *system) *objective.Found {
 	t.Helper()
-	found, err := objective.Search(context.Background(), cfg, s.probe) //nolint:usetesting // rapid's T has no context of one case
+	found, err := objective.Search(context.Background(), cfg, s.probe)
 	if err != nil {
 		t.Fatal(err)
 	}
