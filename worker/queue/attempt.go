@@ -34,7 +34,7 @@ func (c *Core) Launch(now time.Duration, s probe.SchedulerID, m *probe.Launch, o
 	sl.launched, sl.verdict, sl.orphan = now, verdict, false
 	sl.started |= 1
 	c.enter(now, sl, Running)
-	c.alarms.set(m.Slot, after(now, limit))
+	c.setAlarm(m.Slot, after(now, limit))
 	c.stats.Launches++
 	return append(out, Effect{
 		Kind: EffectStart, Scheduler: s, Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Attempt: m.Attempt,
@@ -87,7 +87,7 @@ func (c *Core) Done(now time.Duration, slot uint16, call uint32, out []Effect) [
 	if sl.state != Stuck {
 		out = c.finish(now, slot, status, out)
 	}
-	c.alarms.clear(slot)
+	c.clearAlarm(slot)
 	c.release(now, slot)
 	return c.ask(now, out)
 }
@@ -105,7 +105,7 @@ func (c *Core) expire(now time.Duration, slot uint16, out []Effect) []Effect {
 	}
 	c.stats.Stuck++
 	out = c.finish(now, slot, sl.verdict, out)
-	c.alarms.clear(slot)
+	c.clearAlarm(slot)
 	c.enter(now, sl, Stuck)
 	return out
 }
@@ -115,7 +115,7 @@ func (c *Core) stop(now time.Duration, slot uint16, status probe.Status, out []E
 	sl := &c.slots[slot]
 	sl.verdict = status
 	c.enter(now, sl, Stopping)
-	c.alarms.set(slot, after(now, c.grace))
+	c.setAlarm(slot, after(now, c.grace))
 	return append(out, Effect{
 		Kind: EffectStop, Scheduler: sl.scheduler, Slot: slot, Call: sl.call, Ref: sl.ref,
 		Task: sl.task, Attempt: sl.attempt, Status: status,
