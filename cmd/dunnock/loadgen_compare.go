@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -118,7 +117,7 @@ func readRunFile(p *process, name string, stdinUsed *bool) ([]*loadgen.Result, e
 		defer f.Close() //nolint:errcheck // only read from
 		in = f
 	}
-	results, err := loadgen.ReadResults(io.Reader(in))
+	results, err := loadgen.ReadResults(in)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -169,7 +168,7 @@ func loadgenCompareTable(w *tabwriter.Writer, c *comparison.Comparison) {
 func methodText(c *comparison.Comparison) string {
 	switch c.Method {
 	case comparison.MethodPaired:
-		return fmt.Sprintf("%s of the same jobs on each side, by pairs", count(c.A.Runs, "run"))
+		return count(c.A.Runs, "run") + " of the same jobs on each side, by pairs"
 	case comparison.MethodWelch:
 		return fmt.Sprintf("%s of A and %d of B, not by pairs (Welch)", count(c.A.Runs, "run"), c.B.Runs)
 	}
