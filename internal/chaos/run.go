@@ -50,6 +50,9 @@ func runHarness(ctx context.Context, args []string) error {
 		}
 		return nil
 	}
+	if done, err := asRootOfOwn(ctx, args); done || err != nil {
+		return err
+	}
 	l, err := lab.New(o.seed)
 	if err != nil {
 		fmt.Printf("skipped: this machine makes no networks of its own for us: %v\n", err)
