@@ -160,7 +160,7 @@ func (r *run) through(ctx context.Context) (*report, error) {
 	pause(ctx, warmUp)
 	report.before = f.sizes(ctx)
 
-	plan := makePlan(r.o.seed, r.o.duration, settle, r.o.kinds, shape{len(f.schedulers), len(f.workers), len(f.clients)})
+	plan := makePlan(r.o.seed, r.o.duration, r.o.kinds, shape{len(f.schedulers), len(f.workers), len(f.clients)})
 	first := time.Now()
 	for i := range plan {
 		pause(ctx, time.Until(first.Add(plan[i].at)))
