@@ -151,8 +151,10 @@ func loadgenCompareTable(w *tabwriter.Writer, c *comparison.Comparison) {
 		}
 		row(w, strings.Replace(l.Metric, "p999", "p99.9", 1), estimateText(l.A), estimateText(l.B), difference, interval, verdict)
 	}
-	fmt.Fprintln(w)
-	row(w, "BESIDE IT", "A", "B")
+	if len(c.Others) > 0 {
+		fmt.Fprintln(w)
+		row(w, "BESIDE IT", "A", "B")
+	}
 	for _, o := range c.Others {
 		row(w, o.Metric, otherText(o.Metric, o.A), otherText(o.Metric, o.B))
 	}

@@ -19,6 +19,7 @@ type searchResult struct {
 	Load      float64 `json:"load"`
 	AboveRate float64 `json:"above_rate"`
 	AboveLoad float64 `json:"above_load"`
+	AboveBy   string  `json:"above_by"` // broken or generator: what did not hold there
 	End       string  `json:"end"`
 	Confirmed bool    `json:"confirmed"`
 	Text      string  `json:"text"`
@@ -69,6 +70,9 @@ func (s *loadSearch) result(f *objective.Found) *searchResult {
 		l := searchLevel{Step: step}
 		l.Rate, l.Load = s.both(step.Rate)
 		r.Levels = append(r.Levels, l)
+		if step.Rate == f.Above {
+			r.AboveBy = step.Verdict
+		}
 	}
 	r.Text = searchText(r)
 	return r
@@ -86,37 +90,53 @@ func (s *loadSearch) both(v float64) (rate, load float64) {
 // searchText is the answer in a sentence.
 func searchText(r *searchResult) string {
 	slo := strings.Join(r.Objectives, " and ")
-	at, above := levelText(r.Rate, r.Load), levelText(r.AboveRate, r.AboveLoad)
-	unsure := ""
-	if !r.Confirmed {
-		unsure = ", which the last vote has not confirmed"
-	}
+	at := levelText(r.Rate, r.Load)
 	switch r.End {
-	case objective.EndFound:
-		return fmt.Sprintf("%s holds up to %s, and not at %s", slo, at, above)
 	case objective.EndMost:
 		return fmt.Sprintf("%s holds at %s, the most that was to be tried", slo, at)
-	case objective.EndLeast:
-		return fmt.Sprintf("%s does not hold even at %s", slo, above)
-	case objective.EndGenerator:
-		if r.Rate == 0 {
-			return "cannot tell: the generator does not keep up even at " + above
-		}
-		return fmt.Sprintf("%s holds up to %s; at %s the generator does not keep up, so the fleet may do more", slo, at, above)
+	case objective.EndProbes:
+		return cutText(r, slo, at) + "; there are no more runs"
+	case objective.EndTime:
+		return cutText(r, slo, at) + "; the time is up"
 	}
-	why := "the time is up"
-	if r.End == objective.EndProbes {
-		why = "there are no more runs"
+	switch beyond := aboveText(r); {
+	case r.Rate == 0 && r.AboveBy == objective.VerdictGenerator:
+		return "cannot tell: even " + beyond
+	case r.Rate == 0:
+		return fmt.Sprintf("%s does not hold even at %s", slo, levelText(r.AboveRate, r.AboveLoad))
+	default:
+		return fmt.Sprintf("%s holds up to %s; %s", slo, at, beyond)
+	}
+}
+
+// cutText is what is known of a search that was cut short.
+func cutText(r *searchResult, slo, at string) string {
+	var parts []string
+	if r.Rate > 0 {
+		text := slo + " holds at " + at
+		if !r.Confirmed {
+			text += ", which the last vote has not confirmed"
+		}
+		parts = append(parts, text)
 	}
 	switch {
-	case r.Rate == 0 && r.AboveRate == 0:
-		return "cannot tell: " + why
+	case r.AboveRate > 0 && r.Rate == 0 && r.AboveBy == objective.VerdictBroken:
+		parts = append(parts, slo+" does not hold at "+levelText(r.AboveRate, r.AboveLoad))
+	case r.AboveRate > 0:
+		parts = append(parts, aboveText(r))
 	case r.Rate == 0:
-		return fmt.Sprintf("%s does not hold at %s; %s", slo, above, why)
-	case r.AboveRate == 0:
-		return fmt.Sprintf("%s holds at %s at least%s; %s", slo, at, unsure, why)
+		return "cannot tell"
 	}
-	return fmt.Sprintf("%s holds at %s%s, and not at %s; %s", slo, at, unsure, above, why)
+	return strings.Join(parts, "; ")
+}
+
+// aboveText says what ends at the lowest level that does not hold.
+func aboveText(r *searchResult) string {
+	above := levelText(r.AboveRate, r.AboveLoad)
+	if r.AboveBy == objective.VerdictGenerator {
+		return "at " + above + " the generator does not keep up, so the fleet may do more"
+	}
+	return "it does not at " + above
 }
 
 func levelText(rate, load float64) string {

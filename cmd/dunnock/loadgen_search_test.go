@@ -12,19 +12,21 @@ import (
 
 // The answer of a search says what is known, and no more.
 func TestSearchText(t *testing.T) {
+	const broken, generator = objective.VerdictBroken, objective.VerdictGenerator
 	for _, c := range []struct {
 		r    searchResult
 		want string
 	}{
-		{searchResult{End: objective.EndFound, Rate: 40, Load: 0.5, AboveRate: 42, AboveLoad: 0.525, Confirmed: true}, "p99<30ms holds up to 40 jobs/s (load 0.5), and not at 42 jobs/s (load 0.525)"},
+		{searchResult{End: objective.EndFound, Rate: 40, Load: 0.5, AboveRate: 42, AboveLoad: 0.525, AboveBy: broken}, "p99<30ms holds up to 40 jobs/s (load 0.5); it does not at 42 jobs/s (load 0.525)"},
 		{searchResult{End: objective.EndMost, Rate: 100}, "p99<30ms holds at 100 jobs/s, the most that was to be tried"},
-		{searchResult{End: objective.EndLeast, AboveRate: 5}, "p99<30ms does not hold even at 5 jobs/s"},
-		{searchResult{End: objective.EndGenerator, Rate: 40, AboveRate: 42}, "p99<30ms holds up to 40 jobs/s; at 42 jobs/s the generator does not keep up, so the fleet may do more"},
-		{searchResult{End: objective.EndGenerator, AboveRate: 5}, "cannot tell: the generator does not keep up even at 5 jobs/s"},
-		{searchResult{End: objective.EndTime}, "cannot tell: the time is up"},
-		{searchResult{End: objective.EndProbes, AboveRate: 5}, "p99<30ms does not hold at 5 jobs/s; there are no more runs"},
-		{searchResult{End: objective.EndTime, Rate: 5}, "p99<30ms holds at 5 jobs/s at least, which the last vote has not confirmed; the time is up"},
-		{searchResult{End: objective.EndTime, Rate: 5, AboveRate: 9, Confirmed: true}, "p99<30ms holds at 5 jobs/s, and not at 9 jobs/s; the time is up"},
+		{searchResult{End: objective.EndLeast, AboveRate: 5, AboveBy: broken}, "p99<30ms does not hold even at 5 jobs/s"},
+		{searchResult{End: objective.EndGenerator, Rate: 40, AboveRate: 42, AboveBy: generator}, "p99<30ms holds up to 40 jobs/s; at 42 jobs/s the generator does not keep up, so the fleet may do more"},
+		{searchResult{End: objective.EndGenerator, AboveRate: 5, AboveBy: generator}, "cannot tell: even at 5 jobs/s the generator does not keep up, so the fleet may do more"},
+		{searchResult{End: objective.EndTime}, "cannot tell; the time is up"},
+		{searchResult{End: objective.EndProbes, AboveRate: 5, AboveBy: broken}, "p99<30ms does not hold at 5 jobs/s; there are no more runs"},
+		{searchResult{End: objective.EndProbes, AboveRate: 5, AboveBy: generator}, "at 5 jobs/s the generator does not keep up, so the fleet may do more; there are no more runs"},
+		{searchResult{End: objective.EndTime, Rate: 5}, "p99<30ms holds at 5 jobs/s, which the last vote has not confirmed; the time is up"},
+		{searchResult{End: objective.EndTime, Rate: 5, AboveRate: 9, AboveBy: broken, Confirmed: true}, "p99<30ms holds at 5 jobs/s; it does not at 9 jobs/s; the time is up"},
 	} {
 		c.r.Objectives = []string{"p99<30ms"}
 		if got := searchText(&c.r); got != c.want {
