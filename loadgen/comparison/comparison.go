@@ -120,7 +120,7 @@ func Compare(a, b []Run, cfg Config) (*Comparison, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Comparison{Confidence: cfg.Confidence, Tolerance: cfg.Tolerance, Differs: []Difference{}, Warnings: []string{}}
+	c := &Comparison{Confidence: cfg.Confidence, Tolerance: cfg.Tolerance, Differs: []Difference{}, Others: []Pair{}, Warnings: []string{}}
 	var err error
 	if c.a, err = c.A.take("A", a); err != nil {
 		return nil, err
