@@ -31,6 +31,8 @@ type Core struct {
 	alarms     alarms
 	schedulers []probe.SchedulerID // connected, ascending
 	stats      Stats
+
+	keep *keep // nil with Config.Forget
 }
 
 // fewSlots and fewSchedulers are what a small worker's core has room for in one piece.
@@ -74,6 +76,9 @@ func New(cfg Config) *Core {
 	c := allocate(size)
 	c.size, c.free = size, noSlot
 	c.apps, c.limit, c.grace = cfg.Apps, cfg.MaxReservations, cfg.StopGrace
+	if !cfg.Forget {
+		c.keep = newKeep(&cfg)
+	}
 	for i := size; i > 0; i-- { // so that slot 0 is the first to be used
 		c.slots[i-1] = slot{state: Free, next: c.free}
 		c.free = i - 1
@@ -82,17 +87,26 @@ func New(cfg Config) *Core {
 	return c
 }
 
-// SchedulerUp says that a scheduler is connected. Again for a connected one, it has no effect.
-func (c *Core) SchedulerUp(_ time.Duration, s probe.SchedulerID) {
-	if i, found := slices.BinarySearch(c.schedulers, s); !found {
-		c.schedulers = slices.Insert(c.schedulers, i, s)
+// SchedulerUp says that a scheduler is connected: for the first time, or again in the same life, which has the same
+// number. It is told what is here of it: attempts that run ([EffectAdopt]), results above taken, the number up to which it says that
+// it has them all ([EffectFound]), and that this is all ([EffectTold]). For one that is connected it has no effect.
+func (c *Core) SchedulerUp(now time.Duration, s probe.SchedulerID, taken uint64, out []Effect) []Effect {
+	i, connected := slices.BinarySearch(c.schedulers, s)
+	if connected {
+		return out
 	}
+	c.schedulers = slices.Insert(c.schedulers, i, s)
+	if c.keep == nil {
+		return append(out, Effect{Kind: EffectTold, Scheduler: s})
+	}
+	l := c.ensureLife(now, s)
+	l.up = true
+	return c.state(now, l, taken, out)
 }
 
 // SchedulerDown says that a scheduler is gone, or that its lease ran out. Its reservations are
-// dropped, the slots that asked it are free, and the attempts it launched are stopped ([EffectStop]
-// with StatusKilled); their end is reported to nobody, even if a scheduler with the same number
-// connects before.
+// dropped and the slots that asked it are free. The attempts it launched are orphans: they run on for the grace, in which the scheduler may
+// come back or another claim them, and are stopped then ([EffectStop] with StatusKilled). How they end is kept.
 func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effect) []Effect {
 	at, found := slices.BinarySearch(c.schedulers, s)
 	if !found {
@@ -108,6 +122,8 @@ func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effec
 		case sl.state == Asking:
 			c.stats.Abandoned++
 			c.release(now, i)
+		case sl.state == Running && c.keep != nil:
+			c.abandon(now, i)
 		case sl.state == Running:
 			c.stats.Orphans++
 			sl.orphan = true
@@ -116,6 +132,9 @@ func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effec
 			c.stats.Orphans++
 			sl.orphan = true
 		}
+	}
+	if l := c.life(s); l != nil {
+		l.up, l.left = false, now
 	}
 	return c.ask(now, out)
 }
@@ -189,6 +208,9 @@ func (c *Core) Draining() bool { return c.draining }
 // earlier than needed, and never later.
 func (c *Core) NextWake() (time.Duration, bool) {
 	at := c.queue.tidyAt()
+	if c.keep != nil {
+		at = min(at, c.keep.due)
+	}
 	if c.in[Running]+c.in[Stopping] > 0 {
 		at = min(at, c.alarms.next)
 	}
@@ -201,6 +223,9 @@ func (c *Core) NextWake() (time.Duration, bool) {
 func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 	if c.queue.tidyAt() <= now {
 		c.queue.tidy(now)
+	}
+	if c.keep != nil && c.keep.due <= now {
+		c.expireResults(now)
 	}
 	if c.alarms.next > now {
 		return out
