@@ -216,7 +216,7 @@ func (r *reader) Message(kind uint8, body []byte) error {
 		if h := s.take(m.Seq); h != nil {
 			h.jobDone(m.Outcome)
 		}
-	case submission.KindSubmit, submission.KindCancel, submission.KindLimits:
+	case submission.KindSubmit, submission.KindCancel, submission.KindLimits, submission.KindTaskRetry, submission.KindAsk, submission.KindStill:
 		return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
 	default:
 		return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)

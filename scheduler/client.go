@@ -119,7 +119,8 @@ func (c *client) Message(kind uint8, body []byte) error {
 		}
 		c.s.exit(now, &c.turn)
 		return nil
-	case submission.KindAccepted, submission.KindRejected, submission.KindTaskDone, submission.KindJobDone, submission.KindLimits:
+	case submission.KindAccepted, submission.KindRejected, submission.KindTaskDone, submission.KindJobDone, submission.KindLimits,
+		submission.KindTaskRetry, submission.KindAsk, submission.KindStill:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a client", kind)
 }

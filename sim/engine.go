@@ -40,7 +40,7 @@ type Engine struct {
 	err   error // a promise was broken
 
 	warmer warmer // the policy, if it is one; else nil
-	warmth int
+	warmth uint64
 }
 
 // arrival is the next job to come.

@@ -3,7 +3,7 @@ package sim
 import "dunnock/probe"
 
 // lookahead is how many messages are looked at together: few enough that what they touch is still in the nearest cache when their turn comes.
-const lookahead = 16
+const lookahead = 32
 
 // warmer is a policy whose state does not fit into a cache. The state of 10,000 workers at 10 schedulers takes tens of
 // megabytes, and which part of it a message needs is as good as random, so that a simulation spends most of its time waiting for
@@ -12,22 +12,19 @@ const lookahead = 16
 // difference to what they do.
 type warmer interface {
 	// warm looks at what the next messages need. What it returns only keeps the compiler from leaving it out.
-	warm(r *ring) int
+	warm(r *ring) uint64
 }
 
-func (c *cores) warm(r *ring) int {
-	sum := 0
+func (c *cores) warm(r *ring) uint64 {
+	sum := uint64(0)
 	for i := r.head; i != min(r.head+lookahead, r.tail); i++ {
 		m := &r.buf[i&uint64(len(r.buf)-1)].message
-		if !m.toWorker() {
-			v, _ := c.schedulers[m.Scheduler].core.Worker(probe.WorkerID(m.Worker))
-			sum += v.Running
-			continue
-		}
-		core := c.workers[m.Worker].core
-		sum += core.Load().Free
-		if m.Kind == MessageLaunch || m.Kind == kindNoTask {
-			sum += int(core.Slot(int(m.Slot)).Call)
+		if m.toWorker() {
+			if core := c.workers[m.Worker].core; core != nil {
+				sum += core.Touch(m.Slot)
+			}
+		} else if core := c.schedulers[m.Scheduler].core; core != nil {
+			sum += core.Touch(probe.WorkerID(m.Worker), m.Slot, m.Ref)
 		}
 	}
 	return sum

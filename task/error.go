@@ -29,6 +29,7 @@ const (
 	CodeCancelled      Code = "cancelled"        // task: the job was cancelled
 	CodeWorkerLost     Code = "worker_lost"      // task: its worker died on the last attempt
 	CodeSchedulerLost  Code = "scheduler_lost"   // task: the connection to the job's scheduler ended first
+	CodeSuperseded     Code = "superseded"       // task: another scheduler has taken the job over under a later epoch
 	CodeResultDropped  Code = "result_dropped"   // task: it ended ok, but its result was dropped for want of room before anyone read it
 	CodeResultTooLarge Code = "result_too_large" // task: the handler's result is over the limit
 )

@@ -41,24 +41,43 @@ const (
 	CancelRest
 )
 
+// OnDisconnect says what becomes of a job when nobody owns it any more: the connections of all clients that had
+// submitted it have ended, and no client has come back in time.
+type OnDisconnect uint8
+
+const (
+	// CancelJob cancels it. The default.
+	CancelJob OnDisconnect = iota + 1
+	// DrainJob lets the tasks that run finish and starts no others.
+	DrainJob
+)
+
+// Attempts is how often one task had failed before this submission of its job.
+type Attempts struct {
+	Task   int // index into Job.Tasks
+	Failed int // starts that failed or were lost, 1…MaxAttempts of the job
+}
+
 // Job is m tasks of one app for one user with one deadline, as submitted.
 // Zero fields take their defaults in [Job.WithDefaults].
 type Job struct {
-	ID          JobID             // zero: chosen at submit
-	App         string            // the handler on workers, [a-z0-9._-]{1,63}
-	User        string            // path such as "org/team/ann", ≤ 255 bytes; empty: no user
-	Priority    int               // larger runs first under the priority discipline; −1000…1000
-	ProbeRatio  float64           // reservations per task, 1…16, default 2
-	Deadline    time.Duration     // from acceptance, >0…24 h, default 5 m
-	TaskTimeout time.Duration     // of one attempt; 0: only the deadline
-	MaxAttempts int               // starts per task, 1…100, default 3
-	Delivery    Delivery          // default AtLeastOnce
-	OnFailure   OnFailure         // default Continue
-	Require     map[string]string // labels that a worker must have
-	Prefer      map[string]string // labels that are better to have; carried, placement does not act on them yet
-	Epoch       uint32            // which submission of this job this is; 0 the first
-	Finished    []byte            // with Epoch > 0: bitmap of tasks not to run again, bit i%8 of byte i/8
-	Tasks       []Task            // at least one
+	ID           JobID             // zero: chosen at submit
+	App          string            // the handler on workers, [a-z0-9._-]{1,63}
+	User         string            // path such as "org/team/ann", ≤ 255 bytes; empty: no user
+	Priority     int               // larger runs first under the priority discipline; −1000…1000
+	ProbeRatio   float64           // reservations per task, 1…16, default 2
+	Deadline     time.Duration     // from acceptance, >0…24 h, default 5 m
+	TaskTimeout  time.Duration     // of one attempt; 0: only the deadline
+	MaxAttempts  int               // starts per task, 1…100, default 3
+	Delivery     Delivery          // default AtLeastOnce
+	OnFailure    OnFailure         // default Continue
+	OnDisconnect OnDisconnect      // default CancelJob
+	Require      map[string]string // labels that a worker must have
+	Prefer       map[string]string // labels that are better to have; carried, placement does not act on them yet
+	Epoch        uint32            // which submission of this job this is; 0 the first
+	Finished     []byte            // with Epoch > 0: bitmap of tasks not to run again, bit i%8 of byte i/8
+	Attempts     []Attempts        // with Epoch > 0: the tasks that have failed before, ascending, each once
+	Tasks        []Task            // at least one
 }
 
 // Task is one unit of work: an opaque payload for the job's app.
@@ -99,6 +118,9 @@ func (j Job) WithDefaults() Job {
 	if j.OnFailure == 0 {
 		j.OnFailure = Continue
 	}
+	if j.OnDisconnect == 0 {
+		j.OnDisconnect = CancelJob
+	}
 	return j
 }
 
@@ -128,6 +150,8 @@ func (j *Job) Validate(l Limits) error {
 		return Errorf(CodeInvalidJob, "delivery: want at-least-once or at-most-once")
 	case j.OnFailure != Continue && j.OnFailure != CancelRest:
 		return Errorf(CodeInvalidJob, "on_failure: want continue or cancel")
+	case j.OnDisconnect != CancelJob && j.OnDisconnect != DrainJob:
+		return Errorf(CodeInvalidJob, "on_disconnect: want cancel or drain")
 	case len(j.Tasks) == 0:
 		return Errorf(CodeInvalidJob, "tasks: a job needs at least one task")
 	case len(j.Tasks) > l.MaxTasks:
@@ -136,6 +160,11 @@ func (j *Job) Validate(l Limits) error {
 		return Errorf(CodeInvalidJob, "finished: at most %d bytes for %d tasks, got %d", (len(j.Tasks)+7)/8, len(j.Tasks), len(j.Finished))
 	case len(j.Finished) > 0 && j.Epoch == 0:
 		return Errorf(CodeInvalidJob, "finished: needs epoch > 0")
+	case len(j.Attempts) > 0 && j.Epoch == 0:
+		return Errorf(CodeInvalidJob, "attempts: needs epoch > 0")
+	}
+	if err := j.validateAttempts(); err != nil {
+		return err
 	}
 	if err := validLabels("require", j.Require); err != nil {
 		return err
@@ -144,6 +173,20 @@ func (j *Job) Validate(l Limits) error {
 		return err
 	}
 	return j.validateTasks(l)
+}
+
+func (j *Job) validateAttempts() error {
+	next := 0
+	for i, a := range j.Attempts {
+		switch {
+		case a.Task < next || a.Task >= len(j.Tasks):
+			return Errorf(CodeInvalidJob, "attempts[%d].task: want an index of tasks, ascending, got %d", i, a.Task)
+		case a.Failed < 1 || a.Failed > j.MaxAttempts:
+			return Errorf(CodeInvalidJob, "attempts[%d].failed: want 1 to max_attempts, %d, got %d", i, j.MaxAttempts, a.Failed)
+		}
+		next = a.Task + 1
+	}
+	return nil
 }
 
 func (j *Job) validateTasks(l Limits) error {

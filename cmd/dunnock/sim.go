@@ -3,8 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"text/tabwriter"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"dunnock/loadgen/workload"
 	"dunnock/sim"
@@ -66,8 +69,8 @@ Examples:
 }
 
 // Run simulates and prints what it showed.
-func (c *simRunCmd) Run(p *process) error {
-	if err := c.settle(); err != nil {
+func (c *simRunCmd) Run(p *process, ctx *kong.Context) error {
+	if err := c.settle(givenFlags(ctx)); err != nil {
 		return err
 	}
 	cfg := c.config()
@@ -98,8 +101,8 @@ func (c *simRunCmd) Run(p *process) error {
 	return w.Flush()
 }
 
-// settle refuses zeros that would stand for a default.
-func (c *simRunCmd) settle() error {
+// settle refuses what would quietly be something else: zeros that stand for a default, and flags that a workload file overrules.
+func (c *simRunCmd) settle(given map[string]bool) error {
 	for _, f := range []struct {
 		name string
 		zero bool
@@ -112,12 +115,49 @@ func (c *simRunCmd) settle() error {
 		{"max-attempts", c.MaxAttempts == 0},
 		{"policy", c.Policy == ""},
 		{"time-scale", c.TimeScale == 0},
+		{"load", c.Load == 0 && given["load"]},
+		{"rate", c.Rate == 0 && given["rate"]},
+		{"jobs", c.Jobs == 0 && given["jobs"]},
+		{"duration", c.Duration == 0 && given["duration"]},
+		{"fault-extra-delay", c.ExtraDelay == 0},
+		{"fault-outage", c.Outage == 0},
+		{"fault-lease", c.Lease == 0},
+		{"fault-redial", c.Redial == 0},
 	} {
 		if f.zero {
 			return usagef("--%s: want more than 0", f.name)
 		}
 	}
+	if c.Workload == "" {
+		if given["workload"] {
+			return usagef("--workload: want the name of a file, got nothing")
+		}
+		return nil
+	}
+	for _, name := range []string{"tasks", "service", "arrival"} {
+		if given[name] {
+			return usagef("--workload says which jobs come: --%s has no place beside it", name)
+		}
+	}
 	return nil
+}
+
+// givenFlags returns the names of the flags that the command line, the environment or a file sets.
+func givenFlags(ctx *kong.Context) map[string]bool {
+	names := make(map[string]bool)
+	for _, path := range ctx.Path {
+		if path.Flag != nil {
+			names[path.Flag.Name] = true
+		}
+	}
+	for _, flag := range ctx.Flags() {
+		for _, env := range flag.Envs {
+			if _, ok := os.LookupEnv(env); ok {
+				names[flag.Name] = true
+			}
+		}
+	}
+	return names
 }
 
 func (c *simRunCmd) config() sim.Config {
@@ -182,6 +222,11 @@ func (c *simCheckCmd) Run(p *process) error {
 	if err != nil {
 		return usage(err)
 	}
+	return c.judge(p, lines)
+}
+
+// judge prints the lines. The error is that one lies outside.
+func (c *simCheckCmd) judge(p *process, lines []sim.CheckLine) error {
 	outside := 0
 	for _, l := range lines {
 		if !l.OK {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,13 +26,13 @@ type simSweepCmd struct {
 	sweepWorkloadFlags `embed:""`
 	sweepFaultFlags    `embed:"" prefix:"fault-" group:"faults"`
 
-	Seeds    int    `help:"Runs of each combination, each with a seed of its own, 1 to 10000; intervals need at least 2 (default: 1)." placeholder:"N"`
-	Seed     uint64 `help:"The first seed (default: 1)." placeholder:"N"`
-	X        string `help:"What plots are drawn along (default: load if it has several values, else the first number that has)." placeholder:"NAME"`
-	Series   string `help:"What tells curves apart (default: policy if it has several values)." placeholder:"NAME"`
-	Title    string `help:"Shown above the results (default: none)." placeholder:"TEXT"`
-	Out      string `help:"Directory for results, and for what it takes to go on after an interruption (default: the file's name without .toml, or sweep)." placeholder:"DIR"`
-	Parallel int    `help:"Simulations at a time; 0: one a core." default:"0" placeholder:"N"`
+	Seeds    *int    `help:"Runs of each combination, each with a seed of its own, 1 to 10000; intervals need at least 2 (default: 1)." placeholder:"N"`
+	Seed     *uint64 `help:"The first seed, from 1 up (default: 1)." placeholder:"N"`
+	X        string  `help:"What plots are drawn along (default: load if it has several values, else the first number that has)." placeholder:"NAME"`
+	Series   string  `help:"What tells curves apart (default: policy if it has several values)." placeholder:"NAME"`
+	Title    string  `help:"Shown above the results (default: none)." placeholder:"TEXT"`
+	Out      string  `help:"Directory for results, and for what it takes to go on after an interruption (default: the file's name without .toml, or sweep)." placeholder:"DIR"`
+	Parallel int     `help:"Simulations at a time; 0: one a core." default:"0" placeholder:"N"`
 }
 
 // axisFlag is a flag with any number of values: given several times, as a list between commas, or as a range first:last:step.
@@ -156,47 +157,65 @@ func (c *simSweepCmd) Run(p *process, ctx *kong.Context) error {
 	if c.Parallel < 0 {
 		return usagef("--parallel: want 0 or more, got %d", c.Parallel)
 	}
-	dir := c.directory()
+	dir, err := sweep.OpenDirectory(c.directory())
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.sweep(p, &s, cells, dir), dir.Close())
+}
+
+// sweep runs what is missing in a directory, and writes the results there.
+func (c *simSweepCmd) sweep(p *process, s *sweep.Sweep, cells []sweep.Cell, dir *sweep.Directory) error {
 	var last sweep.Progress
+	var shown time.Time
 	line := newProgress(p.stderr)
-	outcomes, err := sweep.Run(p.ctx, cells, sweep.Options{Dir: dir, Parallel: c.Parallel, Progress: func(now sweep.Progress) {
+	outcomes, err := sweep.Run(p.ctx, cells, dir, sweep.Options{Parallel: c.Parallel, Progress: func(now sweep.Progress) {
+		if now.Stale > last.Stale {
+			fmt.Fprintf(p.stderr, "%s in %s: of another build of dunnock, which may decide otherwise; simulating anew\n",
+				count(now.Stale, "run"), filepath.Join(dir.Path(), sweep.StateFile))
+		}
 		last = now
-		line.show("%s", sweepProgress(&now))
+		if time.Since(shown) >= progressInterval { // short runs end faster than a terminal scrolls
+			shown = time.Now()
+			line.show("%s", sweepProgress(&now))
+		}
 	}})
 	line.clear()
 	if p.ctx.Err() != nil {
-		fmt.Fprintf(p.stderr, "interrupted: %d of %s done and kept in %s; the same command goes on from there\n",
-			last.Done, count(last.Cells, "run"), filepath.Join(dir, sweep.StateFile))
+		fmt.Fprintf(p.stderr, "interrupted: %s of %s done and kept in %s; the same command goes on from there\n",
+			thousands(int64(last.Done)), count(last.Cells, "run"), filepath.Join(dir.Path(), sweep.StateFile))
 		return interrupted()
 	}
 	if err != nil {
 		return err
 	}
-	report, err := sweep.NewReport(&s, cells, outcomes)
+	report, err := sweep.NewReport(s, cells, outcomes)
 	if err != nil {
 		return err
 	}
 	if err := report.Write(dir); err != nil {
 		return err
 	}
-	c.say(p.stdout, dir, &last)
-	return nil
+	return c.say(p.stdout, dir.Path(), &last)
 }
 
 // say tells what was done.
-func (*simSweepCmd) say(w io.Writer, dir string, last *sweep.Progress) {
-	fmt.Fprintf(w, "%s", count(last.Cells, "run"))
+func (*simSweepCmd) say(w io.Writer, dir string, last *sweep.Progress) error {
+	var b strings.Builder
+	b.WriteString(count(last.Cells, "run"))
 	if last.Found > 0 {
-		fmt.Fprintf(w, ", %s of them from before", thousands(int64(last.Found)))
+		fmt.Fprintf(&b, ", %s of them from before", thousands(int64(last.Found)))
 	}
-	fmt.Fprintf(w, ", in %s\n", duration(last.Elapsed))
+	fmt.Fprintf(&b, ", in %s\n", duration(last.Elapsed))
 	for _, name := range []string{sweep.HTMLFile, sweep.PlotFile, sweep.CSVFile, sweep.JSONFile} {
-		fmt.Fprintf(w, "  %s\n", filepath.Join(dir, name))
+		fmt.Fprintf(&b, "  %s\n", filepath.Join(dir, name))
 	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 func sweepProgress(now *sweep.Progress) string {
-	text := fmt.Sprintf("simulating: %d of %s, %d %%", now.Done, count(now.Cells, "run"), now.Done*100/max(1, now.Cells))
+	text := fmt.Sprintf("simulating: %s of %s, %.1f %%, %v", thousands(int64(now.Done)), count(now.Cells, "run"), 100*now.Share, now.Elapsed.Round(time.Second))
 	if now.Left >= 0 && now.Done < now.Cells {
 		text += ", about " + max(now.Left.Round(time.Second), time.Second).String() + " left"
 	}
@@ -238,11 +257,15 @@ func (c *simSweepCmd) apply(s *sweep.Sweep, ctx *kong.Context) error {
 			return fmt.Errorf("--%w", err)
 		}
 	}
-	if c.Seeds != 0 {
-		s.Seeds = c.Seeds
+	if c.Seeds != nil {
+		if s.Seeds = *c.Seeds; s.Seeds < 1 || s.Seeds > sweep.MaxSeeds {
+			return fmt.Errorf("--seeds: want 1 to %d, got %d", sweep.MaxSeeds, s.Seeds)
+		}
 	}
-	if c.Seed != 0 {
-		s.FirstSeed = c.Seed
+	if c.Seed != nil {
+		if s.FirstSeed = *c.Seed; s.FirstSeed == 0 {
+			return errors.New("--seed: want 1 or more, got 0")
+		}
 	}
 	s.X, s.Series, s.Title = cmp.Or(c.X, s.X), cmp.Or(c.Series, s.Series), cmp.Or(c.Title, s.Title)
 	return nil

@@ -227,6 +227,12 @@ func NewJob(t *task.Job) *Job {
 	if t.OnFailure == task.CancelRest {
 		j.OnFailure = "cancel"
 	}
+	if t.OnDisconnect == task.DrainJob {
+		j.OnDisconnect = "drain"
+	}
+	for _, a := range t.Attempts {
+		j.Attempts = append(j.Attempts, Attempts(a))
+	}
 	for i := range t.Tasks {
 		j.Tasks[i] = Task{Payload: t.Tasks[i].Payload, Require: t.Tasks[i].Require, Affinity: t.Tasks[i].Affinity}
 	}

@@ -75,8 +75,8 @@ func TestCalls(t *testing.T) {
 func TestSubmit(t *testing.T) {
 	want := task.Job{
 		ID: id, App: "grep", User: "a/b", Priority: -3, ProbeRatio: 1.5, Deadline: 2 * time.Second, TaskTimeout: time.Second, MaxAttempts: 7,
-		Delivery: task.AtMostOnce, OnFailure: task.CancelRest, Require: map[string]string{"zone": "a"}, Prefer: map[string]string{"ssd": "true"},
-		Epoch: 2, Finished: []byte{1},
+		Delivery: task.AtMostOnce, OnFailure: task.CancelRest, OnDisconnect: task.DrainJob, Require: map[string]string{"zone": "a"}, Prefer: map[string]string{"ssd": "true"},
+		Epoch: 2, Finished: []byte{1}, Attempts: []task.Attempts{{Task: 1, Failed: 2}},
 		Tasks: []task.Task{{Payload: []byte("\x00\xff")}, {Affinity: "k", Require: map[string]string{"gpu": "1"}}},
 	}
 	var got task.Job

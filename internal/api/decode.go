@@ -17,21 +17,23 @@ import (
 // received is a [Job] as it is read: what has a form of its own is text here, so that a fault in it can be told by
 // the name of its field. encoding/json does not say which field a type of one's own has refused.
 type received struct {
-	ID          string            `json:"id"`
-	App         string            `json:"app"`
-	User        string            `json:"user"`
-	Priority    int               `json:"priority"`
-	ProbeRatio  *float64          `json:"probe_ratio"`
-	Deadline    *string           `json:"deadline"`
-	TaskTimeout *string           `json:"task_timeout"`
-	MaxAttempts *int              `json:"max_attempts"`
-	Delivery    string            `json:"delivery"`
-	OnFailure   string            `json:"on_failure"`
-	Require     map[string]string `json:"require"`
-	Prefer      map[string]string `json:"prefer"`
-	Epoch       uint32            `json:"epoch"`
-	Finished    *string           `json:"finished"`
-	Tasks       receivedTasks     `json:"tasks"`
+	ID           string            `json:"id"`
+	App          string            `json:"app"`
+	User         string            `json:"user"`
+	Priority     int               `json:"priority"`
+	ProbeRatio   *float64          `json:"probe_ratio"`
+	Deadline     *string           `json:"deadline"`
+	TaskTimeout  *string           `json:"task_timeout"`
+	MaxAttempts  *int              `json:"max_attempts"`
+	Delivery     string            `json:"delivery"`
+	OnFailure    string            `json:"on_failure"`
+	OnDisconnect string            `json:"on_disconnect"`
+	Require      map[string]string `json:"require"`
+	Prefer       map[string]string `json:"prefer"`
+	Epoch        uint32            `json:"epoch"`
+	Finished     *string           `json:"finished"`
+	Attempts     []Attempts        `json:"attempts"`
+	Tasks        receivedTasks     `json:"tasks"`
 }
 
 type receivedTask struct {
@@ -120,6 +122,8 @@ func jsonName(kind string) string {
 		return "a whole number"
 	case strings.HasPrefix(kind, "float"):
 		return "a number"
+	case kind == "slice":
+		return "a list"
 	case kind == "map", kind == "struct":
 		return "an object"
 	default:
@@ -159,8 +163,14 @@ func (r *received) job() (task.Job, error) {
 	if t.OnFailure, err = parseOnFailure(r.OnFailure); err != nil {
 		return task.Job{}, err
 	}
+	if t.OnDisconnect, err = parseOnDisconnect(r.OnDisconnect); err != nil {
+		return task.Job{}, err
+	}
 	if t.Finished, err = fromBase64("finished", r.Finished); err != nil {
 		return task.Job{}, err
+	}
+	for _, a := range r.Attempts {
+		t.Attempts = append(t.Attempts, task.Attempts(a))
 	}
 	t.Tasks = make([]task.Task, len(r.Tasks.list))
 	for i := range t.Tasks {
@@ -232,5 +242,16 @@ func parseOnFailure(s string) (task.OnFailure, error) {
 		return task.CancelRest, nil
 	default:
 		return 0, task.Errorf(task.CodeInvalidJob, "on_failure: want continue or cancel, got %.40q", s)
+	}
+}
+
+func parseOnDisconnect(s string) (task.OnDisconnect, error) {
+	switch s {
+	case "", "cancel":
+		return task.CancelJob, nil
+	case "drain":
+		return task.DrainJob, nil
+	default:
+		return 0, task.Errorf(task.CodeInvalidJob, "on_disconnect: want cancel or drain, got %.40q", s)
 	}
 }

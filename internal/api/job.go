@@ -23,21 +23,29 @@ func (d *Duration) UnmarshalText(b []byte) error {
 
 // Job is the body of POST /v1/jobs.
 type Job struct {
-	ID          string            `json:"id,omitempty"`
-	App         string            `json:"app"`
-	User        string            `json:"user,omitempty"`
-	Priority    int               `json:"priority,omitempty"`
-	ProbeRatio  *float64          `json:"probe_ratio,omitempty"`
-	Deadline    *Duration         `json:"deadline,omitempty"`
-	TaskTimeout *Duration         `json:"task_timeout,omitempty"`
-	MaxAttempts *int              `json:"max_attempts,omitempty"`
-	Delivery    string            `json:"delivery,omitempty"`
-	OnFailure   string            `json:"on_failure,omitempty"`
-	Require     map[string]string `json:"require,omitempty"`
-	Prefer      map[string]string `json:"prefer,omitempty"`
-	Epoch       uint32            `json:"epoch,omitempty"`
-	Finished    []byte            `json:"finished,omitempty"`
-	Tasks       []Task            `json:"tasks"`
+	ID           string            `json:"id,omitempty"`
+	App          string            `json:"app"`
+	User         string            `json:"user,omitempty"`
+	Priority     int               `json:"priority,omitempty"`
+	ProbeRatio   *float64          `json:"probe_ratio,omitempty"`
+	Deadline     *Duration         `json:"deadline,omitempty"`
+	TaskTimeout  *Duration         `json:"task_timeout,omitempty"`
+	MaxAttempts  *int              `json:"max_attempts,omitempty"`
+	Delivery     string            `json:"delivery,omitempty"`
+	OnFailure    string            `json:"on_failure,omitempty"`
+	OnDisconnect string            `json:"on_disconnect,omitempty"`
+	Require      map[string]string `json:"require,omitempty"`
+	Prefer       map[string]string `json:"prefer,omitempty"`
+	Epoch        uint32            `json:"epoch,omitempty"`
+	Finished     []byte            `json:"finished,omitempty"`
+	Attempts     []Attempts        `json:"attempts,omitempty"`
+	Tasks        []Task            `json:"tasks"`
+}
+
+// Attempts says of one task how often it had failed before this submission.
+type Attempts struct {
+	Task   int `json:"task"`
+	Failed int `json:"failed"`
 }
 
 // Task is one task of a [Job]: its payload as base64 or as plain text, not both.

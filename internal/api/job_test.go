@@ -12,20 +12,21 @@ import (
 
 func TestDecodeJob(t *testing.T) {
 	j, err := api.DecodeJob([]byte(`{"id":"000102030405060708090a0b0c0d0e0f","app":"grep","user":"org/team/ann","priority":3,"probe_ratio":1.5,
-		"deadline":"2s","task_timeout":"1s","max_attempts":5,"delivery":"at-most-once","on_failure":"cancel","require":{"zone":"a"},
-		"prefer":{"ssd":"true"},"epoch":1,"finished":"AQ==","tasks":[{"payload":"aGk="},{"text":"plain","affinity":"lineitem/7"}]}`), 100)
+		"deadline":"2s","task_timeout":"1s","max_attempts":5,"delivery":"at-most-once","on_failure":"cancel","on_disconnect":"drain","require":{"zone":"a"},
+		"prefer":{"ssd":"true"},"epoch":1,"finished":"AQ==","attempts":[{"task":1,"failed":2}],"tasks":[{"payload":"aGk="},{"text":"plain","affinity":"lineitem/7"}]}`), 100)
 	if err != nil {
 		t.Fatal(err)
 	}
 	switch {
 	case j.ID.String() != "000102030405060708090a0b0c0d0e0f", j.App != "grep", j.User != "org/team/ann", j.Priority != 3, j.ProbeRatio != 1.5,
-		j.Deadline != 2*time.Second, j.TaskTimeout != time.Second, j.MaxAttempts != 5, j.Delivery != task.AtMostOnce, j.OnFailure != task.CancelRest,
+		j.Deadline != 2*time.Second, j.TaskTimeout != time.Second, j.MaxAttempts != 5, j.Delivery != task.AtMostOnce, j.OnFailure != task.CancelRest, j.OnDisconnect != task.DrainJob,
+		len(j.Attempts) != 1 || j.Attempts[0] != (task.Attempts{Task: 1, Failed: 2}),
 		j.Require["zone"] != "a", j.Prefer["ssd"] != "true", j.Epoch != 1, len(j.Finished) != 1, len(j.Tasks) != 2,
 		string(j.Tasks[0].Payload) != "hi", string(j.Tasks[1].Payload) != "plain", j.Tasks[1].Affinity != "lineitem/7":
 		t.Fatalf("got %+v", j)
 	}
 	j, err = api.DecodeJob([]byte(`{"app":"echo","tasks":[{}]}`), 100)
-	if err != nil || j.ProbeRatio != 2 || j.Deadline != 5*time.Minute || j.MaxAttempts != 3 || j.Delivery != task.AtLeastOnce || j.OnFailure != task.Continue {
+	if err != nil || j.ProbeRatio != 2 || j.Deadline != 5*time.Minute || j.MaxAttempts != 3 || j.Delivery != task.AtLeastOnce || j.OnFailure != task.Continue || j.OnDisconnect != task.CancelJob {
 		t.Fatalf("defaults: %+v, %v", j, err)
 	}
 }
@@ -58,6 +59,10 @@ func TestDecodeJobFaults(t *testing.T) {
 		`{"app":"x","max_attempts":0}`:                        "max_attempts: want 1 to 100",
 		`{"app":"x","task_timeout":"0s"}`:                     "task_timeout",
 		`{"app":"x","delivery":"maybe"}`:                      "delivery: want at-least-once",
+		`{"app":"x","on_disconnect":"maybe"}`:                 "on_disconnect: want cancel or drain",
+		`{"app":"x","attempts":{}}`:                           "attempts: want a list",
+		`{"app":"x","attempts":[{"task":"1"}]}`:               "attempts.task: want a whole number, got string",
+		`{"app":"x","attempts":[{"tasks":1}]}`:                `unknown field "tasks"`,
 		`{"app":"x","on_failure":"maybe"}`:                    "on_failure: want continue",
 		`{"app":"x","id":"zz"}`:                               "id: want 32",
 		`{"app":"x","tasks":[{"text":"a","payload":"aGk="}]}`: "tasks[0]: give payload or text",

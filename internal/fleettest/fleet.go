@@ -4,18 +4,19 @@
 package fleettest
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/valyala/fasthttp/fasthttputil"
 
 	"dunnock/client"
 	"dunnock/gossip/view"
@@ -30,7 +31,9 @@ type Fleet struct {
 	t testing.TB
 
 	mu        sync.Mutex // guards what follows
-	listeners map[string]*fasthttputil.InmemoryListener
+	listeners map[string]*listener
+	roles     map[string]probe.Role // by address
+	delays    map[probe.Role]time.Duration
 	dialled   map[string][]*droppable // by address
 	dropping  map[string]bool         // by address
 	members   []view.Member
@@ -45,7 +48,7 @@ type Fleet struct {
 func New(t testing.TB) *Fleet {
 	t.Helper()
 	return &Fleet{
-		t: t, listeners: make(map[string]*fasthttputil.InmemoryListener), dialled: make(map[string][]*droppable),
+		t: t, listeners: make(map[string]*listener), roles: make(map[string]probe.Role), delays: make(map[probe.Role]time.Duration), dialled: make(map[string][]*droppable),
 		dropping: make(map[string]bool), hidden: make(map[string]bool), current: view.New(), changed: make(chan struct{}),
 	}
 }
@@ -64,7 +67,7 @@ type Node struct {
 // Scheduler starts a scheduler. tune, if set, changes its configuration.
 func (f *Fleet) Scheduler(name string, tune func(*scheduler.Config)) *Node {
 	f.t.Helper()
-	l, addr, life := f.listen(name)
+	l, addr, life := f.listen(probe.RoleScheduler, name)
 	cfg := scheduler.Config{
 		Name: name, Incarnation: life, Listener: l, Members: members{f, probe.RoleScheduler, name}, Dial: f.Dial, Seed: uint64(life),
 		Logger: slog.New(slog.DiscardHandler),
@@ -83,7 +86,7 @@ func (f *Fleet) Scheduler(name string, tune func(*scheduler.Config)) *Node {
 // Worker starts a worker.
 func (f *Fleet) Worker(name string, slots int, apps map[string]worker.Handler, tune func(*worker.Config)) *Node {
 	f.t.Helper()
-	l, addr, life := f.listen(name)
+	l, addr, life := f.listen(probe.RoleWorker, name)
 	cfg := worker.Config{
 		Name: name, Slots: slots, Apps: apps, Incarnation: life, Listener: l, Members: members{f, probe.RoleWorker, name},
 		Logger: slog.New(slog.DiscardHandler),
@@ -158,40 +161,49 @@ func (n *Node) Wait() error {
 	return n.err
 }
 
+// Metric returns the value of a metric, with its labels if it has some, as the node's /metrics says it.
+func (n *Node) Metric(name string) float64 {
+	n.f.t.Helper()
+	c := http.Client{Transport: &http.Transport{DialContext: n.f.Dial, DisableKeepAlives: true}}
+	res, err := c.Get("http://" + n.Addr + "/metrics")
+	if err != nil {
+		n.f.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if text, found := strings.CutPrefix(lines.Text(), name+" "); found {
+			v, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				n.f.t.Fatalf("metric %s of %s: %v", name, n.Name, err)
+			}
+			return v
+		}
+	}
+	n.f.t.Fatalf("%s has no metric %s", n.Name, name)
+	return 0
+}
+
 // listen makes the next life of a node: a listener, its address and an incarnation.
-func (f *Fleet) listen(name string) (net.Listener, string, probe.Incarnation) {
+func (f *Fleet) listen(role probe.Role, name string) (net.Listener, string, probe.Incarnation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lives++
-	addr := fmt.Sprintf("%s-%d:1", name, f.lives)
-	l := fasthttputil.NewInmemoryListener()
-	f.listeners[addr] = l
-	return named{l, addr}, addr, f.lives
+	address := fmt.Sprintf("%s-%d:1", name, f.lives)
+	l := newListener(address)
+	f.listeners[address], f.roles[address] = l, role
+	return l, address, f.lives
 }
-
-// named gives a listener the address that others dial.
-type named struct {
-	net.Listener
-	addr string
-}
-
-type addr string
-
-func (a addr) Network() string { return "tcp" }
-func (a addr) String() string  { return string(a) }
-
-// Addr is what others dial.
-func (l named) Addr() net.Addr { return addr(l.addr) }
 
 // Dial opens a connection to a node of the fleet.
-func (f *Fleet) Dial(_ context.Context, _, address string) (net.Conn, error) {
+func (f *Fleet) Dial(ctx context.Context, _, address string) (net.Conn, error) {
 	f.mu.Lock()
 	l := f.listeners[address]
+	delay := f.delays[f.roles[address]]
 	f.mu.Unlock()
 	if l == nil {
 		return nil, fmt.Errorf("no node listens on %s", address)
 	}
-	c, err := l.Dial()
+	c, err := l.dial(ctx, delay)
 	if err != nil {
 		return nil, err
 	}
@@ -201,6 +213,14 @@ func (f *Fleet) Dial(_ context.Context, _, address string) (net.Conn, error) {
 	d.dropping.Store(f.dropping[address])
 	f.dialled[address] = append(f.dialled[address], d)
 	return d, nil
+}
+
+// Delay makes whatever is sent on connections to nodes of a role, and back, take that long one way: schedulers dial workers, and clients
+// schedulers. It is for connections to come, and begins as none.
+func (f *Fleet) Delay(to probe.Role, oneWay time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.delays[to] = oneWay
 }
 
 // Drop makes every connection to a node, open or to come, lose all bytes both ways without

@@ -24,10 +24,6 @@ type Config struct {
 	Lease time.Duration
 	// HandshakeTimeout is how long the HTTP Upgrade may take. Default 5 s.
 	HandshakeTimeout time.Duration
-	// Paused, if set, is told that this process stood still (SIGSTOP, a frozen
-	// machine, no CPU) for late longer than intended, each time the connection's timer
-	// finds that out. It runs on the timer's goroutine and must not block.
-	Paused func(late time.Duration)
 }
 
 // maxMaxMessageBytes keeps sizes within the 32 bits that the first chunk has for them, and sums

@@ -24,8 +24,8 @@ type Handler interface {
 	// the connection, and Run returns it.
 	Message(kind uint8, body []byte) error
 	// Flush is called when all that had been read has been handled, before
-	// the reader waits for more: the time to flush the connections that Message appended to. It is
-	// called once more before Run returns.
+	// the reader waits for more: the time to flush the connections that Message appended to, and to look at
+	// marks with [Conn.Passed], since beats count as something read. It is called once more before Run returns.
 	Flush()
 }
 
@@ -44,13 +44,14 @@ type Conn struct {
 	readAt int64     // when what it handles was read; ns since origin
 	behind io.Reader // what holds the bytes that came right behind the handshake, until it is empty
 	scan   scanner
+	told   told // what the last beat that it sent has told the peer
 
-	heard     atomic.Int64  // when the peer was heard last, or its lease begun anew; ns since origin
-	pulsed    atomic.Int64  // when the pulse ticked last
-	peerLease atomic.Int64  // SetPeerLease, ns
-	handling  atomic.Bool   // the reader handles what it read: silence is ours
-	processed atomic.Uint64 // frames handled
-	acked     atomic.Uint64 // frames that the peer had processed, by its last beat
+	heard     atomic.Int64 // when the peer was heard last, or its lease begun anew; ns since origin
+	pulsed    atomic.Int64 // when the pulse beat last
+	peerLease atomic.Int64 // SetPeerLease, ns
+	handling  atomic.Bool  // the reader handles what it read: silence is ours
+	processed sharedCounts // of the peer's messages
+	passed    sharedCounts // messages of ours that the peer had processed, by its last beat
 	bytesIn   atomic.Uint64
 	reads     atomic.Uint64
 	batch     atomic.Pointer[Batch] // that holds this connection; see Batch
@@ -138,13 +139,15 @@ func (c *Conn) read(h Handler) error {
 			used, more, err := c.scan.scan(b, h)
 			c.in.used(used)
 			need = more
-			c.processed.Store(c.scan.frames)
-			c.acked.Store(c.scan.peerSeen)
+			c.processed.store(c.scan.processed)
+			if heard := c.hear(); err == nil {
+				err = heard
+			}
 			if err != nil {
 				return err
 			}
 			if used > 0 {
-				h.Flush()
+				c.answer(h)
 			}
 			c.handling.Store(false)
 		}
@@ -260,23 +263,6 @@ func (c *Conn) ReadAt() time.Time { return c.origin.Add(time.Duration(c.readAt))
 // may return a little later.
 func (c *Conn) Done() <-chan struct{} { return c.dying }
 
-// Processed counts the frames of the peer's that have been handled, in the order of the
-// wire; beats and chunks count. It is brought up to date when all that had been
-// read has been handled, and it travels in every beat.
-func (c *Conn) Processed() uint64 { return c.processed.Load() }
-
-// Acked is what the peer's Processed was by its last beat.
-func (c *Conn) Acked() uint64 { return c.acked.Load() }
-
-// Sent counts the frames sent so far, as the peer's Processed will. A message of one frame
-// sent before the call has been processed once Acked is no less. It says nothing of
-// messages that are sent in chunks or wait behind them.
-func (c *Conn) Sent() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.frames
-}
-
 // Silence is how long ago the peer was heard. A pause of this process does not count.
 func (c *Conn) Silence() time.Duration {
 	return max(0, time.Duration(c.now()-c.heard.Load()))
@@ -296,18 +282,19 @@ func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 
 // Stats counts what a connection has done.
 type Stats struct {
-	FramesIn, FramesOut uint64 // handled; sent or waiting to be
-	BytesIn, BytesOut   uint64
-	Reads, Writes       uint64 // that moved at least one byte
-	Waiting             int    // bytes of output that wait
+	MessagesIn, MessagesOut uint64 // processed; sent or waiting to be
+	BytesIn, BytesOut       uint64
+	Reads, Writes           uint64 // that moved at least one byte
+	Waiting                 int    // bytes of output that wait
 }
 
 // Stats returns the counts so far.
 func (c *Conn) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	in := c.processed.load()
 	return Stats{
-		FramesIn: c.processed.Load(), FramesOut: c.out.frames,
+		MessagesIn: in.total(), MessagesOut: c.out.sent.total(),
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut,
 		Reads: c.reads.Load(), Writes: c.writes,
 		Waiting: c.waiting(),

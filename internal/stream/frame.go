@@ -24,7 +24,7 @@ const MaxKind = 0xEF
 
 // The transport's own kinds.
 const (
-	kindBeat  = 0xF0 // body: the sender's Processed, 8 bytes
+	kindBeat  = 0xF0 // body: how many direct and how many queued messages its sender has processed, 8 bytes each
 	kindFirst = 0xF1 // begins a chunked message; body: kind 1 byte, size 4 bytes, the first bytes
 	kindNext  = 0xF2 // body: further bytes of the message that kindFirst began
 )
@@ -35,7 +35,7 @@ const (
 const partTrust = 2 << 20
 
 const (
-	beatLen      = HeaderLen + 8
+	beatLen      = HeaderLen + 8*classes
 	chunkHeadLen = HeaderLen + 5 // of a kindFirst frame, before its data
 )
 
@@ -53,10 +53,10 @@ type messages interface {
 // nothing and owns no memory but that of the one chunked message under way, of which
 // there is never more than one, because a sender sends one after the other.
 type scanner struct {
-	maxMessage int
-	frames     uint64 // taken in whole, and handled
-	peerSeen   uint64 // the frames of ours that the peer had processed, by its last beat
-	owned      bool   // the body now handed out may be kept
+	maxMessage    int
+	processed     counts // messages handed out, and their handler has returned
+	peerProcessed counts // messages of ours that the peer had processed, by its last beat
+	owned         bool   // the body now handed out may be kept
 
 	// stop, set from any goroutine, makes scan drop what is left.
 	stop atomic.Bool
@@ -64,7 +64,8 @@ type scanner struct {
 	part      []byte // what has come of a chunked message
 	partTotal int    // its size; 0: none is under way
 	partKind  uint8
-	partLeft  int // bytes of the current chunk's frame yet to come
+	inChunk   bool // a chunk's head was read, its data was not
+	partLeft  int  // bytes of that data yet to come
 }
 
 // scan hands the messages in b to h and returns how many bytes of b are done
@@ -72,10 +73,10 @@ type scanner struct {
 // there is more.
 func (s *scanner) scan(b []byte, h messages) (used, need int, err error) {
 	for !s.stop.Load() {
-		if s.partLeft > 0 {
+		if s.inChunk {
 			n, err := s.takeChunk(b[used:], h)
 			used += n
-			if err != nil || s.partLeft > 0 {
+			if err != nil || s.inChunk {
 				return used, HeaderLen, err
 			}
 			continue
@@ -108,7 +109,7 @@ func (s *scanner) scan(b []byte, h messages) (used, need int, err error) {
 		if err := h.Message(kind, rest[HeaderLen:size:size]); err != nil {
 			return used, HeaderLen, err
 		}
-		s.frames++
+		s.processed[direct]++
 	}
 	return len(b), HeaderLen, nil
 }
@@ -124,20 +125,25 @@ func (s *scanner) own(kind byte, rest []byte, size int) (used, need int, err err
 		if len(rest) < size {
 			return 0, size, nil
 		}
-		s.peerSeen = binary.LittleEndian.Uint64(rest[HeaderLen:])
-		s.frames++
+		for class := range s.peerProcessed {
+			n := binary.LittleEndian.Uint64(rest[HeaderLen+8*class:])
+			if n < s.peerProcessed[class] {
+				return 0, size, fmt.Errorf("%w: beat counts %d messages after %d", ErrMalformed, n, s.peerProcessed[class])
+			}
+			s.peerProcessed[class] = n
+		}
 		return size, size, nil
 
 	case kindFirst:
-		if size <= chunkHeadLen || s.partTotal > 0 {
+		if size < chunkHeadLen || s.partTotal > 0 {
 			return 0, size, fmt.Errorf("%w: first chunk of %d bytes", ErrMalformed, size)
 		}
 		if len(rest) < chunkHeadLen {
 			return 0, chunkHeadLen, nil
 		}
 		s.partKind = rest[HeaderLen]
-		total := int64(binary.LittleEndian.Uint32(rest[HeaderLen+1:]))
-		if s.partKind > MaxKind || int64(size-chunkHeadLen) > total {
+		total, data := int64(binary.LittleEndian.Uint32(rest[HeaderLen+1:])), size-chunkHeadLen
+		if s.partKind > MaxKind || int64(data) > total || data == 0 && total > 0 {
 			return 0, size, fmt.Errorf("%w: first chunk of %d bytes", ErrMalformed, size)
 		}
 		if total > int64(s.maxMessage) {
@@ -145,14 +151,14 @@ func (s *scanner) own(kind byte, rest []byte, size int) (used, need int, err err
 		}
 		s.partTotal = int(total)
 		s.part = make([]byte, 0, min(s.partTotal, partTrust))
-		s.partLeft = size - chunkHeadLen
+		s.inChunk, s.partLeft = true, data
 		return chunkHeadLen, size, nil
 
 	case kindNext:
 		if size == HeaderLen || size-HeaderLen > s.partTotal-len(s.part) {
 			return 0, size, fmt.Errorf("%w: chunk of %d bytes", ErrMalformed, size)
 		}
-		s.partLeft = size - HeaderLen
+		s.inChunk, s.partLeft = true, size-HeaderLen
 		return HeaderLen, size, nil
 	}
 	return 0, size, fmt.Errorf("%w: kind %#x", ErrMalformed, kind)
@@ -172,6 +178,7 @@ func (s *scanner) takeChunk(b []byte, h messages) (int, error) {
 	if s.partLeft -= n; s.partLeft > 0 {
 		return n, nil
 	}
+	s.inChunk = false
 	if len(s.part) == s.partTotal {
 		body := s.part
 		s.part, s.partTotal, s.owned = nil, 0, true
@@ -180,8 +187,8 @@ func (s *scanner) takeChunk(b []byte, h messages) (int, error) {
 		if err != nil {
 			return n, err
 		}
+		s.processed[queued]++
 	}
-	s.frames++
 	return n, nil
 }
 

@@ -45,6 +45,11 @@ func first(kind uint8, total uint32, data ...byte) []byte {
 	return frame(kindFirst, append(body, data...)...)
 }
 
+// beat returns a beat that counts direct and queued messages.
+func beat(direct, queued uint64) []byte {
+	return frame(kindBeat, binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, direct), queued)...)
+}
+
 // scanAll gives b to a new scanner in pieces as long as sizes say, by turns, as the reader
 // would, and returns what came of it.
 func scanAll(b []byte, sizes ...int) (*scanner, *recorder, error) {
@@ -74,12 +79,15 @@ func TestFrameBytes(t *testing.T) {
 	o.end(append(o.begin(7), "abc"...))
 	o.append(8, []byte("h"), []byte("b"))
 	o.end(o.begin(9))
-	o.beat(0x0102)
+	o.beat(counts{1, 2})
+	o.append(8, nil, nil)
+	o.beat(counts{0x0102, 0x0304}) // the one that waits is brought up to date
 	want := []byte{
 		3, 0, probe.Version, 7, 'a', 'b', 'c',
 		2, 0, probe.Version, 8, 'h', 'b',
 		0, 0, probe.Version, 9,
-		8, 0, probe.Version, 0xF0, 2, 1, 0, 0, 0, 0, 0, 0,
+		16, 0, probe.Version, 0xF0, 2, 1, 0, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 0,
+		0, 0, probe.Version, 8,
 	}
 	if got := o.take(nil); !bytes.Equal(got, want) {
 		t.Errorf("frames are % x, want % x", got, want)
@@ -96,9 +104,9 @@ func TestFrameBytes(t *testing.T) {
 }
 
 func TestScanSplit(t *testing.T) {
-	in := slices.Concat(frame(1, 'x'), frame(0xEF), frame(kindBeat, 9, 0, 0, 0, 0, 0, 0, 0),
-		first(3, 5, 'a', 'b'), frame(4, 'y'), frame(kindNext, 'c'), frame(kindNext, 'd', 'e'), frame(2))
-	want := []message{{1, []byte("x")}, {0xEF, nil}, {4, []byte("y")}, {3, []byte("abcde")}, {2, nil}}
+	in := slices.Concat(frame(1, 'x'), frame(0xEF), beat(9, 8), first(3, 5, 'a', 'b'), frame(4, 'y'), frame(kindNext, 'c'), beat(9, 11),
+		frame(kindNext, 'd', 'e'), first(5, 0), first(6, 1, 'z'), frame(2))
+	want := []message{{1, []byte("x")}, {0xEF, nil}, {4, []byte("y")}, {3, []byte("abcde")}, {5, nil}, {6, []byte("z")}, {2, nil}}
 	for size := 1; size <= len(in); size++ {
 		s, r, err := scanAll(in, size)
 		if err != nil {
@@ -107,8 +115,8 @@ func TestScanSplit(t *testing.T) {
 		if !slices.EqualFunc(r.got, want, func(a, b message) bool { return a.kind == b.kind && bytes.Equal(a.body, b.body) }) {
 			t.Fatalf("pieces of %d: got %v, want %v", size, r.got, want)
 		}
-		if s.frames != 8 || s.peerSeen != 9 || !s.clean() {
-			t.Errorf("pieces of %d: %d frames, peer saw %d, clean %v", size, s.frames, s.peerSeen, s.clean())
+		if s.processed != (counts{4, 3}) || s.peerProcessed != (counts{9, 11}) || !s.clean() {
+			t.Errorf("pieces of %d: processed %d, the peer %d, clean %v", size, s.processed, s.peerProcessed, s.clean())
 		}
 	}
 }
@@ -123,12 +131,15 @@ func TestScanMalformed(t *testing.T) {
 		{"longer than a frame", []byte{0xfd, 0xff, probe.Version, 1}, ErrMalformed},
 		{"unknown kind of ours", frame(0xFF), ErrMalformed},
 		{"short beat", frame(kindBeat, 1, 2, 3), ErrMalformed},
-		{"long beat", frame(kindBeat, 1, 2, 3, 4, 5, 6, 7, 8, 9), ErrMalformed},
+		{"long beat", frame(kindBeat, make([]byte, 17)...), ErrMalformed},
+		{"beat of less direct messages", slices.Concat(beat(3, 3), beat(2, 4)), ErrMalformed},
+		{"beat of less queued messages", slices.Concat(beat(3, 3), beat(4, 2)), ErrMalformed},
 		{"next without first", frame(kindNext, 1), ErrMalformed},
 		{"empty next", slices.Concat(first(1, 9, 1), frame(kindNext)), ErrMalformed},
 		{"first within a message", slices.Concat(first(1, 9, 1), first(1, 9, 1)), ErrMalformed},
 		{"first without data", first(1, 9), ErrMalformed},
-		{"first of nothing", first(1, 0, 1), ErrMalformed},
+		{"first of nothing, with data", first(1, 0, 1), ErrMalformed},
+		{"first without a size", frame(kindFirst, 1, 0, 0, 0), ErrMalformed},
 		{"first over its size", first(1, 2, 1, 2, 3), ErrMalformed},
 		{"next over its size", slices.Concat(first(1, 3, 1, 2), frame(kindNext, 3, 4)), ErrMalformed},
 		{"chunked kind of ours", first(0xF0, 9, 1), ErrMalformed},
@@ -182,21 +193,25 @@ func TestScanTrust(t *testing.T) {
 	}
 }
 
-// A frame counts as processed only once its handler is done with it.
-func TestScanCountsHandled(t *testing.T) {
-	s := &scanner{maxMessage: 100}
-	var during []uint64
+// A message counts as processed only once its handler is done with it, and not if the handler refuses it. Beats
+// and chunks do not count.
+func TestScanCountsProcessed(t *testing.T) {
 	boom := errors.New("boom")
-	h := &handlerFuncs{message: func(kind uint8, _ []byte) error {
-		during = append(during, s.frames)
-		if kind == 2 {
-			return boom
+	for _, last := range [][]byte{frame(2), first(2, 1, 'x')} {
+		s := &scanner{maxMessage: 100}
+		var during []counts
+		h := &handlerFuncs{message: func(kind uint8, _ []byte) error {
+			during = append(during, s.processed)
+			if kind == 2 {
+				return boom
+			}
+			return nil
+		}}
+		_, _, err := s.scan(slices.Concat(frame(1), beat(0, 0), first(1, 2, 'x'), frame(1), frame(kindNext, 'y'), last, frame(1)), h)
+		want := []counts{{0, 0}, {1, 0}, {2, 0}, {2, 1}}
+		if !errors.Is(err, boom) || s.processed != want[3] || !slices.Equal(during, want) {
+			t.Errorf("got %v, %d processed, during %v", err, s.processed, during)
 		}
-		return nil
-	}}
-	_, _, err := s.scan(slices.Concat(frame(1), frame(1), frame(2), frame(1)), h)
-	if !errors.Is(err, boom) || s.frames != 2 || !slices.Equal(during, []uint64{0, 1, 2}) {
-		t.Errorf("got %v, %d frames, during %v", err, s.frames, during)
 	}
 }
 
@@ -205,7 +220,9 @@ func TestScanCountsHandled(t *testing.T) {
 func FuzzScan(f *testing.F) {
 	f.Add([]byte{}, uint8(1))
 	f.Add(slices.Concat(frame(1, 'x'), first(3, 5, 'a', 'b'), frame(kindNext, 'c', 'd', 'e')), uint8(3))
-	f.Add(slices.Concat(frame(kindBeat, 9, 0, 0, 0, 0, 0, 0, 0), frame(2)), uint8(5))
+	f.Add(slices.Concat(beat(9, 1), frame(2), beat(9, 2)), uint8(5))
+	f.Add(slices.Concat(first(1, 0), first(2, 2, 'x'), beat(1, 1), frame(kindNext, 'y'), first(3, 0)), uint8(4))
+	f.Add(slices.Concat(beat(9, 1), beat(8, 1)), uint8(7))
 	f.Add(first(1, 1<<32-1, 1), uint8(2))
 	f.Fuzz(func(t *testing.T, in []byte, piece uint8) {
 		whole, r1, err1 := scanAll(in)
@@ -216,8 +233,8 @@ func FuzzScan(f *testing.F) {
 		if (err1 == nil) != (err2 == nil) || (err1 != nil && err1.Error() != err2.Error()) {
 			t.Fatalf("in one piece %v, in pieces of %d %v", err1, int(piece)+1, err2)
 		}
-		if whole.frames != split.frames || len(r1.got) != len(r2.got) {
-			t.Fatalf("in one piece %d frames and %d messages, in pieces %d and %d", whole.frames, len(r1.got), split.frames, len(r2.got))
+		if whole.processed != split.processed || whole.peerProcessed != split.peerProcessed || whole.processed.total() != uint64(len(r1.got)) {
+			t.Fatalf("in one piece %d, %d and %d messages, in pieces %d, %d", whole.processed, whole.peerProcessed, len(r1.got), split.processed, split.peerProcessed)
 		}
 		for i := range r1.got {
 			if r1.got[i].kind != r2.got[i].kind || !bytes.Equal(r1.got[i].body, r2.got[i].body) {

@@ -48,15 +48,7 @@ func (oc *orderCase) run() error {
 	r := &recorder{}
 	endA, endB := run(context.Background(), a, &recorder{}), run(context.Background(), b, r)
 	for i, p := range oc.sent {
-		kind := uint8(i % MaxKind)
-		switch {
-		case p.through:
-			a.End(append(a.Begin(kind), p.body()...))
-		case p.after:
-			a.SendAfter(kind, nil, p.body())
-		default:
-			a.Send(kind, nil, p.body())
-		}
+		sendPlan(a, p)
 		switch oc.flush[i] {
 		case 0:
 			a.Flush()
@@ -73,8 +65,8 @@ func (oc *orderCase) run() error {
 	}
 	synctest.Wait()
 	err := checkOrder(oc.sent, r.got)
-	if a.Sent() != b.Processed() {
-		err = errors.Join(err, fmt.Errorf("%d frames sent, %d processed", a.Sent(), b.Processed()))
+	if sent, processed := a.Stats().MessagesOut, b.Stats().MessagesIn; sent != processed || sent != uint64(len(oc.sent)) {
+		err = errors.Join(err, fmt.Errorf("%d messages sent, %d processed", sent, processed))
 	}
 	a.Close(nil)
 	<-endA

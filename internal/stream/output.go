@@ -15,10 +15,10 @@ const flushBytes = 64 << 10
 // are bounded too.
 const laterOverhead = 96
 
-// later is a message that waits its turn behind chunked ones, or is one.
+// later is a message that goes in chunks, because it is large or must not overtake one that is. One that
+// would fit a frame goes in chunks as well, by which the receiver knows its class.
 type later struct {
 	kind       uint8
-	whole      bool   // fits one frame
 	head, body []byte // what is left of it
 	begun      bool   // its first chunk was sent
 }
@@ -28,14 +28,15 @@ func (m *later) left() int { return len(m.head) + len(m.body) }
 // output gathers what is to be sent: small is the frames that go next, queue
 // the messages after them. It holds no lock; Conn.mu guards it.
 type output struct {
-	small []byte
-	start int // in small, where the message begun last has its header
+	small  []byte
+	start  int // in small, where the message begun last has its header
+	beatAt int // in small, behind the beat that waits there; 0: none does
 
 	queue   []later // in order, from queue[first]
 	first   int
 	waiting int // bytes in queue, with overhead
 
-	frames uint64 // frames appended to small, or cut from the queue
+	sent counts // messages appended to small, or queued
 }
 
 // begin appends the header of a message to small; its body is to be appended to the result.
@@ -45,48 +46,54 @@ func (o *output) begin(kind uint8) []byte {
 }
 
 // end takes b, what begin returned with the body appended.
-func (o *output) end(b []byte) {
+func (o *output) end(b []byte) Mark {
 	n := len(b) - o.start - HeaderLen
 	if n > MaxBody {
 		body := make([]byte, n)
 		copy(body, b[o.start+HeaderLen:])
 		kind := b[o.start+HeaderLen-1]
 		o.small = b[:o.start]
-		o.push(later{kind: kind, body: body})
-		return
+		return o.push(later{kind: kind, body: body})
 	}
 	b[o.start], b[o.start+1] = byte(n), byte(n>>8)
 	o.small = b
-	o.frames++
+	return o.sent.next(direct)
 }
 
 // append appends one whole frame.
-func (o *output) append(kind uint8, head, body []byte) {
+func (o *output) append(kind uint8, head, body []byte) Mark {
 	b := appendHeader(o.small, kind, len(head)+len(body))
 	b = append(b, head...)
 	b = append(b, body...)
 	o.small = b
-	o.frames++
+	return o.sent.next(direct)
 }
 
-// beat appends a beat.
-func (o *output) beat(processed uint64) {
-	b := appendHeader(o.small, kindBeat, beatLen-HeaderLen)
-	o.small = binary.LittleEndian.AppendUint64(b, processed)
-	o.frames++
+// beat appends a beat, or brings the one that waits already up to date: output that does not move holds one.
+func (o *output) beat(processed counts) {
+	if o.beatAt == 0 {
+		o.small = appendHeader(o.small, kindBeat, beatLen-HeaderLen)
+		o.small = append(o.small, make([]byte, beatLen-HeaderLen)...)
+		o.beatAt = len(o.small)
+	}
+	b := o.small[:o.beatAt-(beatLen-HeaderLen)]
+	for _, n := range processed {
+		b = binary.LittleEndian.AppendUint64(b, n)
+	}
 }
 
 // push queues m.
-func (o *output) push(m later) {
+func (o *output) push(m later) Mark {
 	o.waiting += m.left() + laterOverhead
 	o.queue = append(o.queue, m)
+	return o.sent.next(queued)
 }
 
-// queued reports whether any message waits in the queue.
-func (o *output) queued() bool { return o.first < len(o.queue) }
+// queues reports whether any message waits in the queue.
+func (o *output) queues() bool { return o.first < len(o.queue) }
 
 // empty reports whether nothing is to be sent.
-func (o *output) empty() bool { return len(o.small) == 0 && !o.queued() }
+func (o *output) empty() bool { return len(o.small) == 0 && !o.queues() }
 
 // size is how many bytes are to be sent.
 func (o *output) size() int { return len(o.small) + o.waiting }
@@ -96,8 +103,8 @@ func (o *output) size() int { return len(o.small) + o.waiting }
 // overtakes a message of one frame. It keeps spare to gather what comes next in.
 func (o *output) take(spare []byte) []byte {
 	b := o.small
-	o.small = spare[:0]
-	for room := chunkFrame; o.queued(); {
+	o.small, o.beatAt = spare[:0], 0
+	for room := chunkFrame; o.queues(); {
 		n := o.queue[o.first].nextFrame()
 		if n > room && room < chunkFrame {
 			break
@@ -110,26 +117,19 @@ func (o *output) take(spare []byte) []byte {
 
 // nextFrame is how large the next frame of m is.
 func (m *later) nextFrame() int {
-	switch {
-	case m.whole:
-		return HeaderLen + m.left()
-	case m.begun:
+	if m.begun {
 		return min(HeaderLen+m.left(), chunkFrame)
-	default:
-		return min(chunkHeadLen+m.left(), chunkFrame)
 	}
+	return min(chunkHeadLen+m.left(), chunkFrame)
 }
 
 // cut moves the next frame of the queue, which has size bytes, to b.
 func (o *output) cut(b []byte, size int) []byte {
 	m := &o.queue[o.first]
 	n := size - HeaderLen
-	switch {
-	case m.whole:
-		b = appendHeader(b, m.kind, n)
-	case m.begun:
+	if m.begun {
 		b = appendHeader(b, kindNext, n)
-	default:
+	} else {
 		m.begun = true
 		b = appendHeader(b, kindFirst, n)
 		b = append(b, m.kind)
@@ -141,7 +141,6 @@ func (o *output) cut(b []byte, size int) []byte {
 	b = append(b, m.head[:h]...)
 	b = append(b, m.body[:n-h]...)
 	m.head, m.body = m.head[h:], m.body[n-h:]
-	o.frames++
 	if m.left() == 0 {
 		o.pop()
 	}
@@ -165,8 +164,7 @@ func (o *output) pop() {
 	}
 }
 
-// drop forgets everything.
+// drop forgets everything but the counts.
 func (o *output) drop() {
-	frames := o.frames
-	*o = output{frames: frames}
+	*o = output{sent: o.sent}
 }

@@ -131,8 +131,8 @@ func TestOutputOrder(t *testing.T) {
 		if err := checkOrder(sent, r.got); err != nil {
 			t.Fatal(err)
 		}
-		if c.out.size() != 0 || c.out.frames != s.frames {
-			t.Fatalf("nothing left, but %d bytes; %d frames sent, %d received", c.out.size(), c.out.frames, s.frames)
+		if c.out.size() != 0 || c.out.sent != s.processed {
+			t.Fatalf("nothing left, but %d bytes; %d messages sent, %d processed", c.out.size(), c.out.sent, s.processed)
 		}
 	})
 }
@@ -161,12 +161,12 @@ func TestOutputInterleaves(t *testing.T) {
 func TestOutputQueueReuse(t *testing.T) {
 	var o output
 	for range 300 {
-		o.push(later{kind: 1, whole: true, body: make([]byte, 100)})
+		o.push(later{kind: 1, body: make([]byte, 100)})
 	}
 	most := 0
 	var wire []byte
 	for range 5_000 {
-		o.push(later{kind: 1, whole: true, body: make([]byte, chunkFrame-HeaderLen)})
+		o.push(later{kind: 1, body: make([]byte, chunkFrame-chunkHeadLen)})
 		wire = o.take(wire)
 		most = max(most, cap(o.queue))
 	}

@@ -56,20 +56,15 @@ func (p *pulser) due(now int64) int64 {
 // tick runs late by that many nanoseconds.
 func (p *pulser) tick(now, late int64) {
 	c := p.c
-	paused := late > int64(c.cfg.BeatInterval)
-	if paused && c.cfg.Paused != nil {
-		c.cfg.Paused(time.Duration(late))
-	}
 	if lease := c.peerLease.Load(); lease > 0 && now-c.pulsed.Load() > lease {
 		c.fail(ErrPaused)
 		return
 	}
-	c.pulsed.Store(now)
 
 	// Silence is the peer's only if we would have heard it. While we were
 	// paused we could not; while the reader handles what it read, or bytes lie unread in the
 	// socket because the reader gets no CPU, the peer has spoken.
-	if paused || c.handling.Load() {
+	if late > int64(c.cfg.BeatInterval) || c.handling.Load() {
 		c.heard.Store(now)
 	}
 	if lease := int64(c.cfg.Lease); lease > 0 && now-c.heard.Load() >= lease {
@@ -81,12 +76,12 @@ func (p *pulser) tick(now, late int64) {
 	}
 	if now >= p.beatDue {
 		p.beatDue = now + int64(c.cfg.BeatInterval)
+		c.pulsed.Store(now)
 		p.beat()
 	}
 }
 
-// beat says that we live and how far we have come. Where output waits already,
-// that will say the first, and a beat behind it would only wait as well.
+// beat says that we live and what we have processed.
 func (p *pulser) beat() {
 	c := p.c
 	c.mu.Lock()
@@ -103,9 +98,7 @@ func (p *pulser) beat() {
 	if c.owner == nobody && c.out.empty() {
 		c.trim()
 	}
-	if c.owner == nobody {
-		c.out.beat(c.processed.Load())
-	}
+	c.out.beat(c.processed.load())
 	c.flush()
 }
 

@@ -19,45 +19,49 @@ func (c *Conn) Begin(kind uint8) []byte {
 
 // End completes the message that [Conn.Begin] started. It waits in the output
 // until a flush, or until 64 KiB have gathered. A body over [MaxBody] is sent as [Conn.Send] sends it.
-func (c *Conn) End(b []byte) {
+func (c *Conn) End(b []byte) Mark {
+	m := never
 	if !c.refusing() {
 		n := len(b) - c.out.start - HeaderLen
-		c.out.end(b)
+		m = c.out.end(b)
 		c.appended(n)
 	}
 	c.mu.Unlock()
+	return m
 }
 
 // Send sends a message whose body is head and then body. One that fits a frame is
 // copied and overtaken by nothing. A larger one is sent in chunks with other
 // messages in between, one such message after the other; head is copied, body is not and must never change
 // again.
-func (c *Conn) Send(kind uint8, head, body []byte) { c.send(kind, head, body, false) }
+func (c *Conn) Send(kind uint8, head, body []byte) Mark { return c.send(kind, head, body, false) }
 
 // SendAfter is [Conn.Send] for a message that must not overtake the chunked ones sent
-// before it. It waits for them behind a copy of its own if it fits a frame.
-func (c *Conn) SendAfter(kind uint8, head, body []byte) { c.send(kind, head, body, true) }
+// before it. While any of them waits it is queued behind them, as a copy if it would fit a frame.
+func (c *Conn) SendAfter(kind uint8, head, body []byte) Mark { return c.send(kind, head, body, true) }
 
-func (c *Conn) send(kind uint8, head, body []byte, after bool) {
+func (c *Conn) send(kind uint8, head, body []byte, after bool) Mark {
 	if kind > MaxKind {
 		panic("stream: kind is the transport's own")
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refusing() {
-		return
+		return never
 	}
+	m := never
 	n := len(head) + len(body)
 	switch {
 	case n > c.cfg.MaxMessageBytes: // appended says so
 	case n > MaxBody:
-		c.out.push(later{kind: kind, head: bytes.Clone(head), body: body})
-	case after && c.out.queued():
-		c.out.push(later{kind: kind, whole: true, body: slices.Concat(head, body)})
+		m = c.out.push(later{kind: kind, head: bytes.Clone(head), body: body})
+	case after && c.out.queues():
+		m = c.out.push(later{kind: kind, body: slices.Concat(head, body)})
 	default:
-		c.out.append(kind, head, body)
+		m = c.out.append(kind, head, body)
 	}
 	c.appended(n)
+	return m
 }
 
 // appended sees to the limits after a message of n bytes was added to the output.

@@ -127,11 +127,11 @@ func (c *Conn) flush() {
 			break
 		}
 		c.wire, c.sent = keep(c.wire), 0
-		if c.out.queued() || !c.again || c.out.empty() {
+		if c.out.queues() || !c.again || c.out.empty() {
 			break
 		}
 	}
-	if c.ending || c.unsent() && (c.sent < len(c.wire) || c.out.queued() || c.again) {
+	if c.ending || c.unsent() && (c.sent < len(c.wire) || c.out.queues() || c.again) {
 		c.handOver()
 		return
 	}

@@ -19,21 +19,38 @@ const maxText = 64 << 10 // of an error's message or detail
 
 // AppendSubmit appends the encoding of a job.
 func AppendSubmit(b []byte, seq uint32, j *task.Job) []byte {
+	return AppendJob(AppendSubmitHead(b, seq, j), j)
+}
+
+// AppendSubmitHead appends what differs from one submission of a job to the next: its number, Epoch, Deadline, Finished and
+// Attempts. [AppendJob]'s bytes must follow and end the message.
+func AppendSubmitHead(b []byte, seq uint32, j *task.Job) []byte {
 	b = wire.AppendUint(b, uint64(seq))
+	b = wire.AppendUint(b, uint64(j.Epoch))
+	b = wire.AppendDuration(b, j.Deadline)
+	b = wire.AppendBytes(b, j.Finished)
+	b = wire.AppendUint(b, uint64(len(j.Attempts)))
+	for _, a := range j.Attempts {
+		b = wire.AppendUint(b, uint64(a.Task))
+		b = wire.AppendUint(b, uint64(a.Failed))
+	}
+	return b
+}
+
+// AppendJob appends what is the same in every submission of a job, payloads included.
+func AppendJob(b []byte, j *task.Job) []byte {
 	b = append(b, j.ID[:]...)
 	b = wire.AppendString(b, j.App)
 	b = wire.AppendString(b, j.User)
 	b = wire.AppendUint(b, zigzag(j.Priority))
 	b = wire.AppendUint(b, math.Float64bits(j.ProbeRatio))
-	b = wire.AppendDuration(b, j.Deadline)
 	b = wire.AppendDuration(b, j.TaskTimeout)
 	b = wire.AppendUint(b, uint64(max(j.MaxAttempts, 0)))
 	b = wire.AppendUint(b, uint64(j.Delivery))
 	b = wire.AppendUint(b, uint64(j.OnFailure))
+	b = wire.AppendUint(b, uint64(j.OnDisconnect))
 	b = appendLabels(b, j.Require)
 	b = appendLabels(b, j.Prefer)
-	b = wire.AppendUint(b, uint64(j.Epoch))
-	b = wire.AppendBytes(b, j.Finished)
 	b = wire.AppendUint(b, uint64(len(j.Tasks)))
 	for i := range j.Tasks {
 		b = appendTask(b, &j.Tasks[i])
@@ -67,17 +84,19 @@ func DecodeSubmit(body []byte, l task.Limits) (Submit, error) {
 	r := wire.NewReader(body)
 	m := Submit{Seq: r.Uint32()}
 	j := &m.Job
+	j.Epoch, j.Deadline = r.Uint32(), r.Duration()
+	j.Finished = r.Bytes(r.Len())
+	j.Attempts = readAttempts(&r)
 	r.Fixed(j.ID[:])
 	j.App = r.String(1 << 10)
 	j.User = r.String(1 << 10)
 	j.Priority = unzigzag(r.Uint32())
 	j.ProbeRatio = math.Float64frombits(r.Uint64())
-	j.Deadline, j.TaskTimeout = r.Duration(), r.Duration()
+	j.TaskTimeout = r.Duration()
 	j.MaxAttempts = int(r.Uint32())
 	j.Delivery, j.OnFailure = task.Delivery(r.Uint8()), task.OnFailure(r.Uint8())
+	j.OnDisconnect = task.OnDisconnect(r.Uint8())
 	j.Require, j.Prefer = readLabels(&r), readLabels(&r)
-	j.Epoch = r.Uint32()
-	j.Finished = r.Bytes(r.Len())
 	n := r.Uint64()
 	if n > uint64(l.MaxTasks) {
 		return m, task.Errorf(task.CodeTooLarge, "tasks: at most %d tasks a job, got %d", l.MaxTasks, n)
@@ -90,6 +109,18 @@ func DecodeSubmit(body []byte, l task.Limits) (Submit, error) {
 		readTask(&r, &j.Tasks[i])
 	}
 	return m, r.Close()
+}
+
+func readAttempts(r *wire.Reader) []task.Attempts {
+	n := r.Uint(uint64(r.Len()) / 2) // each takes at least two bytes
+	if n == 0 {
+		return nil
+	}
+	list := make([]task.Attempts, n)
+	for i := range list {
+		list[i] = task.Attempts{Task: int(r.Uint(math.MaxInt32)), Failed: int(r.Uint(math.MaxInt32))}
+	}
+	return list
 }
 
 func readTask(r *wire.Reader, t *task.Task) {
@@ -210,6 +241,52 @@ func DecodeJobDone(body []byte) (JobDone, error) {
 	m := JobDone{Seq: r.Uint32(), Outcome: task.Outcome(r.Uint8()), Failed: r.Uint32()}
 	if m.Outcome < task.OK || m.Outcome > task.Unknown {
 		return JobDone{}, wire.ErrMalformed
+	}
+	return m, r.Close()
+}
+
+// AppendTaskRetry appends the encoding of m.
+func AppendTaskRetry(b []byte, m TaskRetry) []byte {
+	b = wire.AppendUint(b, uint64(m.Seq))
+	b = wire.AppendUint(b, uint64(m.Task))
+	b = wire.AppendUint(b, uint64(m.Attempt))
+	return wire.AppendString(b, string(m.Code))
+}
+
+// DecodeTaskRetry reads a TaskRetry.
+func DecodeTaskRetry(body []byte) (TaskRetry, error) {
+	r := wire.NewReader(body)
+	m := TaskRetry{Seq: r.Uint32(), Task: r.Uint32(), Attempt: r.Uint16(), Code: task.Code(r.String(task.MaxNameLen))}
+	return m, r.Close()
+}
+
+// AppendAsk appends the encoding of m: nothing.
+func AppendAsk(b []byte, _ Ask) []byte { return b }
+
+// DecodeAsk reads an Ask.
+func DecodeAsk(body []byte) (Ask, error) {
+	r := wire.NewReader(body)
+	return Ask{}, r.Close()
+}
+
+// AppendStill appends the encoding of m.
+func AppendStill(b []byte, m Still) []byte {
+	b = wire.AppendUint(b, uint64(len(m.Seqs)))
+	for _, seq := range m.Seqs {
+		b = wire.AppendUint(b, uint64(seq))
+	}
+	return b
+}
+
+// DecodeStill reads a Still.
+func DecodeStill(body []byte) (Still, error) {
+	r := wire.NewReader(body)
+	var m Still
+	if n := r.Uint(uint64(r.Len())); n > 0 { // each takes at least one byte
+		m.Seqs = make([]uint32, n)
+		for i := range m.Seqs {
+			m.Seqs[i] = r.Uint32()
+		}
 	}
 	return m, r.Close()
 }

@@ -29,7 +29,10 @@ func drawJob(t *rapid.T) task.Job {
 		Deadline: time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "deadline")), TaskTimeout: time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "timeout")),
 		MaxAttempts: rapid.IntRange(0, 1000).Draw(t, "attempts"), Delivery: task.AtMostOnce, OnFailure: task.CancelRest,
 		Require: drawLabels(t, "require"), Prefer: drawLabels(t, "prefer"), Epoch: rapid.Uint32().Draw(t, "epoch"),
-		Finished: rapid.SliceOfN(rapid.Byte(), 1, 4).Draw(t, "finished"),
+		Finished: rapid.SliceOfN(rapid.Byte(), 1, 4).Draw(t, "finished"), OnDisconnect: task.DrainJob,
+	}
+	for i := range rapid.IntRange(0, 3).Draw(t, "failed") {
+		j.Attempts = append(j.Attempts, task.Attempts{Task: rapid.IntRange(0, math.MaxInt32).Draw(t, "task"), Failed: i})
 	}
 	copy(j.ID[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
 	j.Tasks = make([]task.Task, rapid.IntRange(1, 5).Draw(t, "tasks"))
@@ -55,6 +58,35 @@ func TestSubmitRoundTrip(t *testing.T) {
 			t.Fatalf("cut at %d: seq %d, %v", cut, m.Seq, err)
 		}
 	})
+}
+
+// The two parts of a submission make the whole, and the second is the same whatever the client has got by then.
+func TestSubmitInParts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		j := drawJob(t)
+		later := j
+		later.Epoch, later.Deadline, later.Finished, later.Attempts = j.Epoch+1, j.Deadline/2, []byte{1}, []task.Attempts{{Task: 1, Failed: 1}}
+		rest := submission.AppendJob(nil, &j)
+		m, err := submission.DecodeSubmit(append(submission.AppendSubmitHead(nil, 9, &later), rest...), task.DefaultLimits())
+		if err != nil || m.Seq != 9 || !reflect.DeepEqual(m.Job, later) {
+			t.Fatalf("got %#v, %v; want %#v", m, err, later)
+		}
+	})
+}
+
+// A count that no such message has room for is refused before anything is made for it.
+func TestListsAreBoundedByTheirBytes(t *testing.T) {
+	still := submission.AppendStill(nil, submission.Still{Seqs: []uint32{1, 2, 3}})
+	if _, err := submission.DecodeStill(still[:3]); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("Still of 3 with 2: %v", err)
+	}
+	if _, err := submission.DecodeStill(wire.AppendUint(nil, 1<<40)); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("Still of many with none: %v", err)
+	}
+	head := wire.AppendBytes(wire.AppendDuration(wire.AppendUint(wire.AppendUint(nil, 3), 1), 1), nil)
+	if m, err := submission.DecodeSubmit(wire.AppendUint(head, 1<<30), task.DefaultLimits()); !errors.Is(err, wire.ErrMalformed) || m.Seq != 3 {
+		t.Errorf("Submit with many attempts and none: %d, %v", m.Seq, err)
+	}
 }
 
 func TestSubmitIsBoundedByItsBytes(t *testing.T) {
@@ -93,6 +125,18 @@ func TestAnswersRoundTrip(t *testing.T) {
 	if got, err := submission.DecodeCancel(submission.AppendCancel(nil, submission.Cancel{Seq: 8})); err != nil || got.Seq != 8 {
 		t.Errorf("Cancel: %#v, %v", got, err)
 	}
+	retry := submission.TaskRetry{Seq: 1, Task: 2, Attempt: 3, Code: task.CodeWorkerLost}
+	if got, err := submission.DecodeTaskRetry(submission.AppendTaskRetry(nil, retry)); err != nil || got != retry {
+		t.Errorf("TaskRetry: %#v, %v", got, err)
+	}
+	if _, err := submission.DecodeAsk(submission.AppendAsk(nil, submission.Ask{})); err != nil {
+		t.Errorf("Ask: %v", err)
+	}
+	for _, still := range []submission.Still{{}, {Seqs: []uint32{1, math.MaxUint32, 7}}} {
+		if got, err := submission.DecodeStill(submission.AppendStill(nil, still)); err != nil || !reflect.DeepEqual(got, still) {
+			t.Errorf("Still: %#v, %v", got, err)
+		}
+	}
 	limits := submission.Limits{Job: task.DefaultLimits(), MessageBytes: 1 << 27}
 	if got, err := submission.DecodeLimits(submission.AppendLimits(nil, limits)); err != nil || got != limits {
 		t.Errorf("Limits: %#v, %v", got, err)
@@ -104,6 +148,7 @@ func TestAnswersRoundTrip(t *testing.T) {
 
 func FuzzDecodeSubmit(f *testing.F) {
 	f.Add(submission.AppendSubmit(nil, 1, &task.Job{App: "echo", Tasks: []task.Task{{Payload: []byte("x")}, {Affinity: "k", Require: map[string]string{"a": "b"}}}}))
+	f.Add(submission.AppendSubmit(nil, 1, &task.Job{Epoch: 1, Finished: []byte{1}, Attempts: []task.Attempts{{Task: 1, Failed: 1}}, Tasks: make([]task.Task, 2)}))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		m, err := submission.DecodeSubmit(body, task.DefaultLimits())
 		if err != nil {
@@ -123,6 +168,8 @@ func FuzzDecodeAnswers(f *testing.F) {
 	f.Add(submission.AppendRejected(nil, submission.Rejected{Seq: 1, Err: task.Errorf(task.CodeDraining, "x")}))
 	f.Add(submission.AppendTaskDoneHead(nil, &submission.TaskDone{Seq: 1, Outcome: task.OK, Worker: []byte("w")}))
 	f.Add(submission.AppendJobDone(nil, submission.JobDone{Seq: 1, Outcome: task.OK}))
+	f.Add(submission.AppendTaskRetry(nil, submission.TaskRetry{Seq: 1, Attempt: 1, Code: task.CodeWorkerLost}))
+	f.Add(submission.AppendStill(nil, submission.Still{Seqs: []uint32{1, 300}}))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if m, err := submission.DecodeTaskDone(body); err == nil && (m.Outcome < task.OK || m.Outcome > task.Unknown) {
 			t.Fatalf("outcome %d", m.Outcome)
@@ -133,6 +180,15 @@ func FuzzDecodeAnswers(f *testing.F) {
 		if m, err := submission.DecodeRejected(body); err == nil && m.Err == nil {
 			t.Fatal("a rejection without an error")
 		}
+		if m, err := submission.DecodeStill(body); err == nil && len(m.Seqs) > len(body) {
+			t.Fatalf("%d numbers out of %d bytes", len(m.Seqs), len(body))
+		}
+		if m, err := submission.DecodeTaskRetry(body); err == nil {
+			if again, err := submission.DecodeTaskRetry(submission.AppendTaskRetry(nil, m)); err != nil || again != m {
+				t.Fatalf("%#v became %#v, %v", m, again, err)
+			}
+		}
+		_, _ = submission.DecodeAsk(body)
 		_, _ = submission.DecodeLimits(body)
 		_, _ = submission.DecodeAccepted(body)
 		_, _ = submission.DecodeCancel(body)

@@ -13,7 +13,8 @@ type Limits struct {
 	MessageBytes int // of one encoded Submit
 }
 
-// Submit asks the scheduler to run a job.
+// Submit asks the scheduler to run a job, or what is left of one: Job.Epoch, Deadline, Finished and Attempts say how far
+// the client has got with it.
 type Submit struct {
 	Seq uint32 // numbers the client's jobs on this connection
 	Job task.Job
@@ -30,6 +31,22 @@ type Rejected struct {
 	Seq uint32
 	Err *task.Error
 }
+
+// TaskRetry says that an attempt failed or was lost and its task waits again. The client counts such attempts, so that
+// max_attempts holds also for a job that is handed to another scheduler.
+type TaskRetry struct {
+	Seq     uint32
+	Task    uint32
+	Attempt uint16 // its number, from 1
+	Code    task.Code
+}
+
+// Ask wants to know which jobs of this connection the client still owns. It comes after a pause of the scheduler's process, in which
+// the client may have handed them to another; until the answer is there nothing of theirs is started.
+type Ask struct{}
+
+// Still answers an Ask: the jobs that the client still owns here. The scheduler gives up the others of this connection.
+type Still struct{ Seqs []uint32 }
 
 // TaskDone is the one outcome of a task.
 type TaskDone struct {

@@ -48,21 +48,38 @@ func newSource(f feed, w Window) *Source {
 // large enough: give it the same Job each time and it allocates nothing once the largest has come. After false, j
 // holds nothing of use and Err says whether that was the end.
 func (s *Source) Next(j *Job) bool {
-	if s.ended || (s.window.Jobs > 0 && s.jobs == s.window.Jobs) {
-		s.ended = true
+	if s.ended {
 		return false
 	}
-	ok, err := s.feed.next(j)
+	var ok bool
+	var err error
+	if s.window.Jobs == 0 || s.jobs < s.window.Jobs {
+		ok, err = s.feed.next(j)
+	}
 	if ok {
 		ok, err = s.admit(j)
 	}
 	if !ok {
-		s.ended, s.err = true, err
+		s.ended = true
+		if s.err = err; err == nil {
+			s.err = s.measured()
+		}
 		return false
 	}
 	s.jobs++
 	s.last = j.At
 	return true
+}
+
+// measured returns an error if there was no job that statistics are made of. What is made of none looks like zeros.
+func (s *Source) measured() error {
+	switch {
+	case s.jobs == 0:
+		return fmt.Errorf("workload: no job arrives within %v", s.window.Duration)
+	case s.window.Warmup.Covers(s.jobs-1, s.last):
+		return fmt.Errorf("workload: warmup: all jobs are warm-up (%d, the last one at %v) and none is left to measure", s.jobs, s.last)
+	}
+	return nil
 }
 
 // admit scales a job and reports whether it belongs to the window. An error is about a bound that the job breaks.
@@ -83,7 +100,8 @@ func (s *Source) admit(j *Job) (bool, error) {
 	return true, nil
 }
 
-// Err returns why the source ended early, and nil if it has not ended or came to its end. About a file it is an [*InputError].
+// Err returns why the source ended early, or that not one job was left to measure, and nil if it has not ended or came to a good end. About
+// what a file says it is an [*InputError].
 func (s *Source) Err() error { return s.err }
 
 // Jobs returns how many jobs there were so far.

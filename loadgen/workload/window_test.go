@@ -142,6 +142,45 @@ func TestScaledPastTheBounds(t *testing.T) {
 	}
 }
 
+// TestNoneIsMeasured: a workload of warm-up alone ends with an error, since statistics of nothing look like zeros.
+func TestNoneIsMeasured(t *testing.T) {
+	t.Parallel()
+	s := spec(t, "1", "const:1s", "const")
+	s.Rate = 1
+	for _, c := range []struct {
+		window Window
+		want   string
+	}{
+		{Window{Jobs: 3, Warmup: Warmup{Time: time.Hour}}, "all jobs are warm-up (3, the last one at 3s)"},
+		{Window{Duration: 3500 * time.Millisecond, Warmup: Warmup{Jobs: 3}}, "all jobs are warm-up (3, "},
+		{Window{Duration: 3500 * time.Millisecond, Warmup: Warmup{Jobs: 2}}, ""},
+		{Window{Jobs: 3, Warmup: Warmup{Time: 3 * time.Second}}, ""},
+		{Window{Duration: time.Second}, "no job arrives within 1s"},
+	} {
+		source, err := Generate(s, c.window)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for source.Next(new(Job)) {
+			if source.Err() != nil {
+				t.Fatal(source.Err())
+			}
+		}
+		if err := source.Err(); (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%+v: got %v, want %q", c.window, err, c.want)
+		}
+	}
+	file, err := Read(strings.NewReader(`{"at_ms":5,"service_ms":[1]}`), Window{Warmup: Warmup{Jobs: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file.Next(new(Job)) {
+	}
+	if err := file.Err(); err == nil || !strings.Contains(err.Error(), "all jobs are warm-up (1, the last one at 5ms)") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestGenerateEndsWhereTimeDoes: a workload without an end has one all the same, and says so.
 func TestGenerateEndsWhereTimeDoes(t *testing.T) {
 	t.Parallel()

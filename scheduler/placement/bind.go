@@ -24,14 +24,15 @@ const scanLimit = 16
 func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out []Effect) []Effect {
 	c.stats.GetTasks++
 	wk := c.worker(w)
-	if wk == nil || int(m.Slot) >= wk.offer.Slots {
+	if wk == nil {
 		c.stats.Stale++
 		return out
 	}
-	if wk.slots == nil {
-		wk = c.unfold(wk)
+	s := c.slot(wk, m.Slot)
+	if s == nil {
+		c.stats.Stale++
+		return out
 	}
-	s := &wk.slots[m.Slot]
 	if s.state != slotSilent {
 		// Call numbers wrap around; the difference as a signed number does not mind.
 		switch ahead := int32(m.Call - s.call); {
@@ -55,7 +56,7 @@ func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 		return c.noTask(w, m, out)
 	}
 	spent, last, owner := c.spend(j, w, m.Res, 1)
-	if spent == 0 && !j.set.matches(wk) {
+	if spent == 0 && !j.set.matches(c.offer(wk)) {
 		return c.noTask(w, m, out)
 	}
 	t, out, ok := c.pick(j, wk, owner, out)
@@ -77,7 +78,7 @@ func (c *Core) repeat(now time.Duration, w *worker, m probe.GetTask, out []Effec
 	c.stats.Repeated++
 	s := &w.slots[m.Slot]
 	if s.state == slotBound {
-		j := c.find(s.ref)
+		j := c.bound(s)
 		if now < j.deadline {
 			return append(out, c.launch(now, j, s.task, w.id, m))
 		}
@@ -135,8 +136,7 @@ func (c *Core) bind(now time.Duration, j *job, t uint32, w *worker, m probe.GetT
 	r.attempt++
 	r.launched, r.service = now, 0
 	s := &w.slots[m.Slot]
-	s.state, s.ref, s.task, s.attempt = slotBound, j.ref, t, r.attempt
-	w.running++
+	s.state, s.job, s.task, s.attempt = slotBound, uint32(j.ref), t, r.attempt
 	j.running++
 	c.load.Running++
 	c.load.Waiting--

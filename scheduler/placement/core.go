@@ -12,11 +12,12 @@ type Core struct {
 	cfg Config
 	rng *rand.Rand
 
-	workers []*worker // by id; nil where none is connected
-	offer   *Worker   // of the worker that connected last, for the next one that says the same
-	lives   uint32    // connections so far: tells apart those that had one id
-	sets    []*set
-	byKey   map[string]*set
+	workers   []worker  // by id
+	profiles  []profile // by id
+	lastOffer *Worker   // of the worker that connected last, for the next one that says the same
+	lives     uint32    // connections so far: tells apart those that had one id
+	sets      []*set
+	byKey     map[string]*set
 
 	jobs   []*job   // by the low half of their Ref; those that are done wait in free
 	free   []uint32 // indices into jobs

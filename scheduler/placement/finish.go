@@ -20,7 +20,7 @@ func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, o
 		return out
 	}
 	s := &wk.slots[m.Slot]
-	if s.call != m.Call || s.ref != m.Ref || s.task != m.Task || s.attempt != m.Attempt {
+	if !s.holds(m.Ref, m.Task, m.Call) || s.attempt != m.Attempt {
 		c.stats.Stale++
 		return out
 	}
@@ -33,9 +33,12 @@ func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, o
 		c.stats.Stale++
 		return out
 	}
-	s.state = slotOver
-	wk.running--
 	j := c.find(m.Ref)
+	if j == nil { // a Ref of another generation, which no worker has from us
+		c.stats.Stale++
+		return out
+	}
+	s.state = slotOver
 	j.backoff = 0 // its reservations lead to something
 	j.tasks[m.Task].service = max(m.Service, 0)
 	switch m.Status {
@@ -67,14 +70,17 @@ func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out
 		return out
 	}
 	s := &wk.slots[m.Slot]
-	if s.state != slotBound || s.call != m.Call || s.ref != m.Ref || s.task != m.Task {
+	if s.state != slotBound || !s.holds(m.Ref, m.Task, m.Call) {
+		c.stats.Stale++
+		return out
+	}
+	j := c.find(m.Ref)
+	if j == nil {
 		c.stats.Stale++
 		return out
 	}
 	s.state = slotOver
-	wk.running--
 	c.stats.Declined++
-	j := c.find(m.Ref)
 	r := &j.tasks[m.Task]
 	r.attempt--
 	r.hasWorker = false
@@ -138,7 +144,7 @@ func (c *Core) fail(now time.Duration, j *job, t uint32, w *worker, why cause, o
 		Kind: EffectRetry, Ref: j.ref, Task: t, Attempt: r.attempt, Worker: w.id, HasWorker: true, Code: why.code(),
 		Wait: r.launched - j.submitted, Service: r.service,
 	})
-	if c.workers[w.id] == w { // one that is gone needs no avoiding
+	if w.up { // one that is gone needs no avoiding
 		c.avoidWorker(r, w)
 	}
 	out = c.requeue(j, t, out)
@@ -227,7 +233,6 @@ func (c *Core) kill(j *job, t uint32, out []Effect) []Effect {
 	}
 	s := &w.slots[r.slot]
 	s.state = slotKilled
-	w.running--
 	c.stats.Killed++
 	return append(out, Effect{
 		Kind: EffectKill, Worker: w.id, Slot: r.slot, Call: s.call, Ref: j.ref, Task: t, Attempt: r.attempt,

@@ -25,38 +25,22 @@ func (w *Worker) same(o *Worker) bool {
 		(len(w.Apps) == 0 || &w.Apps[0] == &o.Apps[0]) && (len(w.Labels) == 0 || &w.Labels[0] == &o.Labels[0])
 }
 
-// worker is one connected worker. A scheduler has one for each worker of the fleet, so it is small until it is used: what the
-// last calls of its slots came to is kept from the first call on, see [Core.unfold].
+// worker is one connected worker, or the room for one. A scheduler has one for each worker of the fleet, and which of them a message is
+// about is as good as random: what it costs in a fleet that does not fit into a cache is how many cache lines it has to
+// fetch. So what most messages need is 32 bytes here and 16 for a slot, of which four fill a line, and the rest is in
+// [profile].
 type worker struct {
-	slots   []slot  // nil before the first call
-	offer   *Worker // what it said of itself
-	running int
+	slots   []slot // nil before the first call
 	id      probe.WorkerID
-	life    uint32
+	up      bool // connected
 	active  bool // may be sampled: it has slots and is not draining
 	leaving bool // it said itself that it drains, for which there is no way back
 }
 
-// fewSlots is how many slots a used worker's record has room for.
-const fewSlots = 4
-
-// usedWorker is a worker that has called. The records of few slots lie beside its own: in a fleet whose
-// workers do not fit into a cache, what a message costs is how many cache lines it has to fetch.
-type usedWorker struct {
-	worker
-	few [fewSlots]slot
-}
-
-// unfold gives a worker that calls for the first time the records of its slots.
-func (c *Core) unfold(w *worker) *worker {
-	if w.offer.Slots > fewSlots {
-		w.slots = make([]slot, w.offer.Slots)
-		return w
-	}
-	used := &usedWorker{worker: *w}
-	used.slots = used.few[:w.offer.Slots]
-	c.workers[w.id] = &used.worker
-	return &used.worker
+// profile is the rest of what is known of a worker.
+type profile struct {
+	offer *Worker // what it said of itself
+	life  uint32
 }
 
 // slotState is what became of the last call of a slot.
@@ -72,19 +56,47 @@ const (
 // slot is the last answer to one slot of a worker: all that is needed to
 // answer a repeated call the same way, and to tell what counts from what is late.
 type slot struct {
-	ref     probe.Ref // with slotBound: the task that is bound here
-	call    uint32
+	job     uint32 // with slotBound: place in Core.jobs of the job whose task is bound here
 	task    uint32
+	call    uint32
 	attempt uint16
 	state   slotState
 }
 
+// holds reports whether the last answer to the slot was to launch this.
+func (s *slot) holds(ref probe.Ref, t, call uint32) bool {
+	return s.call == call && s.task == t && s.job == uint32(ref)
+}
+
 // worker returns a connected worker, or nil.
 func (c *Core) worker(id probe.WorkerID) *worker {
-	if int64(id) >= int64(len(c.workers)) {
+	if int64(id) >= int64(len(c.workers)) || !c.workers[id].up {
 		return nil
 	}
-	return c.workers[id]
+	return &c.workers[id]
+}
+
+// offer is what a worker said of itself.
+func (c *Core) offer(w *worker) *Worker { return c.profiles[w.id].offer }
+
+// slot returns what the last answer to a slot of a worker was, or nil if it has no such slot.
+func (c *Core) slot(w *worker, i uint16) *slot {
+	if w.slots == nil {
+		w.slots = make([]slot, c.offer(w).Slots)
+	}
+	if int(i) >= len(w.slots) {
+		return nil
+	}
+	return &w.slots[i]
+}
+
+// bound returns the job whose task is bound to a slot; nil if it has just been ended by another task that was lost with the same
+// worker.
+func (c *Core) bound(s *slot) *job {
+	if j := c.jobs[s.job]; j.ref != 0 {
+		return j
+	}
+	return nil
 }
 
 // WorkerUp adds a worker that has connected. Jobs whose waiting tasks it may run give it
@@ -102,15 +114,17 @@ func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Ef
 		panic(fmt.Sprintf("placement: worker %d is connected already", id))
 	}
 	if missing := int64(id) + 1 - int64(len(c.workers)); missing > 0 {
-		c.workers = append(c.workers, make([]*worker, missing)...)
+		c.workers = append(c.workers, make([]worker, missing)...)
+		c.profiles = append(c.profiles, make([]profile, missing)...)
 	}
 	c.lives++
-	if c.offer == nil || !c.offer.same(&w) {
+	if c.lastOffer == nil || !c.lastOffer.same(&w) {
 		offer := w // w itself would be allocated for every worker
-		c.offer = &offer
+		c.lastOffer = &offer
 	}
-	wk := &worker{id: id, life: c.lives, offer: c.offer}
-	c.workers[id] = wk
+	c.profiles[id] = profile{offer: c.lastOffer, life: c.lives}
+	wk := &c.workers[id]
+	*wk = worker{id: id, up: true}
 	c.load.Draining++
 	if w.Slots == 0 {
 		return out
@@ -128,7 +142,7 @@ func (c *Core) WorkerResume(now time.Duration, id probe.WorkerID, out []Effect) 
 		c.stats.Stale++
 		return out
 	}
-	if w.active || w.leaving || w.offer.Slots == 0 {
+	if w.active || w.leaving || c.offer(w).Slots == 0 {
 		return out
 	}
 	return c.join(now, w, out)
@@ -139,9 +153,10 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 	w.active = true
 	c.load.Draining--
 	c.load.Workers++
-	c.load.Slots += w.offer.Slots
+	slots := c.offer(w).Slots
+	c.load.Slots += slots
 	for _, s := range c.sets {
-		s.joined = s.matches(w)
+		s.joined = s.matches(c.offer(w))
 		if s.joined {
 			s.eligible = append(s.eligible, w.id)
 		}
@@ -151,7 +166,7 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 		if !j.set.joined || j.waiting() == 0 {
 			continue
 		}
-		if n := c.share(j, given < 2*w.offer.Slots) - j.held(w.id); n > 0 {
+		if n := c.share(j, given < 2*slots) - j.held(w.id); n > 0 {
 			given += n
 			out = c.reserve(j, w.id, n, 0, out)
 		}
@@ -203,9 +218,9 @@ func (c *Core) drain(w *worker) {
 	w.active = false
 	c.load.Workers--
 	c.load.Draining++
-	c.load.Slots -= w.offer.Slots
+	c.load.Slots -= c.offer(w).Slots
 	for _, s := range c.sets {
-		if s.matches(w) {
+		if s.matches(c.offer(w)) {
 			s.drop(w.id)
 		}
 	}
@@ -223,15 +238,16 @@ func (c *Core) WorkerDown(now time.Duration, id probe.WorkerID, out []Effect) []
 	}
 	c.drain(w)
 	c.load.Draining--
-	c.workers[id] = nil
+	slots := w.slots
+	*w = worker{id: id}
 	for j := c.oldest; j != nil; j = j.next {
 		if j.outstanding > 0 {
 			out = c.forfeit(now, j, id, out)
 		}
 	}
-	for i := range w.slots {
-		if w.slots[i].state == slotBound {
-			out = c.lose(now, w, &w.slots[i], out)
+	for i := range slots {
+		if slots[i].state == slotBound {
+			out = c.lose(now, w, &slots[i], out)
 		}
 	}
 	return out
@@ -257,9 +273,8 @@ func (c *Core) forfeit(now time.Duration, j *job, id probe.WorkerID, out []Effec
 // lose voids a binding whose end will never be reported: its worker is gone, or says
 // that the slot is free. It may end the task and with it the job.
 func (c *Core) lose(now time.Duration, w *worker, s *slot, out []Effect) []Effect {
-	j := c.find(s.ref)
+	j := c.bound(s)
 	s.state = slotOver
-	w.running--
 	c.stats.Lost++
 	if j == nil {
 		return out // another task lost with this worker has just ended the job

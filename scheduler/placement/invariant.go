@@ -137,7 +137,7 @@ func (k *checker) running(j *job, i int) {
 		return
 	}
 	s := w.slots[r.slot]
-	k.expect(s.state == slotBound && s.ref == j.ref && int(s.task) == i && s.attempt == r.attempt && r.attempt > 0,
+	k.expect(s.state == slotBound && s.job == uint32(j.ref) && int(s.task) == i && s.attempt == r.attempt && r.attempt > 0,
 		"job %#x: task %d attempt %d runs in a slot that holds %+v", j.ref, i, r.attempt, s)
 }
 
@@ -165,7 +165,7 @@ func (k *checker) reservations(j *job) {
 		}
 		left += int(r.left)
 		w := k.c.worker(r.worker)
-		k.expect(w != nil && j.set.matches(w), "job %#x: reservation %d is at worker %d, which cannot serve it", j.ref, i, r.worker)
+		k.expect(w != nil && j.set.matches(k.c.offer(w)), "job %#x: reservation %d is at worker %d, which cannot serve it", j.ref, i, r.worker)
 		if r.owner == 0 {
 			continue
 		}
@@ -197,8 +197,10 @@ func (k *checker) chain(i uint32) {
 // fleet checks workers and constraint sets against each other.
 func (k *checker) fleet() {
 	c := k.c
-	for id, w := range c.workers {
-		if w == nil {
+	for id := range c.workers {
+		w := &c.workers[id]
+		if !w.up {
+			k.expect(!w.active && w.slots == nil, "worker %d is not connected and has %d slots", id, len(w.slots))
 			continue
 		}
 		k.expect(int(w.id) == id, "worker %d calls itself %d", id, w.id)
@@ -206,16 +208,15 @@ func (k *checker) fleet() {
 		for i := range w.slots {
 			if s := &w.slots[i]; s.state == slotBound {
 				bound++
-				j := c.find(s.ref)
+				j := c.bound(s)
 				k.expect(j != nil && int(s.task) < len(j.tasks) && j.tasks[s.task].state == stateRunning &&
 					j.tasks[s.task].worker == w.id && int(j.tasks[s.task].slot) == i, "worker %d slot %d holds what does not run there: %+v", id, i, *s)
 			}
 		}
-		k.expect(bound == w.running, "worker %d runs %d, counted %d", id, w.running, bound)
 		k.bound += bound
 		if w.active {
 			k.load.Workers++
-			k.load.Slots += w.offer.Slots
+			k.load.Slots += c.offer(w).Slots
 		} else {
 			k.load.Draining++
 		}
@@ -224,8 +225,8 @@ func (k *checker) fleet() {
 	for i, s := range c.sets {
 		k.expect(s.index == i && c.byKey[s.key] == s, "set %d is out of place", i)
 		var want []probe.WorkerID
-		for _, w := range c.workers {
-			if w != nil && w.active && s.matches(w) {
+		for i := range c.workers {
+			if w := &c.workers[i]; w.active && s.matches(c.offer(w)) {
 				want = append(want, w.id)
 			}
 		}

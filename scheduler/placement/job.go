@@ -190,7 +190,7 @@ func (c *Core) release(j *job) {
 // avoided reports whether a task has failed on the worker in its present life.
 func (c *Core) avoided(r *taskRec, w *worker) bool {
 	for i := r.avoid; i != 0; i = c.avoids[i-1].next {
-		if a := &c.avoids[i-1]; a.worker == w.id && a.life == w.life {
+		if a := &c.avoids[i-1]; a.worker == w.id && a.life == c.profiles[w.id].life {
 			return true
 		}
 	}
@@ -209,7 +209,7 @@ func (c *Core) avoidWorker(r *taskRec, w *worker) {
 	} else {
 		c.avoidsFree = c.avoids[i-1].next
 	}
-	c.avoids[i-1] = avoid{worker: w.id, life: w.life, next: r.avoid}
+	c.avoids[i-1] = avoid{worker: w.id, life: c.profiles[w.id].life, next: r.avoid}
 	r.avoid = i
 }
 
@@ -227,7 +227,7 @@ func (c *Core) hasElsewhere(j *job, r *taskRec) bool {
 	n := len(j.set.eligible)
 	for i := r.avoid; i != 0; i = c.avoids[i-1].next {
 		a := &c.avoids[i-1]
-		if w := c.worker(a.worker); w != nil && w.life == a.life && w.active {
+		if w := c.worker(a.worker); w != nil && w.active && c.profiles[w.id].life == a.life {
 			n--
 		}
 	}

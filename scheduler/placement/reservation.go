@@ -168,7 +168,7 @@ func (c *Core) place(j *job, t uint32, out []Effect) []Effect {
 	// Those that it has failed on are drawn and put aside, at most once each.
 	for i := 0; i < len(eligible) && k > 0; i++ {
 		w := probe.SampleNext(c.rng, eligible, i)
-		if c.avoided(r, c.workers[w]) {
+		if c.avoided(r, &c.workers[w]) {
 			continue
 		}
 		out = c.reserve(j, w, 1, t+1, out)

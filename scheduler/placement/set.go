@@ -25,12 +25,12 @@ type set struct {
 }
 
 // matches reports whether a worker has the app and all the labels.
-func (s *set) matches(w *worker) bool {
-	if !slices.Contains(w.offer.Apps, s.app) {
+func (s *set) matches(w *Worker) bool {
+	if !slices.Contains(w.Apps, s.app) {
 		return false
 	}
 	for _, l := range s.require {
-		if !slices.Contains(w.offer.Labels, l) {
+		if !slices.Contains(w.Labels, l) {
 			return false
 		}
 	}
@@ -66,8 +66,8 @@ func (c *Core) setFor(app string, require []probe.Label) (*set, error) {
 		return s, nil
 	}
 	fresh := &set{key: string(c.key), app: app, require: slices.Clone(c.labels)}
-	for _, w := range c.workers {
-		if w != nil && w.active && fresh.matches(w) {
+	for i := range c.workers {
+		if w := &c.workers[i]; w.active && fresh.matches(c.offer(w)) {
 			fresh.eligible = append(fresh.eligible, w.id)
 		}
 	}
@@ -116,14 +116,15 @@ const retryAfterMS = 1000
 func (c *Core) explain(s *set) error {
 	active := false
 	app := set{app: s.app}
-	var candidates []*worker // with the app
-	for _, w := range c.workers {
-		if w == nil || !w.active {
+	var candidates []*Worker // with the app
+	for i := range c.workers {
+		w := &c.workers[i]
+		if !w.active {
 			continue
 		}
 		active = true
-		if app.matches(w) {
-			candidates = append(candidates, w)
+		if o := c.offer(w); app.matches(o) {
+			candidates = append(candidates, o)
 		}
 	}
 	if !active {
@@ -135,13 +136,13 @@ func (c *Core) explain(s *set) error {
 		return task.Errorf(task.CodeUnknownApp, "app: no connected worker has %q", s.app)
 	}
 	for _, l := range s.require {
-		if !slices.ContainsFunc(candidates, func(w *worker) bool { return slices.Contains(w.offer.Labels, l) }) {
+		if !slices.ContainsFunc(candidates, func(w *Worker) bool { return slices.Contains(w.Labels, l) }) {
 			return task.Errorf(task.CodeUnsatisfiable, "require: no connected worker with app %q has %s=%s", s.app, l.Key, l.Value)
 		}
 	}
 	// Each label is somewhere, but not all of them at one worker: name the first that leaves nobody.
 	for i, l := range s.require {
-		candidates = slices.DeleteFunc(candidates, func(w *worker) bool { return !slices.Contains(w.offer.Labels, l) })
+		candidates = slices.DeleteFunc(candidates, func(w *Worker) bool { return !slices.Contains(w.Labels, l) })
 		if len(candidates) == 0 {
 			return task.Errorf(task.CodeUnsatisfiable, "require: no connected worker with app %q has %s=%s together with %s",
 				s.app, l.Key, l.Value, join(s.require[:i]))

@@ -114,5 +114,11 @@ func (c *Core) Worker(id probe.WorkerID) (WorkerView, bool) {
 	if w == nil {
 		return WorkerView{}, false
 	}
-	return WorkerView{Slots: w.offer.Slots, Running: w.running, Draining: !w.active}, true
+	v := WorkerView{Slots: c.offer(w).Slots, Draining: !w.active}
+	for i := range w.slots {
+		if w.slots[i].state == slotBound {
+			v.Running++
+		}
+	}
+	return v, true
 }

@@ -20,6 +20,7 @@ type run struct {
 	spec   workload.Spec
 	window workload.Window
 	file   string // of jobs; empty: they are generated
+	size   int64  // of the file in bytes
 }
 
 // params returns all parameters. Their order is that of columns and of axes, and part of the keys of cells.

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func reportOf(t *testing.T, s *Sweep) *Report {
 	t.Helper()
 	cells := cellsOf(t, s)
-	outcomes, err := Run(t.Context(), cells, Options{Dir: t.TempDir()})
+	outcomes, err := Run(t.Context(), cells, opened(t, t.TempDir()), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestOnePoint(t *testing.T) {
 		t.Errorf("one run has an interval by batch means, got %+v", e)
 	}
 	dir := t.TempDir()
-	if err := r.Write(dir); err != nil {
+	if err := r.Write(opened(t, dir)); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{CSVFile, JSONFile, PlotFile, HTMLFile} {

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // small is a sweep of 12 runs that takes a moment.
@@ -27,18 +31,33 @@ func cellsOf(t *testing.T, s *Sweep) []Cell {
 	return cells
 }
 
+// opened takes a directory until the test ends.
+func opened(t *testing.T, path string) *Directory {
+	t.Helper()
+	d, err := OpenDirectory(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() }) // some tests have closed it
+	return d
+}
+
 // finish runs a sweep in a directory, and returns how many of its cells were there and its results as CSV.
 func finish(t *testing.T, s *Sweep, dir string) (found int, text string) {
 	t.Helper()
 	cells := cellsOf(t, s)
 	last := Progress{Done: -1}
-	outcomes, err := Run(t.Context(), cells, Options{Dir: dir, Parallel: 2, Progress: func(p Progress) {
-		if p.Done <= last.Done {
+	d := opened(t, dir)
+	outcomes, err := Run(t.Context(), cells, d, Options{Parallel: 2, Progress: func(p Progress) {
+		if p.Done < last.Done || (p.Finished != nil && p.Done == last.Done) {
 			t.Errorf("progress went from %d to %d", last.Done, p.Done)
 		}
 		last = p
 	}})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if last.Done != last.Cells {
@@ -62,11 +81,15 @@ func TestResume(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	interruption := errors.New("interrupted")
 	done := 0
-	_, err := Run(ctx, cellsOf(t, small(t)), Options{Dir: dir, Parallel: 1, Progress: func(p Progress) {
+	d := opened(t, dir)
+	_, err := Run(ctx, cellsOf(t, small(t)), d, Options{Parallel: 1, Progress: func(p Progress) {
 		if done = p.Done; done == 5 {
 			stop(interruption)
 		}
 	}})
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if !errors.Is(err, interruption) || done < 5 || done > 6 {
 		t.Fatalf("got %v after %d cells", err, done)
 	}
@@ -104,12 +127,17 @@ func TestResume(t *testing.T) {
 }
 
 func TestStateFaults(t *testing.T) {
-	for _, text := range []string{"nonsense\n", "{}\n", `{"key":"x","result":{}}` + "\n", strings.Repeat("x", maxLine+1)} {
+	program, err := runningProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := `{"key":"` + cellsOf(t, small(t))[0].Key + `","program":"` + program + `","result":{}}` + "\n"
+	for _, text := range []string{"nonsense\n", "{}\n", ours, strings.Repeat("x", maxLine+1)} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, StateFile), []byte("\n"+text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Run(t.Context(), cellsOf(t, small(t)), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "line 2") {
+		if _, err := Run(t.Context(), cellsOf(t, small(t)), opened(t, dir), Options{}); err == nil || !strings.Contains(err.Error(), "line 2") {
 			t.Errorf("%.20q: got %v", text, err)
 		}
 	}
@@ -138,8 +166,115 @@ func TestWorkloadFile(t *testing.T) {
 		t.Error("the file has changed and its results have not")
 	}
 	write(`{"at_ms":1,"service_ms":[7]}` + "\n" + `{"at_ms":0,"service_ms":[7]}` + "\n")
-	if _, err := Run(t.Context(), cellsOf(t, s), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "jobs: line 2") {
+	if _, err := Run(t.Context(), cellsOf(t, s), opened(t, dir), Options{}); err == nil || !strings.Contains(err.Error(), "jobs: line 2") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Two sweeps cannot have a directory at the same time, and none keeps it when it has gone.
+func TestDirectoryIsTakenOnce(t *testing.T) {
+	path := t.TempDir()
+	first := opened(t, path)
+	if _, err := OpenDirectory(path); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second one: got %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	opened(t, path)
+}
+
+// What another build of the program has simulated is not taken for ours, and is not lost to it.
+func TestOtherProgram(t *testing.T) {
+	dir := t.TempDir()
+	_, want := finish(t, small(t), dir)
+	program, err := runningProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, StateFile)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := bytes.ReplaceAll(text, []byte(program), []byte("another build"))
+	other = bytes.ReplaceAll(other, []byte(`"p99":`), []byte(`"p99":1`)) // which simulates something else
+	if bytes.Equal(other, text) || os.WriteFile(name, other, 0o600) != nil {
+		t.Fatal("the state does not name the program")
+	}
+	d := opened(t, dir)
+	stale := 0
+	if _, err := Run(t.Context(), cellsOf(t, small(t)), d, Options{Progress: func(p Progress) { stale = p.Stale }}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if stale != 12 {
+		t.Errorf("told of %d cells of another build, want 12", stale)
+	}
+	if found, got := finish(t, small(t), dir); found != 12 || got != want {
+		t.Errorf("found %d of 12 cells, and:\n%s\nwant:\n%s", found, got, want)
+	}
+	if now, err := os.ReadFile(name); err != nil || !bytes.HasPrefix(now, other) {
+		t.Errorf("the other build's lines are gone: %v", err)
+	}
+}
+
+// fullDisk takes half of what is written to it.
+type fullDisk struct{ *os.File }
+
+var errFull = errors.New("no space left")
+
+func (d fullDisk) Write(b []byte) (int, error) {
+	n, err := d.File.Write(b[:len(b)/2])
+	return n, errors.Join(err, errFull)
+}
+
+// A full disk ends a sweep, and leaves a state of whole lines that a sweep can go on from.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	s := small(t)
+	s.Seeds = 1
+	_, _ = finish(t, s, dir)
+	d := opened(t, dir)
+	st, err := d.read(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := st.size
+	st.file = fullDisk{d.state}
+	for range 2 {
+		if err := st.add(&Outcome{Key: "x"}); !errors.Is(err, errFull) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	st.file = d.state
+	if err := st.add(&Outcome{Key: "x"}); !errors.Is(err, errFull) {
+		t.Errorf("a line after half a line: %v", err)
+	}
+	if info, err := d.state.Stat(); err != nil || info.Size() != size {
+		t.Errorf("%d bytes, want %d: %v", info.Size(), size, err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if found, _ := finish(t, s, dir); found != 6 {
+		t.Errorf("found %d of 6 cells", found)
+	}
+}
+
+// A file that cannot be replaced is as it was, and nothing is left beside it.
+func TestReplaceFails(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, CSVFile), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := opened(t, dir).replace(CSVFile, []byte("x")); err == nil {
+		t.Error("no error")
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*.tmp")); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
 	}
 }
 
@@ -147,13 +282,60 @@ func TestWorkloadFile(t *testing.T) {
 func TestTimeLeft(t *testing.T) {
 	s := must(t, "policy", "ideal,batch", "tasks", "10", "jobs", "100")
 	cells := cellsOf(t, s)
-	c := &crew{parallel: 2, cells: 4, todo: []*Cell{&cells[0], &cells[1]}, doing: []*Cell{&cells[1]}, ended: make(map[string]cost)}
+	half := &attempt{cell: &cells[1]}
+	c := &crew{parallel: 2, cells: 4, todo: []*Cell{&cells[0], &cells[1]}, ended: make(map[string]cost)}
 	if left := c.left(); left != -1 {
 		t.Errorf("got %v before anything is known", left)
 	}
-	c.ended["ideal"] = cost{tasks: 2000, seconds: 4}
-	// 2 ms a task and 1000 tasks a cell, also for batch, of which nothing is known: (2 + 2 + half of 2) s on two cores.
-	near(t, "seconds left", c.left().Seconds(), 2.5, 1e-9)
-	c.ended["batch"] = cost{tasks: 1000, seconds: 20}
-	near(t, "seconds left", c.left().Seconds(), (2+20+10)/2.0, 1e-9)
+	c.ended["ideal"] = cost{work: 2000, seconds: 4}
+	// 2 ms a task and 1000 tasks a cell, also for batch, of which nothing is known: (2 + 2) s on two cores.
+	near(t, "seconds left", c.left().Seconds(), 2, 1e-9)
+	c.ended["batch"] = cost{work: 1000, seconds: 20}
+	near(t, "seconds left", c.left().Seconds(), (2+20)/2.0, 1e-9)
+	// One that is half done has half of it left, and says what the others will take.
+	synctest.Test(t, func(t *testing.T) {
+		half.started = time.Now()
+		half.done.Store(math.Float64bits(0.5))
+		time.Sleep(20 * time.Second)
+		c.doing = []*attempt{half}
+		delete(c.ended, "batch")
+		near(t, "seconds left", c.left().Seconds(), (2+40+20)/2.0, 1e-9)
+		near(t, "share", c.share(), (1+0.5)/4, 1e-9)
+	})
+}
+
+// A long cell is seen to move, whether its jobs are generated or come from a file.
+func TestAttemptTells(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "jobs")
+	var jobs strings.Builder
+	for i := range 5_000 {
+		fmt.Fprintf(&jobs, `{"at_ms":%g,"service_ms":[1,1,1,1,1,1,1,1,1,1]}`+"\n", float64(i)/10)
+	}
+	if err := os.WriteFile(name, []byte(jobs.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range [][]string{{"jobs", "5000"}, {"duration", "500ms"}, {"workload", name}} {
+		if set[0] != "workload" {
+			set = append(set, "tasks", "10", "rate", "10000", "service", "const:1ms")
+		}
+		cells := cellsOf(t, must(t, append(set, "workers", "100")...))
+		a := &attempt{Context: t.Context(), cell: &cells[0]}
+		var shares []float64
+		a.looked = func() { shares = append(shares, a.share()) }
+		if _, err := a.simulate(); err != nil {
+			t.Fatal(err)
+		}
+		between := 0
+		for i, share := range shares {
+			if i > 0 && share < shares[i-1] || share > 1 {
+				t.Errorf("%v: from %v to %v", set, shares[i-1], share)
+			}
+			if share > 0.05 && share < 0.95 {
+				between++
+			}
+		}
+		if between < 3 || shares[len(shares)-1] < 0.9 {
+			t.Errorf("%v: told %v", set, shares)
+		}
+	}
 }

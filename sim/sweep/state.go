@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/cespare/xxhash/v2"
 
 	"dunnock/sim"
 )
@@ -22,8 +22,10 @@ const maxLine = 1 << 20
 
 // Outcome is what a cell's run showed.
 type Outcome struct {
-	Key    string      `json:"key"`
-	Result *sim.Result `json:"result"`
+	Key string `json:"key"`
+	// Program is what identifies the build that ran it: another may have simulated something else.
+	Program string      `json:"program"`
+	Result  *sim.Result `json:"result"`
 	// ServiceMS is the mean time that a task occupied its slot.
 	ServiceMS float64 `json:"service_ms"`
 	// Quantiles in milliseconds at Ranks.
@@ -46,54 +48,58 @@ func (o *Outcome) complete() bool {
 	return o.Key != "" && o.Result != nil && len(o.ResponseMS) == n && len(o.WaitMS) == n
 }
 
-// store is the state file. Whoever interrupts a sweep may tear its last line; every other line was written whole.
-type store struct {
-	file     *os.File
+// state is the open state file. Whoever interrupts a sweep may tear its last line; every other line was written whole.
+type state struct {
+	file    stateFile
+	size    int64  // of the whole lines
+	program string // that runs now
+	failed  error  // the first write that did not succeed; there is none after it
+
 	outcomes map[string]*Outcome // by key, of the cells that are wanted
+	stale    map[string]bool     // cells that are wanted, and that only another program has run
 }
 
-// openStore opens or makes the state file of a directory and reads what it has of the wanted cells. A torn line at its end is cut off.
-func openStore(dir string, wanted map[string]bool) (*store, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // results are for others to read
-		return nil, err
-	}
-	name := filepath.Join(dir, StateFile)
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644) //nolint:gosec // as above
-	if err != nil {
-		return nil, err
-	}
-	s := &store{file: f, outcomes: make(map[string]*Outcome)}
-	if err := s.read(wanted); err != nil {
-		_ = f.Close() // nothing was written
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return s, nil
+// stateFile is what a state needs of its file once it has been read.
+type stateFile interface {
+	io.Writer
+	Truncate(size int64) error
 }
 
-func (s *store) read(wanted map[string]bool) error {
-	in := bufio.NewReaderSize(s.file, 1<<16)
-	whole := int64(0) // bytes of whole lines
+// readState reads what a state file has of the wanted cells. A torn line at its end is cut off.
+//
+// What another build of the program has simulated does not count: nothing says that it decided alike. Its lines stay, for when it comes back.
+func readState(f *os.File, program string, wanted map[string]bool) (*state, error) {
+	s := &state{file: f, program: program, outcomes: make(map[string]*Outcome), stale: make(map[string]bool)}
+	in := bufio.NewReaderSize(f, 1<<16)
 	for number := 1; ; number++ {
 		line, err := readLine(in)
 		if errors.Is(err, io.EOF) {
 			if len(line) == 0 {
-				return nil
+				return s, nil
 			}
-			return s.file.Truncate(whole)
+			return s, f.Truncate(s.size)
 		}
 		if err != nil {
-			return fmt.Errorf("line %d: %w", number, err)
+			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
-		whole += int64(len(line))
+		s.size += int64(len(line))
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
 		var o Outcome
-		if err := json.Unmarshal(line, &o); err != nil || !o.complete() {
-			return fmt.Errorf("line %d is no finished run of this version: remove the line or the file", number)
-		}
-		if wanted[o.Key] {
+		switch err := json.Unmarshal(line, &o); {
+		case err != nil || o.Key == "":
+			return nil, fmt.Errorf("line %d is no finished run: remove the line or the file", number)
+		case !wanted[o.Key]:
+		case o.Program != program:
+			if s.outcomes[o.Key] == nil {
+				s.stale[o.Key] = true
+			}
+		case !o.complete():
+			return nil, fmt.Errorf("line %d is a finished run of which something is missing: remove the line or the file", number)
+		default:
 			s.outcomes[o.Key] = &o
+			delete(s.stale, o.Key)
 		}
 	}
 }
@@ -113,36 +119,44 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// add keeps an outcome. It is one write, so that an interruption leaves the whole line or a torn end of the file.
-func (s *store) add(o *Outcome) error {
+// add keeps an outcome. It is one write, so that an interruption leaves the whole line or a torn end of the file. Half a line that a full
+// disk has left is taken back, and no other line is written behind it.
+func (s *state) add(o *Outcome) error {
+	if s.failed != nil {
+		return s.failed
+	}
+	o.Program = s.program
 	line, err := json.Marshal(o)
 	if err != nil {
 		return err
 	}
-	if _, err := s.file.Write(append(line, '\n')); err != nil {
-		return err
+	n, err := s.file.Write(append(line, '\n'))
+	if err != nil {
+		s.failed = errors.Join(err, s.file.Truncate(s.size))
+		return s.failed
 	}
+	s.size += int64(n)
 	s.outcomes[o.Key] = o
 	return nil
 }
 
-func (s *store) close() error { return s.file.Close() }
-
-// writeFile replaces a file at once, so that nobody sees half of it.
-func writeFile(name string, content []byte) error {
-	temporary := name + ".tmp"
-	if err := os.WriteFile(temporary, content, 0o644); err != nil { //nolint:gosec // results are for others to read
-		return err
+// runningProgram identifies the build that runs: 16 hexadecimal digits of the content of its file. A version number would be the same for
+// every build of a tree that is being worked on.
+func runningProgram() (string, error) {
+	f, err := os.Open("/proc/self/exe") // on Linux: what runs, even if its file has been replaced since
+	if err != nil {
+		name, err := os.Executable()
+		if err != nil {
+			return "", err
+		}
+		if f, err = os.Open(name); err != nil { //nolint:gosec // ourselves
+			return "", err
+		}
 	}
-	if err := os.Rename(temporary, name); err != nil {
-		return errors.Join(err, ignoreMissing(os.Remove(temporary)))
+	defer f.Close() //nolint:errcheck // only read from
+	h := xxhash.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
 	}
-	return nil
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return fmt.Sprintf("%016x", h.Sum64()), nil
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"dunnock/loadgen/workload"
 	"dunnock/sim"
 )
 
@@ -107,6 +106,11 @@ func (s *Sweep) Cells() ([]Cell, error) {
 	if _, err := s.layout(); err != nil {
 		return nil, err
 	}
+	for _, name := range generated() {
+		if s.values["workload"] != nil && s.values[name] != nil {
+			return nil, fmt.Errorf("workload: a file says which jobs come and when; %s has no place beside it", name)
+		}
+	}
 	axes := s.axes()
 	combinations := 1
 	for _, a := range axes {
@@ -117,7 +121,7 @@ func (s *Sweep) Cells() ([]Cell, error) {
 	if combinations*seeds > MaxCells {
 		return nil, fmt.Errorf("more than %d runs", MaxCells)
 	}
-	files := make(map[string]string)
+	files := make(map[string]content)
 	cells := make([]Cell, 0, combinations*seeds)
 	chosen := make([]value, len(axes))
 	for seed := first; len(cells) < combinations*seeds; seed++ {
@@ -136,6 +140,9 @@ func (s *Sweep) Cells() ([]Cell, error) {
 	return cells, nil
 }
 
+// generated returns the parameters of jobs that are generated. A file says all that they do.
+func generated() []string { return []string{"tasks", "service", "arrival", "load", "rate"} }
+
 // axis is a parameter with its values; of one that is not set they are a value without text.
 type axis struct {
 	param
@@ -150,10 +157,14 @@ func (s *Sweep) axes() []axis {
 		values := s.values[p.name]
 		if values == nil {
 			standard := p.standard
-			if p.name == "load" && s.values["rate"] == nil && s.values["workload"] == nil {
+			switch {
+			case s.values["workload"] != nil:
+				if slices.Contains(generated(), p.name) {
+					standard = ""
+				}
+			case p.name == "load" && s.values["rate"] == nil:
 				standard = "0.9"
-			}
-			if p.name == "jobs" && s.values["duration"] == nil && s.values["workload"] == nil {
+			case p.name == "jobs" && s.values["duration"] == nil:
 				standard = "4000"
 			}
 			values = []value{{}}
@@ -171,7 +182,7 @@ func (s *Sweep) axes() []axis {
 }
 
 // newCell makes a cell and checks it. files holds what is known of workload files.
-func newCell(axes []axis, values []value, seed uint64, files map[string]string) (Cell, error) {
+func newCell(axes []axis, values []value, seed uint64, files map[string]content) (Cell, error) {
 	c := Cell{Seed: seed, values: values}
 	c.run.config.Seed, c.run.spec.Seed = seed, seed
 	for i, v := range values {
@@ -190,16 +201,15 @@ func newCell(axes []axis, values []value, seed uint64, files map[string]string) 
 		}
 	case r.file == "-":
 		err = errors.Join(err, errors.New("workload: standard input can be read only once; name a file"))
-	case r.spec.Load != 0 || r.spec.Rate != 0:
-		err = errors.Join(err, errors.New("workload: a file says when jobs arrive; load and rate have no place beside it"))
-	case files[r.file] == "":
-		digest, ferr := digestFile(r.file)
-		files[r.file], err = digest, errors.Join(err, ferr)
+	case files[r.file].digest == "":
+		read, ferr := readContent(r.file)
+		files[r.file], err = read, errors.Join(err, ferr)
 	}
 	if err != nil {
 		return Cell{}, fmt.Errorf("%s: %w", c.describe(axes), err)
 	}
-	c.Key = c.key(axes, files[r.file])
+	r.size = files[r.file].size
+	c.Key = c.key(axes, files[r.file].digest)
 	return c, nil
 }
 
@@ -214,8 +224,8 @@ func (c *Cell) describe(axes []axis) string {
 	return strings.Join(append(parts, fmt.Sprintf("seed %d", c.Seed)), ", ")
 }
 
-// keyVersion changes when what is kept of a cell does.
-const keyVersion = "dunnock sweep 1"
+// keyVersion changes when what a parameter means does, or what is kept of a cell. What a build simulates is told apart by [Outcome].Program.
+const keyVersion = "dunnock sweep 2"
 
 // key hashes what decides the outcome. Of a workload file that is its content, not its name.
 func (c *Cell) key(axes []axis, file string) string {
@@ -235,35 +245,27 @@ func (c *Cell) key(axes []axis, file string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-func digestFile(name string) (string, error) {
-	f, err := os.Open(name) //nolint:gosec // the user names it
-	if err != nil {
-		return "", fmt.Errorf("workload: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // only read from
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("workload: %w", err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+// content is what is known of a workload file.
+type content struct {
+	digest string
+	size   int64
 }
 
-// open returns the jobs of a cell.
-func (r *run) open() (*workload.Source, func(), error) {
-	if r.file == "" {
-		source, err := workload.Generate(r.spec, r.window)
-		return source, func() {}, err
-	}
-	f, err := os.Open(r.file)
+func readContent(name string) (content, error) {
+	f, err := os.Open(name) //nolint:gosec // the user names it
 	if err != nil {
-		return nil, nil, err
+		return content{}, fmt.Errorf("workload: %w", err)
 	}
-	source, err := workload.Read(f, r.window)
+	defer f.Close() //nolint:errcheck // only read from
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return content{}, fmt.Errorf("workload: %s is not a file that each run can read from its beginning", name)
+	}
+	h := sha256.New()
+	n, err := io.Copy(h, f)
 	if err != nil {
-		_ = f.Close() // it was only read
-		return nil, nil, fmt.Errorf("%s: %w", r.file, err)
+		return content{}, fmt.Errorf("workload: %w", err)
 	}
-	return source, func() { _ = f.Close() }, nil
+	return content{hex.EncodeToString(h.Sum(nil)), n}, nil
 }
 
 // layout says how results are drawn.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"math"
-	"path/filepath"
 	"strconv"
 
 	"dunnock/sim"
@@ -21,7 +20,7 @@ const (
 )
 
 // Write writes the results into a directory: CSVFile, JSONFile, PlotFile and HTMLFile, each whole or not at all.
-func (r *Report) Write(dir string) error {
+func (r *Report) Write(dir *Directory) error {
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer) error
@@ -30,7 +29,7 @@ func (r *Report) Write(dir string) error {
 		if err := f.write(&b); err != nil {
 			return err
 		}
-		if err := writeFile(filepath.Join(dir, f.name), b.Bytes()); err != nil {
+		if err := dir.replace(f.name, b.Bytes()); err != nil {
 			return err
 		}
 	}
@@ -42,7 +41,7 @@ func (r *Report) Write(dir string) error {
 func (r *Report) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	row := append([]string{}, r.Axes...)
-	row = append(row, "seed", "jobs", "tasks")
+	row = append(row, "seed", "jobs_total", "tasks_total") // jobs and tasks may be axes
 	for _, m := range r.Metrics {
 		row = append(row, m.Name)
 	}

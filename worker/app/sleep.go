@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"dunnock/internal/alarm"
 	"dunnock/worker"
 )
 
@@ -43,13 +44,13 @@ type Sleeper struct {
 
 	mu      sync.Mutex // guards all below, and each waiter's index
 	waiters waiterHeap
-	alarm   *alarm // nil: not started yet, not to be had, or closed
-	started bool   // the alarm was tried for, or is not wanted any more
+	alarm   *alarm.Clock // nil: not started yet, not to be had, or closed
+	started bool         // the alarm was tried for, or is not wanted any more
 	due     []*waiter
 	done    chan struct{} // closed when the alarm's goroutine has returned
 }
 
-// waiter is one sleep. Its deadline is on the Sleeper's clock, see alarm.now.
+// waiter is one sleep. Its deadline is on the Sleeper's clock, see alarm.Clock.
 type waiter struct {
 	deadline time.Duration
 	index    int           // in the heap; -1: not in it
@@ -70,7 +71,7 @@ func (s *Sleeper) Close() error {
 	s.alarm, s.started = nil, true
 	s.mu.Unlock()
 	if a != nil {
-		a.close()
+		a.Close()
 		<-done
 	}
 	return nil
@@ -134,10 +135,10 @@ func (s *Sleeper) add(w *waiter, d time.Duration) {
 	if w.queued = s.alarm != nil; !w.queued {
 		return
 	}
-	w.deadline = later(s.alarm.now(), d)
+	w.deadline = later(s.alarm.Now(), d)
 	heap.Push(&s.waiters, w)
 	if w.index == 0 {
-		s.alarm.set(w.deadline)
+		s.alarm.Set(w.deadline)
 	}
 }
 
@@ -163,32 +164,32 @@ func (s *Sleeper) start() {
 	if !s.alarmed {
 		return
 	}
-	a, err := newAlarm()
+	a, err := alarm.New()
 	if err != nil {
 		return // no descriptor to be had, or not on this system: Go's timers do
 	}
 	s.alarm, s.done = a, make(chan struct{})
 	go func() {
 		defer close(s.done)
-		for a.wait() {
+		for a.Wait() {
 			s.ring(a)
 		}
 	}()
 }
 
 // ring wakes everyone whose time has come and sets the alarm to the next deadline.
-func (s *Sleeper) ring(a *alarm) {
+func (s *Sleeper) ring(a *alarm.Clock) {
 	s.mu.Lock()
 	if s.alarm != a { // closed
 		s.mu.Unlock()
 		return
 	}
 	due := s.due[:0]
-	for now := a.now(); len(s.waiters) > 0 && s.waiters[0].deadline <= now; {
+	for now := a.Now(); len(s.waiters) > 0 && s.waiters[0].deadline <= now; {
 		due = append(due, heap.Pop(&s.waiters).(*waiter)) //nolint:forcetypeassert // the heap holds nothing else
 	}
 	if len(s.waiters) > 0 {
-		a.set(s.waiters[0].deadline)
+		a.Set(s.waiters[0].deadline)
 	}
 	s.due = due
 	s.mu.Unlock()

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -12,69 +13,49 @@ const never = time.Duration(math.MaxInt64)
 // two levels are enough and neither is longer than 64.
 const alarmBlock = 64
 
-// alarms wakes slots: one alarm each, for an attempt's deadline or the end of its stop grace.
+// Alarms wake slots: one alarm each, for an attempt's deadline or the end of its stop grace.
 //
 // Nearly every attempt ends long before its alarm. What must be cheap is to set an alarm and to
 // clear it, and a heap makes exactly that the expensive part: clearing the oldest of n takes log n
-// swaps. So the bounds above the alarms are kept lazily. Setting an alarm lowers the bounds of its
-// block and of the whole; clearing one leaves them as they are. A bound is therefore never too late
+// swaps. So each slot keeps its own, and the bounds above, Core.alarms and Core.alarm, are kept lazily. Setting an alarm lowers the
+// bounds of its block and of the whole; clearing one leaves them as they are. A bound is therefore never too late
 // and sometimes too early, and a Tick that comes for an alarm long cleared finds nothing, raises
 // the bounds to the truth and costs at most one look at each slot. It cannot happen more often than
 // attempts are launched, and where timeouts are much longer than attempts it happens about once per
-// timeout, not once per attempt. A Tick that finds one due alarm looks at 64 bounds and 64 alarms.
-type alarms struct {
-	at    []time.Duration // by slot; never: not set
-	low   []time.Duration // by block: no later than each alarm in it
-	next  time.Duration   // no later than any alarm
-	slots uint16          // len(at)
-}
+// timeout, not once per attempt. A Tick that finds one due alarm looks at 64 bounds and 64 slots.
 
-// alarmCount is the room that the alarms of so many slots take.
-func alarmCount(slots uint16) int { return int(slots) + int((slots+alarmBlock-1)/alarmBlock) }
-
-// newAlarms makes alarms in the room given.
-func newAlarms(slots uint16, all []time.Duration) alarms {
-	a := alarms{next: never, slots: slots}
-	for i := range all {
-		all[i] = never
-	}
-	a.at, a.low = all[:slots:slots], all[slots:]
-	return a
-}
-
-func (a *alarms) set(slot uint16, at time.Duration) {
-	a.at[slot] = at
+func (c *Core) setAlarm(slot uint16, at time.Duration) {
+	c.slots[slot].alarm = at
 	b := slot / alarmBlock
-	a.low[b] = min(a.low[b], at)
-	a.next = min(a.next, at)
+	c.alarms[b] = min(c.alarms[b], at)
+	c.alarm = min(c.alarm, at)
 }
 
-func (a *alarms) clear(slot uint16) { a.at[slot] = never }
+func (c *Core) clearAlarm(slot uint16) { c.slots[slot].alarm = never }
 
-// blocks returns the number of blocks.
-func (a *alarms) blocks() uint16 { return (a.slots + alarmBlock - 1) / alarmBlock }
+// alarmBlocks returns the number of blocks of so many slots.
+func alarmBlocks(slots uint16) int { return int((slots + alarmBlock - 1) / alarmBlock) }
 
-// block returns the first slot of a block and the one after its last.
-func (a *alarms) block(b uint16) (first, end uint16) {
-	first = b * alarmBlock
-	return first, min(first+alarmBlock, a.slots)
+// alarmBlock returns the first slot of a block and the one after its last.
+func (c *Core) alarmBlock(b int) (first, end uint16) {
+	first = uint16(b) * alarmBlock
+	return first, min(first+alarmBlock, c.size)
 }
 
-// settle raises the bound of a block to its earliest alarm.
-func (a *alarms) settle(b uint16) {
-	first, end := a.block(b)
-	a.low[b] = earliest(a.at[first:end])
-}
+// settleBlock raises the bound of a block to its earliest alarm.
+func (c *Core) settleBlock(b int) { c.alarms[b] = c.earliest(b) }
 
-// settleNext raises the bound of the whole to the earliest of the blocks.
-func (a *alarms) settleNext() { a.next = earliest(a.low) }
+// settle raises the bound of the whole to the earliest of the blocks.
+func (c *Core) settle() { c.alarm = slices.Min(c.alarms) }
 
-func earliest(times []time.Duration) time.Duration {
-	first := never
-	for _, t := range times {
-		first = min(first, t)
+// earliest returns the earliest alarm of a block.
+func (c *Core) earliest(b int) time.Duration {
+	at := never
+	first, end := c.alarmBlock(b)
+	for i := first; i < end; i++ {
+		at = min(at, c.slots[i].alarm)
 	}
-	return first
+	return at
 }
 
 // after returns now + d; a negative d counts as 0, and a sum beyond the range of a Duration is

@@ -13,7 +13,7 @@ import (
 func TestAlarmsMatchSlice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		slots := rapid.Uint16Range(1, 200).Draw(t, "slots")
-		a := newAlarms(slots, make([]time.Duration, alarmCount(slots)))
+		c := New(Config{Slots: int(slots)})
 		want := make([]time.Duration, slots)
 		for i := range want {
 			want[i] = never
@@ -23,32 +23,32 @@ func TestAlarmsMatchSlice(t *testing.T) {
 			"set": func(t *rapid.T) {
 				i := rapid.Uint16Range(0, slots-1).Draw(t, "slot")
 				at := now + time.Duration(rapid.IntRange(0, 100).Draw(t, "in"))
-				a.set(i, at)
+				c.setAlarm(i, at)
 				want[i] = at
 			},
 			"clear": func(t *rapid.T) {
 				i := rapid.Uint16Range(0, slots-1).Draw(t, "slot")
-				a.clear(i)
+				c.clearAlarm(i)
 				want[i] = never
 			},
 			"settle": func(t *rapid.T) {
 				now += time.Duration(rapid.IntRange(0, 50).Draw(t, "later"))
-				for b := range a.blocks() {
-					if a.low[b] <= now {
-						a.settle(b)
+				for b := range c.alarms {
+					if c.alarms[b] <= now {
+						c.settleBlock(b)
 					}
 				}
-				a.settleNext()
+				c.settle()
 			},
 			"": func(t *rapid.T) {
-				if err := a.check(); err != nil {
+				if err := c.checkAlarms(); err != nil {
 					t.Fatal(err)
 				}
 				for i, at := range want {
-					if a.at[i] != at {
-						t.Fatalf("alarm %d: %v, want %v", i, a.at[i], at)
+					if c.slots[i].alarm != at {
+						t.Fatalf("alarm %d: %v, want %v", i, c.slots[i].alarm, at)
 					}
-					if at <= now && (a.next > now || a.low[i/alarmBlock] > now) {
+					if at <= now && (c.alarm > now || c.alarms[i/alarmBlock] > now) {
 						t.Fatalf("alarm %d is due at %v and hidden by the bounds", i, at)
 					}
 				}

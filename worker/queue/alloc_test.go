@@ -127,8 +127,15 @@ func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(entry{}); n != 24 {
 		t.Errorf("an entry is %d bytes", n)
 	}
-	if n := unsafe.Sizeof(slot{}); n != 56 {
+	if n := unsafe.Sizeof(slot{}); n != 64 {
 		t.Errorf("a slot is %d bytes", n)
+	}
+	var s small
+	if core, slots, n := unsafe.Offsetof(s.core), unsafe.Offsetof(s.slots), unsafe.Sizeof(s); core != 64 || slots%64 != 0 || n != 768 {
+		t.Errorf("a small core is %d bytes, its core at %d, its slots at %d: not in lines", n, core, slots)
+	}
+	if n := unsafe.Offsetof(s.core.alarm); n != 64 {
+		t.Errorf("the first line of a core is %d bytes", n)
 	}
 	if n := unsafe.Sizeof(Effect{}); n != 56 {
 		t.Errorf("an effect is %d bytes", n)

@@ -41,7 +41,7 @@ func (c *Core) Launch(now time.Duration, s probe.SchedulerID, m *probe.Launch, o
 	sl.started |= 1
 	c.enter(now, sl, Running)
 	end := after(now, limit)
-	c.alarms.set(m.Slot, end)
+	c.setAlarm(m.Slot, end)
 	if c.keep != nil {
 		c.keep.held[m.Slot] = held{job: m.Job, epoch: m.Epoch, limit: end, verdict: verdict}
 	}
@@ -97,7 +97,7 @@ func (c *Core) Done(now time.Duration, slot uint16, call uint32, end End, out []
 	if sl.state != Stuck {
 		out = c.finish(now, slot, status, end, out)
 	}
-	c.alarms.clear(slot)
+	c.clearAlarm(slot)
 	c.release(now, slot)
 	return c.ask(now, out)
 }
@@ -115,7 +115,7 @@ func (c *Core) expire(now time.Duration, slot uint16, out []Effect) []Effect {
 	}
 	c.stats.Stuck++
 	out = c.finish(now, slot, sl.verdict, End{}, out)
-	c.alarms.clear(slot)
+	c.clearAlarm(slot)
 	c.enter(now, sl, Stuck)
 	return out
 }
@@ -125,7 +125,7 @@ func (c *Core) stop(now time.Duration, slot uint16, status probe.Status, out []E
 	sl := &c.slots[slot]
 	sl.verdict = status
 	c.enter(now, sl, Stopping)
-	c.alarms.set(slot, after(now, c.grace))
+	c.setAlarm(slot, after(now, c.grace))
 	return append(out, Effect{
 		Kind: EffectStop, Scheduler: sl.scheduler, Slot: slot, Call: sl.call, Ref: sl.ref,
 		Task: sl.task, Attempt: sl.attempt, Status: status,

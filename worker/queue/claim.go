@@ -127,7 +127,7 @@ func (c *Core) adopt(now time.Duration, slot uint16, s probe.SchedulerID, ref pr
 func (c *Core) own(slot uint16) {
 	sl := &c.slots[slot]
 	if sl.orphan && sl.state == Running {
-		c.alarms.set(slot, c.keep.held[slot].limit)
+		c.setAlarm(slot, c.keep.held[slot].limit)
 		sl.verdict = c.keep.held[slot].verdict
 	}
 	sl.orphan = false
@@ -139,7 +139,7 @@ func (c *Core) abandon(now time.Duration, slot uint16) {
 	c.stats.Orphans++
 	sl.orphan = true
 	if end := after(now, c.keep.grace); sl.state == Running && end < c.keep.held[slot].limit {
-		c.alarms.set(slot, end)
+		c.setAlarm(slot, end)
 		sl.verdict = probe.StatusKilled
 	}
 }

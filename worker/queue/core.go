@@ -2,7 +2,6 @@ package queue
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"dunnock/probe"
@@ -14,54 +13,54 @@ import (
 // Every method that takes out appends its effects to it and returns the extended slice. None
 // allocates, except that the queue's memory grows with its longest length.
 type Core struct {
-	queue   discipline
-	waiting uint64 // reservations in the queue
-	slots   []slot
-	size    uint16            // len(slots)
-	in      [Stuck + 1]uint16 // how many slots are in each state
+	// What every message needs comes first, in two cache lines: see small.
+	queue discipline
+	slots []slot
+	size  uint16            // len(slots)
+	in    [Stuck + 1]uint16 // how many slots are in each state
 	// free heads the list of free slots, last freed first: that slot's record, and whatever the
 	// caller keeps for it (buffers, a goroutine's grown stack), was touched most recently and is
 	// most likely still in a cache. Lowest index first would use equally few slots at low load, but
 	// would come back to one that has rested while a warm one is at hand.
-	free       uint16
-	draining   bool
-	apps       int
-	limit      int
-	grace      time.Duration
-	alarms     alarms
-	schedulers []probe.SchedulerID // connected, ascending
-	stats      Stats
+	free     uint16
+	draining bool
+	limit    uint32
 
-	keep *keep // nil with Config.Forget
+	alarm   time.Duration // no later than the alarm of any slot
+	near    uint64        // schedulers 0 to 63 that are connected, by bit
+	waiting uint64        // reservations in the queue
+	stats   Stats
+
+	far    []probe.SchedulerID // schedulers from 64 on that are connected, ascending
+	alarms []time.Duration     // by block of slots: no later than any alarm there
+	apps   int
+	grace  time.Duration
+	keep   *keep // nil with Config.Forget
 }
 
-// fewSlots and fewSchedulers are what a small worker's core has room for in one piece.
-const (
-	fewSlots      = 4
-	fewSchedulers = 12
-)
+// fewSlots is how many slots a small worker's core has room for in one piece.
+const fewSlots = 4
 
-// small is a core with its parts beside it. A simulation of 10,000 workers touches them in random order, and then
-// what a message costs is how many pages and cache lines it has to fetch.
+// small is a core with its parts beside it, each from the start of a cache line of 64 bytes. A simulation of 10,000 workers
+// touches them in random order, and then what a message costs is how many lines it has to fetch: those of the queue, the
+// first two of the core, one for a slot, and one of the queue's memory.
 type small struct {
-	core       Core
-	queue      fifo
-	alarms     [fewSlots + 1]time.Duration
-	schedulers [fewSchedulers]probe.SchedulerID
-	slots      [fewSlots]slot
+	queue  fifo
+	_      [8]byte
+	core   Core
+	alarms [1]time.Duration
+	_      [24]byte
+	slots  [fewSlots]slot
 }
 
 // allocate returns the parts of a core of so many slots.
 func allocate(size uint16) *Core {
 	if size > fewSlots {
-		c := &Core{queue: newFIFO(), slots: make([]slot, size)}
-		c.alarms = newAlarms(size, make([]time.Duration, alarmCount(size)))
-		return c
+		return &Core{queue: newFIFO(), slots: make([]slot, size), alarms: make([]time.Duration, alarmBlocks(size))}
 	}
 	s := &small{queue: fifo{review: never}}
 	c := &s.core
-	c.queue, c.slots, c.schedulers = &s.queue, s.slots[:size], s.schedulers[:0]
-	c.alarms = newAlarms(size, s.alarms[:alarmCount(size)])
+	c.queue, c.slots, c.alarms = &s.queue, s.slots[:size], s.alarms[:]
 	return c
 }
 
@@ -74,14 +73,17 @@ func New(cfg Config) *Core {
 	}
 	size := uint16(cfg.Slots) // Validate bounds it by probe.MaxSlots
 	c := allocate(size)
-	c.size, c.free = size, noSlot
-	c.apps, c.limit, c.grace = cfg.Apps, cfg.MaxReservations, cfg.StopGrace
+	c.size, c.free, c.alarm = size, noSlot, never
+	c.apps, c.limit, c.grace = cfg.Apps, uint32(cfg.MaxReservations), cfg.StopGrace
 	if !cfg.Forget {
 		c.keep = newKeep(&cfg)
 	}
 	for i := size; i > 0; i-- { // so that slot 0 is the first to be used
-		c.slots[i-1] = slot{state: Free, next: c.free}
+		c.slots[i-1] = slot{alarm: never, state: Free, next: c.free}
 		c.free = i - 1
+	}
+	for b := range c.alarms {
+		c.alarms[b] = never
 	}
 	c.in[Free] = size
 	return c
@@ -91,11 +93,10 @@ func New(cfg Config) *Core {
 // number. It is told what is here of it: attempts that run ([EffectAdopt]), results above taken, the number up to which it says that
 // it has them all ([EffectFound]), and that this is all ([EffectTold]). For one that is connected it has no effect.
 func (c *Core) SchedulerUp(now time.Duration, s probe.SchedulerID, taken uint64, out []Effect) []Effect {
-	i, connected := slices.BinarySearch(c.schedulers, s)
-	if connected {
+	if c.connected(s) {
 		return out
 	}
-	c.schedulers = slices.Insert(c.schedulers, i, s)
+	c.connect(s)
 	if c.keep == nil {
 		return append(out, Effect{Kind: EffectTold, Scheduler: s})
 	}
@@ -108,11 +109,10 @@ func (c *Core) SchedulerUp(now time.Duration, s probe.SchedulerID, taken uint64,
 // dropped and the slots that asked it are free. The attempts it launched are orphans: they run on for the grace, in which the scheduler may
 // come back or another claim them, and are stopped then ([EffectStop] with StatusKilled). How they end is kept.
 func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effect) []Effect {
-	at, found := slices.BinarySearch(c.schedulers, s)
-	if !found {
+	if !c.connected(s) {
 		return out
 	}
-	c.schedulers = slices.Delete(c.schedulers, at, at+1)
+	c.disconnect(s)
 	dropped := c.queue.drop(s)
 	c.waiting -= dropped
 	c.stats.Dropped += dropped
@@ -152,7 +152,7 @@ func (c *Core) Reserve(now time.Duration, s probe.SchedulerID, m probe.Reserve, 
 	case c.draining:
 		c.stats.RefusedDraining += uint64(m.Count)
 		return appendRefuse(out, s, m.Ref, m.Res, m.Count, probe.RefusedDraining)
-	case c.queue.len() >= c.limit:
+	case c.queue.len() >= int(c.limit):
 		c.stats.RefusedFull += uint64(m.Count)
 		return appendRefuse(out, s, m.Ref, m.Res, m.Count, probe.RefusedFull)
 	}
@@ -212,7 +212,7 @@ func (c *Core) NextWake() (time.Duration, bool) {
 		at = min(at, c.keep.due)
 	}
 	if c.in[Running]+c.in[Stopping] > 0 {
-		at = min(at, c.alarms.next)
+		at = min(at, c.alarm)
 	}
 	return at, at != never
 }
@@ -227,22 +227,22 @@ func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 	if c.keep != nil && c.keep.due <= now {
 		c.expireResults(now)
 	}
-	if c.alarms.next > now {
+	if c.alarm > now {
 		return out
 	}
-	for b := range c.alarms.blocks() {
-		if c.alarms.low[b] > now {
+	for b := range c.alarms {
+		if c.alarms[b] > now {
 			continue
 		}
-		first, end := c.alarms.block(b)
+		first, end := c.alarmBlock(b)
 		for i := first; i < end; i++ {
-			if c.alarms.at[i] <= now {
+			if c.slots[i].alarm <= now {
 				out = c.expire(now, i, out)
 			}
 		}
-		c.alarms.settle(b)
+		c.settleBlock(b)
 	}
-	c.alarms.settleNext()
+	c.settle()
 	return out
 }
 
@@ -289,11 +289,6 @@ func (c *Core) enter(now time.Duration, sl *slot, state SlotState) {
 	c.in[sl.state]--
 	c.in[state]++
 	sl.state, sl.since = state, now
-}
-
-func (c *Core) connected(s probe.SchedulerID) bool {
-	_, found := slices.BinarySearch(c.schedulers, s)
-	return found
 }
 
 func appendRefuse(out []Effect, s probe.SchedulerID, ref probe.Ref, res, count uint32, why probe.Refusal) []Effect {

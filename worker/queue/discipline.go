@@ -31,6 +31,8 @@ type discipline interface {
 	drop(s probe.SchedulerID) uint64
 	// len returns the number of entries.
 	len() int
+	// touch reads what the next push and pop will need: see Core.Touch.
+	touch() uint64
 	// tidy gives back memory that has not been needed for long. It is called when the time that
 	// tidyAt returned has passed; never: there is nothing to give back.
 	tidy(now time.Duration)

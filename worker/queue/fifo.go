@@ -105,6 +105,13 @@ func (q *fifo) drop(s probe.SchedulerID) uint64 {
 
 func (q *fifo) len() int { return q.live }
 
+func (q *fifo) touch() uint64 {
+	if len(q.ring) == 0 {
+		return 0
+	}
+	return uint64(q.at(0).count) + uint64(q.at(q.live).count)
+}
+
 func (q *fifo) tidyAt() time.Duration { return q.review }
 
 func (q *fifo) tidy(now time.Duration) {

@@ -3,7 +3,6 @@ package queue
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"dunnock/probe"
 )
@@ -27,7 +26,7 @@ func (c *Core) CheckInvariants() error {
 	if in != c.in {
 		return fmt.Errorf("slots by state: counted %v, recorded %v", in, c.in)
 	}
-	if err := c.alarms.check(); err != nil {
+	if err := c.checkAlarms(); err != nil {
 		return err
 	}
 	if err := c.checkKept(); err != nil {
@@ -37,9 +36,9 @@ func (c *Core) CheckInvariants() error {
 }
 
 func (c *Core) checkQueue() error {
-	for i := 1; i < len(c.schedulers); i++ {
-		if c.schedulers[i-1] >= c.schedulers[i] {
-			return fmt.Errorf("schedulers not ascending: %v", c.schedulers)
+	for i, s := range c.far {
+		if s < nearSchedulers || (i > 0 && c.far[i-1] >= s) {
+			return fmt.Errorf("schedulers not ascending from %d on: %v", nearSchedulers, c.far)
 		}
 	}
 	sum, err := c.queue.check(c.connected)
@@ -48,7 +47,7 @@ func (c *Core) checkQueue() error {
 		return err
 	case sum != c.waiting:
 		return fmt.Errorf("queue: counted %d reservations, recorded %d", sum, c.waiting)
-	case c.queue.len() > c.limit:
+	case c.queue.len() > int(c.limit):
 		return fmt.Errorf("queue: %d entries, limit %d", c.queue.len(), c.limit)
 	case c.waiting > 0 && c.draining:
 		return errors.New("queue: not empty while draining")
@@ -97,7 +96,7 @@ func (c *Core) checkSlot(i uint16) error {
 		return fmt.Errorf("%v for scheduler %d, of which nothing is known", sl.state, sl.scheduler)
 	case (sl.state == Asking || (timed && !sl.orphan)) && !c.connected(sl.scheduler):
 		return fmt.Errorf("%v for scheduler %d, which is not connected", sl.state, sl.scheduler)
-	case !timed && c.alarms.at[i] != never:
+	case !timed && sl.alarm != never:
 		return fmt.Errorf("%v with an alarm", sl.state)
 	}
 	return nil
@@ -141,13 +140,10 @@ func (c *Core) checkKept() error {
 	return nil
 }
 
-func (a *alarms) check() error {
-	for b := range a.blocks() {
-		low := a.low[b]
-		first, end := a.block(b)
-		if low > slices.Min(a.at[first:end]) || a.next > low {
-			return fmt.Errorf("alarms: block %d has a bound of %v, the whole of %v, its earliest alarm is %v",
-				b, low, a.next, slices.Min(a.at[first:end]))
+func (c *Core) checkAlarms() error {
+	for b, low := range c.alarms {
+		if at := c.earliest(b); low > at || c.alarm > low {
+			return fmt.Errorf("alarms: block %d has a bound of %v, the whole of %v, its earliest alarm is %v", b, low, c.alarm, at)
 		}
 	}
 	return nil

@@ -15,7 +15,7 @@ func TestCheckInvariantsFinds(t *testing.T) {
 	// Slot 0 runs, 1 asks, 2 stops, 3 is stuck, with a queue; in a spare core all slots are free.
 	const running, asking, stopping, stuck = 0, 1, 2, 3
 	for want, corrupt := range map[string]func(c, spare *Core){
-		"schedulers not ascending":      func(c, _ *Core) { c.schedulers = []probe.SchedulerID{2, 1} },
+		"schedulers not ascending from": func(c, _ *Core) { c.far = []probe.SchedulerID{65, 64} },
 		"recorded 3":                    func(c, _ *Core) { c.waiting = 3 },
 		"limit 1":                       func(c, _ *Core) { c.limit = 1 },
 		"not empty while draining":      func(c, _ *Core) { c.draining = true },
@@ -40,9 +40,9 @@ func TestCheckInvariantsFinds(t *testing.T) {
 		"results: 1 with 0 bytes":       func(c, _ *Core) { c.keep.maxResults = 0 },
 		"fences: 1 jobs":                func(c, _ *Core) { c.keep.fences.byJob = map[task.JobID]fence{{}: {}} },
 		"asking for scheduler 9":        func(c, _ *Core) { c.slots[asking].scheduler = 9 },
-		"stuck with an alarm":           func(c, _ *Core) { c.alarms.set(stuck, time.Hour) },
-		"alarms: block 0":               func(c, _ *Core) { c.alarms.low[0] = never },
-		"the whole of":                  func(c, _ *Core) { c.alarms.next = never },
+		"stuck with an alarm":           func(c, _ *Core) { c.setAlarm(stuck, time.Hour) },
+		"alarms: block 0":               func(c, _ *Core) { c.alarms[0] = never },
+		"the whole of":                  func(c, _ *Core) { c.alarm = never },
 		"reservations taken":            func(c, _ *Core) { c.stats.Cancelled++ },
 		"calls made":                    func(c, _ *Core) { c.stats.NoTasks++ },
 		"attempts started":              func(c, _ *Core) { c.stats.Finished++ },

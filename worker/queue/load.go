@@ -43,26 +43,28 @@ func (c *Core) Idle() bool {
 // Stats counts events since the core was made. Reservations are counted by their Count, all else by
 // message or attempt.
 type Stats struct {
-	Reserved        uint64 // reservations taken into the queue
+	// What every task moves comes first, where a core has it in the cache line that it needs in any case.
+	Reserved  uint64 // reservations taken into the queue
+	GetTasks  uint64 // calls made
+	Launches  uint64 // calls answered with a Launch that was started
+	Finished  uint64 // attempts whose end was reported
+	Cancelled uint64 // reservations taken back by their scheduler
+	NoTasks   uint64 // calls answered with NoTask
+
 	RefusedFull     uint64 // reservations refused because the queue was at its limit
 	RefusedDraining uint64 // reservations refused by a draining worker on arrival
 	Drained         uint64 // reservations given back from the queue by Drain
-	Cancelled       uint64 // reservations taken back by their scheduler
 	Dropped         uint64 // reservations dropped because their scheduler was gone
 
-	GetTasks       uint64 // calls made
-	NoTasks        uint64 // calls answered with NoTask
 	DeclinedApp    uint64 // calls answered with a Launch of an app that the worker does not have
 	DeclinedFenced uint64 // calls answered with a Launch of a job that is another scheduler's
 	Abandoned      uint64 // calls whose scheduler was gone before the answer
-	Launches       uint64 // calls answered with a Launch that was started
 
 	Timeouts   uint64 // attempts told to stop because their timeout passed
 	Deadlines  uint64 // attempts told to stop because their job's deadline passed
 	Kills      uint64 // attempts told to stop by Kill
 	Orphans    uint64 // attempts whose scheduler was gone before they ended
 	Stuck      uint64 // attempts that did not stop within the grace
-	Finished   uint64 // attempts whose end was reported
 	Unreported uint64 // attempts that ended as orphans
 
 	Claims         uint64 // of jobs, granted

@@ -43,11 +43,12 @@ func (s SlotState) holdsAttempt() bool { return s == Running || s == Stopping ||
 // noSlot ends the list of free slots.
 const noSlot = ^uint16(0)
 
-// slot is 56 bytes. Its alarm is kept apart, where a scan finds many in one cache line.
+// slot is 64 bytes, a cache line.
 type slot struct {
 	ref       probe.Ref     // of the reservation while asking, of the attempt from the launch on
 	since     time.Duration // when it entered its state
 	launched  time.Duration // when the attempt was launched
+	alarm     time.Duration // running: the end of its time; stopping: of the grace; never otherwise
 	started   uint64        // bit i: call number call - i was answered by a Launch that was started
 	scheduler probe.SchedulerID
 	call      uint32 // the latest GetTask; 0: none yet
