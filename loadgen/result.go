@@ -9,8 +9,8 @@ type Result struct {
 	Policy     string  `json:"policy"` // as the fleet says
 	Load       float64 `json:"load"`   // offered, as a fraction of all slots: as asked for, else what the jobs' service times came to
 	Workers    int     `json:"workers"`
-	Slots      int     `json:"slots"` // of a worker; of workers that differ, the mean, rounded
-	Schedulers int     `json:"schedulers"`
+	Slots      int     `json:"slots"`      // of a worker; of workers that differ, the mean, rounded
+	Schedulers int     `json:"schedulers"` // that the jobs were spread over
 	Seed       uint64  `json:"seed"`
 	Jobs       uint64  `json:"jobs"`  // that were due, the warm-up and those in error included
 	Tasks      uint64  `json:"tasks"` // of them
@@ -58,8 +58,8 @@ type Result struct {
 	AcceptMS  Quantiles `json:"accept_ms"`
 	Breakdown Breakdown `json:"breakdown_ms"`
 
-	// Errors counts jobs by the code of their error: that of the refusal, [CodeOverload] or [CodeUnsent] of jobs that were not
-	// sent, else that of the first task that did not end ok. Empty if there was none.
+	// Errors counts jobs by the code of their error: that of the refusal, [CodeOverload] of jobs that were not sent, else that of
+	// the first task that did not end ok. Empty if there was none.
 	Errors    map[string]uint64 `json:"errors"`
 	Abandoned uint64            `json:"abandoned,omitempty"` // jobs still under way when an interrupted run ended; they are in no statistic
 
@@ -72,8 +72,8 @@ type Result struct {
 	Timeline []Interval `json:"timeline"`         // by intended start, the warm-up included; at most [MaxIntervals]
 	// Curve is the distribution of the response: points of rising percentile, closer and closer to 100 at the end.
 	Curve []Point `json:"response_curve"`
-	// Histogram is that of the response in nanoseconds: HdrHistogram V2, compressed, base64. [DecodeHistogram] reads it, [Merge] adds
-	// those of several runs up.
+	// Histogram is that of the response in nanoseconds: HdrHistogram V2, compressed, base64. [DecodeHistogram] reads it,
+	// [MergeHistograms] adds those of several runs up.
 	Histogram string  `json:"response_hdr"`
 	WaitCurve []Point `json:"wait_curve"`
 
@@ -82,11 +82,9 @@ type Result struct {
 	Nodes []Node `json:"nodes"` // of the fleet, as its scheduler knew them before the run
 }
 
-// Codes in [Result.Errors] that no scheduler gave.
-const (
-	CodeOverload = "generator_overload" // dropped: --max-in-flight jobs were under way when it was due
-	CodeUnsent   = "generator_unsent"   // the run was interrupted, or its job could not be made, before it was sent
-)
+// CodeOverload is the one code in [Result.Errors] that no scheduler gave: [Config.MaxInFlight] jobs were under way when
+// the job was due, and it was dropped.
+const CodeOverload = "generator_overload"
 
 // Bounds of what a [Result] lists, whatever was run.
 const (
@@ -132,7 +130,7 @@ type WorkerShare struct {
 	Slots       int     `json:"slots"` // 0: not among the nodes when the run began
 	Tasks       uint64  `json:"tasks"` // that ended there, the warm-up included
 	Failed      uint64  `json:"failed"`
-	Utilization float64 `json:"utilization"` // fraction of its slots, as [Result.Utilization]
+	Utilization float64 `json:"utilization"` // fraction of its slots, from the first arrival after the warm-up to the last outcome
 	WaitMS      float64 `json:"wait_ms"`     // mean
 	ServiceMS   float64 `json:"service_ms"`  // mean
 }

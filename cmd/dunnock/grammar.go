@@ -28,6 +28,7 @@ type cli struct {
 	Workers    workersCmd    `cmd:"" group:"use" help:"List workers and their load."`
 	Status     statusCmd     `cmd:"" group:"use" help:"Sum up the fleet."`
 	Drain      drainCmd      `cmd:"" group:"use" help:"Make a node leave once its work is done."`
+	Loadgen    loadgenCmd    `cmd:"" group:"use" help:"Put load on a fleet and measure it."`
 	Sim        simCmd        `cmd:"" group:"use" help:"Simulate fleets and placement policies."`
 	Keygen     keygenCmd     `cmd:"" group:"rest" help:"Print a new gossip key."`
 	Completion completionCmd `cmd:"" group:"rest" help:"Print a completion script for a shell."`
@@ -45,7 +46,11 @@ func newParser(c *cli, p *process) (*kong.Kong, error) {
 		kong.Description(description),
 		kong.Writers(p.stdout, p.stderr),
 		kong.Bind(p),
-		kong.Vars{"cpus": strconv.Itoa(runtime.NumCPU())},
+		kong.Vars{
+			"cpus":             strconv.Itoa(runtime.NumCPU()),
+			"jobs_default":     "4000, unless there is a duration, stages or a workload", // of a workload; loadgen run has its own
+			"duration_default": "never",
+		},
 		kong.DefaultEnvars("DUNNOCK"),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, FlagsLast: true}),
 		kong.ValueFormatter(describeValue),

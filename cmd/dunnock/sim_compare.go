@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"text/tabwriter"
 
 	"dunnock/sim/sweep"
@@ -15,7 +16,7 @@ const exitDifferent = 3
 type simCompareCmd struct {
 	formatFlag `embed:""`
 
-	A               string  `arg:"" help:"What sim run --json has printed, once or for several seeds one after the other, or a sweep's results.json; - is standard input."`
+	A               string  `arg:"" help:"What sim run --json has printed, once or for several seeds one after the other, or a sweep's directory or results.json; - is standard input."`
 	B               string  `arg:"" help:"The same, to compare with A."`
 	Confidence      float64 `help:"Level of the intervals, above 0.5 and below 1." default:"0.95" placeholder:"FRACTION"`
 	FailIfDifferent bool    `help:"Exit with code 3 if anything differs for certain (default: no)."`
@@ -32,7 +33,7 @@ Examples:
     for s in 1 2 3 4 5; do dunnock sim run --policy batch --seed $s --json; done >batch.json
     for s in 1 2 3 4 5; do dunnock sim run --seed $s --json; done >late.json
     dunnock sim compare batch.json late.json
-    dunnock sim compare before/results.json after/results.json --fail-if-different`
+    dunnock sim compare before after --fail-if-different`
 }
 
 // Run compares and prints a table and a verdict.
@@ -68,6 +69,9 @@ func (c *simCompareCmd) Run(p *process) error {
 func readResults(p *process, name string) (*sweep.Results, error) {
 	in := p.stdin
 	if name != "-" {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			name = filepath.Join(name, sweep.JSONFile)
+		}
 		f, err := os.Open(name) //nolint:gosec // the user names it
 		if err != nil {
 			return nil, err

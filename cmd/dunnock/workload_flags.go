@@ -18,10 +18,19 @@ type workloadFlags struct {
 	Stages    workload.Stages  `help:"Loads or rates one after the other, instead of --load and --rate, such as 0.5:30s,0.8:30s or 100/s:10s,500/s:10s (default: none)." placeholder:"FORM"`
 	Workload  string           `help:"File of jobs instead of all that, NDJSON or an Eagle/Hawk trace, plain or .gz; - is standard input (default: none)." placeholder:"FILE"`
 	TimeScale float64          `help:"Multiplies arrivals and service times." default:"1" placeholder:"X"`
-	Jobs      int              `help:"Jobs, the warm-up included (default: 4000, unless there is a duration, stages or a workload)." placeholder:"N"`
-	Duration  time.Duration    `help:"Ends arrivals after so long (default: never)." placeholder:"DURATION"`
+	Jobs      int              `help:"Jobs, the warm-up included (default: ${jobs_default})." placeholder:"N"`
+	Duration  time.Duration    `help:"Ends arrivals after so long (default: ${duration_default})." placeholder:"DURATION"`
 	Warmup    workload.Warmup  `help:"What statistics leave out at the beginning: a number of jobs, or a time such as 5s." default:"0" placeholder:"N"`
 	Seed      uint64           `help:"Of all randomness." default:"1" placeholder:"N"`
+}
+
+// spec is what to generate for a fleet with so many slots.
+func (f *workloadFlags) spec(slots int) workload.Spec {
+	spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Stages: f.Stages, Slots: slots, Seed: f.Seed}
+	if spec.Rate == 0 && spec.Load == 0 && spec.Stages.Len() == 0 {
+		spec.Load = 0.9
+	}
+	return spec
 }
 
 // open returns the jobs for a fleet with so many slots, and the load that they are to be; 0 if that is not known beforehand.
@@ -29,10 +38,7 @@ func (f *workloadFlags) open(p *process, slots int) (source *workload.Source, lo
 	nothing := func() {}
 	window := workload.Window{Jobs: f.Jobs, Duration: f.Duration, Warmup: f.Warmup, TimeScale: f.TimeScale}
 	if f.Workload == "" {
-		spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Stages: f.Stages, Slots: slots, Seed: f.Seed}
-		if spec.Rate == 0 && spec.Load == 0 && spec.Stages.Len() == 0 {
-			spec.Load = 0.9
-		}
+		spec := f.spec(slots)
 		if window.Jobs == 0 && window.Duration == 0 && spec.Stages.Len() == 0 {
 			window.Jobs = 4000
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"io"
+	"slices"
 
 	"dunnock/web/uplot"
 )
@@ -39,7 +40,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		title = "Sweep"
 	}
 	return page.Execute(w, map[string]any{
-		"Title": title, "Subtitle": r.subtitle(), "Report": r,
+		"Title": title, "Subtitle": r.subtitle(), "Report": r, "Policies": slices.Contains(r.Axes, "policy"),
 		"License": template.JS("/*\n" + uplot.License + "*/"),                   //nolint:gosec // ours
 		"Style":   template.CSS(uplot.Style + "\n" + pageStyle),                 //nolint:gosec // ours
 		"Library": template.JS(uplot.Script), "Script": template.JS(pageScript), //nolint:gosec // ours

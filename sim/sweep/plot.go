@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,6 +67,9 @@ func (r *Report) WriteSVG(w io.Writer) error {
 // subtitle says what is fixed and matters most.
 func (r *Report) subtitle() string {
 	fixed := asMap(r.Fixed)
+	if fixed["workload"] != "" {
+		fixed["workload"] = filepath.Base(fixed["workload"])
+	}
 	var parts []string
 	add := func(format string, names ...string) {
 		args := make([]any, 0, len(names))
@@ -77,10 +81,13 @@ func (r *Report) subtitle() string {
 		}
 		parts = append(parts, fmt.Sprintf(format, args...))
 	}
+	add("%s", "policy")
 	add("%s workers × %s slots", "workers", "slots")
 	add("%s tasks a job", "tasks")
 	add("service %s", "service")
+	add("workload %s", "workload")
 	add("load %s", "load")
+	add("%s jobs a second", "rate")
 	add("probe ratio %s", "probe-ratio")
 	add("%s one way", "net-delay")
 	add("%s schedulers", "schedulers")

@@ -163,7 +163,7 @@ func (r *Report) gather(axes []axis, l layout) {
 	panels, curves := make(map[string]int), make(map[string]int)
 	for i := range r.cells[:len(r.cells)/r.Seeds] { // those of the first seed
 		c := &r.cells[i]
-		label := c.panelLabel(axes, l)
+		label := c.label(axes, l.panels)
 		p, ok := panels[label]
 		if !ok {
 			p = len(r.Panels)
@@ -172,8 +172,11 @@ func (r *Report) gather(axes []axis, l layout) {
 		}
 		panel := &r.Panels[p]
 		series := ""
-		if l.series >= 0 {
-			series = c.values[l.series].text
+		switch {
+		case l.series == policy:
+			series = c.values[policy].text // which says itself what it is
+		case l.series >= 0:
+			series = c.label(axes, []int{l.series})
 		}
 		k, ok := curves[label+"\n"+series]
 		if !ok {
@@ -197,9 +200,10 @@ func (r *Report) gather(axes []axis, l layout) {
 	}
 }
 
-func (c *Cell) panelLabel(axes []axis, l layout) string {
-	parts := make([]string, 0, len(l.panels))
-	for _, i := range l.panels {
+// label names a cell by some of its values.
+func (c *Cell) label(axes []axis, of []int) string {
+	parts := make([]string, 0, len(of))
+	for _, i := range of {
 		text := c.values[i].text
 		if axes[i].name == "workload" {
 			text = filepath.Base(text)

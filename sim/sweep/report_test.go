@@ -141,6 +141,28 @@ func TestSVG(t *testing.T) {
 	}
 }
 
+// What is not a policy says what it is, above the plots and beside the curves.
+func TestLabels(t *testing.T) {
+	r := reportOf(t, must(t, "net-delay", "0s,1ms", "workers", "10,20", "jobs", "50", "tasks", "2"))
+	if r.X != "workers" || len(r.Panels) != 1 || r.Panels[0].Curves[1].Label != "net-delay 1ms" {
+		t.Errorf("got %+v along %s", r.Panels, r.X)
+	}
+	if got := r.subtitle(); !strings.HasPrefix(got, "late-binding · 2 tasks a job · ") {
+		t.Errorf("got %s", got)
+	}
+	if page := written(t, r.WriteHTML); strings.Contains(page, "All policies") || !strings.Contains(page, ">4 runs, one seed") {
+		t.Error("the page speaks of policies, and there is one")
+	}
+	name := filepath.Join(t.TempDir(), "jobs")
+	if err := os.WriteFile(name, []byte(`{"at_ms":1,"service_ms":[5]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := reportOf(t, must(t, "workload", name, "policy", "ideal,random", "workers", "2")).subtitle()
+	if want := "2 workers × 4 slots · workload jobs · probe ratio 2 · 500µs one way · 10 schedulers"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // Without an axis there is still something to show.
 func TestOnePoint(t *testing.T) {
 	r := reportOf(t, must(t, "workers", "20", "jobs", "50", "tasks", "2"))

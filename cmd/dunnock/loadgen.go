@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"dunnock/loadgen"
+	"dunnock/scheduler/placement"
+)
+
+// loadgenCmd measures fleets.
+type loadgenCmd struct {
+	Run       loadgenRunCmd       `cmd:"" help:"Send a workload to a fleet and report what it met."`
+	Compare   loadgenCompareCmd   `cmd:"" help:"Say whether two results differ by more than chance."`
+	Calibrate loadgenCalibrateCmd `cmd:"" help:"Measure a fleet's delays and print them as the simulator's flags."`
+}
+
+// loadgenFleetFlags say which fleet is driven.
+type loadgenFleetFlags struct {
+	Scheduler []string    `help:"URL of a scheduler. Repeatable: jobs are spread over all of them (default: http://127.0.0.1:7070, unless there is --local)." placeholder:"URL"`
+	Local     *localFleet `help:"Start a fleet of processes on this machine for as long as it takes, such as schedulers=2,workers=20,slots=4; what is left out is 2, 4 and 4 (default: none)." placeholder:"SIZES"`
+	Policy    string      `help:"How the schedulers of --local place tasks: late-binding or late-binding-nocancel (default: late-binding)." placeholder:"NAME"`
+}
+
+// localFleet is the size of a fleet to start.
+type localFleet struct{ schedulers, workers, slots int }
+
+// UnmarshalText reads "schedulers=2,workers=20,slots=4".
+func (f *localFleet) UnmarshalText(text []byte) error {
+	*f = localFleet{schedulers: 2, workers: 4, slots: 4}
+	seen := make(map[string]bool)
+	for part := range strings.SplitSeq(string(text), ",") {
+		name, number, _ := strings.Cut(strings.TrimSpace(part), "=")
+		field := map[string]*int{"schedulers": &f.schedulers, "workers": &f.workers, "slots": &f.slots}[name]
+		n, err := strconv.Atoi(number)
+		if field == nil || err != nil || seen[name] {
+			return fmt.Errorf("want sizes such as schedulers=2,workers=20,slots=4, each once, got %q", text)
+		}
+		*field, seen[name] = n, true
+	}
+	cfg := f.config()
+	return cfg.Validate()
+}
+
+// String is the form that UnmarshalText reads.
+func (f *localFleet) String() string {
+	return fmt.Sprintf("schedulers=%d,workers=%d,slots=%d", f.schedulers, f.workers, f.slots)
+}
+
+func (f *localFleet) config() loadgen.LocalConfig {
+	return loadgen.LocalConfig{Schedulers: f.schedulers, Workers: f.workers, Slots: f.slots}
+}
+
+// checkFleet refuses what does not go together.
+func (f *loadgenFleetFlags) checkFleet() error {
+	switch {
+	case f.Local != nil && len(f.Scheduler) > 0:
+		return usagef("--local starts a fleet of its own: --scheduler has no place beside it")
+	case f.Local == nil && f.Policy != "":
+		return usagef("--policy is what --local starts; a fleet that runs has its own")
+	case f.Policy != "":
+		if _, err := placement.ParsePolicy(f.Policy); err != nil {
+			return usagef("--%w", err)
+		}
+	}
+	if len(f.Scheduler) == 0 {
+		f.Scheduler = []string{defaultScheduler}
+	}
+	_, err := (&schedulerFlags{Scheduler: f.Scheduler}).callers()
+	return err
+}
+
+// target is a fleet to drive.
+type target struct {
+	schedulers []string
+	fleet      loadgen.Fleet
+	local      *loadgen.Local // nil: it was there before
+}
+
+// reach starts the fleet, or asks the one that is there.
+func (f *loadgenFleetFlags) reach(p *process, show *progress) (*target, error) {
+	t := &target{schedulers: f.Scheduler}
+	if f.Local != nil {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find this program, to start it as a fleet: %w", err)
+		}
+		cfg := f.Local.config()
+		cfg.Executable, cfg.Policy, cfg.Logger = self, f.Policy, p.log
+		show.show("starting %s", f.Local)
+		t.local, err = loadgen.StartLocal(p.ctx, cfg)
+		show.clear()
+		if err != nil {
+			return nil, given(p.ctx, err)
+		}
+		t.schedulers = t.local.Schedulers()
+	}
+	var err error
+	if t.fleet, err = loadgen.Ask(p.ctx, t.schedulers); err != nil {
+		t.close()
+		return nil, given(p.ctx, err)
+	}
+	return t, nil
+}
+
+// config is that of a run on this fleet.
+func (t *target) config(p *process) loadgen.Config {
+	cfg := loadgen.Config{Schedulers: t.schedulers, Fleet: t.fleet, Version: buildVersion(), Logger: p.log}
+	if t.local != nil {
+		cfg.FleetCPU = t.local.CPU
+	}
+	return cfg
+}
+
+// close ends the fleet, if it was started for this.
+func (t *target) close() {
+	if t.local != nil {
+		t.local.Stop()
+	}
+}
+
+// calibrated measures the fleet's delays.
+func (t *target) calibrated(ctx context.Context, p *process, show *progress) (*loadgen.Calibration, error) {
+	show.show("measuring the fleet's delays")
+	defer show.clear()
+	c, err := loadgen.Calibrate(ctx, t.config(p))
+	if err != nil && !errors.Is(err, loadgen.ErrNoSleep) {
+		return nil, given(ctx, err)
+	}
+	return c, err
+}

@@ -1,0 +1,207 @@
+package loadgen
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"dunnock/internal/api"
+	"dunnock/probe"
+)
+
+// askTimeout bounds all that is asked of a fleet before a run.
+const askTimeout = 2 * time.Second
+
+// Fleet is what a run knows of the fleet that it drives.
+type Fleet struct {
+	Name       string
+	Policy     string
+	Schedulers int
+	Workers    int // connected and active
+	Slots      int // of them all
+	Uniform    bool
+	Apps       []string // that a worker has
+	Nodes      []Node
+}
+
+// PerWorker returns the slots of a worker: the mean, rounded.
+func (f *Fleet) PerWorker() int {
+	if f.Workers == 0 {
+		return 0
+	}
+	return int(math.Round(float64(f.Slots) / float64(f.Workers)))
+}
+
+func (f *Fleet) slotsByWorker() map[string]int {
+	slots := make(map[string]int)
+	for _, n := range f.Nodes {
+		if n.Role == probe.RoleWorker.String() {
+			slots[n.Name] = n.Slots
+		}
+	}
+	return slots
+}
+
+// Ask asks schedulers for their fleet, all at once and for two seconds at most. All have to answer, and to be of the same fleet: a run that is spread over
+// some that do not exist, or over two fleets, measures neither.
+func Ask(ctx context.Context, schedulers []string) (Fleet, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, fmt.Errorf("no answer within %v", askTimeout))
+	defer cancel()
+	type answer struct {
+		fleet api.Fleet
+		err   error
+	}
+	answers := make([]answer, len(schedulers))
+	var calls sync.WaitGroup
+	for i, s := range schedulers {
+		calls.Go(func() {
+			c, err := api.NewCaller(s)
+			if err == nil {
+				answers[i].fleet, err = c.Fleet(ctx)
+			}
+			answers[i].err = inTime(ctx, s, err)
+		})
+	}
+	calls.Wait()
+	var faults []error
+	for i := range answers {
+		faults = append(faults, answers[i].err)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return Fleet{}, err
+	}
+	first := answers[0].fleet
+	for i, a := range answers {
+		if a.fleet.Fleet != first.Fleet || a.fleet.Policy != first.Policy {
+			return Fleet{}, fmt.Errorf("%s is of fleet %s with policy %s, and %s of fleet %s with policy %s: one run drives one fleet",
+				schedulers[0], first.Fleet, first.Policy, schedulers[i], a.fleet.Fleet, a.fleet.Policy)
+		}
+	}
+	f := Fleet{Name: first.Fleet, Policy: first.Policy}
+	return f, inTime(ctx, schedulers[0], f.askNodes(ctx, schedulers[0]))
+}
+
+// inTime says in words that a call took too long.
+func inTime(ctx context.Context, url string, err error) error {
+	if err != nil && errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("cannot reach %s: %w", url, context.Cause(ctx))
+	}
+	return err
+}
+
+// askNodes asks one scheduler for all nodes.
+func (f *Fleet) askNodes(ctx context.Context, scheduler string) error {
+	c, err := api.NewCaller(scheduler)
+	if err != nil {
+		return err
+	}
+	schedulers, err := c.Schedulers(ctx)
+	if err != nil {
+		return err
+	}
+	workers, err := c.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range schedulers.Schedulers {
+		f.Nodes = append(f.Nodes, Node{Role: probe.RoleScheduler.String(), Name: s.Name, Addr: s.Addr})
+		f.Schedulers++
+	}
+	f.Uniform = true
+	for _, w := range workers.Workers {
+		if !w.Connected || w.State != "active" {
+			continue
+		}
+		f.Nodes = append(f.Nodes, Node{Role: probe.RoleWorker.String(), Name: w.Name, Addr: w.Addr, Slots: w.Slots})
+		f.Workers++
+		f.Slots += w.Slots
+		f.Uniform = f.Uniform && w.Slots*f.Workers == f.Slots
+		for _, app := range w.Apps {
+			if !slices.Contains(f.Apps, app) {
+				f.Apps = append(f.Apps, app)
+			}
+		}
+	}
+	slices.SortStableFunc(f.Nodes, func(a, b Node) int {
+		if a.Role != b.Role {
+			return strings.Compare(a.Role, b.Role)
+		}
+		return compareNames(a.Name, b.Name)
+	})
+	return nil
+}
+
+// maxMetrics bounds the metrics of one scheduler, in bytes.
+const maxMetrics = 4 << 20
+
+// messages returns what all schedulers together have said to workers and heard from them so far, as their metrics have it: reservations,
+// calls, launches, refusals, results and cancellations.
+func (f *Fleet) messages(ctx context.Context) (float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	total := 0.0
+	hc := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, n := range f.Nodes {
+		if n.Role != probe.RoleScheduler.String() {
+			continue
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.Addr+"/metrics", http.NoBody)
+		if err != nil {
+			return 0, err
+		}
+		resp, err := hc.Do(req)
+		if err != nil {
+			return 0, err
+		}
+		sum, err := sumMessages(io.LimitReader(resp.Body, maxMetrics))
+		_ = resp.Body.Close() // it was read
+		if err != nil {
+			return 0, err
+		}
+		total += sum
+	}
+	return total, nil
+}
+
+// sumMessages adds up one scheduler's messages from its metrics.
+func sumMessages(r io.Reader) (float64, error) {
+	weights := map[string]float64{
+		"dunnock_reservations_total":           1,
+		"dunnock_launches_total":               3, // the call, the launch, the result
+		"dunnock_notask_total":                 2, // the call, the answer
+		"dunnock_cancelled_reservations_total": 1,
+		"dunnock_refused_reservations_total":   1,
+		"dunnock_declined_launches_total":      0, // the refusal takes the place of the result
+	}
+	sum, found := 0.0, 0
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		weight, known := weights[name]
+		if !known {
+			continue
+		}
+		x, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return 0, fmt.Errorf("metric %s: %w", name, err)
+		}
+		found++
+		sum += weight * x
+	}
+	if err := lines.Err(); err != nil {
+		return 0, err
+	}
+	if found != len(weights) {
+		return 0, fmt.Errorf("of %d metrics, %d are there", len(weights), found)
+	}
+	return sum, nil
+}

@@ -1,0 +1,105 @@
+package loadgen
+
+import (
+	"context"
+	"encoding/binary"
+	"strconv"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"golang.org/x/sync/semaphore"
+
+	"dunnock/loadgen/workload"
+	"dunnock/task"
+)
+
+const (
+	// aheadJobs is how many jobs are planned ahead.
+	aheadJobs = 1024
+	// aheadTasks bounds the tasks of them; one job of more is planned alone.
+	aheadTasks = 200_000
+)
+
+// job is one job as planned.
+type job struct {
+	index   int           // in the workload, from 0
+	at      time.Duration // intended start, since that of the run
+	user    string
+	est     time.Duration
+	counted bool // not of the warm-up
+	tasks   []task.Task
+	payload []byte // of all tasks
+}
+
+// planner makes jobs ahead of their time, so that nothing about a job is left to do when it is due but to send it.
+type planner struct {
+	cfg    *Config
+	source *workload.Source
+	out    chan *job
+	room   *semaphore.Weighted
+	digest *xxhash.Digest
+	err    error // why the source ended early; set before out is closed
+}
+
+func newPlanner(cfg *Config, source *workload.Source) *planner {
+	return &planner{cfg: cfg, source: source, out: make(chan *job, aheadJobs), room: semaphore.NewWeighted(aheadTasks), digest: xxhash.New()}
+}
+
+// run plans until the source or the context ends.
+func (p *planner) run(ctx context.Context) {
+	defer close(p.out)
+	var w workload.Job
+	var scratch []byte
+	warmup := p.source.Warmup()
+	for index := 0; p.source.Next(&w); index++ {
+		if p.room.Acquire(ctx, planWeight(len(w.Service))) != nil {
+			return
+		}
+		scratch = digestJob(p.digest, scratch, &w)
+		j := &job{index: index, at: w.At, user: w.User, est: w.Est, counted: !warmup.Covers(index, w.At)}
+		p.fill(j, w.Service)
+		select {
+		case p.out <- j:
+		case <-ctx.Done():
+			return
+		}
+	}
+	p.err = p.source.Err()
+}
+
+// taken says that a job has been sent.
+func (p *planner) taken(j *job) { p.room.Release(planWeight(len(j.tasks))) }
+
+func planWeight(tasks int) int64 { return min(int64(tasks), aheadTasks) }
+
+// fill makes the tasks.
+func (p *planner) fill(j *job, service []time.Duration) {
+	j.tasks = make([]task.Task, len(service))
+	if p.cfg.App != SleepApp {
+		for i := range j.tasks {
+			j.tasks[i].Payload = p.cfg.Payload
+		}
+		return
+	}
+	const most = len("86400000000000ns")
+	j.payload = make([]byte, 0, most*len(service)) // and so never moves
+	for i, d := range service {
+		from := len(j.payload)
+		j.payload = append(strconv.AppendInt(j.payload, int64(d), 10), "ns"...)
+		j.tasks[i].Payload = j.payload[from:len(j.payload):len(j.payload)]
+	}
+}
+
+// digestJob adds a job to the digest of the workload, and returns memory to use again.
+func digestJob(d *xxhash.Digest, b []byte, w *workload.Job) []byte {
+	b = binary.LittleEndian.AppendUint64(b[:0], uint64(w.At))
+	b = binary.LittleEndian.AppendUint64(b, uint64(w.Est))
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(w.User)))
+	b = append(b, w.User...)
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(w.Service)))
+	for _, s := range w.Service {
+		b = binary.LittleEndian.AppendUint64(b, uint64(s))
+	}
+	_, _ = d.Write(b) // a hash takes everything
+	return b
+}

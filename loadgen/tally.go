@@ -1,0 +1,373 @@
+package loadgen
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"dunnock/task"
+)
+
+// others is what users and workers beyond the bounds are counted under.
+const others = "…"
+
+// tally keeps the books of a run in memory that does not grow with it, but for jobs under way.
+type tally struct {
+	mu sync.Mutex // guards all below
+
+	jobs, tasks, outcomes uint64 // due, of them, and task outcomes that came
+	sent, ended, erred    uint64 // jobs
+	failedTasks           uint64
+	abandoned             uint64
+	errors                map[string]uint64
+	inFlight              int
+
+	// Of the jobs after the warm-up.
+	response, wait, service, lag, accept histogram
+	means                                batches
+	parts                                parts
+	counting                             bool // the first has been due
+	first, last                          time.Duration
+	counted                              uint64
+	demand                               float64 // slots × nanoseconds that their tasks ran
+	finished                             time.Duration
+
+	timeline timeline
+	stages   []stageTally
+	users    map[string]*userTally
+	workers  map[string]*workerTally
+	slots    map[string]int // of workers, as the fleet said
+
+	csv    *csvWriter
+	record *recorder
+}
+
+type stageTally struct {
+	plan                PlannedStage
+	start               time.Duration
+	jobs, tasks         uint64
+	response, wait, lag histogram
+	busy                float64 // slots × nanoseconds that its tasks ran
+	errors              map[string]uint64
+}
+
+type userTally struct {
+	jobs, tasks, errors uint64
+	response            histogram
+}
+
+type workerTally struct {
+	tasks, failed uint64
+	started       uint64
+	wait, service float64 // sums in nanoseconds
+	busy          float64 // since the first job after the warm-up, in slots × nanoseconds
+}
+
+func newTally(cfg *Config) *tally {
+	t := &tally{
+		errors:   make(map[string]uint64),
+		response: newHistogram(), wait: newHistogram(), service: newHistogram(), lag: newHistogram(), accept: newHistogram(),
+		timeline: newTimeline(), users: make(map[string]*userTally), workers: make(map[string]*workerTally),
+		slots: cfg.Fleet.slotsByWorker(),
+	}
+	start := time.Duration(0)
+	for _, s := range cfg.Plan.Stages {
+		t.stages = append(t.stages, stageTally{
+			plan: s, start: start, response: newHistogram(), wait: newHistogram(), lag: newHistogram(), errors: make(map[string]uint64),
+		})
+		start += s.Length
+	}
+	if cfg.CSV != nil {
+		t.csv = newCSVWriter(cfg.CSV, cfg.Repeat)
+	}
+	return t
+}
+
+// due counts a job whose time has come, and reports whether it may be sent: fewer than most are under way.
+func (t *tally) due(j *job, now time.Duration, most int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.jobs++
+	t.tasks += uint64(len(j.tasks))
+	v := t.timeline.at(j.at)
+	v.jobs++
+	v.tasks += uint64(len(j.tasks))
+	if j.counted {
+		if !t.counting {
+			t.counting, t.first = true, j.at
+		}
+		t.last = j.at
+		t.counted++
+	}
+	if s := t.stage(j); s != nil {
+		s.jobs++
+		s.tasks += uint64(len(j.tasks))
+	}
+	u := t.user(j.user)
+	u.jobs++
+	u.tasks += uint64(len(j.tasks))
+	if t.inFlight >= most {
+		t.failed(j, CodeOverload, len(j.tasks))
+		t.csv.job(&line{job: j, sent: now, accepted: now, ended: now, code: CodeOverload})
+		t.record.skip(j.index)
+		return false
+	}
+	t.sent++
+	t.inFlight++
+	v.inFlight = max(v.inFlight, t.inFlight)
+	return true
+}
+
+// failed counts a job in error.
+func (t *tally) failed(j *job, code string, tasks int) {
+	t.erred++
+	t.failedTasks += uint64(tasks)
+	t.errors[code]++
+	t.timeline.at(j.at).errors++
+	t.user(j.user).errors++
+	if s := t.stage(j); s != nil {
+		s.errors[code]++
+	}
+}
+
+// refused counts the end of a job that no scheduler took.
+func (t *tally) refused(j *job, sent, ended time.Duration, code string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end(ended)
+	t.lagged(j, sent)
+	t.failed(j, code, len(j.tasks))
+	t.csv.job(&line{job: j, sent: sent, accepted: ended, ended: ended, code: code})
+	t.record.skip(j.index)
+}
+
+// abandon counts a job that was under way when an interrupted run ended.
+func (t *tally) abandon(j *job, ended time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.inFlight--
+	t.abandoned++
+	t.finished = max(t.finished, ended)
+	t.record.skip(j.index)
+}
+
+// finish counts the end of a job with the results of its tasks in the order in which they came.
+func (t *tally) finish(j *job, sent, accepted, ended time.Duration, scheduler string, results []task.Result) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end(ended)
+	t.lagged(j, sent)
+	l := line{job: j, sent: sent, accepted: accepted, ended: ended, scheduler: scheduler, tookPart: true}
+	t.results(j, sent, results, &l)
+	if l.failed > 0 {
+		t.failed(j, l.code, l.failed)
+	}
+
+	response := ended - j.at
+	v := t.timeline.at(j.at)
+	v.response.add(response)
+	t.user(j.user).response.add(response)
+	if s := t.stage(j); s != nil {
+		s.response.add(response)
+	}
+	if j.counted {
+		t.response.add(response)
+		t.means.add(float64(response))
+		t.accept.add(accepted - sent)
+	}
+	if n := len(results); n > 0 && results[n-1].Outcome == task.OK {
+		last := &results[n-1]
+		l.wait, l.service = last.Wait, last.Service
+		p := parts{
+			jobs: 1, lag: float64(sent - j.at), wait: float64(last.Wait), service: float64(last.Service),
+			rest: float64(ended - sent - last.Wait - last.Service),
+		}
+		v.parts.add(&p)
+		if j.counted {
+			t.parts.add(&p)
+		}
+	}
+	t.csv.job(&l)
+	t.record.ran(j, results)
+}
+
+// end counts a job that is not under way any more.
+func (t *tally) end(at time.Duration) {
+	t.inFlight--
+	t.ended++
+	t.finished = max(t.finished, at)
+}
+
+// lagged counts how late a job was sent.
+func (t *tally) lagged(j *job, sent time.Duration) {
+	lag := sent - j.at
+	v := t.timeline.at(j.at)
+	v.lagMax = max(v.lagMax, lag)
+	if j.counted {
+		t.lag.add(lag)
+	}
+	if s := t.stage(j); s != nil {
+		s.lag.add(lag)
+	}
+}
+
+// results counts the outcomes of a job's tasks and notes those that failed in its line.
+func (t *tally) results(j *job, sent time.Duration, results []task.Result, l *line) {
+	s := t.stage(j)
+	t.outcomes += uint64(len(results))
+	for i := range results {
+		r := &results[i]
+		if r.Outcome != task.OK {
+			if l.failed++; l.failed == 1 {
+				l.code = codeOf(r)
+			}
+		}
+		if r.Attempt == 0 {
+			continue // it never started
+		}
+		if j.counted {
+			t.wait.add(r.Wait)
+			t.service.add(r.Service)
+			t.demand += float64(r.Service)
+		}
+		if s != nil {
+			s.wait.add(r.Wait)
+			s.busy += float64(r.Service)
+		}
+		start := sent + r.Wait // by the scheduler's clock, and so a hop early
+		t.timeline.run(start, start+r.Service)
+		w := t.worker(r.Worker)
+		w.tasks++
+		w.started++
+		w.wait += float64(r.Wait)
+		w.service += float64(r.Service)
+		if r.Outcome != task.OK {
+			w.failed++
+		}
+		if t.counting {
+			w.busy += float64(max(start+r.Service-max(start, t.first), 0))
+		}
+	}
+}
+
+// codeOf returns why a task did not end ok.
+func codeOf(r *task.Result) string {
+	if r.Err != nil && r.Err.Code != "" {
+		return string(r.Err.Code)
+	}
+	return r.Outcome.String()
+}
+
+// stage returns the one that a job is due in; nil without stages.
+func (t *tally) stage(j *job) *stageTally {
+	for i := len(t.stages) - 1; i >= 0; i-- {
+		if j.at >= t.stages[i].start {
+			return &t.stages[i]
+		}
+	}
+	return nil
+}
+
+func (t *tally) user(name string) *userTally {
+	return bounded(t.users, name, MaxUsers, func() *userTally { return &userTally{response: newSparseHistogram()} })
+}
+
+func (t *tally) worker(name string) *workerTally {
+	return bounded(t.workers, name, MaxWorkers, func() *workerTally { return &workerTally{} })
+}
+
+// bounded returns the entry of a name, and of all names beyond a number of them that of others.
+func bounded[T any](m map[string]*T, name string, most int, fresh func() *T) *T {
+	if e := m[name]; e != nil {
+		return e
+	}
+	if len(m) >= most-1 {
+		name = others
+	}
+	e := m[name]
+	if e == nil {
+		e = fresh()
+		m[name] = e
+	}
+	return e
+}
+
+// progress sums up what has happened so far.
+func (t *tally) progress() Progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ms := func(x float64) time.Duration { return time.Duration(x * float64(time.Millisecond)) }
+	return Progress{
+		Sent: t.sent, Ended: t.ended, Errors: t.erred, InFlight: t.inFlight,
+		P50: ms(t.response.quantile(0.5)), P99: ms(t.response.quantile(0.99)), LagP99: ms(t.lag.quantile(0.99)),
+	}
+}
+
+func (t *tally) userShares() []UserShare {
+	shares := make([]UserShare, 0, len(t.users))
+	for _, name := range slices.Sorted(maps.Keys(t.users)) {
+		u := t.users[name]
+		shares = append(shares, UserShare{User: name, Jobs: u.jobs, Tasks: u.tasks, Errors: u.errors, ResponseMS: u.response.quantiles()})
+	}
+	return shares
+}
+
+// workerShares lists the workers that the fleet had and those that results came from.
+func (t *tally) workerShares() []WorkerShare {
+	for name := range t.slots {
+		t.worker(name)
+	}
+	shares := make([]WorkerShare, 0, len(t.workers))
+	for name, w := range t.workers {
+		s := WorkerShare{Worker: name, Slots: t.slots[name], Tasks: w.tasks, Failed: w.failed}
+		if w.started > 0 {
+			s.WaitMS = w.wait / float64(w.started) / float64(time.Millisecond)
+			s.ServiceMS = w.service / float64(w.started) / float64(time.Millisecond)
+		}
+		if capacity := float64(t.finished-t.first) * float64(s.Slots); capacity > 0 {
+			s.Utilization = min(w.busy/capacity, 1)
+		}
+		shares = append(shares, s)
+	}
+	slices.SortFunc(shares, func(a, b WorkerShare) int { return compareNames(a.Worker, b.Worker) })
+	return shares
+}
+
+// compareNames orders w2 before w10.
+func compareNames(a, b string) int {
+	return cmp.Or(cmp.Compare(trimDigits(a), trimDigits(b)), cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+}
+
+func trimDigits(s string) string {
+	for len(s) > 0 && s[len(s)-1] >= '0' && s[len(s)-1] <= '9' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func (t *tally) stageList(slots int) []Stage {
+	list := make([]Stage, 0, len(t.stages))
+	for i := range t.stages {
+		s := &t.stages[i]
+		stage := Stage{
+			Load: s.plan.Load, Rate: s.plan.Rate, StartS: s.start.Seconds(), LengthS: s.plan.Length.Seconds(), Jobs: s.jobs, Tasks: s.tasks,
+			ResponseMS: s.response.quantiles(), WaitMS: s.wait.quantiles(), LagMS: s.lag.quantiles(), Errors: s.errors,
+		}
+		if capacity := float64(s.plan.Length) * float64(slots); capacity > 0 {
+			stage.Utilization = s.busy / capacity
+		}
+		list = append(list, stage)
+	}
+	return list
+}
+
+// check says what does not add up once a run has ended; nil if all does.
+func (t *tally) check() error {
+	if accounted := t.ended + t.abandoned + t.errors[CodeOverload]; accounted != t.jobs || t.inFlight != 0 {
+		return fmt.Errorf("loadgen: of %d jobs, %d have an end and %d are under way", t.jobs, accounted, t.inFlight)
+	}
+	return nil
+}
