@@ -3,7 +3,7 @@
 
 GO       ?= go
 FUZZTIME ?= 5s
-# What `demo` and `bench` are given on their command line.
+# What `demo`, `bench` and `chaos` are given on their command line.
 ARGS     ?=
 
 BIN      := bin/dunnock
@@ -18,7 +18,7 @@ LINT     := GOLANGCI_LINT_CACHE='$(CURDIR)/.cache/golangci-lint' $(TOOLS)/golang
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test race fuzz lint fmt check bench clean
+.PHONY: help build demo test race fuzz lint fmt check bench chaos clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +51,9 @@ check: lint test race fuzz ## all that CI runs
 
 bench: ## measure tasks/s, CPU per task and job latency of a fleet on this machine
 	CGO_ENABLED=0 $(GO) run ./internal/bench $(ARGS)
+
+chaos: build ## break a fleet of real processes, check that nothing is lost (as root; ARGS='--duration 10m --seed 2')
+	CGO_ENABLED=0 $(GO) run ./internal/chaos --dunnock $(BIN) $(ARGS)
 
 clean: ## remove what was built (the linter stays, in .cache)
 	rm -rf bin

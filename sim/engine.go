@@ -17,18 +17,18 @@ import (
 //
 // Time is integer nanoseconds. Events are ordered by their time and, at one time, by when they were planned, so that a
 // run is the same whatever the machine. Messages, which all take equally long, wait in a queue; what ends at any time,
-// services and timers, waits in a heap; the next arrival waits alone.
+// services and timers, waits in an agenda; the next arrival waits alone.
 type Engine struct {
 	cfg    Config
 	policy Policy
 	source *workload.Source
 
-	now   time.Duration
-	seq   uint64
-	ring  ring
-	heap  heap
-	ahead arrival      // the next job
-	next  workload.Job // scratch of fetch
+	now    time.Duration
+	seq    uint64
+	ring   ring
+	agenda agenda
+	ahead  arrival      // the next job
+	next   workload.Job // scratch of fetch
 
 	jobs      []job
 	free      []JobID
@@ -134,7 +134,7 @@ func (e *Engine) loop(ctx context.Context) error {
 // step lets the next event happen.
 func (e *Engine) step() error {
 	message, messageSeq := e.ring.top()
-	timer, timerSeq := e.heap.top()
+	timer, timerSeq := e.agenda.top()
 	if e.ahead.at < message || (e.ahead.at == message && e.ahead.seq < messageSeq) {
 		message, messageSeq = e.ahead.at, e.ahead.seq
 		if message < timer || (message == timer && messageSeq < timerSeq) {
@@ -144,7 +144,7 @@ func (e *Engine) step() error {
 		}
 	} else if message < timer || (message == timer && messageSeq < timerSeq) {
 		if e.ring.head%lookahead == 0 && e.warmer != nil {
-			e.warmth += e.warmer.warm(&e.ring)
+			e.warmth += e.warmer.warmMessages(&e.ring)
 		}
 		d := e.ring.pop()
 		e.now = d.at
@@ -154,7 +154,10 @@ func (e *Engine) step() error {
 	if timer == never {
 		return errors.New("sim: jobs are left and nothing more will happen: the policy has lost a task")
 	}
-	t := e.heap.pop()
+	if e.agenda.head == 0 && e.warmer != nil {
+		e.warmth += e.warmer.warmTimers(e.agenda.soon)
+	}
+	t := e.agenda.pop()
 	e.now = t.at
 	switch t.timer.class {
 	case classTimer:
@@ -277,7 +280,7 @@ func (e *Engine) After(d time.Duration, t Timer) {
 
 func (e *Engine) plan(at time.Duration, t Timer) {
 	e.seq++
-	e.heap.push(entry{at: at, seq: e.seq, timer: t})
+	e.agenda.push(entry{at: at, seq: e.seq, timer: t})
 }
 
 // Start says that a slot begins to run a task now. The policy is woken with t when that ends. Job and Task of t name the task;

@@ -44,7 +44,7 @@ type TimerKind uint8
 // TimerDone is the end of a task's service. The other values are the policy's own.
 const TimerDone TimerKind = 0
 
-// class says what the engine does with an entry of its heap.
+// class says what the engine does with an entry of its agenda.
 type class uint8
 
 const (

@@ -10,37 +10,53 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestHeapOrders holds the heap against sorting.
-func TestHeapOrders(t *testing.T) {
+// TestAgendaOrders holds the agenda against a sorted slice: bursts at near, far and equal times, and now and then at times before what
+// is next.
+func TestAgendaOrders(t *testing.T) {
 	t.Parallel()
+	before := func(a, b entry) int {
+		if a.before(&b) {
+			return -1
+		}
+		return 1
+	}
 	rapid.Check(t, func(t *rapid.T) {
-		var h heap
+		var a agenda
 		var want []entry
-		seq := uint64(0)
-		for range rapid.IntRange(1, 200).Draw(t, "steps") {
-			if len(want) > 0 && rapid.IntRange(0, 2).Draw(t, "pop") == 0 {
-				slices.SortFunc(want, func(a, b entry) int {
-					if a.before(&b) {
-						return -1
-					}
-					return 1
-				})
-				if at, s := h.top(); at != want[0].at || s != want[0].seq {
+		seq, now := uint64(0), time.Duration(0)
+		for range rapid.IntRange(1, 50).Draw(t, "steps") {
+			push, pop := rapid.IntRange(0, 3*soonMost).Draw(t, "push"), rapid.IntRange(0, 3*soonMost).Draw(t, "pop")
+			reach := time.Duration(1) << rapid.IntRange(0, 61).Draw(t, "reach")
+			stride := rapid.SampledFrom([]time.Duration{0, 1, reach / 100, reach}).Draw(t, "stride")
+			for i := range time.Duration(push) {
+				seq++
+				e := entry{at: now + (i*stride)%reach, seq: seq, timer: Timer{Task: uint32(seq)}}
+				if seq%4 == 0 {
+					e.at = now + time.Duration(mix(seq)%uint64(reach))
+				}
+				a.push(e)
+				at, _ := slices.BinarySearchFunc(want, e, before)
+				want = slices.Insert(want, at, e)
+			}
+			for range min(pop, len(want)) {
+				if at, s := a.top(); at != want[0].at || s != want[0].seq {
 					t.Fatalf("top is (%d, %d), want (%d, %d)", at, s, want[0].at, want[0].seq)
 				}
-				if got := h.pop(); got != want[0] {
+				if got := a.pop(); got != want[0] {
 					t.Fatalf("popped %+v, want %+v", got, want[0])
 				}
+				if now = want[0].at; now > never/4 {
+					now = 0 // which no simulation does, but the agenda does not mind
+				}
 				want = want[1:]
-				continue
 			}
-			seq++
-			e := entry{at: time.Duration(rapid.IntRange(0, 20).Draw(t, "at")), seq: seq, timer: Timer{Task: uint32(seq)}}
-			h.push(e)
-			want = append(want, e)
 		}
-		if len(h.entries) != len(want) {
-			t.Fatalf("%d entries left, want %d", len(h.entries), len(want))
+		left := len(a.soon) - a.head
+		for _, b := range a.buckets {
+			left += len(b)
+		}
+		if left != len(want) {
+			t.Fatalf("%d entries left, want %d", left, len(want))
 		}
 	})
 }

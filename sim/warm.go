@@ -11,11 +11,13 @@ const lookahead = 32
 // loop without dependencies, has the processor wait for all of it at once. It makes runs of that size a tenth faster, and no
 // difference to what they do.
 type warmer interface {
-	// warm looks at what the next messages need. What it returns only keeps the compiler from leaving it out.
-	warm(r *ring) uint64
+	// warmMessages looks at what the next messages need, up to lookahead of them. What it returns only keeps the compiler from leaving it out.
+	warmMessages(r *ring) uint64
+	// warmTimers does so for the next timers.
+	warmTimers(next []entry) uint64
 }
 
-func (c *cores) warm(r *ring) uint64 {
+func (c *cores) warmMessages(r *ring) uint64 {
 	sum := uint64(0)
 	for i := r.head; i != min(r.head+lookahead, r.tail); i++ {
 		m := &r.buf[i&uint64(len(r.buf)-1)].message
@@ -25,6 +27,20 @@ func (c *cores) warm(r *ring) uint64 {
 			}
 		} else if core := c.schedulers[m.Scheduler].core; core != nil {
 			sum += core.Touch(probe.WorkerID(m.Worker), m.Slot, m.Ref)
+		}
+	}
+	return sum
+}
+
+func (c *cores) warmTimers(next []entry) uint64 {
+	sum := uint64(0)
+	for i := range next {
+		t := &next[i].timer
+		if t.class != classTimer || coreTimer(t.Kind) != timerEnd {
+			continue
+		}
+		if core := c.workers[t.Worker].core; core != nil {
+			sum += core.Touch(t.Slot)
 		}
 	}
 	return sum

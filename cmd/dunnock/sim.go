@@ -77,28 +77,46 @@ func (c *simRunCmd) Run(p *process, ctx *kong.Context) error {
 	if err := cfg.Validate(); err != nil {
 		return usage(err)
 	}
+	type outcome struct {
+		result *sim.Result
+		err    error
+	}
+	ended := make(chan outcome, 1)
+	go func() { // its own, since nothing interrupts who waits for a pipe; it ends with the process
+		r, err := c.simulate(p, cfg)
+		ended <- outcome{r, err}
+	}()
+	select {
+	case <-p.ctx.Done():
+		return interrupted()
+	case o := <-ended:
+		switch {
+		case p.ctx.Err() != nil:
+			return interrupted()
+		case o.err != nil:
+			return o.err
+		case c.JSON:
+			return writeJSON(p.stdout, o.result)
+		}
+		w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+		simTable(w, o.result)
+		return w.Flush()
+	}
+}
+
+// simulate runs the jobs.
+func (c *simRunCmd) simulate(p *process, cfg sim.Config) (*sim.Result, error) {
 	source, load, closeSource, err := c.open(p, cfg.Workers*cfg.Slots)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer closeSource()
 	cfg.Load = load
 	r, err := sim.Run(p.ctx, cfg, source)
-	if p.ctx.Err() != nil {
-		return interrupted()
+	if input, ok := errors.AsType[*workload.InputError](err); ok {
+		return nil, fmt.Errorf("%s: %w", c.Workload, input)
 	}
-	var input *workload.InputError
-	switch {
-	case errors.As(err, &input):
-		return fmt.Errorf("%s: %w", c.Workload, err)
-	case err != nil:
-		return err
-	case c.JSON:
-		return writeJSON(p.stdout, r)
-	}
-	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	simTable(w, r)
-	return w.Flush()
+	return r, err
 }
 
 // settle refuses what would quietly be something else: zeros that stand for a default, and flags that a workload file overrules.

@@ -269,9 +269,11 @@ func (c *Conn) Silence() time.Duration {
 }
 
 // SetPeerLease says for how long the peer waits for us before it gives us up, if that
-// matters: when this process turns out to have been paused for longer, the
-// connection ends with [ErrPaused] and unread messages are dropped, because the peer
-// holds them void. It must be more than BeatInterval. 0, the default: it does not matter.
+// matters: when this process turns out to have been paused for longer than that since its last
+// beat, the connection ends with [ErrPaused] and unread messages are dropped, because the peer
+// holds them void. That is found out at each read; what one read has brought is handled to its end, so
+// whoever must not handle even that asks a [Watch]. It must be more than BeatInterval. 0, the
+// default: it does not matter.
 func (c *Conn) SetPeerLease(d time.Duration) { c.peerLease.Store(int64(d)) }
 
 // RemoteAddr is the peer's network address.

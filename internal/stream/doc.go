@@ -18,7 +18,7 @@
 //	└───────┴───────┴───────┴───────┴─────────────────────────┘
 //
 //	kind 0x00–0xEF  a message; its meaning is the users' business
-//	kind 0xF0       beat: the number of frames its sender has processed, 8 bytes
+//	kind 0xF0       beat: how many direct and how many queued messages its sender has processed, 8 bytes each
 //	kind 0xF1       first chunk: kind (1) and size (4) of the message, and its first bytes
 //	kind 0xF2       next chunk: the bytes that follow
 //
@@ -30,9 +30,20 @@
 //
 // # Order
 //
-// Nothing overtakes a message that goes in one frame. Messages in chunks keep their order, but
-// later messages of one frame overtake them, unless sent by [Conn.SendAfter], which
-// overtakes nothing.
+// A message that fits one frame goes directly, and nothing overtakes it. A larger one is queued and goes in chunks;
+// queued messages keep their order, but later direct ones overtake them. What [Conn.SendAfter] sends
+// overtakes nothing: while any message is queued, it is queued as well and goes as a chunk of its own,
+// however small.
+//
+// # Marks
+//
+// Sending a message returns a [Mark], and [Conn.Passed] tells of it whether the peer has processed the
+// message. Both sides count messages by class, direct and queued, a beat carries how many of either its
+// sender has processed, and a mark is a class and a number, so that keeping one costs 8 bytes and nothing else.
+// A beat comes every [Config.BeatInterval], and also once 256 messages or a MiB have been processed since
+// the last: what has not passed is bounded by that under load, and by time otherwise. The place to look
+// is [Handler.Flush]. Marks in the order of their messages pass in that order within a class, but not
+// across the two.
 //
 // # Rules for users
 //
@@ -49,15 +60,18 @@
 //     credit window of their own to be bounded by less than [Config.MaxOutBytes].
 //   - To say something last, send it and call Close(nil), which delivers it; an error returned by Message cuts
 //     off at once.
-//   - Run ends when the connection does; redial, void or adopt there. What was sent and not
-//     processed is lost; [Conn.Sent] and [Conn.Acked] tell what was processed.
+//   - Run ends when the connection does; redial, void or adopt there. What was sent and has not passed
+//     may have been processed or not.
+//   - A process that was stopped and goes on finds in its buffers what was sent to it before others gave it
+//     up. Ask a [Watch] before you handle anything, if that matters to you.
 //
 // # Life
 //
 // Either side sends a beat every [Config.BeatInterval]; a peer that says nothing for
 // [Config.Lease] is given up. Silence counts only if we would have heard the peer: not while our own
 // handler runs, not while bytes lie unread in the socket, and not while this process was
-// paused, which a timer that fires more than one beat late gives away.
+// paused, which a timer that fires more than one beat late gives away. A peer that could have given us up
+// meanwhile ends the connection before anything more is read, if its lease is known ([Conn.SetPeerLease]).
 //
 // [Conn.Run] owns three goroutines: the reader, on which it was called; the
 // writer, which makes the writes that would block and those that FlushSoon asks for; and the pulse, a

@@ -207,6 +207,17 @@ func TestPausedForLongerThanThePeerWaits(t *testing.T) {
 			t.Errorf("got %v, want ErrPaused", p.c.err)
 		}
 	})
+	t.Run("from the last beat on", func(t *testing.T) {
+		p, now := tickAt(t, Config{})
+		p.c.heard.Store(now)
+		p.c.SetPeerLease(time.Second)
+		p.tick(now, 0)
+		p.tick(now+int64(400*time.Millisecond), 0) // to see after the peer's lease: that tells the peer nothing
+		p.tick(now+int64(time.Second)+1, int64(500*time.Millisecond))
+		if !errors.Is(p.c.err, ErrPaused) {
+			t.Errorf("got %v, want ErrPaused", p.c.err)
+		}
+	})
 	t.Run("found by the reader", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			fa, fb := fakePair(1<<20, 0)

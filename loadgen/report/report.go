@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"dunnock/internal/page"
 	"dunnock/internal/stat"
@@ -183,7 +184,16 @@ func subtitle(runs []*loadgen.Result) string {
 	if len(runs) > 1 {
 		parts = append(parts, plural(len(runs), "run"))
 	}
-	return strings.Join(append(parts, r.Start), " · ")
+	return strings.Join(append(parts, started(r)), " · ")
+}
+
+// started is when a run began, to the second.
+func started(r *loadgen.Result) string {
+	t, err := time.Parse(time.RFC3339, r.Start)
+	if err != nil {
+		return r.Start
+	}
+	return t.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
 // facts are what was run where.
@@ -201,7 +211,7 @@ func facts(r *loadgen.Result) [][2]string {
 		{"offered load", strconv.FormatFloat(r.Load, 'g', 4, 64)},
 		{"seed", strconv.FormatUint(r.Seed, 10)},
 		{"digest of the jobs", r.Digest},
-		{"started", r.Start},
+		{"started", started(r)},
 		{"took", fmt.Sprintf("%.4g s", r.WallS)},
 		{"utilisation of the slots", fmt.Sprintf("%.3g %%", 100*r.Utilization)},
 		{"tasks per second", number(r.TasksPerS)},

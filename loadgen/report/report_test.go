@@ -31,7 +31,7 @@ func made(seed uint64) *loadgen.Result {
 	r := &loadgen.Result{
 		Policy: "late-binding", Load: 0.8, Workers: 24, Slots: 4, Schedulers: 2, Seed: seed, Jobs: 3840, Tasks: 38_400,
 		Utilization: 0.79, FailedTasks: 12, WallS: 61.2, TasksPerS: 627.5, Digest: fmt.Sprintf("%016x", seed*0x9e3779b97f4a7c15), Valid: true, Repeat: int(seed), Repeats: 3,
-		App: "sleep", Workload: "tasks=10 service=exp:100ms arrival=poisson", Rate: 64.2, ProbeRatio: 2, Start: "2026-11-21T12:00:00Z", Machine: "2 × Intel Xeon", Version: "v0.3.0", Go: "go1.26.8", Local: true,
+		App: "sleep", Workload: "tasks=10 service=exp:100ms arrival=poisson", Rate: 64.2, ProbeRatio: 2, Start: "2026-11-21T12:00:00.123456789Z", Machine: "2 × Intel Xeon", Version: "v0.3.0", Go: "go1.26.8", Local: true,
 		ResponseMS: sim.Response{Mean: 301, P50: 290, P90: 442, P95: 511, P99: 690, P999: 910, Max: 1204, CI95: [2]float64{296, 306}},
 		WaitMS:     sim.Wait{Mean: 11, P50: 0.4, P95: 61, P99: 120, P999: 200},
 		LagMS:      loadgen.Quantiles{Count: 3840, Mean: 0.06, P50: 0.04, P90: 0.1, P95: 0.2, P99: 0.9, P999: 2.2, Max: 4},
@@ -138,7 +138,7 @@ func TestPage(t *testing.T) {
 		`<tr class="bad"><th>run 2 (invalid)</th>`,
 		"<th>mean of 2 valid</th><td>301</td>",
 		"<pre>dunnock loadgen run --load 0.8</pre>",
-		"Seed 1 gives the same jobs", "24 workers × 4 slots, 2 schedulers; processes on", "2 × Intel Xeon", "<td>127.0.0.1:7171</td>",
+		"Seed 1 gives the same jobs", "24 workers × 4 slots, 2 schedulers; processes on", "2 × Intel Xeon", "2026-11-21 12:00:00 UTC</td>", "<td>127.0.0.1:7171</td>",
 		"width=device-width", "prefers-color-scheme", "<noscript>",
 	} {
 		if !strings.Contains(static, want) {

@@ -1,0 +1,260 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"dunnock/internal/chaos/ledger"
+)
+
+// Breach is one thing that the fleet must not do.
+type Breach struct {
+	Kind string `json:"kind"` // see the package's comment
+	At   int64  `json:"at"`
+	Text string `json:"text"`
+}
+
+// Verdict is what a check found.
+type Verdict struct {
+	Jobs      int            `json:"jobs"`      // submitted
+	Accepted  int            `json:"accepted"`  // of them
+	Abandoned int            `json:"abandoned"` // accepted jobs whose client died before they were done
+	Refused   map[string]int `json:"refused"`   // by code
+	Tasks     int            `json:"tasks"`     // of accepted jobs whose client lived
+	Outcomes  map[string]int `json:"outcomes"`  // of those
+	// Unknown outcomes of tasks that may start more than once: another scheduler could have finished them.
+	Unknown int `json:"unknown"`
+	Starts  int `json:"starts"`
+	Retries int `json:"retries"` // starts after an attempt that failed
+	// Second and later starts that no failed attempt accounts for.
+	Explained   int `json:"explained_starts"`
+	Unexplained int `json:"unexplained_starts"`
+	Redone      int `json:"redone"` // starts of a task that had been finished ok
+	Lost        int `json:"lost"`
+	// Stalls of half a second and more that nobody made: of processes, or of the whole machine.
+	Stalls       int   `json:"stalls"`
+	LongestStall int64 `json:"longest_stall_ns"`
+
+	Breaches []Breach `json:"breaches"` // all of them, by time
+}
+
+// Count is how many breaches of a kind there are.
+func (v *Verdict) Count(kind string) int {
+	n := 0
+	for i := range v.Breaches {
+		if v.Breaches[i].Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// checker walks one book.
+type checker struct {
+	*book
+	o Options
+	v *Verdict
+}
+
+func (c *checker) breach(kind string, at int64, format string, args ...any) {
+	c.v.Breaches = append(c.v.Breaches, Breach{Kind: kind, At: at, Text: fmt.Sprintf(format, args...)})
+}
+
+// Check reads the records of all ledgers of a run, in any order.
+func Check(records []ledger.Record, o Options) *Verdict {
+	c := &checker{book: newBook(records), o: o, v: &Verdict{Refused: map[string]int{}, Outcomes: map[string]int{}}}
+	for _, r := range c.strange {
+		c.breach("stranger", r.At, "%s started task %d of job %s, which no client has submitted", r.Node, r.Task, r.Job)
+	}
+	for _, id := range c.ids {
+		c.job(c.jobs[id])
+	}
+	c.slots()
+	for i := range c.stalls {
+		s := &c.stalls[i]
+		if !slices.ContainsFunc(c.faults, func(f fault) bool { // those that it was made to have are counted as faults
+			return slices.Contains(f.Nodes, s.Node) && f.At <= s.until && f.until >= s.At
+		}) {
+			c.v.Stalls++
+			c.v.LongestStall = max(c.v.LongestStall, s.Nanos)
+		}
+	}
+	for _, l := range c.lives {
+		if l.down != nil && !l.down.Planned {
+			c.breach("crash", l.down.At, "%s ended by itself: %s", l.up.Node, l.down.Result)
+		}
+	}
+	slices.SortStableFunc(c.v.Breaches, func(a, b Breach) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Text, b.Text))
+	})
+	return c.v
+}
+
+// died says when the job's client did; false if it ended by itself or still lives.
+func (c *checker) died(j *jobBook) (at int64, died bool) {
+	l := c.lives[j.submit.Life]
+	if l == nil || l.bye || l.down == nil {
+		return 0, false
+	}
+	return l.down.At, true
+}
+
+func (c *checker) job(j *jobBook) {
+	c.v.Jobs++
+	for _, n := range j.order() {
+		c.starts(j, n)
+	}
+	if j.refused != nil {
+		c.v.Refused[j.refused.Code]++
+	}
+	deathAt, died := c.died(j)
+	if died {
+		c.orphans(j, deathAt)
+	}
+	switch {
+	case j.accepted == nil:
+		return
+	case died && j.done == nil:
+		c.v.Accepted++
+		c.v.Abandoned++
+		return
+	}
+	c.v.Accepted++
+	for n := range j.submit.Tasks {
+		c.outcome(j, n)
+	}
+}
+
+// starts judges each start of a task by those before it.
+func (c *checker) starts(j *jobBook, n int) {
+	attempts := j.tasks[n].attempts
+	var newest ledger.Record
+	for i, a := range attempts {
+		s := a.start
+		c.v.Starts++
+		if i == 0 {
+			newest = s
+			continue
+		}
+		if j.submit.Once {
+			c.breach("once-twice", s.At, "job %s task %d may start once and started on %s and on %s", j.id, n, attempts[i-1].start.Node, s.Node)
+		}
+		if i == j.submit.MaxAttempts {
+			c.breach("over-attempts", s.At, "job %s task %d started more than %d times", j.id, n, j.submit.MaxAttempts)
+		}
+		if cmp.Or(cmp.Compare(s.Epoch, newest.Epoch), cmp.Compare(s.Attempt, newest.Attempt)) <= 0 {
+			c.breach("stale-start", s.At, "job %s task %d: attempt %d of epoch %d started on %s after attempt %d of epoch %d on %s",
+				j.id, n, s.Attempt, s.Epoch, s.Node, newest.Attempt, newest.Epoch, newest.Node)
+		} else {
+			newest = s
+		}
+		c.again(j, n, attempts[:i], s)
+	}
+}
+
+// again looks for what explains that a task started again.
+func (c *checker) again(j *jobBook, n int, before []*attempt, s ledger.Record) {
+	last := before[len(before)-1]
+	if slices.ContainsFunc(before, func(a *attempt) bool { return a.finished(ledger.OK, s.At) }) {
+		c.v.Redone++
+	}
+	switch {
+	case last.finished(ledger.Failed, s.At):
+		c.v.Retries++
+	case c.explained(j, []string{last.start.Node, s.Node}, last.start.At, s.At, c.o.Settle):
+		c.v.Explained++
+	default:
+		c.v.Unexplained++
+		c.breach("unexplained-start", s.At, "job %s task %d started on %s, %.3f s after it started on %s, without a fault",
+			j.id, n, s.Node, float64(s.At-last.start.At)/1e9, last.start.Node)
+	}
+}
+
+// orphans looks for starts when the client was long dead.
+func (c *checker) orphans(j *jobBook, deathAt int64) {
+	for _, n := range j.order() {
+		for _, a := range j.tasks[n].attempts {
+			if late := a.start.At - deathAt; late > int64(c.o.OrphanGrace) {
+				c.breach("orphan-start", a.start.At, "job %s task %d started on %s, %.3f s after its client %s died",
+					j.id, n, a.start.Node, float64(late)/1e9, j.submit.Node)
+			}
+		}
+	}
+}
+
+// outcome judges what the client was told of a task.
+func (c *checker) outcome(j *jobBook, n int) {
+	c.v.Tasks++
+	t := j.task(n)
+	if len(t.outcomes) == 0 {
+		c.v.Lost++
+		c.breach("lost", j.submit.At, "job %s task %d was accepted by %s and has no outcome", j.id, n, j.accepted.Scheduler)
+		return
+	}
+	if len(t.outcomes) > 1 {
+		c.breach("outcome-twice", t.outcomes[1].At, "job %s task %d ended %s and %s", j.id, n, t.outcomes[0].Result, t.outcomes[1].Result)
+	}
+	o := t.outcomes[0]
+	c.v.Outcomes[o.Result]++
+	if o.Result == ledger.OK {
+		made := func(a *attempt) bool { return ledger.Proof(a.start) == o.Proof && a.finished(ledger.OK, o.At) }
+		if !slices.ContainsFunc(t.attempts, made) {
+			c.breach("phantom", o.At, "job %s task %d: nobody has made its result %q", j.id, n, o.Proof)
+		}
+		return
+	}
+	if o.Result == "unknown" && !j.submit.Once {
+		c.v.Unknown++
+	}
+	c.notOK(j, n, t, o)
+}
+
+// notOK looks for what explains an outcome that is not ok.
+func (c *checker) notOK(j *jobBook, n int, t *taskBook, o ledger.Record) {
+	if j.submit.Kind != "" { // it was made to fail
+		return
+	}
+	var workers []string
+	for _, a := range t.attempts {
+		if a.finished(ledger.Failed, o.At) {
+			return
+		}
+		workers = append(workers, a.start.Node)
+	}
+	if !c.explained(j, workers, j.submit.At, o.At, c.o.Settle) {
+		c.breach("unexplained-end", o.At, "job %s task %d ended %s (%s) without a fault", j.id, n, o.Result, o.Code)
+	}
+}
+
+// slots counts what runs at once in each life of each worker. A command that was killed cannot say when it ended, so of
+// workers that run commands only attempts that finished count.
+func (c *checker) slots() {
+	type step struct {
+		at    int64
+		by    int
+		start ledger.Record
+	}
+	steps := map[int][]step{}
+	for _, a := range c.book.starts {
+		l := c.lives[a.start.Life]
+		if l == nil || a.finish == nil && l.up.Role != "worker" {
+			continue
+		}
+		steps[a.start.Life] = append(steps[a.start.Life], step{a.start.At, 1, a.start})
+		if a.finish != nil {
+			steps[a.start.Life] = append(steps[a.start.Life], step{a.finish.At, -1, a.start})
+		}
+	}
+	for number, of := range steps {
+		l := c.lives[number]
+		slices.SortFunc(of, func(a, b step) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.by, b.by)) })
+		running := 0
+		for _, s := range of {
+			running += s.by
+			if running > l.up.Slots && s.by > 0 {
+				c.breach("over-slots", s.at, "%s has %d slots and started job %s task %d as its attempt no. %d at once", l.up.Node, l.up.Slots, s.start.Job, s.start.Task, running)
+			}
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"dunnock/internal/chaos/check"
+)
+
+// notes are what faults have measured of themselves.
+type notes struct {
+	mu     sync.Mutex // guards what follows
+	times  map[string]check.Times
+	values map[string]float64 // the largest
+	counts map[string]int
+	broken []brokenPromise
+	loads  []overloaded
+}
+
+// brokenPromise is one that a fault saw broken.
+type brokenPromise struct {
+	Kind string `json:"kind"`
+	Text string `json:"text"`
+}
+
+// window is a stretch of time.
+type window struct{ from, to int64 }
+
+// overloaded is one overload: when the fleet was full, and when it was asked for twice as much.
+type overloaded struct{ peak, twice window }
+
+func newNotes() *notes {
+	return &notes{times: map[string]check.Times{}, values: map[string]float64{}, counts: map[string]int{}}
+}
+
+func (n *notes) time(name string, d time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.times[name] = append(n.times[name], d)
+}
+
+func (n *notes) value(name string, v float64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.values[name] = max(n.values[name], v)
+}
+
+func (n *notes) count(name string, by int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.counts[name] += by
+}
+
+func (n *notes) failf(kind, format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.broken = append(n.broken, brokenPromise{kind, fmt.Sprintf(format, args...)})
+}
+
+func (n *notes) overload(peak, twice window) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.loads = append(n.loads, overloaded{peak, twice})
+}
+
+// overloadEnds closes the last overload's window.
+func (n *notes) overloadEnds(at int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.loads) > 0 && n.loads[len(n.loads)-1].twice.to == 0 {
+		n.loads[len(n.loads)-1].twice.to = at
+	}
+}

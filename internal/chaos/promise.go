@@ -1,0 +1,164 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"dunnock/internal/chaos/check"
+	"dunnock/internal/chaos/ledger"
+	"dunnock/task"
+)
+
+// promise is one thing that the fleet owes, and whether it gave it.
+type promise struct {
+	Name  string `json:"name"`
+	Got   string `json:"got"`
+	Want  string `json:"want"`
+	Holds bool   `json:"holds"`
+	// Must is of those that no run may break. The others are measured, and a busy machine can break them.
+	Must bool `json:"must"`
+}
+
+// Bounds of what is measured.
+const (
+	wantRestart   = 500 * time.Millisecond  // from a worker's death to its tasks' next start, 99 of 100
+	wantResume    = 250 * time.Millisecond  // from a scheduler's death to its jobs' going on, 99 of 100
+	wantNotice    = 2 * time.Second         // of a half-open connection
+	wantGoodput   = 0.9                     // of the peak, at twice the load
+	wantRedone    = 0.05                    // of the tasks that had finished
+	wantDeaths    = task.DefaultMaxAttempts // of workers, by a task that kills them
+	wantMemory    = 64 << 20                // growth in bytes, or
+	wantMemoryX   = 2.0                     // as a factor
+	wantGoroutine = 20                      // growth
+	wantFDs       = 20
+)
+
+// promises holds all that was found against what is owed.
+func (r *run) promises(p *report, recoveries map[string]*check.Recovery, records []ledger.Record) []promise {
+	v := p.Verdict
+	none := func(name string, n int) promise {
+		return promise{name, strconv.Itoa(n), "0", n == 0, true}
+	}
+	all := []promise{
+		none("lost tasks", v.Lost),
+		none("starts that no fault explains", v.Unexplained),
+	}
+	rest := len(v.Breaches) - v.Count("lost") - v.Count("unexplained-start")
+	all = append(all, none("other breaches", rest))
+	all = append(all, none("reasons not to come to rest", len(p.Unrest)))
+	all = append(all, promise{"unknown outcomes of tasks that may start again", strconv.Itoa(v.Unknown), "0", v.Unknown == 0, false})
+	all = append(all, r.recoveryPromises(recoveries)...)
+	all = append(all, r.kindPromises(p)...)
+	for _, o := range r.notes.loads {
+		peak, twice := goodput(records, o.peak), goodput(records, o.twice)
+		all = append(all, promise{
+			"goodput at twice the load", fmt.Sprintf("%.0f of %.0f tasks/s", twice, peak), fmt.Sprintf("%.0f %%", 100*wantGoodput), twice >= wantGoodput*peak, false,
+		})
+	}
+	for _, b := range r.notes.broken {
+		all = append(all, promise{b.Kind, b.Text, "none of it", false, false})
+	}
+	return append(all, growthPromises(p.Growth)...)
+}
+
+func (r *run) recoveryPromises(recoveries map[string]*check.Recovery) []promise {
+	var all []promise
+	within := func(name string, t check.Times, want time.Duration) {
+		if len(t) > 0 {
+			got := t.Quantile(0.99)
+			all = append(all, promise{name, fmt.Sprintf("p99 %d ms of %d", got.Milliseconds(), len(t)), fmt.Sprintf("%d ms", want.Milliseconds()), got <= want, false})
+		}
+	}
+	for _, kind := range []string{"worker-kill", "worker-bounce"} {
+		if c := recoveries[kind]; c != nil {
+			within(kind+": next start of the tasks that ran there", c.Restarted, wantRestart)
+		}
+	}
+	if c := recoveries["scheduler-kill"]; c != nil {
+		within("scheduler-kill: its jobs go on", c.Resumed, wantResume)
+		if c.Finished > 0 {
+			share := float64(c.Redone) / float64(c.Finished)
+			all = append(all, promise{
+				"scheduler-kill: finished tasks done again", fmt.Sprintf("%d of %d", c.Redone, c.Finished), fmt.Sprintf("%.0f %%", 100*wantRedone), share < wantRedone, false,
+			})
+		}
+	}
+	if t := r.notes.times["half-open.noticed"]; len(t) > 0 {
+		got := t.Quantile(1)
+		all = append(all, promise{"half-open: a new connection", fmt.Sprintf("max %d ms of %d", got.Milliseconds(), len(t)), fmt.Sprintf("%d ms", wantNotice.Milliseconds()), got <= wantNotice, false})
+	}
+	return all
+}
+
+// kindPromises are those of faults that must cost no job anything.
+func (r *run) kindPromises(p *report) []promise {
+	var all []promise
+	for _, k := range p.Kinds {
+		switch k.Kind {
+		case "drain", "cut-gossip", "bad-line", "black-hole", "join", "cut", "cut-to-worker", "cut-to-scheduler", "half-open":
+			n := 0
+			for _, c := range k.Ends {
+				n += c
+			}
+			all = append(all, promise{k.Kind + ": tasks and jobs that did not end ok", counts(k.Ends), "none", n == 0, false})
+		case "poison":
+			deaths := r.notes.counts["poison.deaths"]
+			all = append(all, promise{"poison: workers killed", fmt.Sprintf("%d by %d", deaths, k.Faults), fmt.Sprintf("≤ %d each", wantDeaths), deaths <= wantDeaths*k.Faults, false})
+		case "overload":
+			late := 0
+			for what, c := range k.Ends {
+				if what != "refused overloaded" {
+					late += c
+				}
+			}
+			all = append(all, promise{"overload: accepted and then not done", strconv.Itoa(late), "0", late == 0, false})
+		}
+	}
+	return all
+}
+
+// goodput is the tasks per second of jobs that ended ok within a window.
+func goodput(records []ledger.Record, w window) float64 {
+	tasks := map[string]int{}
+	for _, r := range records {
+		if r.Event == ledger.Submit {
+			tasks[r.Job] = r.Tasks
+		}
+	}
+	n := 0
+	for _, r := range records {
+		if r.Event == ledger.Done && r.Result == ledger.OK && w.from <= r.At && r.At < w.to {
+			n += tasks[r.Job]
+		}
+	}
+	if w.to <= w.from {
+		return 0
+	}
+	return float64(n) / time.Duration(w.to-w.from).Seconds()
+}
+
+// growthPromises look for what a process does not give back.
+func growthPromises(of []growth) []promise {
+	var all []promise
+	worst := map[string]promise{}
+	for _, g := range of {
+		note := func(what string, before, after, most int64) {
+			if after > most {
+				worst[what] = promise{what, fmt.Sprintf("%s: %d, before %d", g.Node, after, before), fmt.Sprintf("≤ %d", most), false, false}
+			}
+		}
+		b, a := g.Before, g.After
+		note("growth of goroutines", int64(b.Goroutines), int64(a.Goroutines), int64(b.Goroutines)+wantGoroutine)
+		note("growth of descriptors", int64(b.FDs), int64(a.FDs), int64(b.FDs)+wantFDs)
+		note("growth of memory in bytes", int64(b.RSS), int64(a.RSS), max(int64(b.RSS)+wantMemory, int64(wantMemoryX*float64(b.RSS))))
+	}
+	for _, what := range []string{"growth of goroutines", "growth of descriptors", "growth of memory in bytes"} {
+		if p, bad := worst[what]; bad {
+			all = append(all, p)
+		} else if len(of) > 0 {
+			all = append(all, promise{what, "none to speak of", "bounded", true, false})
+		}
+	}
+	return all
+}
