@@ -110,7 +110,7 @@ func (c *Core) Adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []E
 		c.wait(j, m.Task)
 	}
 	c.occupy(j, m.Task, wk, m.Slot)
-	r.attempt = max(r.attempt, m.Attempt)
+	r.attempt = min(max(r.attempt, m.Attempt, 1), j.maxAttempts)
 	r.launched, r.service = max(now-m.Elapsed, j.submitted), 0
 	s.state = slotBound
 	if j.waiting() == 0 {
@@ -141,7 +141,7 @@ func (c *Core) Found(now time.Duration, w probe.WorkerID, m probe.Finished, out 
 			out = c.kill(j, m.Task, out)
 			c.wait(j, m.Task)
 		}
-		r.attempt = max(r.attempt, m.Attempt)
+		r.attempt = min(max(r.attempt, m.Attempt, 1), j.maxAttempts)
 		r.launched, r.service = max(now-max(m.Service, 0), j.submitted), max(m.Service, 0)
 		r.worker, r.hasWorker = w, true
 		if m.Status == probe.StatusOK {
@@ -166,7 +166,7 @@ func (c *Core) Found(now time.Duration, w probe.WorkerID, m probe.Finished, out 
 		r.state = stateReturned
 		j.returned.push(j.tasks, m.Task)
 	}
-	r.attempt = m.Attempt
+	r.attempt = min(m.Attempt, j.maxAttempts)
 	r.worker, r.hasWorker = w, true
 	r.launched, r.service = max(now-max(m.Service, 0), j.submitted), max(m.Service, 0)
 	if r.attempt >= j.maxAttempts || j.atMostOnce {
