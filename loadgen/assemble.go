@@ -75,7 +75,7 @@ func (r *run) result(before, after reading) *Result {
 		Machine: machine(), Version: c.Version, Go: runtime.Version(), Local: c.FleetCPU != nil,
 		LagMS: t.lag.quantiles(), ServiceMS: t.service.quantiles(), AcceptMS: t.accept.quantiles(), Breakdown: t.parts.breakdown(),
 		Errors: t.errors, Abandoned: t.abandoned, Users: t.userShares(), PerWorker: t.workerShares(), Stages: t.stageList(c.Fleet.Slots),
-		Timeline: t.timeline.list(), Nodes: c.Fleet.Nodes,
+		Timeline: t.timeline.list(), Nodes: append([]Node{}, c.Fleet.Nodes...),
 	}
 	if res.WallS > 0 {
 		res.TasksPerS = float64(res.Tasks) / res.WallS

@@ -145,9 +145,19 @@ func (s *BoundRun) add(r *sim.Result, part float64) {
 		to   *float64
 		from float64
 	}{
-		{&to.Mean, from.Mean}, {&to.P50, from.P50}, {&to.P90, from.P90}, {&to.P95, from.P95}, {&to.P99, from.P99}, {&to.P999, from.P999}, {&to.Max, from.Max},
-		{&s.WaitMS.Mean, r.WaitMS.Mean}, {&s.WaitMS.P50, r.WaitMS.P50}, {&s.WaitMS.P95, r.WaitMS.P95}, {&s.WaitMS.P99, r.WaitMS.P99},
-		{&s.WaitMS.P999, r.WaitMS.P999}, {&s.Utilization, r.Utilization},
+		{&to.Mean, from.Mean},
+		{&to.P50, from.P50},
+		{&to.P90, from.P90},
+		{&to.P95, from.P95},
+		{&to.P99, from.P99},
+		{&to.P999, from.P999},
+		{&to.Max, from.Max},
+		{&s.WaitMS.Mean, r.WaitMS.Mean},
+		{&s.WaitMS.P50, r.WaitMS.P50},
+		{&s.WaitMS.P95, r.WaitMS.P95},
+		{&s.WaitMS.P99, r.WaitMS.P99},
+		{&s.WaitMS.P999, r.WaitMS.P999},
+		{&s.Utilization, r.Utilization},
 	} {
 		*f.to += part * f.from
 	}

@@ -349,7 +349,7 @@ func trimDigits(s string) string {
 }
 
 func (t *tally) stageList(slots int) []Stage {
-	list := make([]Stage, 0, len(t.stages))
+	var list []Stage
 	for i := range t.stages {
 		s := &t.stages[i]
 		stage := Stage{

@@ -34,9 +34,9 @@ type cores struct {
 // scheduler is one placement core in its shell.
 type scheduler struct {
 	core  *placement.Core // nil while it is down
-	jobs  map[probe.Ref]JobID
-	armed time.Duration // when it is going to be woken
-	life  uint32        // tells the timers of an earlier life
+	jobs  []JobID         // by placement.Index
+	armed time.Duration   // when it is going to be woken
+	life  uint32          // tells the timers of an earlier life
 }
 
 // worker is one queue core in its shell.
@@ -107,7 +107,7 @@ func (c *cores) startScheduler(i uint32) {
 	s := &c.schedulers[i]
 	s.life++
 	rng := newStream(c.engine.cfg.Seed, labelPlacement).generator(uint64(s.life-1)<<32 | uint64(i))
-	s.core, s.jobs, s.armed = placement.New(c.config, rng), make(map[probe.Ref]JobID), never
+	s.core, s.jobs, s.armed = placement.New(c.config, rng), nil, never
 }
 
 // startWorker begins a life of a worker.
@@ -162,7 +162,10 @@ func (c *cores) submit(scheduler uint32, id JobID, finished []byte) error {
 	if err != nil {
 		return err
 	}
-	s.jobs[ref] = id
+	if missing := int(placement.Index(ref)) + 1 - len(s.jobs); missing > 0 {
+		s.jobs = append(s.jobs, make([]JobID, missing)...)
+	}
+	s.jobs[placement.Index(ref)] = id
 	c.carryOutPlaced(scheduler, out)
 	return nil
 }
@@ -317,18 +320,15 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 			m.Kind, m.Task = kindCancel, f.Res
 		case placement.EffectLaunch:
 			m.Kind, m.Task, m.Attempt, m.Deadline = MessageLaunch, f.Task, f.Attempt, f.Deadline
-			m.Service = e.Service(s.jobs[f.Ref], f.Task)
+			m.Service = e.Service(s.jobs[placement.Index(f.Ref)], f.Task)
 		case placement.EffectNoTask:
 			m.Kind = kindNoTask
 		case placement.EffectKill:
 			m.Kind = kindKill
-		case placement.EffectRetry:
+		case placement.EffectRetry, placement.EffectJobDone:
 			continue
 		case placement.EffectTaskDone:
-			c.taskDone(s.jobs[f.Ref], f)
-			continue
-		case placement.EffectJobDone:
-			delete(s.jobs, f.Ref)
+			c.taskDone(s.jobs[placement.Index(f.Ref)], f)
 			continue
 		}
 		c.send(&m)

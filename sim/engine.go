@@ -92,7 +92,9 @@ func run(ctx context.Context, cfg Config, source *workload.Source, policy func(*
 	started := time.Now()
 	e := newEngine(cfg, source)
 	e.policy = policy(e)
-	e.warmer, _ = e.policy.(warmer)
+	if e.faults == nil { // with faults, nodes may be gone when their turn comes
+		e.warmer, _ = e.policy.(warmer)
+	}
 	if err := e.loop(ctx); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,9 @@ import "dunnock/probe"
 // lookahead is how many messages are looked at together: few enough that what they touch is still in the nearest cache when their turn comes.
 const lookahead = 32
 
+// none is no task of any job.
+const none = ^uint32(0)
+
 // warmer is a policy whose state does not fit into a cache. The state of 10,000 workers at 10 schedulers takes tens of
 // megabytes, and which part of it a message needs is as good as random, so that a simulation spends most of its time waiting for
 // memory, one message after the other. But the next messages are known: looking at what all of them need, in one
@@ -18,15 +21,22 @@ type warmer interface {
 }
 
 func (c *cores) warmMessages(r *ring) uint64 {
-	sum := uint64(0)
-	for i := r.head; i != min(r.head+lookahead, r.tail); i++ {
+	sum, end := uint64(0), min(r.head+lookahead, r.tail)
+	for i := r.head; i != end; i++ {
 		m := &r.buf[i&uint64(len(r.buf)-1)].message
 		if m.toWorker() {
-			if core := c.workers[m.Worker].core; core != nil {
-				sum += core.Touch(m.Slot)
-			}
-		} else if core := c.schedulers[m.Scheduler].core; core != nil {
-			sum += core.Touch(probe.WorkerID(m.Worker), m.Slot, m.Ref)
+			sum += c.workers[m.Worker].core.Touch(m.Slot)
+			continue
+		}
+		t := none
+		if m.Kind == MessageFinished {
+			t = m.Task
+		}
+		sum += c.schedulers[m.Scheduler].core.Touch(probe.WorkerID(m.Worker), m.Slot, m.Ref, t)
+	}
+	for i := r.head; i != end; i++ {
+		if m := &r.buf[i&uint64(len(r.buf)-1)].message; m.toWorker() {
+			sum += c.workers[m.Worker].core.TouchQueue()
 		}
 	}
 	return sum
@@ -35,12 +45,13 @@ func (c *cores) warmMessages(r *ring) uint64 {
 func (c *cores) warmTimers(next []entry) uint64 {
 	sum := uint64(0)
 	for i := range next {
-		t := &next[i].timer
-		if t.class != classTimer || coreTimer(t.Kind) != timerEnd {
-			continue
+		if t := &next[i].timer; coreTimer(t.Kind) == timerEnd {
+			sum += c.workers[t.Worker].core.Touch(t.Slot)
 		}
-		if core := c.workers[t.Worker].core; core != nil {
-			sum += core.Touch(t.Slot)
+	}
+	for i := range next {
+		if t := &next[i].timer; coreTimer(t.Kind) == timerEnd {
+			sum += c.workers[t.Worker].core.TouchQueue()
 		}
 	}
 	return sum

@@ -16,6 +16,7 @@ import (
 type loadgenCmd struct {
 	Run       loadgenRunCmd       `cmd:"" help:"Send a workload to a fleet and report what it met."`
 	Compare   loadgenCompareCmd   `cmd:"" help:"Say whether two results differ by more than chance."`
+	Search    loadgenSearchCmd    `cmd:"" help:"Find the highest load that holds an objective."`
 	Calibrate loadgenCalibrateCmd `cmd:"" help:"Measure a fleet's delays and print them as the simulator's flags."`
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -118,7 +117,7 @@ func readRunFile(p *process, name string, stdinUsed *bool) ([]*loadgen.Result, e
 		defer f.Close() //nolint:errcheck // only read from
 		in = f
 	}
-	results, err := loadgen.ReadResults(io.Reader(in))
+	results, err := loadgen.ReadResults(in)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -152,8 +151,10 @@ func loadgenCompareTable(w *tabwriter.Writer, c *comparison.Comparison) {
 		}
 		row(w, strings.Replace(l.Metric, "p999", "p99.9", 1), estimateText(l.A), estimateText(l.B), difference, interval, verdict)
 	}
-	fmt.Fprintln(w)
-	row(w, "BESIDE IT", "A", "B")
+	if len(c.Others) > 0 {
+		fmt.Fprintln(w)
+		row(w, "BESIDE IT", "A", "B")
+	}
 	for _, o := range c.Others {
 		row(w, o.Metric, otherText(o.Metric, o.A), otherText(o.Metric, o.B))
 	}
@@ -169,7 +170,7 @@ func loadgenCompareTable(w *tabwriter.Writer, c *comparison.Comparison) {
 func methodText(c *comparison.Comparison) string {
 	switch c.Method {
 	case comparison.MethodPaired:
-		return fmt.Sprintf("%s of the same jobs on each side, by pairs", count(c.A.Runs, "run"))
+		return count(c.A.Runs, "run") + " of the same jobs on each side, by pairs"
 	case comparison.MethodWelch:
 		return fmt.Sprintf("%s of A and %d of B, not by pairs (Welch)", count(c.A.Runs, "run"), c.B.Runs)
 	}

@@ -15,7 +15,6 @@ import (
 	"dunnock/loadgen"
 	"dunnock/loadgen/objective"
 	"dunnock/loadgen/workload"
-	"dunnock/sim"
 )
 
 type loadgenSearchCmd struct {
@@ -81,50 +80,6 @@ Examples:
     dunnock loadgen search --local workers=20,slots=4 --tasks 10 --service const:100ms --slo 'p99<200ms'
     dunnock loadgen search --scheduler http://10.0.0.1:7070 --slo 'p99<30ms' --slo 'wait.p99<5ms' --from 0.3 --to 0.95
     dunnock loadgen search --local workers=2,slots=16 --tasks 10 --service const:0s --slo 'p99<5ms' --from 500/s --to 50000/s --precision 0.1`
-}
-
-// searchResult is what a search prints as JSON.
-type searchResult struct {
-	Objectives []string `json:"objectives"`
-	// Rate is the highest rate that holds in jobs per second, and Load what it comes to as a fraction of all slots; AboveRate and AboveLoad are the
-	// lowest that do not. 0: there is none.
-	Rate      float64 `json:"rate"`
-	Load      float64 `json:"load"`
-	AboveRate float64 `json:"above_rate"`
-	AboveLoad float64 `json:"above_load"`
-	End       string  `json:"end"`
-	Confirmed bool    `json:"confirmed"`
-	Text      string  `json:"text"`
-
-	Workload   string        `json:"workload"`
-	Policy     string        `json:"policy"`
-	Workers    int           `json:"workers"`
-	Slots      int           `json:"slots"` // of them all
-	Schedulers int           `json:"schedulers"`
-	WallS      float64       `json:"wall_s"`
-	Levels     []searchLevel `json:"levels"` // in the order in which they were first tried
-	Probes     []searchProbe `json:"probes"` // in their order
-}
-
-type searchLevel struct {
-	objective.Step
-
-	Load float64 `json:"load"`
-}
-
-// searchProbe is one run.
-type searchProbe struct {
-	Rate        float64           `json:"rate"` // as asked for
-	Load        float64           `json:"load"`
-	Seed        uint64            `json:"seed"`
-	Reading     string            `json:"reading"` // holds, broken or generator
-	Checks      []objective.Check `json:"checks"`
-	Invalid     string            `json:"invalid,omitempty"`
-	Jobs        uint64            `json:"jobs"`
-	Errors      uint64            `json:"errors"` // jobs
-	ResponseMS  sim.Response      `json:"response_ms"`
-	LagMS       loadgen.Quantiles `json:"lag_ms"`
-	Utilization float64           `json:"utilization"`
 }
 
 // Run searches, and prints what it found.
@@ -262,7 +217,7 @@ func (c *loadgenSearchCmd) settlePayload() error {
 	c.payload = []byte(c.Payload)
 	if name, isFile := strings.CutPrefix(c.Payload, "@"); isFile {
 		var err error
-		if c.payload, err = os.ReadFile(name); err != nil {
+		if c.payload, err = os.ReadFile(name); err != nil { //nolint:gosec // the user names it
 			return fmt.Errorf("--payload: %w", err)
 		}
 	}
@@ -335,107 +290,4 @@ func readingText(r objective.Reading) string {
 	case objective.Unusable:
 	}
 	return objective.VerdictGenerator
-}
-
-// result puts what was found into words.
-func (s *loadSearch) result(f *objective.Found) *searchResult {
-	r := &searchResult{
-		End: f.End, Confirmed: f.Confirmed, Workload: s.workload(), Policy: s.target.fleet.Policy, Workers: s.target.fleet.Workers, Slots: s.target.fleet.Slots,
-		Schedulers: s.target.fleet.Schedulers, Probes: s.probes, Levels: []searchLevel{},
-	}
-	for _, slo := range s.SLO {
-		r.Objectives = append(r.Objectives, slo.String())
-	}
-	r.Rate, r.Load = s.both(f.Rate)
-	r.AboveRate, r.AboveLoad = s.both(f.Above)
-	for _, step := range f.Steps {
-		l := searchLevel{Step: step}
-		l.Rate, l.Load = s.both(step.Rate)
-		r.Levels = append(r.Levels, l)
-	}
-	r.Text = searchText(r)
-	return r
-}
-
-// both returns a level as a rate and as a load.
-func (s *loadSearch) both(v float64) (rate, load float64) {
-	if v == 0 {
-		return 0, 0
-	}
-	spec := s.spec(v, s.target.fleet.Slots)
-	return spec.JobRate(), spec.OfferedLoad()
-}
-
-// searchText is the answer in a sentence.
-func searchText(r *searchResult) string {
-	slo := strings.Join(r.Objectives, " and ")
-	at, above := levelText(r.Rate, r.Load), levelText(r.AboveRate, r.AboveLoad)
-	unsure := ""
-	if !r.Confirmed {
-		unsure = ", which the last vote has not confirmed"
-	}
-	switch r.End {
-	case objective.EndFound:
-		return fmt.Sprintf("%s holds up to %s, and not at %s", slo, at, above)
-	case objective.EndMost:
-		return fmt.Sprintf("%s holds at %s, the most that was to be tried", slo, at)
-	case objective.EndLeast:
-		return fmt.Sprintf("%s does not hold even at %s", slo, above)
-	case objective.EndGenerator:
-		if r.Rate == 0 {
-			return fmt.Sprintf("cannot tell: the generator does not keep up even at %s", above)
-		}
-		return fmt.Sprintf("%s holds up to %s; at %s the generator does not keep up, so the fleet may do more", slo, at, above)
-	}
-	why := "the time is up"
-	if r.End == objective.EndProbes {
-		why = "there are no more runs"
-	}
-	switch {
-	case r.Rate == 0 && r.AboveRate == 0:
-		return "cannot tell: " + why
-	case r.Rate == 0:
-		return fmt.Sprintf("%s does not hold at %s; %s", slo, above, why)
-	case r.AboveRate == 0:
-		return fmt.Sprintf("%s holds at %s at least%s; %s", slo, at, unsure, why)
-	}
-	return fmt.Sprintf("%s holds at %s%s, and not at %s; %s", slo, at, unsure, above, why)
-}
-
-func levelText(rate, load float64) string {
-	if load == 0 {
-		return fmt.Sprintf("%.4g jobs/s", rate)
-	}
-	return fmt.Sprintf("%.4g jobs/s (load %.3g)", rate, load)
-}
-
-// readingCell is "yes, 12.3 ms".
-func readingCell(check *objective.Check) string {
-	text := "no"
-	if check.Holds {
-		text = "yes"
-	}
-	if c, err := objective.Parse(check.Condition); err == nil {
-		text += ", " + metricText(c.Metric, check.Value)
-	}
-	return text
-}
-
-// searchTable prints a search for people.
-func searchTable(w *tabwriter.Writer, r *searchResult) {
-	head := []any{"RUN", "JOBS/S", "LOAD", "SEED", "JOBS", "P50, ms", "P99, ms", "ERRORS", "LAG P99, ms"}
-	for _, o := range r.Objectives {
-		head = append(head, o)
-	}
-	row(w, append(head, "READING")...)
-	for i := range r.Probes {
-		probe := &r.Probes[i]
-		cells := []any{i + 1, fmt.Sprintf("%.5g", probe.Rate), fmt.Sprintf("%.3g", probe.Load), probe.Seed, probe.Jobs, fmt.Sprintf("%.4g", probe.ResponseMS.P50),
-			fmt.Sprintf("%.4g", probe.ResponseMS.P99), probe.Errors, fmt.Sprintf("%.3g", probe.LagMS.P99)}
-		for _, check := range probe.Checks {
-			cells = append(cells, readingCell(&check))
-		}
-		row(w, append(cells, probe.Reading)...)
-	}
-	fmt.Fprintf(w, "\n%s\n", r.Text)
 }

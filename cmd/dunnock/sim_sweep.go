@@ -46,7 +46,7 @@ func (f *axisFlag) Decode(ctx *kong.DecodeContext) error {
 	}
 	values, ok := axisValues(token.Value)
 	if !ok {
-		return fmt.Errorf("want a value or a list of values, got %s", describeTOML(token.Value))
+		return fmt.Errorf("want a value or a list of values, got %s", describeAxis(token.Value))
 	}
 	f.values = append(f.values, values...)
 	return nil
@@ -73,6 +73,18 @@ func axisValues(v any) ([]string, bool) {
 		return all, len(all) > 0
 	}
 	return nil, false
+}
+
+// describeAxis says what was given that has no values.
+func describeAxis(v any) string {
+	list, ok := v.([]any)
+	switch {
+	case !ok:
+		return describeTOML(v)
+	case len(list) == 0:
+		return "an empty list"
+	}
+	return "a list with something else in it"
 }
 
 // The flags of `sim run`, each with any number of values. Their defaults are those of package sweep, and theirs those of `sim run`.
@@ -330,7 +342,7 @@ func setSweep(s *sweep.Sweep, name string, v any) error {
 	}
 	values, ok := axisValues(v)
 	if !ok {
-		return fmt.Errorf("%s: want a value or a list of values, got %s", name, describeTOML(v))
+		return fmt.Errorf("%s: want a value or a list of values, got %s", name, describeAxis(v))
 	}
 	return s.Set(name, values...)
 }

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 )
 
@@ -45,7 +46,10 @@ func dispatch(ctx context.Context, args []string) int {
 		err = runHarness(ctx, args)
 	}
 	var usage *usageError
+	var again *exitError
 	switch {
+	case errors.As(err, &again):
+		return again.code // and it has said why
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.As(err, &usage):
@@ -58,6 +62,11 @@ func dispatch(ctx context.Context, args []string) int {
 }
 
 var errNoRole = errors.New("not the name of a role")
+
+// exitError is the exit of this program run again.
+type exitError struct{ code int }
+
+func (e *exitError) Error() string { return "exit status " + strconv.Itoa(e.code) }
 
 // usageError is a mistake in the command line.
 type usageError struct{ text string }

@@ -29,7 +29,7 @@ func (p *planned) String() string {
 
 // makePlan draws the faults of a run: as many as fit, every kind once before any comes again, each when the one before has settled. The same
 // arguments give the same plan.
-func makePlan(seed uint64, duration, settle time.Duration, of []kind, fleet shape) []planned {
+func makePlan(seed uint64, duration time.Duration, of []kind, fleet shape) []planned {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var plan []planned
 	at := time.Duration(0)

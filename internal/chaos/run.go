@@ -50,6 +50,9 @@ func runHarness(ctx context.Context, args []string) error {
 		}
 		return nil
 	}
+	if done, err := asRootOfOwn(ctx, args); done || err != nil {
+		return err
+	}
 	l, err := lab.New(o.seed)
 	if err != nil {
 		fmt.Printf("skipped: this machine makes no networks of its own for us: %v\n", err)
@@ -157,7 +160,7 @@ func (r *run) through(ctx context.Context) (*report, error) {
 	pause(ctx, warmUp)
 	report.before = f.sizes(ctx)
 
-	plan := makePlan(r.o.seed, r.o.duration, settle, r.o.kinds, shape{len(f.schedulers), len(f.workers), len(f.clients)})
+	plan := makePlan(r.o.seed, r.o.duration, r.o.kinds, shape{len(f.schedulers), len(f.workers), len(f.clients)})
 	first := time.Now()
 	for i := range plan {
 		pause(ctx, time.Until(first.Add(plan[i].at)))

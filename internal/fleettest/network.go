@@ -246,7 +246,7 @@ func (w *way) take(p []byte) (n int, err error) {
 		signal(w.writable)
 		return n, nil
 	}
-	if len(w.packets) == 0 && passed(w.finished, now) {
+	if passed(w.finished, now) { // behind all packets
 		return 0, io.EOF
 	}
 	w.wakeReader(now)
@@ -294,7 +294,7 @@ func (w *way) abandon() {
 	if w.abandoned.IsZero() {
 		w.abandoned = time.Now().Add(w.delay)
 	}
-	w.packets, w.held = nil, 0
+	w.packets = nil
 	w.timer.Stop()
 	signal(w.readable)
 	signal(w.writable)

@@ -134,6 +134,24 @@ func TestCloseWakes(t *testing.T) {
 	})
 }
 
+// Close frees whoever waits for room: at this end it fails, at the other what it writes is lost.
+func TestCloseFreesWriters(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		pair(t, func(t *testing.T, a, b net.Conn) {
+			send(t, a, string(make([]byte, window)))
+			closer, wantErr, want := b, error(nil), 1
+			if own {
+				closer, wantErr, want = a, net.ErrClosed, 0
+			}
+			start := time.Now()
+			time.AfterFunc(time.Second, func() { _ = closer.Close() })
+			if n, err := a.Write([]byte("x")); n != want || !errors.Is(err, wantErr) || time.Since(start) != time.Second {
+				t.Errorf("own end %v: wrote %d bytes, %v after %v; want %d, %v", own, n, err, time.Since(start), want, wantErr)
+			}
+		})
+	}
+}
+
 // A connection holds so much and no more: who writes faster than the peer reads has to wait.
 func TestWindow(t *testing.T) {
 	pair(t, func(t *testing.T, a, b net.Conn) {
@@ -174,6 +192,9 @@ func TestDeadlines(t *testing.T) {
 		expect(t, b, "", os.ErrDeadlineExceeded, start, 3*time.Second)
 		_ = b.SetDeadline(time.Time{})
 		send(t, a, "x")
+		_ = b.SetReadDeadline(time.Now().Add(hop / 2)) // before that arrives
+		expect(t, b, "", os.ErrDeadlineExceeded, start, 3*time.Second+hop/2)
+		_ = b.SetReadDeadline(time.Now().Add(hop))
 		expect(t, b, "x", nil, start, 3*time.Second+hop)
 
 		send(t, a, string(make([]byte, window)))

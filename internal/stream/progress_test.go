@@ -47,8 +47,8 @@ func (lc *loadCase) run(t *testing.T) {
 		return nil
 	}
 	h.flush = func() {
-		b.Flush()
 		if unflushed {
+			b.Flush()
 			turns, unflushed = turns+1, false
 		}
 	}

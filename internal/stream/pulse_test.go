@@ -70,6 +70,7 @@ func TestBeats(t *testing.T) {
 func TestBeatsKeepAlive(t *testing.T) {
 	inBubbles(t, Config{}, func(t *testing.T, a, b *Conn) {
 		endA, endB := run(t.Context(), a, &recorder{}), run(t.Context(), b, &recorder{})
+		a.SetPeerLease(DefaultLease)
 		mark := a.Send(1, nil, []byte("x"))
 		a.Flush()
 		time.Sleep(time.Hour)
@@ -96,6 +97,32 @@ func TestBeatsDoNotPileUp(t *testing.T) {
 		time.Sleep(time.Hour)
 		if after := a.Stats(); after != before {
 			t.Errorf("a stuck connection had %+v, an hour later %+v", before, after)
+		}
+		a.Close(io.EOF)
+		<-end
+	})
+}
+
+// Output that does not move has the latest beat in front of what else will move, so that a side that never stops
+// sending tells what it has processed all the same.
+func TestBeatOvertakesWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fa, fb := fakePair(1<<10, 0)
+		a := newDirect(fa, Config{Lease: -1})
+		end := run(t.Context(), a, &recorder{})
+		a.Send(1, nil, make([]byte, 1<<20))
+		a.Flush()
+		for range 3 {
+			_, _ = fb.Write(frame(1))
+			time.Sleep(2 * DefaultBeatInterval)
+		}
+		s := &scanner{maxMessage: DefaultMaxMessageBytes}
+		wire := make([]byte, 2*chunkFrame)
+		if _, err := io.ReadFull(fb, wire); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.scan(wire, &recorder{}); err != nil || s.peerProcessed != (counts{3, 0}) {
+			t.Errorf("the first two chunks tell of %d messages, %v, want 3", s.peerProcessed, err)
 		}
 		a.Close(io.EOF)
 		<-end

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,26 @@ func TestWatchByMany(t *testing.T) {
 			wg.Wait()
 		})
 	}
+}
+
+// Nobody finds a pause counted by another in one half only: gone from seen, and not yet in stood.
+func TestWatchCountsAtOnce(t *testing.T) {
+	w := NewWatch(watchLimit)
+	var behind atomic.Int64 // a time behind the last of many pauses, one after the other
+	w.seen.Store(0)
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for at := int64(0); at < int64(300_000*time.Minute); {
+				if at = behind.Load(); w.StoodStill(w.origin.Add(time.Duration(at))) < time.Duration(at) {
+					t.Error("a pause that is over is not known")
+					return
+				}
+				behind.CompareAndSwap(at, at+int64(time.Minute))
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // A process that runs does not stand still, busy or idle, and a Watch that does not run says nothing.

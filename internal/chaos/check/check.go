@@ -197,6 +197,7 @@ func (c *checker) outcome(j *jobBook, n int) {
 	}
 	o := t.outcomes[0]
 	c.v.Outcomes[o.Result]++
+	c.cut(j, n, t, o)
 	if o.Result == ledger.OK {
 		made := func(a *attempt) bool { return ledger.Proof(a.start) == o.Proof && a.finished(ledger.OK, o.At) }
 		if !slices.ContainsFunc(t.attempts, made) {
@@ -208,6 +209,21 @@ func (c *checker) outcome(j *jobBook, n int) {
 		c.v.Unknown++
 	}
 	c.notOK(j, n, t, o)
+}
+
+// cut looks for what explains that a running attempt was told to stop, if neither the end of its job nor its task's does.
+func (c *checker) cut(j *jobBook, n int, t *taskBook, o ledger.Record) {
+	if o.Result == "timeout" || o.Result == "cancelled" {
+		return
+	}
+	for _, a := range t.attempts {
+		if a.finish == nil || a.finish.Result != ledger.Cut || a.finish.At > o.At {
+			continue
+		}
+		if !c.explained(j, []string{a.start.Node}, a.start.At, a.finish.At, c.o.Settle) {
+			c.breach("unexplained-cut", a.finish.At, "job %s task %d was stopped on %s without a fault", j.id, n, a.start.Node)
+		}
+	}
 }
 
 // notOK looks for what explains an outcome that is not ok.

@@ -128,7 +128,7 @@ func TestCheck(t *testing.T) {
 		{"two outcomes", newBooks().job(nil).second().run(0, 1, "w1", 3, 10, ledger.OK).ok(0, "w1", 3, 12).ok(0, "w1", 3, 13), []string{"outcome-twice"}},
 		{"a result that nobody made", newBooks().job(nil).second().run(0, 1, "w1", 3, 10, ledger.OK).ok(0, "w2", 3, 12), []string{"phantom"}},
 		{"the result of another task", newBooks().job(nil).second().run(0, 1, "w1", 3, 10, ledger.OK).ok(0, "w3", 3, 12), []string{"phantom"}},
-		{"a result of an attempt that was cut", newBooks().job(nil).second().run(0, 1, "w1", 3, 10, ledger.Cut).ok(0, "w1", 3, 12), []string{"phantom"}},
+		{"a result of an attempt that was cut", newBooks().job(nil).second().run(0, 1, "w1", 3, 10, ledger.Cut).ok(0, "w1", 3, 12), []string{"unexplained-cut", "phantom"}},
 		{"a retry", newBooks().job(nil).second().run(0, 1, "w1", 3, 10, ledger.Failed).run(0, 2, "w2", 11, 12, ledger.OK).ok(0, "w2", 11, 13), nil},
 		{
 			"a retry before the failure", newBooks().job(nil).second().run(0, 1, "w1", 3, 30, ledger.Failed).run(0, 2, "w2", 11, 12, ledger.OK).ok(0, "w2", 11, 13),
@@ -178,6 +178,12 @@ func TestCheck(t *testing.T) {
 		{"unknown at most once", newBooks().job(once).second().run(0, 1, "w1", 4, 0, "").fault(5, 500, node("w1")).ends("unknown"), nil},
 		{"failed by its handler", newBooks().job(nil).second().run(0, 1, "w1", 4, 5, ledger.Failed).ends("failed"), nil},
 		{"failed for nothing", newBooks().job(nil).second().run(0, 1, "w1", 4, 5, ledger.OK).ends("failed"), []string{"unexplained-end"}},
+		{"stopped for nothing", newBooks().job(nil).second().run(0, 1, "w1", 4, 5, ledger.Cut).run(0, 2, "w2", 4000, 4001, ledger.OK).ok(0, "w2", 4000, 4002), []string{"unexplained-cut", "unexplained-start"}},
+		{
+			"stopped by a fault", newBooks().job(nil).fault(3, 5, node("w1")).second().
+				run(0, 1, "w1", 4, 5, ledger.Cut).run(0, 2, "w2", 400, 401, ledger.OK).ok(0, "w2", 400, 402), nil,
+		},
+		{"stopped at its deadline", newBooks().job(nil).fault(6, 7, node("w1")).second().run(0, 1, "w1", 4, 5, ledger.Cut).ends("timeout"), nil},
 		{"made to fail", newBooks().job(func(r *ledger.Record) { r.Kind = "doomed" }).second().ends("failed"), nil},
 		{"a crash", newBooks().down("w2", 40, false), []string{"crash"}},
 		{"a stranger", newBooks().run(0, 1, "w1", 3, 4, ledger.OK), []string{"stranger"}},
@@ -237,6 +243,15 @@ func TestRecoveries(t *testing.T) {
 	r = check.Recoveries(b.records)[0]
 	if r.Concerned != 2 || r.Finished != 1 || r.Redone != 1 || r.Resumed.Quantile(0.5) != 90*time.Millisecond || r.Done.Quantile(1) != 120*time.Millisecond {
 		t.Errorf("a scheduler: %+v", r)
+	}
+
+	// A client that is cut off from the job's scheduler is as badly off.
+	for pair, want := range map[[2]string]int{{"s1", "c1"}: 1, {"s2", "c1"}: 0, {"s1", "c2"}: 0} {
+		b = newBooks().job(nil).second().run(0, 1, "w1", 900, 1100, ledger.OK).ok(0, "w1", 900, 1101).done(1102).
+			fault(1000, 2000, ledger.Record{Kind: "cut-client", Pairs: [][2]string{pair}})
+		if r = check.Recoveries(b.records)[0]; r.Concerned != want || len(r.Resumed) != want {
+			t.Errorf("a cut of %q: %+v", pair, r)
+		}
 	}
 
 	// A cut concerns only what both ends take part in.

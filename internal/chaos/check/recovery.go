@@ -22,14 +22,15 @@ func (t Times) Quantile(q float64) time.Duration {
 }
 
 // Recovery is how the fleet came through faults of one kind. Concerned are, of a fault that hits workers, the tasks that ran there
-// when it began; of one that hits a scheduler, the unfinished tasks of its jobs; of one between the two, those that are both.
+// when it began; of one that hits a scheduler, or comes between it and a client, the unfinished tasks of its jobs; of one between a scheduler and a
+// worker, those that are both.
 type Recovery struct {
 	Kind      string
 	Faults    int
 	Concerned int
 	// Restarted is from the fault to each such task's next start, for those that started again.
 	Restarted Times
-	// Resumed is, for each job concerned by a scheduler's fault, from the fault to its first sign of progress:
+	// Resumed is, for each job concerned so, from the fault to its first sign of progress:
 	// a start, or an ok outcome.
 	Resumed Times
 	// Done is from the fault to each such task's outcome, unknown ones left out.
@@ -70,7 +71,10 @@ func Recoveries(records []ledger.Record) []*Recovery {
 // recover adds what became of one job that was unfinished when the fault began.
 func (b *book) recover(r *Recovery, f *fault, j *jobBook) {
 	hit := func(node string) bool { return slices.Contains(f.Nodes, node) }
-	if slices.ContainsFunc(j.schedulers, hit) {
+	apart := func(p [2]string) bool { // the job's client and its scheduler
+		return p[1] == j.submit.Node && slices.Contains(j.schedulers, p[0]) || p[0] == j.submit.Node && slices.Contains(j.schedulers, p[1])
+	}
+	if slices.ContainsFunc(j.schedulers, hit) || slices.ContainsFunc(f.Pairs, apart) {
 		b.recoverJob(r, f, j)
 		return
 	}
