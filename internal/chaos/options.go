@@ -21,6 +21,7 @@ type options struct {
 	scheduler int // how many
 	clients   int
 	joiners   int
+	lanes     int
 	load      load
 	dir       string
 	json      string
@@ -56,6 +57,7 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	f.IntVar(&o.slots, "slots", 4, "slots of each worker")
 	f.IntVar(&o.clients, "clients", 3, "client processes, 1 to 9")
 	f.IntVar(&o.joiners, "joiners", 50, "workers that join at once in a fault of kind join, 1 to 100")
+	f.IntVar(&o.lanes, "lanes", 1, "schedules of faults that run at once, 1 to 4; with more than one, times to recover are of several faults together")
 	f.Float64Var(&o.load.rate, "rate", 50, "jobs a second, all clients together")
 	f.IntVar(&o.load.tasks, "tasks", 10, "tasks of a job")
 	f.DurationVar(&o.load.shortest, "shortest", 5*time.Millisecond, "least time of a task")
@@ -95,6 +97,7 @@ func (o *options) check() error {
 		{"workers", o.workers, 2, 50},
 		{"slots", o.slots, 1, 64},
 		{"clients", o.clients, 1, 9},
+		{"lanes", o.lanes, 1, 4},
 		{"joiners", o.joiners, 1, 100},
 		{"tasks", o.load.tasks, 1, 1000},
 	} {

@@ -29,8 +29,8 @@ func (p *planned) String() string {
 
 // makePlan draws the faults of a run: as many as fit, every kind once before any comes again, each when the one before has settled. The same
 // arguments give the same plan.
-func makePlan(seed uint64, duration time.Duration, of []kind, fleet shape) []planned {
-	rng := rand.New(rand.NewPCG(seed, 0))
+func makePlan(seed, lane uint64, duration time.Duration, of []kind, fleet shape) []planned {
+	rng := rand.New(rand.NewPCG(seed, lane))
 	var plan []planned
 	at := time.Duration(0)
 	for {

@@ -20,12 +20,15 @@ func told(plan []planned) []string {
 func TestPlan(t *testing.T) {
 	fleet := shape{3, 6, 3}
 	const duration = 10 * time.Minute
-	plan := makePlan(7, duration, kinds(), fleet)
-	if diff := cmp.Diff(told(plan), told(makePlan(7, duration, kinds(), fleet))); diff != "" {
+	plan := makePlan(7, 0, duration, kinds(), fleet)
+	if diff := cmp.Diff(told(plan), told(makePlan(7, 0, duration, kinds(), fleet))); diff != "" {
 		t.Errorf("one seed, two plans: %s", diff)
 	}
-	if slices.Equal(told(plan), told(makePlan(8, duration, kinds(), fleet))) {
+	if slices.Equal(told(plan), told(makePlan(8, 0, duration, kinds(), fleet))) {
 		t.Error("two seeds, one plan")
+	}
+	if slices.Equal(told(plan), told(makePlan(7, 1, duration, kinds(), fleet))) {
+		t.Error("two lanes, one plan")
 	}
 
 	seen := map[string]int{}
@@ -60,7 +63,7 @@ func TestPlan(t *testing.T) {
 
 func TestPlanHasAFault(t *testing.T) {
 	for _, k := range kinds() {
-		if plan := makePlan(1, time.Millisecond, []kind{k}, shape{1, 2, 1}); len(plan) != 1 {
+		if plan := makePlan(1, 0, time.Millisecond, []kind{k}, shape{1, 2, 1}); len(plan) != 1 {
 			t.Errorf("%s: %d faults in a run that is too short for any", k.name, len(plan))
 		}
 	}
@@ -69,7 +72,7 @@ func TestPlanHasAFault(t *testing.T) {
 // TestPlanSpares holds that most of the workers, and a scheduler if there are two, are never hit.
 func TestPlanSpares(t *testing.T) {
 	for seed := range uint64(200) {
-		for _, p := range makePlan(seed, time.Minute, kinds(), shape{2, 6, 2}) {
+		for _, p := range makePlan(seed, 0, time.Minute, kinds(), shape{2, 6, 2}) {
 			if p.kind.name == "drain" { // one after the other
 				continue
 			}

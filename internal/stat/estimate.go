@@ -28,9 +28,9 @@ func Moments(values []float64) (mean, variance float64) {
 		return 0, 0
 	}
 	for _, v := range values {
-		mean += v
+		mean += v - values[0] // so that equal values have their mean to the last digit, and no variance
 	}
-	mean /= float64(len(values))
+	mean = values[0] + mean/float64(len(values))
 	if len(values) == 1 {
 		return mean, 0
 	}

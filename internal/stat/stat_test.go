@@ -79,6 +79,19 @@ func TestWelch(t *testing.T) {
 	}
 }
 
+// Equal values have their mean to the last digit, however many there are: a difference in it would be certain, and wrong.
+func TestEqualValues(t *testing.T) {
+	for n := 1; n < 50; n++ {
+		values := make([]float64, n)
+		for i := range values {
+			values[i] = 0.1
+		}
+		if mean, variance := stat.Moments(values); mean != 0.1 || variance != 0 {
+			t.Errorf("%d values: got %v, %v", n, mean, variance)
+		}
+	}
+}
+
 // Values without any spread have an interval without width.
 func TestNoSpread(t *testing.T) {
 	d := stat.Welch([]float64{5, 5}, []float64{7, 7})
