@@ -336,3 +336,37 @@ func TestSchedulerDrains(t *testing.T) {
 		}
 	})
 }
+
+// A connection that breaks between two processes that live costs nothing: what runs runs on, what has ended meanwhile is said
+// when they are connected again, and no task starts a second time.
+func TestBrokenConnection(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		var starts [1024]atomic.Int32
+		s := f.Scheduler("s1", nil)
+		w1 := f.Worker("w1", 4, apps(&starts), nil)
+		w2 := f.Worker("w2", 4, apps(&starts), nil)
+		synctest.Wait()
+		c := f.Client(s)
+		job := echoJob(40, "100ms")
+		for i := range job.Tasks {
+			job.Tasks[i].Payload = []byte((time.Duration(50+7*i) * time.Millisecond).String())
+		}
+		h, err := c.Submit(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 20 {
+			time.Sleep(43 * time.Millisecond)
+			f.Break([]*fleettest.Node{w1, w2}[i%2])
+		}
+		results, err := h.Wait(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range results {
+			if n := starts[i].Load(); n != 1 || r.Attempt != 1 {
+				t.Errorf("task %d started %d times, and says attempt %d", i, n, r.Attempt)
+			}
+		}
+	})
+}
