@@ -78,7 +78,7 @@ func newCores(e *Engine) Policy {
 		engine:     e,
 		schedulers: make([]scheduler, e.cfg.Schedulers),
 		workers:    make([]worker, e.cfg.Workers),
-		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited},
+		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited, MaxQueueTime: math.MaxInt64},
 		offer:      placement.Worker{Slots: e.cfg.Slots, Apps: []string{app}},
 		spec: placement.Spec{
 			App: app, ProbeRatio: e.cfg.ProbeRatio, Deadline: e.cfg.Deadline, MaxAttempts: e.cfg.MaxAttempts,
