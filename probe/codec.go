@@ -223,6 +223,7 @@ func DecodeAdopt(body []byte) (Adopt, error) {
 // AppendTold appends the encoding of m.
 func AppendTold(b []byte, m Told) []byte {
 	b = wire.AppendUint(b, uint64(m.Ref))
+	b = wire.AppendUint(b, m.Acked)
 	var dropped uint64
 	if m.Dropped {
 		dropped = 1
@@ -233,7 +234,7 @@ func AppendTold(b []byte, m Told) []byte {
 // DecodeTold reads a Told.
 func DecodeTold(body []byte) (Told, error) {
 	r := wire.NewReader(body)
-	m := Told{Ref: Ref(r.Uint64()), Dropped: r.Uint(1) == 1}
+	m := Told{Ref: Ref(r.Uint64()), Acked: r.Uint64(), Dropped: r.Uint(1) == 1}
 	return m, r.Close()
 }
 

@@ -94,7 +94,7 @@ func draw(t *rapid.T) any {
 	case 11:
 		return probe.Adopt{Slot: slot, Call: call, Ref: ref, Task: res, Attempt: slot, Elapsed: d}
 	case 12:
-		return probe.Told{Ref: ref, Dropped: call%2 == 1}
+		return probe.Told{Ref: ref, Acked: uint64(res), Dropped: call%2 == 1}
 	case 13:
 		return probe.Ack{Seq: uint64(ref)}
 	default:

@@ -195,7 +195,8 @@ type Adopt struct {
 // a job that it had been told to run never started, unless Dropped.
 type Told struct {
 	Ref     Ref
-	Dropped bool // results that nobody had acknowledged were dropped for want of room or time
+	Acked   uint64 // with Ref 0: results up to this number are not kept any more
+	Dropped bool   // some of the speaker's results were dropped, for want of room or time, before anyone had acknowledged them
 }
 
 // Ack says that all results up to Seq have reached who owns them.

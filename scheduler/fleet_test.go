@@ -113,7 +113,7 @@ func TestWorkerDies(t *testing.T) {
 }
 
 // A worker behind a network that drops everything is given up after the lease, by both sides: its tasks run elsewhere, and it
-// stops what it ran. When the network has healed it works again.
+// stops what it ran when nobody has asked for it during the grace. When the network has healed it works again.
 func TestSilentWorker(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var stopped atomic.Int32
@@ -134,7 +134,7 @@ func TestSilentWorker(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		f.Drop(w1, true)
-		time.Sleep(2500 * time.Millisecond)
+		time.Sleep(4 * time.Second)
 		if stopped.Load() != 2 {
 			t.Errorf("the silent worker has stopped %d of 2 tasks", stopped.Load())
 		}
@@ -333,6 +333,40 @@ func TestSchedulerDrains(t *testing.T) {
 		}
 		if err := s.Wait(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A connection that breaks between two processes that live costs nothing: what runs runs on, what has ended meanwhile is said
+// when they are connected again, and no task starts a second time.
+func TestBrokenConnection(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		var starts [1024]atomic.Int32
+		s := f.Scheduler("s1", nil)
+		w1 := f.Worker("w1", 4, apps(&starts), nil)
+		w2 := f.Worker("w2", 4, apps(&starts), nil)
+		synctest.Wait()
+		c := f.Client(s)
+		job := echoJob(40, "100ms")
+		for i := range job.Tasks {
+			job.Tasks[i].Payload = []byte((time.Duration(50+7*i) * time.Millisecond).String())
+		}
+		h, err := c.Submit(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 20 {
+			time.Sleep(43 * time.Millisecond)
+			f.Break([]*fleettest.Node{w1, w2}[i%2])
+		}
+		results, err := h.Wait(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range results {
+			if n := starts[i].Load(); n != 1 || r.Attempt != 1 {
+				t.Errorf("task %d started %d times, and says attempt %d", i, n, r.Attempt)
+			}
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"syscall"
 	"time"
 
 	"dunnock/gossip/view"
@@ -24,14 +25,22 @@ type link struct {
 	member view.Member // name, incarnation and address do not change while the link lives
 
 	// Set by the handshake, under Scheduler.mu; the reader's goroutine may read them without.
-	conn *stream.Conn
-	id   probe.WorkerID // 0 while not connected
-	apps map[string]uint16
-	load probe.Load // guarded by Scheduler.mu
-	turn turn
+	conn    *stream.Conn
+	greeted bool           // the handshake is done; the reader's own
+	id      probe.WorkerID // 0 while neither connected nor severed
+	apps    map[string]uint16
+	load    probe.Load // guarded by Scheduler.mu
+	turn    turn
 
 	overdue *time.Timer // closes a connection that does not get to its handshake
 	leaving bool        // the worker has said that it drains; as conn
+
+	// Guarded by Scheduler.mu. The worker numbers the results that it reports to this scheduler.
+	severed bool        // id is set and there is no connection: the same life of the worker may be back
+	voider  *time.Timer // gives the severed worker up
+	taken   window      // results that have come
+	settled window      // results that have reached who owns them
+	acked   uint64      // what the worker was told of that
 }
 
 // linkKey tells one life of a worker from the next.
@@ -112,13 +121,16 @@ const (
 // run dials and serves the worker until membership has forgotten this life of it.
 func (l *link) run(ctx context.Context) {
 	delay := minRedial
-	for said := false; ctx.Err() == nil && l.known(); {
+	defer l.void()
+	for said := false; ctx.Err() == nil && (l.known() || l.isSevered()); {
 		connected, err := l.session(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if connected {
 			delay, said = minRedial, false
+		} else if gone(err) {
+			l.void()
 		}
 		level := slog.LevelDebug // once is enough for an operator: redialling may go on for long
 		if !said {
@@ -139,6 +151,14 @@ func (l *link) run(ctx context.Context) {
 	}
 }
 
+// errOtherLife says that somebody else answers where the worker was: its life is over.
+var errOtherLife = errors.New("handshake refused: another life or another node answers")
+
+// gone reports whether an attempt to connect shows that a worker's life is over: nobody listens any more where it did, or another does.
+func gone(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)
+}
+
 // known reports whether membership still has this life of the worker.
 func (l *link) known() bool {
 	m, ok := l.s.node.Members.View().Lookup(probe.RoleWorker, l.member.Name)
@@ -155,33 +175,65 @@ func (l *link) session(ctx context.Context) (connected bool, err error) {
 		return false, err
 	}
 	l.conn = conn
-	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &s.hello))
+	s.mu.Lock()
+	hello := s.hello
+	hello.Results = l.taken.prefix()
+	s.mu.Unlock()
+	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &hello))
 	conn.Flush()
 	l.overdue = node.HandshakeBy(conn.Close)
 	err = conn.Run(ctx, l)
 	l.overdue.Stop()
-	connected = l.id != 0
-	l.down(err)
+	connected = l.greeted
+	l.down(ctx, err)
 	return connected, err
 }
 
-// down tells the core that the worker is gone: what it had is void.
-func (l *link) down(err error) {
-	if l.id == 0 {
+// down tells the core that the connection has ended. The worker may be back in the same life, and then says what it has; it is given up when
+// its lease is over, or at once if it cannot be back.
+func (l *link) down(ctx context.Context, err error) {
+	if !l.greeted {
 		return
 	}
+	l.greeted = false
 	s := l.s
 	now := s.enter()
-	l.turn.effects = s.core.WorkerDown(now, l.id, l.turn.effects)
+	l.turn.effects = s.core.WorkerLost(now, l.id, l.turn.effects)
+	l.severed, l.load = true, probe.Load{}
+	delete(s.links, l.id)
+	left := s.cfg.Stream.Lease - l.conn.Silence()
+	l.voider = time.AfterFunc(max(left, 0), l.void)
 	if errors.Is(err, stream.ErrSilent) {
 		s.meters.leaseExpiries.Inc()
 	}
-	id := l.id
-	l.id, l.load = 0, probe.Load{}
-	delete(s.links, id)
-	s.freeIDs = append(s.freeIDs, id)
 	s.exit(now, &l.turn)
 	l.turn.batch.Flush()
+	if errors.Is(err, stream.ErrSilent) || l.leaving || ctx.Err() != nil {
+		l.void()
+	}
+}
+
+// isSevered reports whether the worker may be back in the same life.
+func (l *link) isSevered() bool {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	return l.severed
+}
+
+// void gives a severed worker up: what was bound there is placed anew.
+func (l *link) void() {
+	s := l.s
+	var t turn
+	now := s.enter()
+	if l.severed {
+		l.voider.Stop()
+		t.effects = s.core.WorkerDown(now, l.id, t.effects)
+		s.freeIDs = append(s.freeIDs, l.id)
+		l.id, l.severed = 0, false
+		l.taken.restart(0)
+	}
+	s.exit(now, &t)
+	t.batch.Flush()
 }
 
 // Flush sends what handling the last messages made.
@@ -189,14 +241,20 @@ func (l *link) Flush() { l.turn.batch.Flush() }
 
 // Message handles one message from the worker.
 func (l *link) Message(kind uint8, body []byte) error {
-	if l.id == 0 {
+	if !l.greeted {
 		return l.handshake(kind, body)
 	}
 	switch probe.Kind(kind) {
 	case probe.KindGetTask:
 		return tell(l, body, probe.DecodeGetTask, (*placement.Core).GetTask)
 	case probe.KindFinished:
-		return l.finished(body)
+		return l.finished(body, (*placement.Core).Finished)
+	case probe.KindFound:
+		return l.finished(body, (*placement.Core).Found)
+	case probe.KindAdopt:
+		return tell(l, body, probe.DecodeAdopt, (*placement.Core).Adopt)
+	case probe.KindTold:
+		return l.told(body)
 	case probe.KindRefuse:
 		return tell(l, body, probe.DecodeRefuse, (*placement.Core).Refuse)
 	case probe.KindDecline:
@@ -205,7 +263,6 @@ func (l *link) Message(kind uint8, body []byte) error {
 		return l.drain()
 	case probe.KindLoad:
 		return l.report(body)
-	case probe.KindAdopt, probe.KindFound, probe.KindTold: // not understood yet
 	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindClaim, probe.KindAck:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a worker", kind)
@@ -230,7 +287,7 @@ func tell[M any](l *link, body []byte, decode func([]byte) (M, error),
 const maxFramedResult = stream.MaxBody - 1<<10
 
 // finished tells the core of an attempt's end; the message's body goes with the task's outcome.
-func (l *link) finished(body []byte) error {
+func (l *link) finished(body []byte, event func(*placement.Core, time.Duration, probe.WorkerID, probe.Finished, []placement.Effect) []placement.Effect) error {
 	m, err := probe.DecodeFinished(body)
 	if err != nil {
 		return err
@@ -241,9 +298,27 @@ func (l *link) finished(body []byte) error {
 	}
 	now := l.s.enter()
 	l.turn.finished, l.turn.owned = m, owned
-	l.turn.effects = l.s.core.Finished(now, l.id, m, l.turn.effects)
+	l.taken.add(m.Seq)
+	l.turn.receipt = receipt{l, m.Seq}
+	l.turn.effects = event(l.s.core, now, l.id, m, l.turn.effects)
 	l.s.exit(now, &l.turn)
 	l.turn.finished = probe.Finished{}
+	return nil
+}
+
+// told takes the worker's word that it has said what it holds.
+func (l *link) told(body []byte) error {
+	m, err := probe.DecodeTold(body)
+	if err != nil {
+		return err
+	}
+	now := l.s.enter()
+	if m.Ref == 0 {
+		l.settled.restart(max(m.Acked, l.settled.base))
+		l.acked = max(m.Acked, l.acked)
+	}
+	l.turn.effects = l.s.core.Told(now, l.id, m, l.turn.effects)
+	l.s.exit(now, &l.turn)
 	return nil
 }
 
@@ -282,7 +357,7 @@ func (l *link) handshake(kind uint8, body []byte) error {
 	case h.Role != probe.RoleWorker || h.Version != probe.Version || h.Fleet != s.node.Fleet:
 		return fmt.Errorf("handshake refused: a %s of fleet %q with protocol version %d", h.Role, h.Fleet, h.Version)
 	case h.Name != l.member.Name || h.Incarnation != l.member.Incarnation:
-		return fmt.Errorf("handshake refused: %s answers in another life or under another name (%s)", l.member.Name, h.Name)
+		return fmt.Errorf("%w: %s answers for %s", errOtherLife, h.Name, l.member.Name)
 	case h.Slots == 0:
 		return errors.New("handshake refused: a worker without slots")
 	}
@@ -292,7 +367,13 @@ func (l *link) handshake(kind uint8, body []byte) error {
 		l.apps[app] = uint16(i)
 	}
 	now := s.enter()
-	l.id = s.newWorkerID()
+	l.greeted = true
+	if l.severed {
+		l.severed = false
+		l.voider.Stop()
+	} else {
+		l.id = s.newWorkerID()
+	}
 	s.links[l.id] = l
 	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{Slots: int(h.Slots), Apps: h.Apps, Labels: h.Labels}, l.turn.effects)
 	l.leaving = h.Draining

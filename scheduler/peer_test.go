@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -46,9 +47,16 @@ func stopped() *time.Timer { return time.NewTimer(time.Hour) }
 
 func (c *chatter) connectWorker() error {
 	name := fmt.Sprintf("w%d", c.rng.IntN(3))
-	l := &link{s: c.s, member: view.Member{Name: name, Incarnation: 1}, conn: c.conn(), overdue: stopped()}
+	l := &link{s: c.s, member: view.Member{Name: name, Incarnation: 1}}
+	c.links = append(c.links, l)
+	return c.greet(l)
+}
+
+// greet connects a worker, for the first time or again.
+func (c *chatter) greet(l *link) error {
+	l.conn, l.overdue = c.conn(), stopped()
 	hello := probe.Hello{
-		Version: probe.Version, Role: probe.RoleWorker, Name: name, Incarnation: 1, Fleet: "dunnock", Slots: uint16(1 + c.rng.IntN(3)), Apps: []string{"a", "b"},
+		Version: probe.Version, Role: probe.RoleWorker, Name: l.member.Name, Incarnation: 1, Fleet: "dunnock", Slots: uint16(1 + c.rng.IntN(3)), Apps: []string{"a", "b"},
 	}
 	if err := l.Message(uint8(probe.KindHello), probe.AppendHello(nil, &hello)); err != nil {
 		return err
@@ -56,7 +64,18 @@ func (c *chatter) connectWorker() error {
 	c.s.mu.Lock()
 	l.turn.effects = c.s.core.WorkerResume(c.s.clock.Now(), l.id, l.turn.effects) // membership knows nobody here
 	c.s.exit(c.s.clock.Now(), &l.turn)
-	c.links = append(c.links, l)
+	return nil
+}
+
+// breaks ends a worker's connection. Some are back in the same life, the others are given up.
+func (c *chatter) breaks(i int, err error) error {
+	l := c.links[i]
+	l.down(context.Background(), err)
+	if c.n(2) == 0 {
+		return c.greet(l)
+	}
+	l.void()
+	c.links = slices.Delete(c.links, i, i+1)
 	return nil
 }
 
@@ -86,18 +105,31 @@ func (c *chatter) ref() probe.Ref {
 // fromWorker is a message that is well formed in most cases.
 func (c *chatter) fromWorker() (probe.Kind, []byte) {
 	slot, call := uint16(c.n(4)), uint32(c.n(200))
-	switch c.n(8) {
+	switch c.n(10) {
 	case 0, 1, 2:
 		return probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Slot: slot, Call: call, Ref: c.ref(), Res: uint32(c.n(6))})
 	case 3, 4:
 		m := probe.Finished{
 			Slot: slot, Call: call, Ref: c.ref(), Task: uint32(c.n(6)), Attempt: uint16(c.n(4)), Status: probe.Status(c.n(7)), Service: time.Duration(c.n(1000)),
 		}
-		return probe.KindFinished, append(probe.AppendFinishedHead(nil, &m), "junk, or a value"...)
+		m.Seq = uint64(c.n(100))
+		kind := probe.KindFinished
+		if c.n(4) == 0 {
+			kind = probe.KindFound
+		}
+		return kind, append(probe.AppendFinishedHead(nil, &m), "junk, or a value"...)
 	case 5:
-		return probe.KindRefuse, probe.AppendRefuse(nil, probe.Refuse{Ref: c.ref(), Res: uint32(c.n(6)), Count: uint32(c.n(4)), Reason: probe.Refusal(1 + c.n(4))})
+		return probe.KindRefuse, probe.AppendRefuse(nil, probe.Refuse{Ref: c.ref(), Res: uint32(c.n(6)), Count: uint32(c.n(4)), Reason: probe.Refusal(1 + c.n(5))})
 	case 6:
-		return probe.KindDecline, probe.AppendDecline(nil, probe.Decline{Slot: slot, Call: call, Ref: c.ref(), Task: uint32(c.n(6)), Reason: probe.Refusal(1 + c.n(4))})
+		return probe.KindDecline, probe.AppendDecline(nil, probe.Decline{Slot: slot, Call: call, Ref: c.ref(), Task: uint32(c.n(6)), Reason: probe.Refusal(1 + c.n(5))})
+	case 7:
+		return probe.KindAdopt, probe.AppendAdopt(nil, probe.Adopt{Slot: slot, Call: call, Ref: c.ref(), Task: uint32(c.n(6)), Attempt: uint16(c.n(4))})
+	case 8:
+		m := probe.Told{Dropped: c.n(2) == 0, Acked: uint64(c.n(100))}
+		if c.n(2) == 0 {
+			m.Ref = c.ref()
+		}
+		return probe.KindTold, probe.AppendTold(nil, m)
 	}
 	body := make([]byte, c.n(20))
 	for i := range body {
@@ -140,8 +172,7 @@ func (c *chatter) step() error {
 		i := c.n(len(c.links))
 		kind, body := c.fromWorker()
 		if err := c.links[i].Message(uint8(kind), body); err != nil || c.n(500) == 0 {
-			c.links[i].down(err)
-			c.links = slices.Delete(c.links, i, i+1)
+			return c.breaks(i, err)
 		}
 		return nil
 	}
@@ -199,7 +230,8 @@ func TestPeersSayAnything(t *testing.T) {
 			k.leave(io.EOF)
 		}
 		for _, l := range c.links {
-			l.down(io.EOF)
+			l.down(t.Context(), io.EOF)
+			l.void()
 		}
 		if len(s.jobs) != 0 || len(s.links) != 0 || len(s.clients) != 0 || s.payload != 0 {
 			t.Fatalf("seed %d: %d jobs, %d workers, %d clients and %d bytes of payload are left", seed, len(s.jobs), len(s.links), len(s.clients), s.payload)

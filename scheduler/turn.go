@@ -16,6 +16,7 @@ type turn struct {
 	effects  []placement.Effect
 	batch    stream.Batch
 	owned    bool           // finished.Body has memory of its own
+	receipt  receipt        // of the result that the core is being told
 	finished probe.Finished // that the core is being told: its body goes with the task's outcome
 }
 
@@ -32,6 +33,8 @@ func (s *Scheduler) exit(now time.Duration, t *turn) {
 		s.carryOut(now, t, &t.effects[i])
 	}
 	t.effects = t.effects[:0]
+	s.settle(t, t.receipt) // who it was for, if it was for anyone, has taken it
+	t.receipt = receipt{}
 	next, due := s.core.NextWake()
 	s.clock.Arm(now, next, due)
 	if len(s.jobs) == 0 && s.server.Draining() {
@@ -55,7 +58,7 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 	case placement.EffectRetry:
 		s.retry(t, e)
 		return
-	case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill:
+	case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill, placement.EffectClaim:
 	}
 	l := s.links[e.Worker]
 	if l == nil {
@@ -78,6 +81,9 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 		// A launch with a large payload may still be on its way out in pieces; a kill must not get ahead of it.
 		var body [16]byte
 		c.SendAfter(uint8(probe.KindKill), probe.AppendKill(body[:0], probe.Kill{Slot: e.Slot, Call: e.Call}), nil)
+	case placement.EffectClaim:
+		j := s.jobs[e.Ref]
+		c.End(probe.AppendClaim(c.Begin(uint8(probe.KindClaim)), probe.Claim{Ref: e.Ref, Job: j.spec.ID, Epoch: j.spec.Epoch}))
 	case placement.EffectTaskDone, placement.EffectJobDone, placement.EffectRetry:
 	}
 	t.batch.Add(c)
@@ -112,7 +118,7 @@ func (s *Scheduler) retry(t *turn, e *placement.Effect) {
 // body is the body of the message being handled if it is about the effect's task.
 func (t *turn) body(e *placement.Effect) ([]byte, bool) {
 	m := &t.finished
-	if m.Status == 0 || m.Ref != e.Ref || m.Task != e.Task || m.Attempt != e.Attempt {
+	if m.Status == 0 || m.Ref != e.Ref || m.Task != e.Task {
 		return nil, false
 	}
 	return m.Body, true

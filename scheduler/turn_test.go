@@ -25,8 +25,8 @@ func TestStoppedAtTheDeadline(t *testing.T) {
 		t.Errorf("a fault that cannot be read: %v", err)
 	}
 	other := e
-	other.Attempt = 2
+	other.Task = 2
 	if err := (&turn{finished: m}).fault(&other); err != nil {
-		t.Errorf("of another attempt: %v", err)
+		t.Errorf("of another task: %v", err)
 	}
 }

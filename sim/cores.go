@@ -78,7 +78,7 @@ func newCores(e *Engine) Policy {
 		engine:     e,
 		schedulers: make([]scheduler, e.cfg.Schedulers),
 		workers:    make([]worker, e.cfg.Workers),
-		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited},
+		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited, MaxQueueTime: math.MaxInt64},
 		offer:      placement.Worker{Slots: e.cfg.Slots, Apps: []string{app}},
 		spec: placement.Spec{
 			App: app, ProbeRatio: e.cfg.ProbeRatio, Deadline: e.cfg.Deadline, MaxAttempts: e.cfg.MaxAttempts,
@@ -114,7 +114,7 @@ func (c *cores) startScheduler(i uint32) {
 func (c *cores) startWorker(i uint32) {
 	w := &c.workers[i]
 	w.life++
-	w.core, w.armed = queue.New(queue.Config{Slots: c.engine.cfg.Slots}), never
+	w.core, w.armed = queue.New(queue.Config{Slots: c.engine.cfg.Slots, Forget: true}), never
 }
 
 // connectWorker tells a scheduler that a worker is connected.
@@ -125,7 +125,7 @@ func (c *cores) connectWorker(s, w uint32) {
 
 // connectScheduler tells a worker that a scheduler is connected.
 func (c *cores) connectScheduler(s, w uint32) {
-	c.workers[w].core.SchedulerUp(c.engine.now, probe.SchedulerID(s))
+	c.workers[w].core.SchedulerUp(c.engine.now, probe.SchedulerID(s), 0, c.queued[:0])
 }
 
 // disconnectWorker tells a scheduler that the connection with a worker is lost.
@@ -265,7 +265,7 @@ func (c *cores) end(e *Engine, t Timer) {
 		}
 	}
 	e.tally.occupy(e.now, -1)
-	c.carryOutQueued(t.Worker, w.core.Done(e.now, t.Slot, t.Task, c.queued[:0]))
+	c.carryOutQueued(t.Worker, w.core.Done(e.now, t.Slot, t.Task, queue.End{Status: probe.StatusOK}, c.queued[:0]))
 }
 
 // carryOutQueued does what the core of a worker says.
@@ -292,6 +292,7 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 			}
 		case queue.EffectRefuse:
 			m.Kind, m.Task, m.Count, m.Reason = kindRefuse, f.Res, f.Count, f.Reason
+		case queue.EffectAdopt, queue.EffectFound, queue.EffectTold: // nothing is kept
 		case queue.EffectDecline:
 			m.Kind, m.Task, m.Reason = kindDecline, f.Task, f.Reason
 		}

@@ -68,13 +68,13 @@ func TestOutcome(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := w.outcome(&attempt{app: "echo"}, test.value, test.err)
-			if got.status != test.status {
-				t.Fatalf("status %d", got.status)
+			if got.Status != test.status {
+				t.Fatalf("status %d", got.Status)
 			}
 			if test.status == probe.StatusOK {
 				return
 			}
-			fault, err := probe.DecodeFault(got.body)
+			fault, err := probe.DecodeFault(got.Body)
 			if err != nil || fault.Code != test.code || fault.Detail != test.detail || strings.Contains(fault.Message, "\n") || fault.Message == "" {
 				t.Fatalf("got %+v, %v", fault, err)
 			}

@@ -22,6 +22,7 @@ type peer struct {
 	name string
 	inc  probe.Incarnation
 	load probe.Load // last reported; guarded by Worker.mu
+	gone bool       // another connection has taken its place; guarded by Worker.mu
 	turn turn
 
 	overdue *time.Timer // closes a connection that does not get to its handshake
@@ -63,6 +64,7 @@ func (p *peer) leave(err error) {
 	now := w.enter()
 	if w.peers[p.id] == p {
 		delete(w.peers, p.id)
+		w.lives[life{p.name, p.inc}] = lifeNumber{p.id, now}
 		p.turn.effects = w.core.SchedulerDown(now, p.id, p.turn.effects)
 	}
 	if errors.Is(err, stream.ErrSilent) {
@@ -92,7 +94,10 @@ func (p *peer) Message(kind uint8, body []byte) error {
 		return tell(p, body, probe.DecodeNoTask, (*queue.Core).NoTask)
 	case probe.KindKill:
 		return tell(p, body, probe.DecodeKill, (*queue.Core).Kill)
-	case probe.KindClaim, probe.KindAck: // not understood yet
+	case probe.KindClaim:
+		return tell(p, body, probe.DecodeClaim, (*queue.Core).Claim)
+	case probe.KindAck:
+		return tell(p, body, probe.DecodeAck, ack)
 	case probe.KindHello, probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline, probe.KindDrain, probe.KindLoad,
 		probe.KindAdopt, probe.KindFound, probe.KindTold:
 	}
@@ -107,10 +112,31 @@ func tell[M any](p *peer, body []byte, decode func([]byte) (M, error),
 	if err != nil {
 		return err
 	}
-	now := p.w.enter()
+	now, err := p.enter()
+	if err != nil {
+		return err
+	}
 	p.turn.effects = event(p.w.core, now, p.id, m, p.turn.effects)
 	p.w.exit(now, &p.turn)
 	return nil
+}
+
+func ack(c *queue.Core, now time.Duration, s probe.SchedulerID, m probe.Ack, out []queue.Effect) []queue.Effect {
+	c.Ack(now, s, m)
+	return out
+}
+
+var errReplaced = errors.New("replaced by a new connection")
+
+// enter is that of Worker, unless the scheduler has another connection by now: on that it was told what is here, and what lies
+// unread on this one must not change it any more.
+func (p *peer) enter() (time.Duration, error) {
+	now := p.w.enter()
+	if p.gone {
+		p.w.mu.Unlock()
+		return 0, errReplaced
+	}
+	return now, nil
 }
 
 func (p *peer) launch(body []byte) error {
@@ -121,7 +147,10 @@ func (p *peer) launch(body []byte) error {
 	if int(m.Slot) >= len(p.w.slots) {
 		return fmt.Errorf("launch in slot %d: no such slot", m.Slot)
 	}
-	now := p.w.enter()
+	now, err := p.enter()
+	if err != nil {
+		return err
+	}
 	p.turn.launch, p.turn.owned = m, p.conn.Owned()
 	p.turn.effects = p.w.core.Launch(now, p.id, &p.turn.launch, p.turn.effects)
 	p.w.exit(now, &p.turn)
@@ -151,17 +180,49 @@ func (p *peer) handshake(kind uint8, body []byte) error {
 	for id, old := range w.peers { // one connection per scheduler: an older one is dead and does not know it
 		if old.name == h.Name {
 			delete(w.peers, id)
-			old.conn.Close(errors.New("replaced by a new connection"))
+			old.gone = true
+			old.conn.Close(errReplaced)
 			p.turn.effects = w.core.SchedulerDown(now, id, p.turn.effects)
 		}
 	}
-	w.lastPeer++
-	p.id, p.name, p.inc = w.lastPeer, h.Name, h.Incarnation
+	p.id, p.name, p.inc = w.lifeOf(now, &h), h.Name, h.Incarnation
 	w.peers[p.id] = p
-	w.core.SchedulerUp(now, p.id)
 	p.conn.End(probe.AppendHello(p.conn.Begin(uint8(probe.KindHello)), &w.hello))
 	p.turn.batch.Add(p.conn)
+	p.turn.effects = w.core.SchedulerUp(now, p.id, h.Results, p.turn.effects)
 	w.exit(now, &p.turn)
 	w.node.Logger.Info("scheduler connected", slog.String("scheduler", h.Name))
 	return nil
+}
+
+// life names one life of a scheduler.
+type life struct {
+	name        string
+	incarnation probe.Incarnation
+}
+
+// lifeNumber is the number that a life of a scheduler has here, however often it connects.
+type lifeNumber struct {
+	id   probe.SchedulerID
+	left time.Duration // when its connection ended, or before that
+}
+
+// keepNumber is how long the number of a scheduler is kept that is not connected: longer than anything that was promised under it.
+const keepNumber = 15 * time.Minute
+
+// lifeOf returns the number of the scheduler that says Hello. It runs under the lock.
+func (w *Worker) lifeOf(now time.Duration, h *probe.Hello) probe.SchedulerID {
+	for key, n := range w.lives {
+		if w.peers[n.id] == nil && now-n.left > keepNumber {
+			delete(w.lives, key)
+		}
+	}
+	key := life{h.Name, h.Incarnation}
+	n, known := w.lives[key]
+	if !known {
+		w.lastPeer++
+		n.id = w.lastPeer
+	}
+	w.lives[key] = lifeNumber{n.id, now}
+	return n.id
 }

@@ -12,6 +12,7 @@ import (
 	"dunnock/internal/stream"
 	"dunnock/probe"
 	"dunnock/task"
+	"dunnock/worker/queue"
 )
 
 // slot runs one task at a time on a goroutine of its own: the only place where user code runs.
@@ -124,14 +125,14 @@ func (s *slot) finish(a *attempt, t *turn) {
 	w := s.w
 	now := w.enter()
 	s.current = nil
-	t.effects = w.core.Done(now, s.number, a.call, t.effects)
+	t.effects = w.core.Done(now, s.number, a.call, t.end, t.effects)
 	w.exit(now, t)
-	t.end = outcome{}
+	t.end = queue.End{}
 	t.batch.FlushSoon()
 }
 
 // invoke calls the handler; a panic, also of the error that it returned, is an error with the stack as its detail.
-func (s *slot) invoke(a *attempt) (end outcome) {
+func (s *slot) invoke(a *attempt) (end queue.End) {
 	defer func() {
 		if r := recover(); r != nil {
 			e := task.Errorf(task.CodeAppFailed, "the handler panicked: %v", r)
@@ -145,19 +146,23 @@ func (s *slot) invoke(a *attempt) (end outcome) {
 }
 
 // outcome turns what a handler returned into what travels.
-func (w *Worker) outcome(a *attempt, value []byte, err error) outcome {
+func (w *Worker) outcome(a *attempt, value []byte, err error) queue.End {
 	switch {
 	case err != nil && IsPermanent(err):
-		return outcome{probe.StatusPermanent, probe.AppendFault(nil, asFault(err, task.CodePermanent))}
+		return fault(probe.StatusPermanent, asFault(err, task.CodePermanent))
 	case err != nil:
-		return outcome{probe.StatusFailed, probe.AppendFault(nil, asFault(err, task.CodeAppFailed))}
+		return fault(probe.StatusFailed, asFault(err, task.CodeAppFailed))
 	case len(value) > w.cfg.MaxResultBytes:
 		e := task.Errorf(task.CodeResultTooLarge, "the result has %d bytes; at most %d are allowed", len(value), w.cfg.MaxResultBytes)
 		w.node.Logger.Warn("a result is too large", a.attrs(e)...)
-		return outcome{probe.StatusPermanent, probe.AppendFault(nil, e)}
+		return fault(probe.StatusPermanent, e)
 	default:
-		return outcome{probe.StatusOK, value}
+		return queue.End{Status: probe.StatusOK, Body: value}
 	}
+}
+
+func fault(s probe.Status, e *task.Error) queue.End {
+	return queue.End{Status: s, Body: probe.AppendFault(nil, e), Owned: true}
 }
 
 // asFault keeps the code of a handler's own *task.Error, unless it has none that can travel. The message becomes one line.

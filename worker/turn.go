@@ -16,13 +16,7 @@ type turn struct {
 	batch   stream.Batch
 	launch  probe.Launch // that the core is being told, for EffectStart
 	owned   bool         // the launch's payload has memory of its own
-	end     outcome      // of the attempt that the core is being told, for EffectFinished
-}
-
-// outcome is how a handler ended its attempt.
-type outcome struct {
-	status probe.Status
-	body   []byte // result, or an encoded fault
+	end     queue.End    // of the attempt that the core is being told, for EffectFinished
 }
 
 // enter takes the lock and reads the clock.
@@ -52,7 +46,7 @@ func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
 	case queue.EffectStop:
 		w.slots[e.Slot].stop(e.Call, e.Status)
 		return
-	case queue.EffectGetTask, queue.EffectFinished, queue.EffectRefuse, queue.EffectDecline:
+	case queue.EffectGetTask, queue.EffectFinished, queue.EffectRefuse, queue.EffectDecline, queue.EffectAdopt, queue.EffectFound, queue.EffectTold:
 	}
 	p := w.peers[e.Scheduler]
 	if p == nil {
@@ -71,6 +65,19 @@ func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
 		c.End(probe.AppendRefuse(c.Begin(uint8(probe.KindRefuse)), e.Refuse()))
 	case queue.EffectDecline:
 		c.End(probe.AppendDecline(c.Begin(uint8(probe.KindDecline)), e.Decline()))
+	case queue.EffectAdopt:
+		c.End(probe.AppendAdopt(c.Begin(uint8(probe.KindAdopt)), e.Adopt()))
+	case queue.EffectFound:
+		m := e.Finished()
+		if m.Body = w.core.Body(e); m.Body == nil {
+			m.Body = stopFault(m.Status)
+		}
+		var head [64]byte
+		c.Send(uint8(probe.KindFound), probe.AppendFinishedHead(head[:0], &m), m.Body)
+	case queue.EffectTold:
+		// It says that this was all: it must not get ahead of a large result.
+		var body [32]byte
+		c.SendAfter(uint8(probe.KindTold), probe.AppendTold(body[:0], e.Told()), nil)
 	case queue.EffectStart, queue.EffectStop:
 	}
 	t.batch.Add(c)
@@ -80,17 +87,25 @@ func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
 // attempt was stopped, and what its handler made of that does not matter.
 func (w *Worker) finished(t *turn, e *queue.Effect, p *peer) {
 	m := e.Finished()
-	m.Status, m.Body = t.end.status, t.end.body
-	switch e.Status {
-	case probe.StatusTimeout:
-		m.Status, m.Body = e.Status, probe.AppendFault(nil, task.Errorf(task.CodeTaskTimeout, "the attempt ran longer than task_timeout"))
-	case probe.StatusKilled:
-		m.Status, m.Body = e.Status, probe.AppendFault(nil, task.Errorf(task.CodeCancelled, "the attempt was stopped"))
-	case probe.StatusOK, probe.StatusFailed, probe.StatusPermanent:
+	m.Status, m.Body = t.end.Status, t.end.Body
+	if e.Status != 0 {
+		m.Status, m.Body = e.Status, stopFault(e.Status)
 	}
 	w.meters.attempt(m.Status, m.Service)
 	var head [64]byte
 	p.conn.Send(uint8(probe.KindFinished), probe.AppendFinishedHead(head[:0], &m), m.Body)
+}
+
+// stopFault is what is said of an attempt that was stopped.
+func stopFault(s probe.Status) []byte {
+	switch s {
+	case probe.StatusTimeout:
+		return probe.AppendFault(nil, task.Errorf(task.CodeTaskTimeout, "the attempt ran longer than task_timeout"))
+	case probe.StatusKilled:
+		return probe.AppendFault(nil, task.Errorf(task.CodeCancelled, "the attempt was stopped"))
+	case probe.StatusOK, probe.StatusFailed, probe.StatusPermanent:
+	}
+	return nil
 }
 
 // noteIdle tells leave when a draining worker has nothing left to do.

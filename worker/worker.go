@@ -39,6 +39,7 @@ type Worker struct {
 	core     *queue.Core
 	slots    []*slot // by number; fields marked so are guarded too
 	peers    map[probe.SchedulerID]*peer
+	lives    map[life]lifeNumber // of schedulers, connected or not long gone
 	lastPeer probe.SchedulerID
 	closed   bool            // no connection is taken any more
 	ctx      context.Context //nolint:containedctx // of Run: the life of connections that the HTTP server hands over
@@ -74,7 +75,7 @@ func New(cfg Config) (*Worker, error) {
 		return nil, err
 	}
 	w := &Worker{
-		cfg: cfg, node: n, clock: node.NewClock(), peers: make(map[probe.SchedulerID]*peer), idle: make(chan struct{}),
+		cfg: cfg, node: n, clock: node.NewClock(), peers: make(map[probe.SchedulerID]*peer), lives: make(map[life]lifeNumber), idle: make(chan struct{}),
 		core: queue.New(queue.Config{Slots: cfg.Slots, MaxReservations: cfg.MaxReservations, StopGrace: cfg.StopGrace, Apps: len(cfg.Apps)}),
 	}
 	w.hello = probe.Hello{

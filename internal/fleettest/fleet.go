@@ -236,6 +236,17 @@ func (f *Fleet) Drop(n *Node, drop bool) {
 	}
 }
 
+// Break ends every connection to a node that is open, as a network does that resets them. The node goes on, and may be dialled again.
+func (f *Fleet) Break(n *Node) {
+	f.mu.Lock()
+	open := f.dialled[n.Addr]
+	f.dialled[n.Addr] = nil
+	f.mu.Unlock()
+	for _, d := range open {
+		_ = d.Close()
+	}
+}
+
 // droppable is the dialling end of a connection that can lose what it carries. Once it
 // has, it stays useless: bytes are missing from its stream.
 type droppable struct {

@@ -158,7 +158,7 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	for _, trouble := range []bool{false, true} {
 		for _, policy := range []placement.Policy{placement.LateBinding, placement.LateBindingNoCancel} {
 			t.Run(fmt.Sprintf("%v trouble=%v", policy, trouble), func(t *testing.T) {
-				m := newMill(placement.Config{Policy: policy}, 50, 200, 40, 4)
+				m := newMill(placement.Config{Policy: policy, MaxQueueTime: time.Hour}, 50, 200, 40, 4)
 				m.trouble = trouble
 				m.spec.Require = []probe.Label{}
 				m.spec.Deadline = time.Hour

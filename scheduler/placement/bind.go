@@ -42,7 +42,7 @@ func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 		case ahead == 0:
 			return c.repeat(now, wk, m, out)
 		}
-		if s.state == slotBound {
+		if s.state.binds() {
 			out = c.lose(now, wk, s, out)
 		}
 	}
@@ -56,7 +56,7 @@ func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 		return c.noTask(w, m, out)
 	}
 	spent, last, owner := c.spend(j, w, m.Res, 1)
-	if spent == 0 && !j.set.matches(c.offer(wk)) {
+	if j.halted() || (spent == 0 && !j.set.matches(c.offer(wk))) {
 		return c.noTask(w, m, out)
 	}
 	t, out, ok := c.pick(j, wk, owner, out)
@@ -77,7 +77,7 @@ func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 func (c *Core) repeat(now time.Duration, w *worker, m probe.GetTask, out []Effect) []Effect {
 	c.stats.Repeated++
 	s := &w.slots[m.Slot]
-	if s.state == slotBound {
+	if s.state.binds() {
 		j := c.bound(s)
 		if now < j.deadline {
 			return append(out, c.launch(now, j, s.task, w.id, m))
@@ -129,19 +129,26 @@ func (c *Core) pick(j *job, w *worker, owner uint32, out []Effect) (uint32, []Ef
 
 // bind gives a waiting task to the slot that asked.
 func (c *Core) bind(now time.Duration, j *job, t uint32, w *worker, m probe.GetTask, out []Effect) []Effect {
-	c.unlink(j, t)
 	r := &j.tasks[t]
-	r.state = stateRunning
-	r.worker, r.slot, r.hasWorker = w.id, m.Slot, true
+	c.occupy(j, t, w, m.Slot)
 	r.attempt++
 	r.launched, r.service = now, 0
 	s := &w.slots[m.Slot]
 	s.state, s.job, s.task, s.attempt = slotBound, uint32(j.ref), t, r.attempt
+	c.stats.Launches++
+	c.meter.count(now)
+	return append(out, c.launch(now, j, t, w.id, m))
+}
+
+// occupy makes a waiting task run in a slot.
+func (c *Core) occupy(j *job, t uint32, w *worker, slot uint16) {
+	c.unlink(j, t)
+	r := &j.tasks[t]
+	r.state = stateRunning
+	r.worker, r.slot, r.hasWorker = w.id, slot, true
 	j.running++
 	c.load.Running++
 	c.load.Waiting--
-	c.stats.Launches++
-	return append(out, c.launch(now, j, t, w.id, m))
 }
 
 func (c *Core) launch(now time.Duration, j *job, t uint32, w probe.WorkerID, m probe.GetTask) Effect {

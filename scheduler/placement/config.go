@@ -49,6 +49,10 @@ const (
 	DefaultMaxSets    = 128
 	DefaultMaxJobs    = 100_000
 	DefaultMaxTasks   = 10_000_000
+
+	DefaultClaimWait    = 50 * time.Millisecond
+	DefaultDoubtWait    = 1500 * time.Millisecond
+	DefaultMaxQueueTime = 10 * time.Second
 )
 
 // Config tunes a [Core]. The zero Config is the default one.
@@ -72,6 +76,15 @@ type Config struct {
 	// MaxTasks bounds the unfinished tasks of all live jobs together, at 48 bytes each. Default 10,000,000,
 	// 1 to 2³¹ − 1; a job beyond it fails with task.CodeOverloaded.
 	MaxTasks int
+	// ClaimWait is how long a job that was at another scheduler before waits at most for workers to say what they hold of it. Default
+	// 50 ms, 1 ms to 1 m. Larger when answers take longer than that; smaller resumes sooner when a worker is silent, at the risk of
+	// starting what that one runs.
+	ClaimWait time.Duration
+	// DoubtWait is the same for a job whose tasks may start once only: what nobody holds then ends Unknown. Default 1.5 s, 1 ms to 1 m.
+	DoubtWait time.Duration
+	// MaxQueueTime bounds how long the tasks of a job may have to wait in all likelihood: with that many waiting and launches at the rate of
+	// the last second or so, a job beyond it, or beyond its own deadline, fails with task.CodeOverloaded. Default 10 s, at least 1 ms.
+	MaxQueueTime time.Duration
 }
 
 // Validate returns all faults of the configuration, or nil.
@@ -86,6 +99,14 @@ func (c Config) Validate() error {
 	}
 	if c.MinBackoff < time.Millisecond || c.MinBackoff > c.MaxBackoff {
 		errs = append(errs, fmt.Errorf("min_backoff: want %v to max_backoff (%v), got %v", time.Millisecond, c.MaxBackoff, c.MinBackoff))
+	}
+	for _, d := range []struct {
+		name        string
+		value, most time.Duration
+	}{{"claim_wait", c.ClaimWait, time.Minute}, {"doubt_wait", c.DoubtWait, time.Minute}, {"max_queue_time", c.MaxQueueTime, never}} {
+		if d.value < time.Millisecond || d.value > d.most {
+			errs = append(errs, fmt.Errorf("%s: want %v to %v, got %v", d.name, time.Millisecond, d.most, d.value))
+		}
 	}
 	for _, n := range []struct {
 		name  string
@@ -116,6 +137,15 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxTasks == 0 {
 		c.MaxTasks = DefaultMaxTasks
+	}
+	if c.ClaimWait == 0 {
+		c.ClaimWait = DefaultClaimWait
+	}
+	if c.DoubtWait == 0 {
+		c.DoubtWait = DefaultDoubtWait
+	}
+	if c.MaxQueueTime == 0 {
+		c.MaxQueueTime = DefaultMaxQueueTime
 	}
 	return c
 }

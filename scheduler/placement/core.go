@@ -32,6 +32,7 @@ type Core struct {
 
 	load  Load
 	stats Stats
+	meter meter
 
 	key    []byte        // scratch of setFor
 	labels []probe.Label // scratch of setFor
@@ -73,6 +74,13 @@ type Stats struct {
 	Retries      uint64 // attempts that failed or were lost and whose task waited again
 	Lost         uint64 // attempts lost with their worker, or forgotten by it
 	Renewed      uint64 // reservations, of those given out, that renewed a worker's used-up share of a wide job
+	Severed      uint64 // workers whose connection was lost, and that might be back
+	Unlaunched   uint64 // launches that never reached their worker, as it said when it was back
+	Claims       uint64 // sent
+	Adopted      uint64 // attempts bound by a worker's word: claimed, or thought lost
+	Found        uint64 // ends of attempts that were not bound and still told something new
+	Overloaded   uint64 // jobs refused because their tasks would wait too long
+	Superseded   uint64 // jobs that another scheduler has taken over
 	Delayed      uint64 // times that a job put off sampling anew
 	Repeated     uint64 // GetTasks that repeated the last call of their slot and were answered again
 	Stale        uint64 // messages without effect: late, repeated, or about something unknown

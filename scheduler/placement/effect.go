@@ -30,6 +30,8 @@ const (
 	// EffectTaskDone tells that a task has ended: Ref, Task, Outcome, Code, Attempt, Worker with HasWorker, Wait,
 	// Service. There is exactly one for every task that was to run.
 	EffectTaskDone
+	// EffectClaim sends a Claim: Worker, Ref. The caller adds the job's id and epoch.
+	EffectClaim
 	// EffectJobDone tells that all tasks of a job have ended: Ref, Outcome, and Count, how many of them did not end OK. The
 	// Ref is unknown from here on.
 	EffectJobDone
@@ -52,6 +54,8 @@ func (k EffectKind) String() string {
 		return "Retry"
 	case EffectTaskDone:
 		return "TaskDone"
+	case EffectClaim:
+		return "Claim"
 	case EffectJobDone:
 		return "JobDone"
 	default:
@@ -92,6 +96,8 @@ const (
 	causeDeadline
 	causeCancelled
 	causeWorkerLost
+	causeDoubt
+	causeSuperseded
 )
 
 func (c cause) code() task.Code {
@@ -110,6 +116,10 @@ func (c cause) code() task.Code {
 		return task.CodeCancelled
 	case causeWorkerLost:
 		return task.CodeWorkerLost
+	case causeDoubt:
+		return task.CodeSchedulerLost
+	case causeSuperseded:
+		return task.CodeSuperseded
 	default:
 		return task.CodeInternal
 	}
@@ -126,6 +136,8 @@ func (c cause) outcome() task.Outcome {
 		return task.Cancelled
 	case causeAppFailed, causePermanent, causeWorkerLost:
 		return task.Failed
+	case causeDoubt, causeSuperseded:
+		return task.Unknown
 	default:
 		return task.Unknown
 	}

@@ -7,9 +7,10 @@ import (
 	"dunnock/task"
 )
 
-// Finished takes the end of an attempt. Only the report of the task that is bound to that slot by that call counts.
+// Finished takes the end of an attempt: of the task that is bound to that slot by that call. Any other is judged as
+// [Core.Found] does.
 // Body is the caller's business: it belongs to the EffectTaskDone or EffectRetry that names
-// the message's Ref, Task and Attempt.
+// the message's Ref and Task.
 //
 // An OK or permanent failure ends the task. After a failure, a passed task_timeout, or a kill that the core
 // did not ask for, the task waits again while attempts are left.
@@ -20,12 +21,15 @@ func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, o
 		return out
 	}
 	s := &wk.slots[m.Slot]
+	if s.state != slotSilent && int32(m.Call-s.call) < 0 {
+		return c.Found(now, w, m, out) // late: its binding was void, and its result may be what the task still lacks
+	}
 	if !s.holds(m.Ref, m.Task, m.Call) || s.attempt != m.Attempt {
 		c.stats.Stale++
 		return out
 	}
 	switch s.state {
-	case slotBound:
+	case slotBound, slotDoubted:
 	case slotKilled: // as it was told
 		s.state = slotOver
 		return out
@@ -62,20 +66,21 @@ func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, o
 
 // Decline takes back a launch that the worker did not start. The task waits again at the head as if it
 // had not been launched: that was neither an attempt nor a failure. A worker that declines because it drains is sampled no more; one that
-// declines for another reason than a stale call does not get this task again while another could.
+// declines for another reason than a stale call does not get this task again while another could. One that declines because the job is fenced,
+// be it a launch, a claim (with Call 0) or an attempt that another scheduler has adopted, tells that the job is that scheduler's: all its
+// tasks end Unknown here.
 func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out []Effect) []Effect {
 	wk := c.worker(w)
 	if wk == nil || int(m.Slot) >= len(wk.slots) {
 		c.stats.Stale++
 		return out
 	}
-	s := &wk.slots[m.Slot]
-	if s.state != slotBound || !s.holds(m.Ref, m.Task, m.Call) {
-		c.stats.Stale++
-		return out
-	}
 	j := c.find(m.Ref)
-	if j == nil {
+	if m.Reason == probe.RefusedFenced && m.Call == 0 && j != nil {
+		return c.supersede(now, j, out) // it was the claim that was declined
+	}
+	s := &wk.slots[m.Slot]
+	if !s.state.binds() || !s.holds(m.Ref, m.Task, m.Call) || j == nil {
 		c.stats.Stale++
 		return out
 	}
@@ -90,6 +95,9 @@ func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out
 		c.drain(wk)
 	case probe.RefusedFull, probe.RefusedApp:
 		c.avoidWorker(r, wk)
+	case probe.RefusedFenced:
+		c.wait(j, m.Task)
+		return c.supersede(now, j, out)
 	case probe.RefusedStale:
 	}
 	out = c.requeue(j, m.Task, out)
@@ -173,7 +181,24 @@ func (c *Core) requeue(j *job, t uint32, out []Effect) []Effect {
 func (c *Core) end(now time.Duration, j *job, t uint32, outcome task.Outcome, why cause, out []Effect) []Effect {
 	j.running--
 	c.load.Running--
+	return c.conclude(now, j, t, outcome, why, out)
+}
+
+// endWaiting gives a waiting task its outcome. It may end the job.
+func (c *Core) endWaiting(now time.Duration, j *job, t uint32, outcome task.Outcome, why cause, out []Effect) []Effect {
+	ref := j.ref
+	c.unlink(j, t)
+	c.load.Waiting--
 	out = c.conclude(now, j, t, outcome, why, out)
+	if j.ref == ref && j.waiting() == 0 {
+		return c.settled(j, out)
+	}
+	return out
+}
+
+// conclude gives a task its outcome, and its job if it was the last.
+func (c *Core) conclude(now time.Duration, j *job, t uint32, outcome task.Outcome, why cause, out []Effect) []Effect {
+	out = c.record(now, j, t, outcome, why, out)
 	switch {
 	case outcome != task.OK && j.cancelOnFailure && j.unfinished > 0:
 		return c.endAll(now, j, causeCancelled, task.Failed, out)
@@ -185,8 +210,8 @@ func (c *Core) end(now time.Duration, j *job, t uint32, outcome task.Outcome, wh
 	return c.finish(j, task.OK, out)
 }
 
-// conclude gives a task its outcome.
-func (c *Core) conclude(now time.Duration, j *job, t uint32, outcome task.Outcome, why cause, out []Effect) []Effect {
+// record notes a task's outcome.
+func (c *Core) record(now time.Duration, j *job, t uint32, outcome task.Outcome, why cause, out []Effect) []Effect {
 	r := &j.tasks[t]
 	r.state, r.outcome, r.cause = stateEnded, outcome, why
 	c.forgetAvoided(r)
@@ -204,7 +229,8 @@ func (c *Core) conclude(now time.Duration, j *job, t uint32, outcome task.Outcom
 	})
 }
 
-// endAll ends all tasks that have no outcome yet, and the job: those that run are killed first.
+// endAll ends all tasks that have no outcome yet, and the job: those that run are killed first, unless they are another scheduler's
+// now.
 func (c *Core) endAll(now time.Duration, j *job, why cause, outcome task.Outcome, out []Effect) []Effect {
 	for i := range j.tasks {
 		t := uint32(i)
@@ -214,21 +240,34 @@ func (c *Core) endAll(now time.Duration, j *job, why cause, outcome task.Outcome
 		case stateRunning:
 			j.running--
 			c.load.Running--
-			out = c.kill(j, t, out)
+			if why == causeSuperseded {
+				c.let(r)
+			} else {
+				out = c.kill(j, t, out)
+			}
 		case stateFresh, stateReturned, stateDisplaced:
 			c.unlink(j, t)
 			c.load.Waiting--
 		}
-		out = c.conclude(now, j, t, why.outcome(), why, out)
+		out = c.record(now, j, t, why.outcome(), why, out)
 	}
 	return c.finish(j, outcome, c.cancelAll(j, out))
 }
 
-// kill ends a running attempt, unless its worker is just going down.
+// let lets a running attempt run, and forgets that it is bound.
+func (c *Core) let(r *taskRec) {
+	if w := c.known(r.worker); w != nil {
+		w.slots[r.slot].state = slotOver
+	}
+}
+
+// kill ends a running attempt, unless its worker is just going down. One that is severed is told when it is back and says that
+// it runs that.
 func (c *Core) kill(j *job, t uint32, out []Effect) []Effect {
 	r := &j.tasks[t]
 	w := c.worker(r.worker)
 	if w == nil {
+		c.let(r)
 		return out
 	}
 	s := &w.slots[r.slot]

@@ -33,6 +33,7 @@ type worker struct {
 	slots   []slot // nil before the first call
 	id      probe.WorkerID
 	up      bool // connected
+	severed bool // not connected, and may be back in the same life: what is bound there stays bound
 	active  bool // may be sampled: it has slots and is not draining
 	leaving bool // it said itself that it drains, for which there is no way back
 }
@@ -47,11 +48,15 @@ type profile struct {
 type slotState uint8
 
 const (
-	slotSilent slotState = iota // it has never asked
-	slotBound                   // answered with a task that is bound there still
-	slotKilled                  // answered with a task that was told to end, and whose end is not reported yet
-	slotOver                    // answered with NoTask, or with a task that is bound there no longer
+	slotSilent  slotState = iota // it has never asked
+	slotBound                    // answered with a task that is bound there still
+	slotKilled                   // answered with a task that was told to end, and whose end is not reported yet
+	slotOver                     // answered with NoTask, or with a task that is bound there no longer
+	slotDoubted                  // as slotBound, but the connection broke since: it may never have started
 )
+
+// binds reports whether a task is bound to the slot.
+func (s slotState) binds() bool { return s == slotBound || s == slotDoubted }
 
 // slot is the last answer to one slot of a worker: all that is needed to
 // answer a repeated call the same way, and to tell what counts from what is late.
@@ -71,6 +76,14 @@ func (s *slot) holds(ref probe.Ref, t, call uint32) bool {
 // worker returns a connected worker, or nil.
 func (c *Core) worker(id probe.WorkerID) *worker {
 	if int64(id) >= int64(len(c.workers)) || !c.workers[id].up {
+		return nil
+	}
+	return &c.workers[id]
+}
+
+// known returns a worker that is connected or severed, or nil.
+func (c *Core) known(id probe.WorkerID) *worker {
+	if int64(id) >= int64(len(c.workers)) || (!c.workers[id].up && !c.workers[id].severed) {
 		return nil
 	}
 	return &c.workers[id]
@@ -105,7 +118,9 @@ func (c *Core) bound(s *slot) *job {
 // chance), and at least one as long as it got fewer than 2 per slot altogether.
 //
 // The id is a dense number: the core's memory grows with the largest. It may be used again after
-// [Core.WorkerDown]. It panics if id is connected already or above 2²⁴ − 1, or if Slots is out of 0…65,536.
+// [Core.WorkerDown]. After [Core.WorkerLost] the same id is the same life of the worker, which is back: what is bound there is doubtful
+// until it says what it has ([Core.Adopt], [Core.Found], [Core.Told]). Jobs that were at another scheduler before are claimed from every
+// worker that connects. It panics if id is connected already or above 2²⁴ − 1, or if Slots is out of 0…65,536.
 func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Effect) []Effect {
 	if id > maxWorkerID || w.Slots < 0 || w.Slots > 1<<16 {
 		panic(fmt.Sprintf("placement: worker %d with %d slots is out of range", id, w.Slots))
@@ -117,19 +132,35 @@ func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Ef
 		c.workers = append(c.workers, make([]worker, missing)...)
 		c.profiles = append(c.profiles, make([]profile, missing)...)
 	}
+	back := c.workers[id].severed
+	if back && len(c.workers[id].slots) > w.Slots { // no life of a worker does that, so it is another one
+		out = c.WorkerDown(now, id, out)
+		back = false
+	}
 	c.lives++
 	if c.lastOffer == nil || !c.lastOffer.same(&w) {
 		offer := w // w itself would be allocated for every worker
 		c.lastOffer = &offer
 	}
-	c.profiles[id] = profile{offer: c.lastOffer, life: c.lives}
 	wk := &c.workers[id]
-	*wk = worker{id: id, up: true}
+	if back {
+		c.profiles[id].offer = c.lastOffer
+		wk.up, wk.severed, wk.leaving = true, false, false
+	} else {
+		c.profiles[id] = profile{offer: c.lastOffer, life: c.lives}
+		*wk = worker{id: id, up: true}
+	}
 	c.load.Draining++
 	if w.Slots == 0 {
 		return out
 	}
-	return c.join(now, wk, out)
+	out = c.join(now, wk, out)
+	for j := c.oldest; j != nil; j = j.next {
+		if j.epoch > 0 && j.set.matches(c.offer(wk)) {
+			out = c.claim(j, wk, out)
+		}
+	}
+	return out
 }
 
 // WorkerResume takes a worker back into sampling after [Core.WorkerDrain], and jobs that wait give it reservations as if
@@ -163,7 +194,7 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 	}
 	given := 0
 	for j := c.oldest; j != nil; j = j.next {
-		if !j.set.joined || j.waiting() == 0 {
+		if !j.set.joined || j.waiting() == 0 || j.halted() {
 			continue
 		}
 		if n := c.share(j, given < 2*slots) - j.held(w.id); n > 0 {
@@ -226,11 +257,10 @@ func (c *Core) drain(w *worker) {
 	}
 }
 
-// WorkerDown removes a worker whose connection has ended. Tasks that were bound
-// there have used up an attempt: they wait again at the head, or end Failed with
-// task.CodeWorkerLost on the last one, or end Unknown if they may start once only. Its reservations are
-// gone, and jobs that counted on them sample anew. An unknown worker is no mistake.
-func (c *Core) WorkerDown(now time.Duration, id probe.WorkerID, out []Effect) []Effect {
+// WorkerLost takes note that a worker's connection has ended and that the same life of it may connect again. Its
+// reservations are gone; the tasks that are bound there stay so, until it is back and says what it has, or [Core.WorkerDown] gives it
+// up. An unknown worker is no mistake.
+func (c *Core) WorkerLost(now time.Duration, id probe.WorkerID, out []Effect) []Effect {
 	w := c.worker(id)
 	if w == nil {
 		c.stats.Stale++
@@ -238,15 +268,52 @@ func (c *Core) WorkerDown(now time.Duration, id probe.WorkerID, out []Effect) []
 	}
 	c.drain(w)
 	c.load.Draining--
-	slots := w.slots
-	*w = worker{id: id}
-	for j := c.oldest; j != nil; j = j.next {
+	c.stats.Severed++
+	w.up, w.severed = false, true
+	for i := range w.slots {
+		switch s := &w.slots[i]; s.state {
+		case slotBound:
+			s.state = slotDoubted
+		case slotKilled: // nobody will say how that ended, and nobody needs to know
+			s.state = slotOver
+		case slotSilent, slotOver, slotDoubted:
+		}
+	}
+	return c.leave(now, id, out)
+}
+
+// leave writes off what jobs had from a worker that is not connected any more.
+func (c *Core) leave(now time.Duration, id probe.WorkerID, out []Effect) []Effect {
+	for j := c.oldest; j != nil; {
+		next := j.next // answering a claim may end the job
 		if j.outstanding > 0 {
 			out = c.forfeit(now, j, id, out)
 		}
+		out = c.answered(now, j, id, out)
+		j = next
 	}
+	return out
+}
+
+// WorkerDown removes a worker whose connection has ended for good. Tasks that were bound
+// there have used up an attempt: they wait again at the head, or end Failed with
+// task.CodeWorkerLost on the last one, or end Unknown if they may start once only. Its reservations are
+// gone, and jobs that counted on them sample anew. An unknown worker is no mistake.
+func (c *Core) WorkerDown(now time.Duration, id probe.WorkerID, out []Effect) []Effect {
+	w := c.known(id)
+	if w == nil {
+		c.stats.Stale++
+		return out
+	}
+	if w.up {
+		c.drain(w)
+		c.load.Draining--
+	}
+	slots := w.slots
+	*w = worker{id: id}
+	out = c.leave(now, id, out)
 	for i := range slots {
-		if slots[i].state == slotBound {
+		if slots[i].state.binds() {
 			out = c.lose(now, w, &slots[i], out)
 		}
 	}

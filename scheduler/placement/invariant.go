@@ -124,6 +124,8 @@ func (k *checker) liveness(j *job) {
 			"job %#x: %d reservations outstanding and nothing waits", j.ref, j.outstanding)
 		return
 	}
+	k.expect(!j.suspended || j.outstanding == 0, "job %#x: %d reservations outstanding though it is suspended", j.ref, j.outstanding)
+	k.expect(j.claiming == (j.claimUntil != never), "job %#x: claiming %v until %v", j.ref, j.claiming, j.claimUntil)
 	k.expect(j.deficit() == 0 || j.resampleAt != never || len(j.set.eligible) == 0 && j.bare == 0,
 		"job %#x: %d waiting tasks have no reservation to count on, and nothing will be done about it", j.ref, j.deficit())
 }
@@ -131,13 +133,13 @@ func (k *checker) liveness(j *job) {
 // running checks that a running task and its slot agree.
 func (k *checker) running(j *job, i int) {
 	r := &j.tasks[i]
-	w := k.c.worker(r.worker)
+	w := k.c.known(r.worker)
 	if w == nil || int(r.slot) >= len(w.slots) {
 		k.expect(false, "job %#x: task %d runs at worker %d slot %d, which is not there", j.ref, i, r.worker, r.slot)
 		return
 	}
 	s := w.slots[r.slot]
-	k.expect(s.state == slotBound && s.job == uint32(j.ref) && int(s.task) == i && s.attempt == r.attempt && r.attempt > 0,
+	k.expect(s.state.binds() && s.job == uint32(j.ref) && int(s.task) == i && r.attempt > 0,
 		"job %#x: task %d attempt %d runs in a slot that holds %+v", j.ref, i, r.attempt, s)
 }
 
@@ -200,13 +202,16 @@ func (k *checker) fleet() {
 	for id := range c.workers {
 		w := &c.workers[id]
 		if !w.up {
-			k.expect(!w.active && w.slots == nil, "worker %d is not connected and has %d slots", id, len(w.slots))
-			continue
+			k.expect(!w.active && (w.severed || w.slots == nil), "worker %d is not connected and has %d slots", id, len(w.slots))
+			if !w.severed {
+				continue
+			}
 		}
 		k.expect(int(w.id) == id, "worker %d calls itself %d", id, w.id)
 		bound := 0
 		for i := range w.slots {
-			if s := &w.slots[i]; s.state == slotBound {
+			if s := &w.slots[i]; s.state.binds() {
+				k.expect(w.up || s.state == slotDoubted, "worker %d slot %d is bound without a doubt and not connected", id, i)
 				bound++
 				j := c.bound(s)
 				k.expect(j != nil && int(s.task) < len(j.tasks) && j.tasks[s.task].state == stateRunning &&
@@ -214,10 +219,12 @@ func (k *checker) fleet() {
 			}
 		}
 		k.bound += bound
-		if w.active {
+		switch {
+		case !w.up:
+		case w.active:
 			k.load.Workers++
 			k.load.Slots += c.offer(w).Slots
-		} else {
+		default:
 			k.load.Draining++
 		}
 	}

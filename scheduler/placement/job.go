@@ -23,6 +23,9 @@ const (
 	stateEnded                          // has its outcome
 )
 
+// waits reports whether a task waits for a launch.
+func (s taskState) waits() bool { return s == stateFresh || s == stateReturned || s == stateDisplaced }
+
 // taskRec is all that is kept of one task.
 type taskRec struct {
 	launched   time.Duration // when the last attempt was; for a task that ended without one, its end
@@ -56,6 +59,7 @@ type job struct {
 	submitted  time.Duration
 	deadline   time.Duration
 	resampleAt time.Duration // never: not put off
+	claimUntil time.Duration // when tasks that nobody has said to hold are let go; never: not claiming
 	prev, next *job          // in the order of submission
 	timer      int           // place in Core.timers
 
@@ -74,15 +78,24 @@ type job struct {
 	owned       int    // those of them that belong to displaced tasks
 	bare        int    // displaced tasks that have no reservation of their own
 
+	asked      bitset // workers that owe an answer to a claim
+	unanswered int    // of them
+	epoch      uint32
+
 	maxAttempts     uint16
 	backoff         uint8
 	atMostOnce      bool
 	cancelOnFailure bool
 	wide            bool // every eligible worker got several reservations
+	claiming        bool // workers are being asked what they hold of it
+	suspended       bool // nothing of it is launched, until Resume
 }
 
 // wake is when the job wants to be looked at.
-func (j *job) wake() time.Duration { return min(j.deadline, j.resampleAt) }
+func (j *job) wake() time.Duration { return min(j.deadline, j.resampleAt, j.claimUntil) }
+
+// halted reports whether nothing of the job is to be launched for now.
+func (j *job) halted() bool { return j.claiming || j.suspended }
 
 // anywhere counts the waiting tasks that any eligible worker may run.
 func (j *job) anywhere() int { return j.fresh + j.returned.n }
@@ -90,8 +103,11 @@ func (j *job) anywhere() int { return j.fresh + j.returned.n }
 // waiting counts the tasks that wait.
 func (j *job) waiting() int { return j.anywhere() + j.displaced.n }
 
-// deficit is how many waiting tasks have no reservation to count on.
+// deficit is how many waiting tasks have no reservation to count on, though they should.
 func (j *job) deficit() int {
+	if j.halted() {
+		return 0
+	}
 	return max(0, j.anywhere()-(j.outstanding-j.owned)) + j.bare
 }
 
@@ -157,7 +173,7 @@ func (c *Core) newJob() *job {
 	}
 	j := c.jobs[index]
 	generation := max(j.generation+1, 1) // 0 is left out when it wraps, so that no Ref is 0
-	*j = job{ref: probe.Ref(generation)<<32 | probe.Ref(index), generation: generation, resampleAt: never, prev: c.newest}
+	*j = job{ref: probe.Ref(generation)<<32 | probe.Ref(index), generation: generation, resampleAt: never, claimUntil: never, asked: j.asked[:0], prev: c.newest}
 	if c.newest == nil {
 		c.oldest = j
 	} else {
@@ -188,7 +204,7 @@ func (c *Core) release(j *job) {
 	c.taskPool.put(j.tasks)
 	c.resPool.put(j.res)
 	c.free = append(c.free, uint32(j.ref))
-	*j = job{generation: j.generation}
+	*j = job{generation: j.generation, asked: j.asked}
 }
 
 // avoided reports whether a task has failed on the worker in its present life.

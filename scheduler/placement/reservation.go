@@ -158,6 +158,9 @@ func (c *Core) sample(j *job, tasks int, out []Effect) []Effect {
 // is none it may run anywhere again.
 func (c *Core) place(j *job, t uint32, out []Effect) []Effect {
 	r := &j.tasks[t]
+	if j.halted() {
+		return out
+	}
 	if !c.hasElsewhere(j, r) {
 		c.unlink(j, t)
 		r.state = stateReturned
@@ -179,6 +182,9 @@ func (c *Core) place(j *job, t uint32, out []Effect) []Effect {
 
 // resample gives the job the reservations that it lacks.
 func (c *Core) resample(now time.Duration, j *job, out []Effect) []Effect {
+	if j.halted() {
+		return out
+	}
 	for i := j.displaced.head; i != 0 && j.bare > 0; {
 		t := i - 1
 		i = j.tasks[t].next

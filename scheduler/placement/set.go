@@ -110,7 +110,10 @@ func (c *Core) keep(s *set) {
 
 // retryAfterMS is what a job refused for want of workers is told to wait:
 // about what a worker takes to start and be found.
-const retryAfterMS = 1000
+const (
+	retryAfterMS    = 1000
+	maxRetryAfterMS = 10_000
+)
 
 // explain says why no worker is in the set.
 func (c *Core) explain(s *set) error {

@@ -18,7 +18,15 @@ type Spec struct {
 	MaxAttempts     int           // starts per task, 1…100; 0: task.DefaultMaxAttempts
 	AtMostOnce      bool          // no task starts twice; doubtful ones end Unknown
 	CancelOnFailure bool          // the first task that does not end OK ends the others Cancelled
+	Epoch           uint32        // which submission of the job this is; above 0 it was at another scheduler before, or at this one
+	Attempts        []Attempts    // starts that tasks have had by earlier submissions, at most one for each task
 	Finished        []byte        // bitmap of tasks not to run, bit i%8 of byte i/8; missing bits are 0
+}
+
+// Attempts says how often a task has started under earlier epochs. It counts against the job's limit.
+type Attempts struct {
+	Task uint32
+	N    uint16
 }
 
 // finished reports whether task i is not to be run.
@@ -56,7 +64,8 @@ func (s *Spec) validate() error {
 }
 
 // Submit accepts a job and samples workers for it: one draw of ⌈probe ratio × tasks to run⌉
-// reservations. A job whose tasks are all finished is done at once, and its Ref unknown when Submit returns.
+// reservations. A job whose tasks are all finished is done at once, and its Ref unknown when Submit returns. One with an epoch
+// is claimed from all workers first (EffectClaim) and sampled for when they have answered or [Config].ClaimWait has passed.
 //
 // The error is an [*task.Error], and nothing has happened: task.CodeNoWorkers if no worker is connected that is not
 // draining, CodeUnknownApp if none of them has the app, CodeUnsatisfiable naming the label (key=value) that leaves no worker,
@@ -66,7 +75,7 @@ func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	if err := s.validate(); err != nil {
 		return 0, out, err
 	}
-	if err := c.admit(&s); err != nil {
+	if err := c.admit(now, &s); err != nil {
 		return 0, out, err
 	}
 	set, err := c.setFor(s.App, s.Require)
@@ -77,17 +86,25 @@ func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	c.stats.Submitted++
 	j.set = set
 	set.jobs++
-	j.submitted, j.deadline = now, never
-	if s.Deadline < never-now {
-		j.deadline = now + s.Deadline
-	}
+	j.submitted, j.deadline = now, after(now, s.Deadline)
 	j.ratio, j.maxAttempts = s.ProbeRatio, uint16(s.MaxAttempts)
-	j.atMostOnce, j.cancelOnFailure = s.AtMostOnce, s.CancelOnFailure
+	j.atMostOnce, j.cancelOnFailure, j.epoch = s.AtMostOnce, s.CancelOnFailure, s.Epoch
 	c.addTasks(j, &s)
 	c.timers.add(j)
 	ref := j.ref
 	if j.unfinished == 0 {
 		return ref, c.finish(j, task.OK, out), nil
+	}
+	if j.epoch > 0 {
+		j.claiming = true // until claimAll has said for how long
+	}
+	if out = c.addAttempts(now, j, s.Attempts, out); j.ref != ref {
+		return ref, out, nil
+	}
+	if j.epoch > 0 {
+		out = c.claimAll(now, j, out)
+		c.timers.update(j)
+		return ref, out, nil
 	}
 	k := probes(j.ratio, j.unfinished)
 	j.wide = k >= 2*len(set.eligible)
@@ -97,7 +114,7 @@ func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 }
 
 // admit refuses what is over a bound of the Config.
-func (c *Core) admit(s *Spec) error {
+func (c *Core) admit(now time.Duration, s *Spec) error {
 	unfinished := c.load.Waiting + c.load.Running
 	var e *task.Error
 	switch {
@@ -108,7 +125,7 @@ func (c *Core) admit(s *Spec) error {
 	case s.Tasks > c.cfg.MaxTasks-unfinished:
 		e = task.Errorf(task.CodeOverloaded, "%d tasks are unfinished and %d more would pass the limit of %d", unfinished, s.Tasks, c.cfg.MaxTasks)
 	default:
-		return nil
+		return c.admitByTime(now, s)
 	}
 	e.RetryAfterMS = retryAfterMS
 	return e
@@ -127,6 +144,27 @@ func (c *Core) addTasks(j *job, s *Spec) {
 	}
 	j.unfinished = j.fresh
 	c.load.Waiting += j.fresh
+}
+
+// addAttempts counts what tasks have had before. Those that have had all their attempts end here.
+func (c *Core) addAttempts(now time.Duration, j *job, had []Attempts, out []Effect) []Effect {
+	ref := j.ref
+	for _, a := range had {
+		if j.ref != ref {
+			return out // the last one ended the job
+		}
+		if int64(a.Task) >= int64(len(j.tasks)) || a.N == 0 || j.tasks[a.Task].state != stateFresh {
+			continue
+		}
+		r := &j.tasks[a.Task]
+		c.unlink(j, a.Task)
+		r.state, r.attempt, r.launched = stateReturned, min(a.N, j.maxAttempts), now
+		j.returned.push(j.tasks, a.Task)
+		if r.attempt == j.maxAttempts {
+			out = c.endWaiting(now, j, a.Task, task.Failed, causeWorkerLost, out)
+		}
+	}
+	return out
 }
 
 // Cancel ends a job for its user: tasks without an outcome end Cancelled, and

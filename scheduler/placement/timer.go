@@ -10,8 +10,16 @@ import (
 // never is later than any time that the core is asked about.
 const never = time.Duration(math.MaxInt64)
 
+// after returns now + d, which is never if it is beyond all time.
+func after(now, d time.Duration) time.Duration {
+	if d >= never-now {
+		return never
+	}
+	return now + d
+}
+
 // timers is a binary heap of live jobs by when each wants to be looked at:
-// its deadline, or the resampling that it waits for. A job knows its place, so that it
+// its deadline, the resampling that it waits for, or the end of its claims. A job knows its place, so that it
 // leaves in O(log n) when it is done.
 type timers []timer
 
@@ -100,6 +108,10 @@ func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 		j := c.timers[0].j
 		if now >= j.deadline {
 			out = c.expire(now, j, out)
+			continue
+		}
+		if now >= j.claimUntil {
+			out = c.claimed(now, j, out)
 			continue
 		}
 		j.resampleAt = never

@@ -18,6 +18,8 @@ type JobView struct {
 	Running      int           // tasks
 	Failed       int           // tasks that ended not OK
 	Reservations int           // outstanding ones
+	Claiming     bool          // it was at another scheduler before, and workers are being asked what they hold of it
+	Suspended    bool          // nothing of it is launched for now
 	Eligible     int           // workers that its tasks may be sampled to; 0: they wait for one to connect
 }
 
@@ -74,6 +76,7 @@ func (c *Core) Job(ref probe.Ref) (JobView, bool) {
 	v := JobView{
 		Ref: ref, Submitted: j.submitted, Deadline: j.deadline, Tasks: len(j.tasks), Waiting: j.waiting(), Running: j.running,
 		Failed: j.failed, Reservations: j.outstanding, Eligible: len(j.set.eligible),
+		Claiming: j.claiming, Suspended: j.suspended,
 	}
 	if j.resampleAt != never {
 		v.ResampleAt = j.resampleAt

@@ -67,7 +67,7 @@ func TestAlarmsWakeRarely(t *testing.T) {
 		rounds  = 5000
 	)
 	c, now, call, out := New(Config{Slots: slots}), time.Duration(0), uint32(0), []Effect(nil)
-	c.SchedulerUp(0, 1)
+	c.SchedulerUp(0, 1, 0, nil)
 	ticks := 0
 	for range rounds {
 		call++
@@ -83,7 +83,7 @@ func TestAlarmsWakeRarely(t *testing.T) {
 			}
 		}
 		for slot := range uint16(slots) {
-			out = c.Done(now, slot, call, out[:0])
+			out = c.Done(now, slot, call, End{Status: probe.StatusOK}, out[:0])
 		}
 	}
 	if want := int(rounds * service / timeout); ticks > want+1 {
@@ -111,7 +111,7 @@ func TestAfter(t *testing.T) {
 // TestFarDeadline launches with a deadline beyond the range of time: it never comes.
 func TestFarDeadline(t *testing.T) {
 	c := New(Config{Slots: 1})
-	c.SchedulerUp(0, 1)
+	c.SchedulerUp(0, 1, 0, nil)
 	c.Reserve(time.Hour, 1, probe.Reserve{Ref: 1, Res: 1, Count: 1}, nil)
 	c.Launch(time.Hour, 1, &probe.Launch{Slot: 0, Call: 1, Deadline: never}, nil)
 	if at, ok := c.NextWake(); ok {

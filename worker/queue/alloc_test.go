@@ -21,7 +21,7 @@ type bench struct {
 func newBench(slots, entries int) *bench {
 	b := &bench{core: New(Config{Slots: slots}), out: make([]Effect, 0, 64)}
 	for s := range probe.SchedulerID(10) {
-		b.core.SchedulerUp(0, s)
+		b.core.SchedulerUp(0, s, 0, nil)
 	}
 	for i := range entries {
 		b.reserve(uint32(i))
@@ -41,7 +41,7 @@ func (b *bench) cycle() {
 	launch := probe.Launch{Slot: 0, Call: b.call, Ref: 7, Attempt: 1, Deadline: 5 * time.Minute}
 	b.out = b.core.Launch(b.now, 3, &launch, b.out[:0])
 	b.now += time.Millisecond
-	b.out = b.core.Done(b.now, 0, b.call, b.out[:0])
+	b.out = b.core.Done(b.now, 0, b.call, End{Status: probe.StatusOK}, b.out[:0])
 }
 
 // stopCycle is a cycle in which the attempt is killed and does not stop in time.
@@ -54,7 +54,7 @@ func (b *bench) stopCycle() {
 	b.out = b.core.Tick(b.now, b.out[:0])
 	b.now += DefaultStopGrace
 	b.out = b.core.Tick(b.now, b.out[:0])
-	b.out = b.core.Done(b.now, 0, b.call, b.out[:0])
+	b.out = b.core.Done(b.now, 0, b.call, End{Status: probe.StatusOK}, b.out[:0])
 }
 
 func TestNoAllocations(t *testing.T) {
@@ -68,7 +68,7 @@ func TestNoAllocations(t *testing.T) {
 			b.call++
 			launch := probe.Launch{Slot: 0, Call: b.call, Ref: 7, Attempt: 1, Deadline: 5 * time.Minute}
 			b.out = b.core.Launch(b.now, 3, &launch, b.out[:0])
-			b.out = b.core.Done(b.now, 0, b.call, b.out[:0])
+			b.out = b.core.Done(b.now, 0, b.call, End{Status: probe.StatusOK}, b.out[:0])
 			if len(b.out) != 2 {
 				panic("want Finished and GetTask")
 			}
@@ -89,13 +89,13 @@ func TestNoAllocations(t *testing.T) {
 			launch := probe.Launch{Slot: 0, Call: b.call, Ref: 7, Attempt: 1, Deadline: 5 * time.Minute}
 			b.out = b.core.Launch(b.now, 3, &launch, b.out[:0])
 			b.out = b.core.Kill(b.now, 3, probe.Kill{Slot: 0, Call: b.call}, b.out[:0])
-			b.out = b.core.Done(b.now, 0, b.call, b.out[:0])
+			b.out = b.core.Done(b.now, 0, b.call, End{Status: probe.StatusOK}, b.out[:0])
 		}},
 		"stale": {1, func(b *bench, _ uint32) {
 			b.out = b.core.Launch(b.now, 3, &probe.Launch{Slot: 0, Call: 9, Ref: 7}, b.out[:0])
 			b.out = b.core.NoTask(b.now, 3, probe.NoTask{Slot: 0, Call: 9}, b.out[:0])
 			b.out = b.core.Kill(b.now, 3, probe.Kill{Slot: 0, Call: 9}, b.out[:0])
-			b.out = b.core.Done(b.now, 0, 9, b.out[:0])
+			b.out = b.core.Done(b.now, 0, 9, End{Status: probe.StatusOK}, b.out[:0])
 			b.out = b.core.Cancel(b.now, 3, probe.Cancel{Ref: 9, Res: 9}, b.out[:0])
 		}},
 		"look": {10, func(b *bench, _ uint32) {
@@ -106,7 +106,7 @@ func TestNoAllocations(t *testing.T) {
 			b.core.Idle()
 		}},
 		"connect": {10, func(b *bench, _ uint32) {
-			b.core.SchedulerUp(b.now, 3)
+			b.out = b.core.SchedulerUp(b.now, 3, 0, b.out[:0])
 			b.reserve(1)
 			b.reserve(2)
 			b.out = b.core.SchedulerDown(b.now, 3, b.out[:0])
@@ -131,13 +131,13 @@ func TestSizes(t *testing.T) {
 		t.Errorf("a slot is %d bytes", n)
 	}
 	var s small
-	if core, slots, n := unsafe.Offsetof(s.core), unsafe.Offsetof(s.slots), unsafe.Sizeof(s); core != 64 || slots%64 != 0 || n != 704 {
+	if core, slots, n := unsafe.Offsetof(s.core), unsafe.Offsetof(s.slots), unsafe.Sizeof(s); core != 64 || slots%64 != 0 || n != 768 {
 		t.Errorf("a small core is %d bytes, its core at %d, its slots at %d: not in lines", n, core, slots)
 	}
 	if n := unsafe.Offsetof(s.core.alarm); n != 64 {
 		t.Errorf("the first line of a core is %d bytes", n)
 	}
-	if n := unsafe.Sizeof(Effect{}); n != 48 {
+	if n := unsafe.Sizeof(Effect{}); n != 56 {
 		t.Errorf("an effect is %d bytes", n)
 	}
 
@@ -145,13 +145,13 @@ func TestSizes(t *testing.T) {
 	made := make([]*Core, cores)
 	fresh := heapOf(func() {
 		for i := range made {
-			made[i] = New(Config{Slots: 4})
+			made[i] = New(Config{Slots: 4, Forget: true})
 		}
 	}) / cores
 	used := fresh + heapOf(func() {
 		for _, c := range made {
 			for s := range probe.SchedulerID(10) {
-				c.SchedulerUp(0, s)
+				c.SchedulerUp(0, s, 0, nil)
 			}
 			c.Reserve(0, 1, probe.Reserve{Ref: 1, Res: 1, Count: 1}, nil)
 			c.NoTask(0, 1, probe.NoTask{Slot: 0, Call: 1}, nil)

@@ -24,6 +24,12 @@ func (c *Core) Launch(now time.Duration, s probe.SchedulerID, m *probe.Launch, o
 		c.release(now, m.Slot)
 		return c.ask(now, out)
 	}
+	if c.keep != nil && !c.keep.fences.admits(now, m, s) {
+		c.stats.DeclinedFenced++
+		out = appendDecline(out, s, m, probe.RefusedFenced)
+		c.release(now, m.Slot)
+		return c.ask(now, out)
+	}
 	// Where both end together the deadline is the reason: another attempt after it would be no use.
 	limit, verdict := m.Deadline, probe.StatusKilled
 	if m.Timeout > 0 && m.Timeout < limit {
@@ -34,7 +40,11 @@ func (c *Core) Launch(now time.Duration, s probe.SchedulerID, m *probe.Launch, o
 	sl.launched, sl.verdict, sl.orphan = now, verdict, false
 	sl.started |= 1
 	c.enter(now, sl, Running)
-	c.setAlarm(m.Slot, after(now, limit))
+	end := after(now, limit)
+	c.setAlarm(m.Slot, end)
+	if c.keep != nil {
+		c.keep.held[m.Slot] = held{job: m.Job, epoch: m.Epoch, limit: end, verdict: verdict}
+	}
 	c.stats.Launches++
 	return append(out, Effect{
 		Kind: EffectStart, Scheduler: s, Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Attempt: m.Attempt,
@@ -67,10 +77,10 @@ func (c *Core) Kill(now time.Duration, s probe.SchedulerID, m probe.Kill, out []
 }
 
 // Done says that the handler of an attempt has returned. It reports the end ([EffectFinished]),
-// unless that was done when StopGrace passed or the scheduler is gone, and then lets the slot ask
+// unless that was done when StopGrace passed or the scheduler is gone, keeps it until it is acknowledged, and then lets the slot ask
 // for its next task, so that both travel together. A handler that was told to stop ends with the
 // stop's status whatever it returns: the scheduler may have acted on it already.
-func (c *Core) Done(now time.Duration, slot uint16, call uint32, out []Effect) []Effect {
+func (c *Core) Done(now time.Duration, slot uint16, call uint32, end End, out []Effect) []Effect {
 	if slot >= c.size {
 		c.stats.StaleDones++
 		return out
@@ -85,7 +95,7 @@ func (c *Core) Done(now time.Duration, slot uint16, call uint32, out []Effect) [
 		status = sl.verdict
 	}
 	if sl.state != Stuck {
-		out = c.finish(now, slot, status, out)
+		out = c.finish(now, slot, status, end, out)
 	}
 	c.clearAlarm(slot)
 	c.release(now, slot)
@@ -104,7 +114,7 @@ func (c *Core) expire(now time.Duration, slot uint16, out []Effect) []Effect {
 		return c.stop(now, slot, sl.verdict, out)
 	}
 	c.stats.Stuck++
-	out = c.finish(now, slot, sl.verdict, out)
+	out = c.finish(now, slot, sl.verdict, End{}, out)
 	c.clearAlarm(slot)
 	c.enter(now, sl, Stuck)
 	return out
@@ -122,9 +132,20 @@ func (c *Core) stop(now time.Duration, slot uint16, status probe.Status, out []E
 	})
 }
 
-// finish reports the end of an attempt to its scheduler, if it still has one.
-func (c *Core) finish(now time.Duration, slot uint16, status probe.Status, out []Effect) []Effect {
+// finish reports the end of an attempt to its scheduler, if it has one now, and keeps it until that is acknowledged. With
+// status 0 the handler's outcome counts.
+func (c *Core) finish(now time.Duration, slot uint16, status probe.Status, end End, out []Effect) []Effect {
 	sl := &c.slots[slot]
+	var seq uint64
+	if c.keep != nil {
+		final := status
+		if final == 0 {
+			final = end.Status
+		} else {
+			end = End{}
+		}
+		seq = c.retain(now, slot, final, max(now-sl.launched, 0), end)
+	}
 	if sl.orphan {
 		c.stats.Unreported++
 		return out
@@ -132,7 +153,7 @@ func (c *Core) finish(now time.Duration, slot uint16, status probe.Status, out [
 	c.stats.Finished++
 	return append(out, Effect{
 		Kind: EffectFinished, Scheduler: sl.scheduler, Slot: slot, Call: sl.call, Ref: sl.ref,
-		Task: sl.task, Attempt: sl.attempt, Status: status, Service: max(now-sl.launched, 0),
+		Task: sl.task, Attempt: sl.attempt, Status: status, Service: max(now-sl.launched, 0), Seq: seq, Holder: sl.scheduler,
 	})
 }
 

@@ -42,7 +42,7 @@ func BenchmarkCycleBusy(b *testing.B) {
 				launch := probe.Launch{Slot: uint16(slot), Call: calls[slot], Ref: 7, Attempt: 1, Deadline: 5 * time.Minute, Timeout: time.Second}
 				s.out = s.core.Launch(s.now, 3, &launch, s.out[:0])
 				s.now += time.Microsecond
-				s.out = s.core.Done(s.now, uint16(slot), calls[slot], s.out[:0])
+				s.out = s.core.Done(s.now, uint16(slot), calls[slot], End{Status: probe.StatusOK}, s.out[:0])
 				if at, ok := s.core.NextWake(); ok && at <= s.now {
 					s.out = s.core.Tick(s.now, s.out[:0])
 				}
@@ -114,7 +114,7 @@ func BenchmarkTickOneDue(b *testing.B) {
 				s.reserve(1)
 				s.out = s.core.Launch(s.now, 3, &probe.Launch{Slot: uint16(slot), Call: 1, Deadline: 24 * 365 * 100 * time.Hour}, s.out[:0])
 			}
-			s.out = s.core.Done(s.now, 0, 1, s.out[:0])
+			s.out = s.core.Done(s.now, 0, 1, End{Status: probe.StatusOK}, s.out[:0])
 			s.call = 1
 			for b.Loop() {
 				s.stopCycle()

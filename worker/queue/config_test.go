@@ -46,7 +46,10 @@ func TestNewRejects(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
-	want := Config{Slots: 1, MaxReservations: 100_000, StopGrace: 100 * time.Millisecond}
+	want := Config{
+		Slots: 1, MaxReservations: 100_000, StopGrace: 100 * time.Millisecond, OrphanGrace: 2 * time.Second,
+		ResultTTL: 30 * time.Second, MaxResults: 1 << 18, MaxResultBytes: 64 << 20,
+	}
 	if got := (Config{}).WithDefaults(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -35,6 +35,7 @@ type Core struct {
 	alarms []time.Duration     // by block of slots: no later than any alarm there
 	apps   int
 	grace  time.Duration
+	keep   *keep // nil with Config.Forget
 }
 
 // fewSlots is how many slots a small worker's core has room for in one piece.
@@ -74,6 +75,9 @@ func New(cfg Config) *Core {
 	c := allocate(size)
 	c.size, c.free, c.alarm = size, noSlot, never
 	c.apps, c.limit, c.grace = cfg.Apps, uint32(cfg.MaxReservations), cfg.StopGrace
+	if !cfg.Forget {
+		c.keep = newKeep(&cfg)
+	}
 	for i := size; i > 0; i-- { // so that slot 0 is the first to be used
 		c.slots[i-1] = slot{alarm: never, state: Free, next: c.free}
 		c.free = i - 1
@@ -85,15 +89,25 @@ func New(cfg Config) *Core {
 	return c
 }
 
-// SchedulerUp says that a scheduler is connected. Again for a connected one, it has no effect.
-func (c *Core) SchedulerUp(_ time.Duration, s probe.SchedulerID) {
+// SchedulerUp says that a scheduler is connected: for the first time, or again in the same life, which has the same
+// number. It is told what is here of it: attempts that run ([EffectAdopt]), results above taken, the number up to which it says that
+// it has them all ([EffectFound]), and that this is all ([EffectTold]). For one that is connected it has no effect.
+func (c *Core) SchedulerUp(now time.Duration, s probe.SchedulerID, taken uint64, out []Effect) []Effect {
+	if c.connected(s) {
+		return out
+	}
 	c.connect(s)
+	if c.keep == nil {
+		return append(out, Effect{Kind: EffectTold, Scheduler: s})
+	}
+	l := c.ensureLife(now, s)
+	l.up = true
+	return c.state(now, l, taken, out)
 }
 
 // SchedulerDown says that a scheduler is gone, or that its lease ran out. Its reservations are
-// dropped, the slots that asked it are free, and the attempts it launched are stopped ([EffectStop]
-// with StatusKilled); their end is reported to nobody, even if a scheduler with the same number
-// connects before.
+// dropped and the slots that asked it are free. The attempts it launched are orphans: they run on for the grace, in which the scheduler may
+// come back or another claim them, and are stopped then ([EffectStop] with StatusKilled). How they end is kept.
 func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effect) []Effect {
 	if !c.connected(s) {
 		return out
@@ -108,6 +122,8 @@ func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effec
 		case sl.state == Asking:
 			c.stats.Abandoned++
 			c.release(now, i)
+		case sl.state == Running && c.keep != nil:
+			c.abandon(now, i)
 		case sl.state == Running:
 			c.stats.Orphans++
 			sl.orphan = true
@@ -116,6 +132,9 @@ func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effec
 			c.stats.Orphans++
 			sl.orphan = true
 		}
+	}
+	if l := c.life(s); l != nil {
+		l.up, l.left = false, now
 	}
 	return c.ask(now, out)
 }
@@ -189,6 +208,9 @@ func (c *Core) Draining() bool { return c.draining }
 // earlier than needed, and never later.
 func (c *Core) NextWake() (time.Duration, bool) {
 	at := c.queue.tidyAt()
+	if c.keep != nil {
+		at = min(at, c.keep.due)
+	}
 	if c.in[Running]+c.in[Stopping] > 0 {
 		at = min(at, c.alarm)
 	}
@@ -201,6 +223,9 @@ func (c *Core) NextWake() (time.Duration, bool) {
 func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 	if c.queue.tidyAt() <= now {
 		c.queue.tidy(now)
+	}
+	if c.keep != nil && c.keep.due <= now {
+		c.expireResults(now)
 	}
 	if c.alarm > now {
 		return out

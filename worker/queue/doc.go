@@ -13,13 +13,18 @@
 //   - An attempt is one run of one task's handler, from Launch to Done.
 //   - A slot is stuck when its attempt was told to stop and did not: the attempt's end has been
 //     reported, but its handler still has the slot.
-//   - An orphan is an attempt whose scheduler is gone: it is stopped, and its end is reported to
-//     nobody.
+//   - A scheduler's life is one run of its process; it has one number here however often it connects.
+//   - An orphan is an attempt whose scheduler is not connected. It runs on for a grace: the scheduler
+//     may come back in the same life, or another may claim the job. Then it is stopped.
+//   - A result is the end of an attempt, kept until its scheduler acknowledges it, its time is over or its
+//     room is needed.
+//   - A fence says who may start tasks of a job that was submitted more than once: the owner of its
+//     highest epoch. It is what keeps a scheduler that was stopped, or cut off, from starting what another has taken over.
 //
 // # Slots
 //
 //	       GetTask           Launch            Kill, deadline,          StopGrace passed:
-//	       goes out                            scheduler gone           Finished goes out
+//	       goes out                            orphan too long          Finished goes out
 //	free ───────────▶ asking ───────▶ running ────────────────▶ stopping ───────▶ stuck
 //	 ▲                  │                │                          │               │
 //	 │  NoTask, app     │                │ Done: Finished           │ Done:         │ Done:
@@ -38,12 +43,13 @@
 //     backwards does no harm; durations are then counted as zero;
 //   - passes a buffer for effects, and carries the effects out in their order. Those for one
 //     scheduler must reach it in that order;
+//   - calls [Core.SchedulerUp] before it hands on a scheduler's first message, and [Core.SchedulerDown]
+//     after the last. A new connection of a life that has one ends the old one first: what it has not yet handled of the old
+//     one, it must not handle any more, because what is said on the new one presumes it;
 //   - runs the handler of each [EffectStart] and calls [Core.Done] exactly once when it has
 //     returned, also after an [EffectStop] and also when the core has meanwhile reported the
 //     attempt's end itself;
-//   - calls [Core.Tick] at or soon after [Core.NextWake], which may change with every call;
-//   - calls [Core.SchedulerUp] before it hands on a scheduler's first message, and
-//     [Core.SchedulerDown] after the last.
+//   - calls [Core.Tick] at or soon after [Core.NextWake], which may change with every call.
 //
 // Messages that are late, repeated or wrong have no effect and are counted in [Stats]. Effects are
 // sent only to schedulers that are connected.

@@ -21,14 +21,20 @@ const (
 	// Attempt, and Status, which says why: StatusTimeout for the attempt's timeout, StatusKilled
 	// for the rest.
 	EffectStop
-	// EffectFinished sends a Finished: Scheduler, Slot, Call, Ref, Task, Attempt, Service, Status.
+	// EffectFinished sends a Finished: Scheduler, Slot, Call, Ref, Task, Attempt, Service, Seq, Status.
 	// Status 0 means that the handler's own outcome counts: the caller sets Status and Body from
 	// it. Any other Status is final and the handler's outcome, if there is one, is thrown away.
 	EffectFinished
 	// EffectRefuse sends a Refuse: Scheduler, Ref, Res, Count, Reason.
 	EffectRefuse
-	// EffectDecline sends a Decline: Scheduler, Slot, Call, Ref, Task, Reason.
+	// EffectDecline sends a Decline: Scheduler, Slot, Call, Ref, Task, Reason. Call 0: of a Claim.
 	EffectDecline
+	// EffectAdopt sends an Adopt: Scheduler, Slot, Call, Ref, Task, Attempt, Service (the time since its start).
+	EffectAdopt
+	// EffectFound sends a Found: Scheduler, Slot, Call, Ref, Task, Attempt, Service, Status, Seq, Holder. The body is [Core.Body].
+	EffectFound
+	// EffectTold sends a Told, behind all that was said before: Scheduler, Ref, Seq (what is acknowledged), Dropped.
+	EffectTold
 )
 
 // String returns the kind's name.
@@ -46,6 +52,12 @@ func (k EffectKind) String() string {
 		return "Refuse"
 	case EffectDecline:
 		return "Decline"
+	case EffectAdopt:
+		return "Adopt"
+	case EffectFound:
+		return "Found"
+	case EffectTold:
+		return "Told"
 	default:
 		return "EffectKind(" + strconv.Itoa(int(k)) + ")"
 	}
@@ -55,7 +67,9 @@ func (k EffectKind) String() string {
 // zero.
 type Effect struct {
 	Ref       probe.Ref
-	Service   time.Duration // launch to the end of the attempt, ≥ 0
+	Service   time.Duration     // launch to the end of the attempt, ≥ 0
+	Seq       uint64            // of the result, for its holder
+	Holder    probe.SchedulerID // for whom the result is kept: Scheduler, or who had the job before
 	Scheduler probe.SchedulerID
 	Call      uint32
 	Res       uint32
@@ -66,6 +80,7 @@ type Effect struct {
 	Kind      EffectKind
 	Status    probe.Status
 	Reason    probe.Refusal
+	Dropped   bool
 }
 
 // GetTask returns the message of an [EffectGetTask].
@@ -73,11 +88,15 @@ func (e *Effect) GetTask() probe.GetTask {
 	return probe.GetTask{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Res: e.Res}
 }
 
-// Finished returns the message of an [EffectFinished]; the caller adds Body, and Status where it is
+// Finished returns the message of an [EffectFinished] or [EffectFound]; the caller adds Body, and Status where it is
 // 0.
 func (e *Effect) Finished() probe.Finished {
+	seq := e.Seq
+	if e.Holder != e.Scheduler {
+		seq = 0 // a number of another's
+	}
 	return probe.Finished{
-		Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Attempt: e.Attempt,
+		Seq: seq, Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Attempt: e.Attempt,
 		Status: e.Status, Service: e.Service,
 	}
 }
@@ -90,4 +109,14 @@ func (e *Effect) Refuse() probe.Refuse {
 // Decline returns the message of an [EffectDecline].
 func (e *Effect) Decline() probe.Decline {
 	return probe.Decline{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Reason: e.Reason}
+}
+
+// Adopt returns the message of an [EffectAdopt].
+func (e *Effect) Adopt() probe.Adopt {
+	return probe.Adopt{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Attempt: e.Attempt, Elapsed: e.Service}
+}
+
+// Told returns the message of an [EffectTold].
+func (e *Effect) Told() probe.Told {
+	return probe.Told{Ref: e.Ref, Acked: e.Seq, Dropped: e.Dropped}
 }

@@ -37,14 +37,14 @@ func Example() {
 		out = out[:0]
 	}
 
-	core.SchedulerUp(0, 1)
+	core.SchedulerUp(0, 1, 0, nil)
 	out = core.Reserve(1*time.Millisecond, 1, probe.Reserve{Ref: 7, Res: 1, Count: 2}, out)
 	carryOut()
 	out = core.Launch(2*time.Millisecond, 1, &probe.Launch{Slot: 0, Call: 1, Ref: 7, Task: 4, Attempt: 1, Deadline: time.Second}, out)
 	carryOut()
 	at, _ := core.NextWake()
 	fmt.Println("tick at", at)
-	out = core.Done(102*time.Millisecond, 0, 1, out)
+	out = core.Done(102*time.Millisecond, 0, 1, queue.End{Status: probe.StatusOK}, out)
 	carryOut()
 
 	// Output:

@@ -29,6 +29,9 @@ func (c *Core) CheckInvariants() error {
 	if err := c.checkAlarms(); err != nil {
 		return err
 	}
+	if err := c.checkKept(); err != nil {
+		return err
+	}
 	return c.checkBooks()
 }
 
@@ -85,12 +88,54 @@ func (c *Core) checkSlot(i uint16) error {
 		return fmt.Errorf("%v without a Launch", sl.state)
 	case timed && sl.verdict != probe.StatusTimeout && sl.verdict != probe.StatusKilled:
 		return fmt.Errorf("%v, and would end with status %d", sl.state, sl.verdict)
-	case sl.state == Running && sl.orphan:
+	case sl.state == Running && sl.orphan && c.keep == nil:
 		return errors.New("runs without a scheduler")
+	case timed && sl.orphan && c.keep != nil && c.connected(sl.scheduler):
+		return fmt.Errorf("%v as an orphan of scheduler %d, which is connected", sl.state, sl.scheduler)
+	case timed && c.keep != nil && c.life(sl.scheduler) == nil:
+		return fmt.Errorf("%v for scheduler %d, of which nothing is known", sl.state, sl.scheduler)
 	case (sl.state == Asking || (timed && !sl.orphan)) && !c.connected(sl.scheduler):
 		return fmt.Errorf("%v for scheduler %d, which is not connected", sl.state, sl.scheduler)
 	case !timed && sl.alarm != never:
 		return fmt.Errorf("%v with an alarm", sl.state)
+	}
+	return nil
+}
+
+// checkKept verifies what is kept for schedulers that come back.
+func (c *Core) checkKept() error {
+	if c.keep == nil {
+		return nil
+	}
+	n, bytes := 0, 0
+	for i, l := range c.keep.lives {
+		if i > 0 && c.keep.lives[i-1].id >= l.id {
+			return fmt.Errorf("lives not ascending: %d before %d", c.keep.lives[i-1].id, l.id)
+		}
+		if l.up != c.connected(l.id) {
+			return fmt.Errorf("scheduler %d: connected %v, recorded %v", l.id, c.connected(l.id), l.up)
+		}
+		if l.live > len(l.ring) || len(l.ring)&(len(l.ring)-1) != 0 || uint64(l.live) > l.last {
+			return fmt.Errorf("scheduler %d: %d results, up to number %d, in a ring of %d", l.id, l.live, l.last, len(l.ring))
+		}
+		for k := range l.live {
+			r := &l.ring[l.index(k)]
+			n, bytes = n+1, bytes+len(r.body)
+			if r.status < probe.StatusOK || r.status > probe.StatusKilled {
+				return fmt.Errorf("scheduler %d: a result with status %d", l.id, r.status)
+			}
+			if after(r.at, c.keep.ttl) < c.keep.due {
+				return fmt.Errorf("scheduler %d: a result of %v, and the first is due at %v", l.id, r.at, c.keep.due)
+			}
+		}
+	}
+	switch {
+	case n != c.keep.results || bytes != c.keep.bytes:
+		return fmt.Errorf("results: counted %d with %d bytes, recorded %d with %d", n, bytes, c.keep.results, c.keep.bytes)
+	case n > c.keep.maxResults || (bytes > c.keep.maxBytes && n > 1):
+		return fmt.Errorf("results: %d with %d bytes, limits %d and %d", n, bytes, c.keep.maxResults, c.keep.maxBytes)
+	case len(c.keep.fences.byJob) > len(c.keep.fences.order) || len(c.keep.fences.order) > maxFences:
+		return fmt.Errorf("fences: %d jobs, %d remembered", len(c.keep.fences.byJob), len(c.keep.fences.order))
 	}
 	return nil
 }
@@ -111,7 +156,7 @@ func (c *Core) checkBooks() error {
 	if out := s.GetTasks + s.Cancelled + s.Dropped + s.Drained; s.Reserved != out+c.waiting {
 		return fmt.Errorf("%d reservations taken, %d gone, %d queued", s.Reserved, out, c.waiting)
 	}
-	if out := s.NoTasks + s.DeclinedApp + s.Abandoned + s.Launches; s.GetTasks != out+uint64(c.in[Asking]) {
+	if out := s.NoTasks + s.DeclinedApp + s.DeclinedFenced + s.Abandoned + s.Launches; s.GetTasks != out+uint64(c.in[Asking]) {
 		return fmt.Errorf("%d calls made, %d answered, %d out", s.GetTasks, out, c.in[Asking])
 	}
 	if out := s.Finished + s.Unreported; s.Launches != out+uint64(c.in[Running])+uint64(c.in[Stopping]) {

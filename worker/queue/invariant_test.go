@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dunnock/probe"
+	"dunnock/task"
 )
 
 // TestCheckInvariantsFinds breaks the state in every way that the check knows: a check that lets
@@ -28,7 +29,16 @@ func TestCheckInvariantsFinds(t *testing.T) {
 		"asks with a call":              func(c, _ *Core) { c.slots[asking].started |= 1 },
 		"running without a Launch":      func(c, _ *Core) { c.slots[running].started &^= 1 },
 		"would end with status 1":       func(c, _ *Core) { c.slots[stopping].verdict = probe.StatusOK },
-		"runs without a scheduler":      func(c, _ *Core) { c.slots[running].orphan = true },
+		"as an orphan of":               func(c, _ *Core) { c.slots[running].orphan = true },
+		"of which nothing is known":     func(c, _ *Core) { c.keep.lives = c.keep.lives[1:] },
+		"lives not ascending":           func(c, _ *Core) { c.keep.lives[1].id = 1 },
+		"connected true, recorded":      func(c, _ *Core) { c.keep.lives[0].up = false },
+		"1 results, up to number 0":     func(c, _ *Core) { c.keep.lives[0].last = 0 },
+		"a result with status 0":        func(c, _ *Core) { c.keep.lives[0].ring[0].status = 0 },
+		"and the first is due":          func(c, _ *Core) { c.keep.due = never },
+		"results: counted":              func(c, _ *Core) { c.keep.bytes++ },
+		"results: 1 with 0 bytes":       func(c, _ *Core) { c.keep.maxResults = 0 },
+		"fences: 1 jobs":                func(c, _ *Core) { c.keep.fences.byJob = map[task.JobID]fence{{}: {}} },
 		"asking for scheduler 9":        func(c, _ *Core) { c.slots[asking].scheduler = 9 },
 		"stuck with an alarm":           func(c, _ *Core) { c.setAlarm(stuck, time.Hour) },
 		"alarms: block 0":               func(c, _ *Core) { c.alarms[0] = never },
@@ -59,8 +69,8 @@ func (c *Core) fifo() *fifo { return c.queue.(*fifo) }
 func busyCore(t *testing.T) *Core {
 	t.Helper()
 	c := New(Config{Slots: 4})
-	c.SchedulerUp(0, 1)
-	c.SchedulerUp(0, 2)
+	c.SchedulerUp(0, 1, 0, nil)
+	c.SchedulerUp(0, 2, 0, nil)
 	c.Reserve(0, 1, probe.Reserve{Ref: 1, Res: 1, Count: 4}, nil)
 	c.Reserve(0, 1, probe.Reserve{Ref: 2, Res: 1, Count: 1}, nil)
 	c.Reserve(0, 2, probe.Reserve{Ref: 3, Res: 1, Count: 1}, nil)
@@ -70,7 +80,7 @@ func busyCore(t *testing.T) *Core {
 	c.Kill(0, 1, probe.Kill{Slot: 3, Call: 1}, nil)
 	c.Tick(DefaultStopGrace, nil)
 	c.Kill(DefaultStopGrace, 1, probe.Kill{Slot: 2, Call: 1}, nil)
-	want := Load{Slots: 4, Asking: 1, Running: 1, Stopping: 1, Stuck: 1, Entries: 2, Reservations: 2}
+	want := Load{Slots: 4, Asking: 1, Running: 1, Stopping: 1, Stuck: 1, Entries: 2, Reservations: 2, Results: 1}
 	if err := c.CheckInvariants(); err != nil || c.Load() != want {
 		t.Fatalf("%+v, %v", c.Load(), err)
 	}

@@ -10,11 +10,14 @@ type Load struct {
 	Stuck        int
 	Entries      int    // in the queue: what Config.MaxReservations bounds
 	Reservations uint64 // in the queue: the sum of the entries' counts
+	Results      int    // kept because they are not acknowledged
+	ResultBytes  int    // of their bodies
+	Fences       int    // jobs that were submitted more than once and are remembered
 }
 
 // Load returns what the core holds now. It costs the same for any number of slots.
 func (c *Core) Load() Load {
-	return Load{
+	l := Load{
 		Slots:        int(c.size),
 		Free:         int(c.in[Free]),
 		Asking:       int(c.in[Asking]),
@@ -24,6 +27,10 @@ func (c *Core) Load() Load {
 		Entries:      c.queue.len(),
 		Reservations: c.waiting,
 	}
+	if k := c.keep; k != nil {
+		l.Results, l.ResultBytes, l.Fences = k.results, k.bytes, len(k.fences.byJob)
+	}
+	return l
 }
 
 // Idle reports that nothing is queued, asked, running or stopping: a draining worker may leave. A
@@ -49,8 +56,9 @@ type Stats struct {
 	Drained         uint64 // reservations given back from the queue by Drain
 	Dropped         uint64 // reservations dropped because their scheduler was gone
 
-	DeclinedApp uint64 // calls answered with a Launch of an app that the worker does not have
-	Abandoned   uint64 // calls whose scheduler was gone before the answer
+	DeclinedApp    uint64 // calls answered with a Launch of an app that the worker does not have
+	DeclinedFenced uint64 // calls answered with a Launch of a job that is another scheduler's
+	Abandoned      uint64 // calls whose scheduler was gone before the answer
 
 	Timeouts   uint64 // attempts told to stop because their timeout passed
 	Deadlines  uint64 // attempts told to stop because their job's deadline passed
@@ -59,6 +67,11 @@ type Stats struct {
 	Stuck      uint64 // attempts that did not stop within the grace
 	Unreported uint64 // attempts that ended as orphans
 
+	Claims         uint64 // of jobs, granted
+	Adopted        uint64 // attempts that another scheduler has claimed while they ran, or again
+	FencedClaims   uint64 // of jobs that another has a better right to
+	ResultsDropped uint64 // results dropped before they were acknowledged
+
 	DeclinedStale uint64 // Launches that no slot waited for, given back
 	StaleLaunches uint64 // Launches without effect: duplicates, too old to judge, or of a scheduler not connected
 	StaleReserves uint64 // Reserves without effect: of a scheduler not connected, or with Count 0
@@ -66,6 +79,8 @@ type Stats struct {
 	StaleNoTasks  uint64 // NoTasks that no slot waited for
 	StaleKills    uint64 // Kills of an attempt that did not run
 	StaleDones    uint64 // Dones of an attempt that did not run: a mistake of the caller
+	StaleAcks     uint64 // Acks of results that were never numbered, or of a scheduler not connected
+	StaleClaims   uint64 // Claims of a scheduler not connected
 }
 
 // Stats returns the counts so far.

@@ -20,6 +20,8 @@ func TestCoreMatchesReference(t *testing.T) {
 		pick := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "pick") }
 		m := newMachine(Config{
 			Slots: 1 + pick(4), MaxReservations: 1 + pick(8), StopGrace: 20 * time.Millisecond, Apps: 3,
+			OrphanGrace: 30 * time.Millisecond, ResultTTL: 100 * time.Millisecond, MaxResults: 1 + pick(8), MaxResultBytes: 1 + pick(40),
+			Forget: pick(4) == 0,
 		}, pick)
 		t.Repeat(map[string]func(*rapid.T){
 			"events": func(t *rapid.T) {
@@ -41,6 +43,7 @@ func TestCoreMatchesReferenceForLong(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(seed), 1))
 			m := newMachine(Config{
 				Slots: slots, MaxReservations: 16, StopGrace: 20 * time.Millisecond, Apps: 3,
+				OrphanGrace: 30 * time.Millisecond, ResultTTL: 100 * time.Millisecond, MaxResults: 10, MaxResultBytes: 60,
 			}, rng.IntN)
 			m.neverDrain = true
 			for i := range 10_000 {
@@ -54,7 +57,8 @@ func TestCoreMatchesReferenceForLong(t *testing.T) {
 				"DeclinedApp": s.DeclinedApp, "Abandoned": s.Abandoned, "Timeouts": s.Timeouts, "Deadlines": s.Deadlines,
 				"Kills": s.Kills, "Orphans": s.Orphans, "Stuck": s.Stuck, "Finished": s.Finished, "Unreported": s.Unreported,
 				"DeclinedStale": s.DeclinedStale, "StaleLaunches": s.StaleLaunches, "StaleReserves": s.StaleReserves,
-				"StaleCancels": s.StaleCancels, "StaleNoTasks": s.StaleNoTasks, "StaleKills": s.StaleKills, "StaleDones": s.StaleDones,
+				"Claims": s.Claims, "Adopted": s.Adopted, "DeclinedFenced": s.DeclinedFenced, "FencedClaims": s.FencedClaims, "ResultsDropped": s.ResultsDropped,
+				"StaleAcks": s.StaleAcks, "StaleClaims": s.StaleClaims, "StaleCancels": s.StaleCancels, "StaleNoTasks": s.StaleNoTasks, "StaleKills": s.StaleKills, "StaleDones": s.StaleDones,
 			} {
 				if n == 0 {
 					t.Errorf("the run never reached %s", name)
@@ -103,6 +107,13 @@ func (m *machine) step() error {
 	if err := m.core.CheckInvariants(); err != nil {
 		return fmt.Errorf("%v after %+v: %w", m.now, msg, err)
 	}
+	for i := range m.out {
+		if e := &m.out[i]; e.Kind == EffectFound && !slices.ContainsFunc(m.ref.results, func(k refResult) bool {
+			return k.holder == e.Holder && k.seq == e.Seq && k.body == string(m.core.Body(e))
+		}) {
+			return fmt.Errorf("%v after %+v: %+v has the body %q", m.now, msg, e, m.core.Body(e))
+		}
+	}
 	return m.audit(msg)
 }
 
@@ -110,7 +121,7 @@ func (m *machine) step() error {
 func (m *machine) draw() message {
 	kinds := []messageKind{
 		msgUp, msgUp, msgDown, msgReserve, msgReserve, msgReserve, msgReserve, msgCancel, msgCancel, msgLaunch, msgLaunch, msgLaunch,
-		msgLaunch, msgNoTask, msgNoTask, msgKill, msgDone, msgDone, msgDone, msgTick, msgTick, msgDrain,
+		msgLaunch, msgNoTask, msgNoTask, msgKill, msgDone, msgDone, msgDone, msgTick, msgTick, msgDrain, msgClaim, msgAck,
 	}
 	msg := message{
 		kind: kinds[m.pick(len(kinds))], s: probe.SchedulerID(m.pick(4)),
@@ -130,6 +141,9 @@ func (m *machine) draw() message {
 	l.Task, l.Attempt, l.App = uint32(m.pick(9)), uint16(1+m.pick(3)), uint16(m.pick(16)/5)
 	l.Deadline = time.Duration(m.pick(20)) * 5 * time.Millisecond
 	l.Timeout = time.Duration(m.pick(20)) * 5 * time.Millisecond
+	m.drawJob(&msg)
+	msg.seq = uint64(m.pick(int(m.ref.numbers[msg.s]) + 2))
+	msg.end = End{Status: probe.StatusOK, Body: []byte("a result of some bytes"[:m.pick(20)]), Owned: m.pick(2) == 0}
 	if int(l.Slot) < len(m.ref.slots) {
 		sl := &m.ref.slots[l.Slot]
 		l.Call = uint32(len(sl.started))
@@ -148,11 +162,27 @@ func (m *machine) draw() message {
 	return msg
 }
 
+// drawJob draws from so many jobs that few launches are fenced. Most claims are of a job that runs.
+func (m *machine) drawJob(msg *message) {
+	l := &msg.launch
+	l.Job[0], l.Job[1], l.Epoch = byte(m.pick(256)), byte(m.pick(256)), uint32(max(m.pick(8)-6, 0))
+	if m.pick(6) == 0 {
+		l.Job[1] = 0
+	}
+	if msg.kind != msgClaim {
+		return
+	}
+	l.Epoch = uint32(1 + m.pick(3))
+	if int(l.Slot) < len(m.ref.slots) && m.pick(4) > 0 {
+		l.Job = m.ref.slots[l.Slot].m.Job
+	}
+}
+
 func (m *machine) send(msg message, out []Effect) []Effect {
 	c, l := m.core, &msg.launch
 	switch msg.kind {
 	case msgUp:
-		c.SchedulerUp(m.now, msg.s)
+		return c.SchedulerUp(m.now, msg.s, msg.seq, out)
 	case msgDown:
 		return c.SchedulerDown(m.now, msg.s, out)
 	case msgReserve:
@@ -166,11 +196,15 @@ func (m *machine) send(msg message, out []Effect) []Effect {
 	case msgKill:
 		return c.Kill(m.now, msg.s, probe.Kill{Slot: l.Slot, Call: l.Call}, out)
 	case msgDone:
-		return c.Done(m.now, l.Slot, l.Call, out)
+		return c.Done(m.now, l.Slot, l.Call, msg.end, out)
 	case msgDrain:
 		return c.Drain(m.now, out)
 	case msgTick:
 		return c.Tick(m.now, out)
+	case msgClaim:
+		return c.Claim(m.now, msg.s, probe.Claim{Ref: l.Ref, Job: l.Job, Epoch: l.Epoch}, out)
+	case msgAck:
+		c.Ack(m.now, msg.s, probe.Ack{Seq: msg.seq})
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dunnock/probe"
+	"dunnock/task"
 )
 
 // reference is what a Core must do, written for being obviously right: plain slices, every search
@@ -19,6 +20,23 @@ type reference struct {
 	cfg      Config
 	now      time.Duration
 	out      []Effect
+
+	results []refResult // in the order of their ends
+	numbers map[probe.SchedulerID]uint64
+	acked   map[probe.SchedulerID]uint64
+	dropped map[probe.SchedulerID]bool
+	fences  map[task.JobID]fence
+}
+
+// refResult is a result that is kept.
+type refResult struct {
+	holder probe.SchedulerID
+	seq    uint64
+	at     time.Duration
+	m      probe.Launch
+	status probe.Status
+	served time.Duration
+	body   string
 }
 
 type refSlot struct {
@@ -29,6 +47,8 @@ type refSlot struct {
 	launched time.Duration
 	due      time.Duration // running, stopping: when its time is up
 	status   probe.Status
+	ends     time.Duration // running: when its time is up if it is no orphan
+	verdict  probe.Status  // and what it ends with then
 	orphan   bool
 }
 
@@ -38,6 +58,8 @@ type message struct {
 	s      probe.SchedulerID
 	count  uint32
 	res    uint32
+	seq    uint64
+	end    End
 	launch probe.Launch // also slot, call and ref of the others
 }
 
@@ -54,10 +76,15 @@ const (
 	msgDone
 	msgDrain
 	msgTick
+	msgClaim
+	msgAck
 )
 
 func newReference(cfg Config) *reference {
-	r := &reference{cfg: cfg, slots: make([]refSlot, cfg.Slots)}
+	r := &reference{
+		cfg: cfg.WithDefaults(), slots: make([]refSlot, cfg.Slots), numbers: map[probe.SchedulerID]uint64{},
+		acked: map[probe.SchedulerID]uint64{}, dropped: map[probe.SchedulerID]bool{}, fences: map[task.JobID]fence{},
+	}
 	for i := range r.slots {
 		r.slots[i].state = Free
 		r.freed = append(r.freed, cfg.Slots-1-i)
@@ -72,6 +99,7 @@ func (r *reference) handle(now time.Duration, m message) []Effect {
 	case msgUp:
 		if !slices.Contains(r.up, m.s) {
 			r.up = append(r.up, m.s)
+			r.state(m)
 		}
 	case msgDown:
 		r.down(m.s)
@@ -104,6 +132,13 @@ func (r *reference) handle(now time.Duration, m message) []Effect {
 		r.queue = nil
 	case msgTick:
 		r.tick()
+	case msgClaim:
+		r.claim(m)
+	case msgAck:
+		if slices.Contains(r.up, m.s) && m.seq <= r.numbers[m.s] {
+			r.acked[m.s] = max(r.acked[m.s], m.seq)
+			r.results = slices.DeleteFunc(r.results, func(k refResult) bool { return k.holder == m.s && k.seq <= m.seq })
+		}
 	}
 	r.ask()
 	return r.out
@@ -143,10 +178,123 @@ func (r *reference) down(s probe.SchedulerID) {
 			continue
 		}
 		sl.orphan = true
-		if sl.state == Running {
+		switch {
+		case sl.state != Running:
+		case r.cfg.Forget:
 			r.stop(sl, probe.StatusKilled)
+		case r.now+r.cfg.OrphanGrace < sl.due:
+			sl.due, sl.status = r.now+r.cfg.OrphanGrace, probe.StatusKilled
 		}
 	}
+}
+
+// state says what a scheduler that has connected has here.
+func (r *reference) state(m message) {
+	if !r.cfg.Forget {
+		for i := range r.slots {
+			if sl := &r.slots[i]; (sl.state == Running || sl.state == Stopping) && sl.s == m.s {
+				r.adopt(sl, m.s, sl.m.Ref)
+			}
+		}
+		for _, k := range r.results {
+			if k.holder == m.s && k.seq > m.seq {
+				r.found(k, m.s, k.m.Ref)
+			}
+		}
+	}
+	told := Effect{Kind: EffectTold, Scheduler: m.s, Seq: r.numbers[m.s], Dropped: r.dropped[m.s]}
+	for _, k := range r.results {
+		if k.holder == m.s {
+			told.Seq = min(told.Seq, k.seq-1)
+		}
+	}
+	r.out = append(r.out, told)
+	r.dropped[m.s] = false
+}
+
+func (r *reference) claim(m message) {
+	if r.cfg.Forget || !slices.Contains(r.up, m.s) {
+		return
+	}
+	if !r.pass(m.launch.Job, m.launch.Epoch, m.s) {
+		r.out = append(r.out, Effect{Kind: EffectDecline, Scheduler: m.s, Ref: m.launch.Ref, Reason: probe.RefusedFenced})
+		return
+	}
+	told := Effect{Kind: EffectTold, Scheduler: m.s, Ref: m.launch.Ref}
+	for i := range r.slots {
+		sl := &r.slots[i]
+		if (sl.state != Running && sl.state != Stopping) || sl.m.Job != m.launch.Job {
+			continue
+		}
+		if sl.s != m.s && !sl.orphan {
+			r.decline(message{s: sl.s, launch: sl.m}, probe.RefusedFenced)
+		}
+		r.adopt(sl, m.s, m.launch.Ref)
+	}
+	// Lives are asked in the order of their numbers.
+	kept := slices.Clone(r.results)
+	slices.SortStableFunc(kept, func(a, b refResult) int { return int(a.holder) - int(b.holder) })
+	for _, k := range kept {
+		if k.m.Job == m.launch.Job {
+			r.found(k, m.s, m.launch.Ref)
+		}
+	}
+	for _, d := range r.dropped {
+		told.Dropped = told.Dropped || d
+	}
+	r.out = append(r.out, told)
+}
+
+// pass reports whether a scheduler may start a job's tasks under an epoch, and lets it be the one that may.
+func (r *reference) pass(job task.JobID, epoch uint32, s probe.SchedulerID) bool {
+	old, known := r.fences[job]
+	switch {
+	case known && (epoch < old.epoch || (epoch == old.epoch && s != old.owner)):
+		return false
+	case epoch > 0:
+		r.fences[job] = fence{s, epoch}
+	}
+	return true
+}
+
+func (r *reference) adopt(sl *refSlot, s probe.SchedulerID, ref probe.Ref) {
+	sl.s, sl.m.Ref = s, ref
+	if sl.orphan && sl.state == Running {
+		sl.due, sl.status = sl.ends, sl.verdict
+	}
+	sl.orphan = false
+	e := sl.effect(EffectAdopt, 0)
+	e.Service = r.now - sl.launched
+	r.out = append(r.out, e)
+}
+
+func (r *reference) found(k refResult, s probe.SchedulerID, ref probe.Ref) {
+	r.out = append(r.out, Effect{
+		Kind: EffectFound, Scheduler: s, Slot: k.m.Slot, Call: k.m.Call, Ref: ref, Task: k.m.Task, Attempt: k.m.Attempt,
+		Status: k.status, Service: k.served, Seq: k.seq, Holder: k.holder,
+	})
+}
+
+// keep keeps a result, if need be in place of the oldest ones.
+func (r *reference) keep(k refResult) {
+	size := func() (n int) {
+		for _, k := range r.results {
+			n += len(k.body)
+		}
+		return n
+	}
+	for len(r.results) > 0 && (len(r.results) == r.cfg.MaxResults || size()+len(k.body) > r.cfg.MaxResultBytes) {
+		// Of several that ended together, the lowest scheduler's goes first.
+		oldest := 0
+		for i, k := range r.results {
+			if first := r.results[oldest]; k.at == first.at && k.holder < first.holder {
+				oldest = i
+			}
+		}
+		r.dropped[r.results[oldest].holder] = true
+		r.results = slices.Delete(r.results, oldest, oldest+1)
+	}
+	r.results = append(r.results, k)
 }
 
 func (r *reference) reserve(m message) {
@@ -171,12 +319,18 @@ func (r *reference) launch(m message) {
 			r.free(int(l.Slot))
 			return
 		}
+		if !r.cfg.Forget && !r.pass(l.Job, l.Epoch, m.s) {
+			r.decline(m, probe.RefusedFenced)
+			r.free(int(l.Slot))
+			return
+		}
 		sl.state, sl.m, sl.launched, sl.orphan = Running, l, r.now, false
 		sl.started[l.Call-1] = true
 		sl.due, sl.status = r.now+l.Deadline, probe.StatusKilled
 		if l.Timeout > 0 && l.Timeout < l.Deadline {
 			sl.due, sl.status = r.now+l.Timeout, probe.StatusTimeout
 		}
+		sl.ends, sl.verdict = sl.due, sl.status
 		r.out = append(r.out, sl.effect(EffectStart, 0))
 		return
 	}
@@ -198,12 +352,12 @@ func (r *reference) done(m message) {
 	if sl == nil {
 		return
 	}
-	if !sl.orphan && sl.state != Stuck {
+	if sl.state != Stuck {
 		status := sl.status
 		if sl.state == Running {
 			status = 0
 		}
-		r.finish(sl, status)
+		r.finish(sl, status, m.end)
 	}
 	r.free(int(m.launch.Slot))
 }
@@ -218,11 +372,14 @@ func (r *reference) tick() {
 			r.stop(sl, sl.status)
 			continue
 		}
-		if !sl.orphan {
-			r.finish(sl, sl.status)
-		}
+		r.finish(sl, sl.status, End{})
 		sl.state = Stuck
 	}
+	r.results = slices.DeleteFunc(r.results, func(k refResult) bool {
+		over := k.at+r.cfg.ResultTTL <= r.now
+		r.dropped[k.holder] = r.dropped[k.holder] || over
+		return over
+	})
 }
 
 // asks reports whether the slot waits for exactly this answer.
@@ -251,10 +408,21 @@ func (r *reference) stop(sl *refSlot, status probe.Status) {
 	r.out = append(r.out, sl.effect(EffectStop, status))
 }
 
-func (r *reference) finish(sl *refSlot, status probe.Status) {
+func (r *reference) finish(sl *refSlot, status probe.Status, end End) {
 	e := sl.effect(EffectFinished, status)
-	e.Service = r.now - sl.launched
-	r.out = append(r.out, e)
+	e.Service, e.Holder = r.now-sl.launched, sl.s
+	if !r.cfg.Forget {
+		r.numbers[sl.s]++
+		e.Seq = r.numbers[sl.s]
+		k := refResult{holder: sl.s, seq: e.Seq, at: r.now, m: sl.m, status: status, served: e.Service}
+		if status == 0 {
+			k.status, k.body = end.Status, string(end.Body)
+		}
+		r.keep(k)
+	}
+	if !sl.orphan {
+		r.out = append(r.out, e)
+	}
 }
 
 func (sl *refSlot) effect(kind EffectKind, status probe.Status) Effect {
@@ -285,7 +453,10 @@ func (r *reference) load() Load {
 	}
 	l := Load{
 		Slots: len(r.slots), Free: in[Free], Asking: in[Asking], Running: in[Running], Stopping: in[Stopping], Stuck: in[Stuck],
-		Entries: len(r.queue),
+		Entries: len(r.queue), Results: len(r.results), Fences: len(r.fences),
+	}
+	for _, k := range r.results {
+		l.ResultBytes += len(k.body)
 	}
 	for _, e := range r.queue {
 		l.Reservations += uint64(e.count)
@@ -300,6 +471,9 @@ func (r *reference) wake() time.Duration {
 		if sl := &r.slots[i]; sl.state == Running || sl.state == Stopping {
 			first = min(first, sl.due)
 		}
+	}
+	for _, k := range r.results {
+		first = min(first, k.at+r.cfg.ResultTTL)
 	}
 	return first
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"dunnock/probe"
+	"dunnock/task"
 )
 
 // TestScripts runs the scripts under testdata/script. A script has blocks of the form
@@ -82,10 +83,8 @@ func (s *script) command(name string) string {
 	case "new":
 		s.core = New(Config{
 			Slots: int(s.num("slots", 1)), MaxReservations: int(s.num("max", 0)), StopGrace: s.dur("grace", 0), Apps: int(s.num("apps", 0)),
+			MaxResults: int(s.num("results", 0)), Forget: s.num("forget", 0) == 1,
 		})
-		return ""
-	case "up":
-		s.core.SchedulerUp(s.now, s.scheduler())
 		return ""
 	case "slots":
 		return s.slots()
@@ -113,6 +112,13 @@ func (s *script) event(name string) []Effect {
 	slot, call := uint16(s.num("slot", 0)), uint32(s.num("call", 1))
 	ref, res := probe.Ref(s.num("ref", 7)), uint32(s.num("res", 1))
 	switch name {
+	case "up":
+		return c.SchedulerUp(now, s.scheduler(), s.num("taken", 0), nil)
+	case "claim":
+		return c.Claim(now, s.scheduler(), probe.Claim{Ref: ref, Job: s.job(), Epoch: uint32(s.num("epoch", 1))}, nil)
+	case "ack":
+		c.Ack(now, s.scheduler(), probe.Ack{Seq: s.num("seq", 0)})
+		return nil
 	case "down":
 		return c.SchedulerDown(now, s.scheduler(), nil)
 	case "reserve":
@@ -122,14 +128,14 @@ func (s *script) event(name string) []Effect {
 	case "launch":
 		return c.Launch(now, s.scheduler(), &probe.Launch{
 			Slot: slot, Call: call, Ref: ref, Task: uint32(s.num("task", 0)), Attempt: uint16(s.num("attempt", 1)),
-			App: uint16(s.num("app", 0)), Deadline: s.dur("deadline", time.Minute), Timeout: s.dur("timeout", 0),
+			Job: s.job(), Epoch: uint32(s.num("epoch", 0)), App: uint16(s.num("app", 0)), Deadline: s.dur("deadline", time.Minute), Timeout: s.dur("timeout", 0),
 		}, nil)
 	case "notask":
 		return c.NoTask(now, s.scheduler(), probe.NoTask{Slot: slot, Call: call}, nil)
 	case "kill":
 		return c.Kill(now, s.scheduler(), probe.Kill{Slot: slot, Call: call}, nil)
 	case "done":
-		return c.Done(now, slot, call, nil)
+		return c.Done(now, slot, call, End{Status: probe.StatusOK, Body: []byte(s.text("body"))}, nil)
 	case "drain":
 		return c.Drain(now, nil)
 	case "tick":
@@ -165,6 +171,18 @@ func (s *script) dur(key string, otherwise time.Duration) time.Duration {
 	return d
 }
 
+// text takes an argument as it is.
+func (s *script) text(key string) string {
+	text := s.args[key]
+	delete(s.args, key)
+	return text
+}
+
+func (s *script) job() (id task.JobID) {
+	id[0] = byte(s.num("job", 0))
+	return id
+}
+
 func (s *script) scheduler() probe.SchedulerID { return probe.SchedulerID(s.num("s", 1)) }
 
 func (s *script) slots() string {
@@ -190,26 +208,35 @@ func format(e Effect) string {
 		return head + " " + attempt + " status=" + statusName(e.Status)
 	case EffectFinished:
 		m := e.Finished()
-		return fmt.Sprintf("%s slot=%d call=%d ref=%d task=%d attempt=%d status=%s service=%v",
-			head, m.Slot, m.Call, m.Ref, m.Task, m.Attempt, statusName(m.Status), m.Service)
+		return fmt.Sprintf("%s slot=%d call=%d ref=%d task=%d attempt=%d status=%s service=%v seq=%d",
+			head, m.Slot, m.Call, m.Ref, m.Task, m.Attempt, statusName(m.Status), m.Service, m.Seq)
 	case EffectRefuse:
 		m := e.Refuse()
 		return fmt.Sprintf("%s ref=%d res=%d count=%d reason=%s", head, m.Ref, m.Res, m.Count, reasonName(m.Reason))
 	case EffectDecline:
 		m := e.Decline()
 		return fmt.Sprintf("%s slot=%d call=%d ref=%d task=%d reason=%s", head, m.Slot, m.Call, m.Ref, m.Task, reasonName(m.Reason))
+	case EffectAdopt:
+		return fmt.Sprintf("%s %s elapsed=%v", head, attempt, e.Adopt().Elapsed)
+	case EffectFound:
+		m := e.Finished()
+		return fmt.Sprintf("%s %s status=%s service=%v seq=%d", head, attempt, statusName(m.Status), m.Service, m.Seq)
+	case EffectTold:
+		m := e.Told()
+		return fmt.Sprintf("%s ref=%d acked=%d dropped=%v", head, m.Ref, m.Acked, m.Dropped)
 	default:
 		return e.Kind.String()
 	}
 }
 
 func statusName(s probe.Status) string {
-	return map[probe.Status]string{0: "handler's", probe.StatusTimeout: "timeout", probe.StatusKilled: "killed"}[s]
+	return map[probe.Status]string{0: "handler's", probe.StatusOK: "ok", probe.StatusTimeout: "timeout", probe.StatusKilled: "killed"}[s]
 }
 
 func reasonName(r probe.Refusal) string {
 	return map[probe.Refusal]string{
 		probe.RefusedFull: "full", probe.RefusedDraining: "draining", probe.RefusedStale: "stale", probe.RefusedApp: "app",
+		probe.RefusedFenced: "fenced",
 	}[r]
 }
 

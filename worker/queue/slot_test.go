@@ -69,14 +69,14 @@ func TestFateMatchesList(t *testing.T) {
 func TestCallsWrap(t *testing.T) {
 	c := New(Config{Slots: 1})
 	c.slots[0].call = math.MaxUint32 - 1
-	c.SchedulerUp(0, 1)
+	c.SchedulerUp(0, 1, 0, nil)
 	out := c.Reserve(0, 1, probe.Reserve{Ref: 7, Res: 1, Count: 3}, nil)
 	if out[0].Call != math.MaxUint32 {
 		t.Fatalf("last call: %+v", out)
 	}
 	last := probe.Launch{Slot: 0, Call: math.MaxUint32, Ref: 7, Deadline: time.Minute}
 	c.Launch(0, 1, &last, nil)
-	out = c.Done(0, 0, math.MaxUint32, nil)
+	out = c.Done(0, 0, math.MaxUint32, End{Status: probe.StatusOK}, nil)
 	if len(out) != 2 || out[1].Kind != EffectGetTask || out[1].Call != 1 {
 		t.Fatalf("after the last call: %+v", out)
 	}

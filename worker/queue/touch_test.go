@@ -24,8 +24,8 @@ func TestTouch(t *testing.T) {
 func TestFarSchedulers(t *testing.T) {
 	c, ids := New(Config{Slots: 1}), []probe.SchedulerID{63, 64, 1 << 31, 0, 65}
 	for i, s := range ids {
-		c.SchedulerUp(0, s)
-		c.SchedulerUp(0, s)
+		c.SchedulerUp(0, s, 0, nil)
+		c.SchedulerUp(0, s, 0, nil)
 		for j, other := range ids {
 			if c.connected(other) != (j <= i) {
 				t.Errorf("after %d: scheduler %d connected: %v", s, other, c.connected(other))
