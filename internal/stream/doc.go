@@ -41,7 +41,7 @@
 // message. Both sides count messages by class, direct and queued, a beat carries how many of either its
 // sender has processed, and a mark is a class and a number, so that keeping one costs 8 bytes and nothing else.
 // A beat comes every [Config.BeatInterval], and also once 256 messages or a MiB have been processed since
-// the last: what has not passed is bounded by that under load, and by time otherwise. The place to look
+// the last, or half of that if something else is sent anyway: what has not passed is bounded by that under load, and by time otherwise. The place to look
 // is [Handler.Flush]. Marks in the order of their messages pass in that order within a class, but not
 // across the two.
 //

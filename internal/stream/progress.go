@@ -3,14 +3,14 @@ package stream
 import "fmt"
 
 // With the beats of the pulse alone, a peer that sends 200,000 messages a second would have to keep 100,000
-// of them until it knows that they were processed. So the reader sends a beat as well, once it has
-// processed beatMessages, or beatBytes, since the last that it sent: a peer whose window holds twice as much
-// never waits for the pulse. Such a beat goes with the answers to the same messages, for 20
-// bytes. If there are none, the writer goroutine sends it with what other goroutines are about to send; if
-// there is nothing of that kind either, it costs a write for 256 messages, or for a MiB.
+// of them until it knows that they were processed. So the reader appends a beat as well, once it has
+// processed beatMessages, or beatBytes, since the last that it appended. That goes with whatever goes next, for 20 bytes
+// and nothing else: a write or a wake-up of its own would show in the CPU time of a task. Only if it
+// still waits when the next one is due, nothing else goes, and it is flushed: a write for 256 messages, or for a MiB.
+// A peer whose window holds as much never waits for the pulse.
 const (
-	beatMessages = 256
-	beatBytes    = 1 << 20
+	beatMessages = 128
+	beatBytes    = 512 << 10
 )
 
 // told is what the peer knows by the reader's last beat.
@@ -21,28 +21,30 @@ type told struct {
 
 // answer ends the reader's turn: what it has made goes out, with a beat if one is due.
 func (c *Conn) answer(h Handler) {
-	due := c.tell()
+	overdue := c.tell()
 	h.Flush()
-	if due {
+	if overdue {
 		c.FlushSoon()
 	}
 }
 
-// tell appends a beat to the output, if one is due for what the reader has processed.
+// tell appends a beat to the output, if one is due for what the reader has processed. It reports whether that must
+// go by itself: the last one has not gone yet, or two would be due.
 func (c *Conn) tell() bool {
-	messages, bytes := c.scan.processed.total(), c.bytesIn.Load()
-	unsaid := messages - c.told.messages
-	if unsaid < beatMessages && (unsaid == 0 || bytes-c.told.bytes < beatBytes) {
+	now := told{c.scan.processed.total(), c.bytesIn.Load()}
+	messages, bytes := now.messages-c.told.messages, now.bytes-c.told.bytes
+	if messages < beatMessages && (messages == 0 || bytes < beatBytes) {
 		return false
 	}
-	c.told = told{messages, bytes}
+	c.told = now
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refusing() {
 		return false
 	}
+	overdue := c.out.beatAt > 0 || messages >= 2*beatMessages || bytes >= 2*beatBytes
 	c.out.beat(c.scan.processed)
-	return true
+	return overdue
 }
 
 // hear takes note of what the peer's beats told. A peer that has processed more than was sent counts
