@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -138,13 +140,13 @@ func loadgenCompareTable(w *tabwriter.Writer, c *comparison.Comparison) {
 	fmt.Fprintln(w, methodText(c))
 	row(w, "RESPONSE, ms", "A", "B", "B - A", fmt.Sprintf("%.4g %% INTERVAL", 100*c.Confidence), "B IS")
 	for _, l := range c.Lines {
-		interval, verdict := fmt.Sprintf("%+.4g to %+.4g", l.Low, l.High), l.Verdict
+		interval, verdict := signed(l.Low)+" to "+signed(l.High), l.Verdict
 		if l.Why != "" {
 			interval, verdict = "-", l.Verdict+" ("+l.Why+")"
 		}
 		difference := "-"
 		if l.A.N > 0 && l.B.N > 0 {
-			difference = fmt.Sprintf("%+.4g", l.Difference)
+			difference = signed(l.Difference)
 			if l.A.Mean > 0 {
 				difference += fmt.Sprintf(" (%+.2f %%)", 100*l.Difference/l.A.Mean)
 			}
@@ -183,9 +185,26 @@ func estimateText(e stat.Estimate) string {
 	case 0:
 		return "-"
 	case 1:
-		return fmt.Sprintf("%.5g", e.Mean)
+		return figure(e.Mean, 5)
 	}
-	return fmt.Sprintf("%.5g ± %.2g", e.Mean, (e.High-e.Low)/2)
+	return figure(e.Mean, 5) + " ± " + figure((e.High-e.Low)/2, 2)
+}
+
+// figure prints a number with so many significant digits, and never an exponent where people would not expect one.
+func figure(v float64, digits int) string {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', digits, 64), 64)
+	if err != nil || (v != 0 && math.Abs(v) < 1e-6) {
+		return strconv.FormatFloat(v, 'g', digits, 64)
+	}
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}
+
+// signed prints a difference.
+func signed(v float64) string {
+	if v >= 0 {
+		return "+" + figure(v, 4)
+	}
+	return figure(v, 4)
 }
 
 func otherText(name string, v *float64) string {

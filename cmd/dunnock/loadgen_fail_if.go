@@ -71,8 +71,8 @@ func metricText(m objective.Metric, v float64) string {
 	case objective.Milliseconds:
 		return milliseconds(v)
 	case objective.Fraction:
-		return fmt.Sprintf("%.4g %%", 100*v)
+		return figure(100*v, 4) + " %"
 	case objective.Number:
 	}
-	return fmt.Sprintf("%.4g", v)
+	return figure(v, 4)
 }

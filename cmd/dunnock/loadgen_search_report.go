@@ -141,9 +141,9 @@ func aboveText(r *searchResult) string {
 
 func levelText(rate, load float64) string {
 	if load == 0 {
-		return fmt.Sprintf("%.4g jobs/s", rate)
+		return figure(rate, 4) + " jobs/s"
 	}
-	return fmt.Sprintf("%.4g jobs/s (load %.3g)", rate, load)
+	return figure(rate, 4) + " jobs/s (load " + figure(load, 3) + ")"
 }
 
 // readingCell is "yes, 12.3 ms".
@@ -169,8 +169,8 @@ func searchTable(w *tabwriter.Writer, r *searchResult) {
 	for i := range r.Probes {
 		probe := &r.Probes[i]
 		cells := make([]any, 0, cap(head))
-		cells = append(cells, i+1, fmt.Sprintf("%.5g", probe.Rate), fmt.Sprintf("%.3g", probe.Load), probe.Seed, probe.Jobs, fmt.Sprintf("%.4g", probe.ResponseMS.P50),
-			fmt.Sprintf("%.4g", probe.ResponseMS.P99), probe.Errors, fmt.Sprintf("%.3g", probe.LagMS.P99))
+		cells = append(cells, i+1, figure(probe.Rate, 5), figure(probe.Load, 3), probe.Seed, probe.Jobs, figure(probe.ResponseMS.P50, 4),
+			figure(probe.ResponseMS.P99, 4), probe.Errors, figure(probe.LagMS.P99, 3))
 		for _, check := range probe.Checks {
 			cells = append(cells, readingCell(&check))
 		}

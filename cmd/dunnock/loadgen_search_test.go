@@ -81,3 +81,15 @@ func TestFailIf(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestFigure(t *testing.T) {
+	for _, c := range []struct {
+		v      float64
+		digits int
+		want   string
+	}{{1234567, 3, "1230000"}, {130.4, 2, "130"}, {0.0012345, 3, "0.00123"}, {-12.345, 3, "-12.3"}, {0, 4, "0"}, {1e-9, 3, "1e-09"}, {99.99, 3, "100"}} {
+		if got := figure(c.v, c.digits); got != c.want {
+			t.Errorf("%v with %d digits: got %s, want %s", c.v, c.digits, got, c.want)
+		}
+	}
+}

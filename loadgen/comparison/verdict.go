@@ -3,6 +3,7 @@ package comparison
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -130,4 +131,10 @@ func runs(n int) string {
 
 func percent(fraction float64) string { return digits(100*fraction) + " %" }
 
-func digits(v float64) string { return fmt.Sprintf("%.3g", v) }
+// digits prints three significant digits, or more of a large number.
+func digits(v float64) string {
+	if v >= 100 {
+		return strconv.FormatFloat(math.Round(v), 'f', -1, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}
