@@ -121,14 +121,14 @@ func (r *run) finish(ctx context.Context, res *Result) (faults []error) {
 	t.mu.Lock() // not that anybody else wants it any more
 	defer t.mu.Unlock()
 	if err := t.csv.flush(); err != nil {
-		faults = append(faults, fmt.Errorf("loadgen: writing jobs as CSV: %w", err))
+		faults = append(faults, &OutputError{"CSV", err})
 	}
 	warmup := time.Duration(0)
 	if rec := t.record; rec != nil {
 		errs := rec.flush()
 		warmup = rec.first
 		if r.cfg.Record != nil && errs[0] != nil {
-			faults = append(faults, fmt.Errorf("loadgen: recording jobs: %w", errs[0]))
+			faults = append(faults, &OutputError{"Record", errs[0]})
 		}
 		if r.bound != nil && r.bound.err == nil {
 			r.bound.err = errs[len(errs)-1]

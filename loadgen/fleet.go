@@ -72,9 +72,9 @@ func Ask(ctx context.Context, schedulers []string) (Fleet, error) {
 		})
 	}
 	calls.Wait()
-	var faults []error
+	faults := make([]error, len(answers))
 	for i := range answers {
-		faults = append(faults, answers[i].err)
+		faults[i] = answers[i].err
 	}
 	if err := errors.Join(faults...); err != nil {
 		return Fleet{}, err

@@ -177,6 +177,7 @@ func (l *Local) start(role, name, join string) (*localNode, error) {
 	}
 	n := &localNode{role: role, name: name, announced: make(chan struct{}), ended: make(chan struct{})}
 	n.cmd = exec.Command(l.cfg.Executable, args...) //nolint:gosec,noctx // itself; and it is ended by Stop, gently
+	n.cmd.Args[0] = "dunnock"
 	n.cmd.Stderr = &n.tail
 	n.cmd.SysProcAttr = localProcess()
 	for _, v := range os.Environ() {

@@ -39,12 +39,24 @@ func (e *BehindError) Error() string {
 		e.Due.Round(time.Millisecond), e.Late.Round(time.Millisecond))
 }
 
+// OutputError says that [Config.CSV] or [Config.Record] could not be written to.
+type OutputError struct {
+	Output string // "CSV" or "Record"
+	Err    error
+}
+
+// Error returns one line.
+func (e *OutputError) Error() string { return e.Output + ": " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *OutputError) Unwrap() error { return e.Err }
+
 // Run sends the jobs of a source when they are due, whatever became of those before them, and returns what they met once the last has
 // ended. When the context ends it sends no more, waits two seconds for what is under way, and returns the result of that, marked as
 // interrupted.
 //
 // The error is that of the configuration or of the source, or that no scheduler could be reached; then there is no result. With a
-// [*BehindError], an error of writing CSV or Record, or one of the source that came up late, there is one.
+// [*BehindError], an [*OutputError], or an error of the source that came up late, there is one.
 func Run(ctx context.Context, cfg Config, source *workload.Source) (*Result, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -145,17 +157,17 @@ func (r *run) run(ctx context.Context) (*Result, error) {
 	if late != nil {
 		result.Valid, result.Invalid = false, late.Error()
 	}
-	faults := []error{late, r.plan.err, r.tally.check()}
-	faults = append(faults, r.finish(ctx, result)...)
-	return result, errors.Join(faults...)
+	return result, errors.Join(late, r.plan.err, r.tally.check(), errors.Join(r.finish(ctx, result)...))
 }
 
 // send sends every job when it is due. It waits for nothing else. The error is a *BehindError.
 func (r *run) send(ctx context.Context) error {
 	for j := range r.plan.out {
 		r.pacer.until(ctx, j.at)
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return nil
+		default:
 		}
 		r.plan.taken(j)
 		now := r.pacer.now()

@@ -153,7 +153,7 @@ func TestArrivalsDoNotWaitForResponses(t *testing.T) {
 // what a generator would see that waits for responses.
 func TestAStallShowsInEveryJobOfIt(t *testing.T) {
 	t.Parallel()
-	inBubble(t, 1, 1, 4000, func(b *bubble) {
+	inBubble(t, 1, 1, 1200, func(b *bubble) {
 		start := time.Now()
 		b.handle = func(context.Context, worker.Task) ([]byte, error) {
 			if now := time.Since(start); now > time.Second && now < 2*time.Second {
@@ -405,13 +405,13 @@ func TestBoundAgreesWithABubble(t *testing.T) {
 		const client = 200 * time.Microsecond
 		b.fleet.Delay(probe.RoleScheduler, client)
 		b.config.Bound = &BoundConfig{Client: client, From: "flags", Dir: b.t.TempDir()}
-		r := b.run(b.t.Context(), b.source("5", "exp:100ms", "poisson", 60, workload.Window{Jobs: 1500, Warmup: workload.Warmup{Jobs: 100}}))
+		r := b.run(b.t.Context(), b.source("5", "exp:100ms", "poisson", 60, workload.Window{Jobs: 800, Warmup: workload.Warmup{Jobs: 50}}))
 		x := r.Bound
 		if x.Skipped != "" || x.Ideal == nil || x.Simulated == nil || x.Simulated.Policy != "late-binding" {
 			b.t.Fatalf("the bound is %+v", x)
 		}
-		near(b.t, "measured / simulated p50", x.RatioSimulated.P50, 1, 0.04)
-		near(b.t, "measured / simulated mean", x.RatioSimulated.Mean, 1, 0.04)
+		near(b.t, "measured / simulated p50", x.RatioSimulated.P50, 1, 0.05)
+		near(b.t, "measured / simulated mean", x.RatioSimulated.Mean, 1, 0.05)
 		if x.RatioIdeal.Mean < 1 || x.Ideal.ResponseMS.Mean >= x.Simulated.ResponseMS.Mean {
 			b.t.Errorf("measured / ideal is %g", x.RatioIdeal.Mean)
 		}
@@ -486,15 +486,16 @@ func TestOutputsThatFail(t *testing.T) {
 	t.Parallel()
 	full := errors.New("disk full")
 	for name, change := range map[string]func(c *Config){
-		"CSV":            func(c *Config) { c.CSV = failing{full} },
-		"recording jobs": func(c *Config) { c.Record, c.Bound = failing{full}, &BoundConfig{} },
+		"CSV":    func(c *Config) { c.CSV = failing{full} },
+		"Record": func(c *Config) { c.Record, c.Bound = failing{full}, &BoundConfig{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, 1, 1, 1, func(b *bubble) {
 				change(&b.config)
 				r, err := Run(b.t.Context(), b.config, b.source("1", "const:1ms", "const", 10, workload.Window{Jobs: 3}))
-				if !errors.Is(err, full) || !strings.Contains(err.Error(), name) || r == nil {
+				var output *OutputError
+				if !errors.Is(err, full) || !errors.As(err, &output) || output.Output != name || r == nil {
 					b.t.Fatalf("got %v, %v", r, err)
 				}
 				if r.Bound != nil && r.Bound.Skipped != "" {

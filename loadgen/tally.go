@@ -349,7 +349,10 @@ func trimDigits(s string) string {
 }
 
 func (t *tally) stageList(slots int) []Stage {
-	var list []Stage
+	if len(t.stages) == 0 {
+		return nil
+	}
+	list := make([]Stage, 0, len(t.stages))
 	for i := range t.stages {
 		s := &t.stages[i]
 		stage := Stage{

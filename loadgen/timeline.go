@@ -90,7 +90,7 @@ func (t *timeline) run(from, to time.Duration) {
 	from = max(from, 0)
 	for from < to {
 		v := t.at(from) // may change the length
-		end := min((from/t.length+1)*t.length, to)
+		end := min(from-from%t.length+t.length, to)
 		v.busy += float64(end - from)
 		from = end
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -99,6 +101,7 @@ func (f *loadgenFleetFlags) reach(p *process, show *progress) (*target, error) {
 			return nil, given(p.ctx, err)
 		}
 		t.schedulers = t.local.Schedulers()
+		p.log.Info("the local fleet is ready", slog.Any("schedulers", t.schedulers))
 	}
 	var err error
 	if t.fleet, err = loadgen.Ask(p.ctx, t.schedulers); err != nil {
@@ -106,6 +109,17 @@ func (f *loadgenFleetFlags) reach(p *process, show *progress) (*target, error) {
 		return nil, given(p.ctx, err)
 	}
 	return t, nil
+}
+
+// has refuses a fleet that could not run a single task of an app.
+func (t *target) has(app string) error {
+	switch {
+	case t.fleet.Workers == 0:
+		return fmt.Errorf("the fleet at %s has no worker", t.schedulers[0])
+	case !slices.Contains(t.fleet.Apps, app):
+		return fmt.Errorf("no worker of the fleet has the app %s; they have %s", app, strings.Join(t.fleet.Apps, ", "))
+	}
+	return nil
 }
 
 // config is that of a run on this fleet.

@@ -15,7 +15,7 @@ import (
 )
 
 type loadgenRunCmd struct {
-	workloadFlags     `embed:"" set:"jobs_default=as many as come in the duration" set:"duration_default=30s, unless there are jobs, stages or a workload"`
+	workloadFlags     `kong:"embed,set='jobs_default=as many as come in the duration',set='duration_default=30s, unless there are jobs, stages or a workload'"`
 	loadgenFleetFlags `embed:""`
 	failIfFlag        `embed:""`
 
@@ -76,6 +76,9 @@ func (c *loadgenRunCmd) Run(p *process) error {
 		return err
 	}
 	defer t.close()
+	if err := t.has(c.App); err != nil {
+		return err
+	}
 	// Fewer collections: they are what makes a generator with little memory late.
 	debug.SetGCPercent(400)
 	cfg := t.config(p)
@@ -85,6 +88,10 @@ func (c *loadgenRunCmd) Run(p *process) error {
 	}
 	results, failed := c.repeat(p, &cfg, out, show)
 	t.close()
+	// What cannot be written as asked for is not claimed otherwise either.
+	if broken, ok := errors.AsType[*loadgen.OutputError](failed); ok {
+		return fmt.Errorf("--%s: %w", strings.ToLower(broken.Output), broken.Err)
+	}
 	if len(results) == 0 {
 		return failed
 	}
@@ -122,7 +129,7 @@ func (c *loadgenRunCmd) check(p *process) (payload []byte, err error) {
 		return nil, usagef("--probe-ratio: want 1 to 16, got 0")
 	}
 	if name, isFile := strings.CutPrefix(c.Payload, "@"); isFile {
-		if payload, err = os.ReadFile(name); err != nil {
+		if payload, err = os.ReadFile(name); err != nil { //nolint:gosec // the user names it
 			return nil, fmt.Errorf("--payload: %w", err)
 		}
 	} else {
@@ -132,6 +139,10 @@ func (c *loadgenRunCmd) check(p *process) (payload []byte, err error) {
 		c.Duration = defaultRun
 	}
 	cfg := loadgen.Config{App: c.App, Payload: payload, ProbeRatio: c.ProbeRatio, Timeout: c.Timeout, MaxInFlight: c.MaxInFlight}
+	if c.Bound {
+		cfg.Bound = &loadgen.BoundConfig{}
+		c.delays(cfg.Bound)
+	}
 	if err := cfg.Validate(); err != nil {
 		return nil, usage(err)
 	}
@@ -182,6 +193,12 @@ func (c *loadgenRunCmd) bound(p *process, t *target, show *progress) (*loadgen.B
 			b.Net, b.Client, b.Overhead = found.Net, found.Client, found.Overhead
 		}
 	}
+	c.delays(b)
+	return b, nil
+}
+
+// delays sets those that flags give.
+func (c *loadgenRunCmd) delays(b *loadgen.BoundConfig) {
 	for _, f := range []struct {
 		flag *time.Duration
 		to   *time.Duration
@@ -190,7 +207,6 @@ func (c *loadgenRunCmd) bound(p *process, t *target, show *progress) (*loadgen.B
 			*f.to = *f.flag
 		}
 	}
-	return b, nil
 }
 
 // repeat makes the runs. With an error it returns those there are.
@@ -215,8 +231,7 @@ func (c *loadgenRunCmd) repeat(p *process, cfg *loadgen.Config, out *outputs, sh
 		r, err := loadgen.Run(p.ctx, *cfg, source)
 		show.clear()
 		closeSource()
-		var input *workload.InputError
-		if errors.As(err, &input) {
+		if _, ok := errors.AsType[*workload.InputError](err); ok {
 			err = fmt.Errorf("%s: %w", c.Workload, err)
 		}
 		if r != nil {
@@ -354,7 +369,7 @@ func writeHgrm(w io.Writer, results []*loadgen.Result) error {
 
 // commandLine is what this process was called with.
 func commandLine() string {
-	words := []string{"dunnock"}
+	words := append(make([]string, 0, len(os.Args)), "dunnock")
 	for _, w := range os.Args[1:] {
 		if strings.ContainsAny(w, " '\"$&|;<>(){}*?~`\\") || w == "" {
 			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"

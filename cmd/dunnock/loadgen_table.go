@@ -104,9 +104,11 @@ func stageRows(w *tabwriter.Writer, stages []loadgen.Stage) {
 	}
 }
 
-// repeatsTable prints what several runs say together: means with 95 % intervals.
+// repeatsTable prints what several runs say together: means with 95 % intervals, of those that are whole and valid.
 func repeatsTable(w *tabwriter.Writer, results []*loadgen.Result) {
-	row(w, fmt.Sprintf("%d runs", len(results)), "MEAN", "95 % INTERVAL", "")
+	good := slices.DeleteFunc(slices.Clone(results), func(r *loadgen.Result) bool { return !r.Valid || r.Interrupted })
+	row(w, fmt.Sprintf("%d of %s valid", len(good), count(len(results), "run")), "MEAN", "95 % INTERVAL", "")
+	results = good
 	line := func(name string, of func(*loadgen.Result) (float64, bool)) {
 		var values []float64
 		for _, r := range results {
