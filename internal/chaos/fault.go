@@ -47,6 +47,6 @@ func kinds() []kind {
 		{"poison", "a job with a task that kills its worker; dead workers are started anew", s, 2 * s, nobody, newPoison},
 		{"join", "many workers join at once", 4 * s, 6 * s, nobody, newJoin},
 		{"overload", "twice as many tasks as the fleet can do", 6 * s, 8 * s, nobody, newOverload},
-		{"reader", "a client asks for 128 MiB of results and reads none", 4 * s, 6 * s, oneScheduler, newReader},
+		{"reader", "a client asks for 512 MiB of results and reads none", 4 * s, 6 * s, oneScheduler, newReader},
 	}
 }

@@ -261,8 +261,9 @@ func (d *reader) inject(ctx context.Context) (err error) {
 	return startAll(ctx, []*process{d.process})
 }
 
-// readerMemory is how much a scheduler may grow by it: what it retains by default, twice, for a collector that has yet to run.
-const readerMemory = 2 * (64 << 20)
+// readerMemory is how much a scheduler may grow by it: what it retains by default and what a connection may leave unsent, 64 MiB
+// each, and as much again that the collector has yet to find.
+const readerMemory = 256 << 20
 
 func (d *reader) heal(context.Context) error {
 	if d.process == nil {

@@ -134,7 +134,13 @@ func (g *gossipCut) heal(ctx context.Context) error {
 			g.r.notes.count("cut-gossip.believed-dead", 1)
 		}
 	}
-	return g.cut.heal(ctx)
+	if err := g.cut.heal(ctx); err != nil {
+		return err
+	}
+	healed := time.Now()
+	err := poll(ctx, readyLimit, func() error { return g.fleet.complete(ctx) })
+	g.r.notes.time("cut-gossip.back", time.Since(healed))
+	return err
 }
 
 // badLine delays, reorders, loses and doubles packets of the first target.

@@ -150,9 +150,9 @@ func (f *fleet) newWorker(name string, fails bool) *process {
 	})
 }
 
-// newCommandWorker is 'dunnock worker' as a user runs it. Each of its attempts is a process, so it has few slots.
+// newCommandWorker is 'dunnock worker' as a user runs it. Each of its attempts is a process, which costs far more than the others' do, so it has one slot.
 func (f *fleet) newCommandWorker(name string) *process {
-	slots := min(f.o.slots, 2)
+	const slots = 1
 	return f.process(name, roleCommand, slots, func(life int) []string {
 		argv := append([]string{f.o.dunnock, "worker", "--insecure", "--slots", strconv.Itoa(slots)}, f.node(name)...)
 		for _, a := range f.schedulerAddrs(gossipPort) {

@@ -128,7 +128,7 @@ func TestGrowth(t *testing.T) {
 		{"memory", size{RSS: 85 << 20, Goroutines: 40, FDs: 20}, false},
 	} {
 		holds := true
-		for _, p := range growthPromises([]growth{{"s1", true, small, tt.after}}) {
+		for _, p := range growthPromises([]growth{{"s1", true, small, tt.after}}, 64<<20) {
 			holds = holds && p.Holds
 		}
 		if holds != tt.holds {

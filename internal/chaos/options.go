@@ -58,7 +58,7 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	f.IntVar(&o.clients, "clients", 3, "client processes, 1 to 9")
 	f.IntVar(&o.joiners, "joiners", 50, "workers that join at once in a fault of kind join, 1 to 100")
 	f.IntVar(&o.lanes, "lanes", 1, "schedules of faults that run at once, 1 to 4; with more than one, times to recover are of several faults together")
-	f.Float64Var(&o.load.rate, "rate", 50, "jobs a second, all clients together")
+	f.Float64Var(&o.load.rate, "rate", 40, "jobs a second, all clients together")
 	f.IntVar(&o.load.tasks, "tasks", 10, "tasks of a job")
 	f.DurationVar(&o.load.shortest, "shortest", 5*time.Millisecond, "least time of a task")
 	f.DurationVar(&o.load.longest, "longest", 50*time.Millisecond, "most time of a task; times are uniform between the two")

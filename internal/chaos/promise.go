@@ -25,6 +25,7 @@ const (
 	wantRestart   = 500 * time.Millisecond  // from a worker's death to its tasks' next start, 99 of 100
 	wantResume    = 250 * time.Millisecond  // from a scheduler's death to its jobs' going on, 99 of 100
 	wantNotice    = 2 * time.Second         // of a half-open connection
+	wantBack      = 5 * time.Second         // of a worker that was believed dead, once it is heard of again
 	wantGoodput   = 0.9                     // of the peak, at twice the load
 	wantRedone    = 0.05                    // of the tasks that had finished
 	wantDeaths    = task.DefaultMaxAttempts // of workers, by a task that kills them
@@ -59,7 +60,11 @@ func (r *run) promises(p *report, recoveries map[string]*check.Recovery, records
 	for _, b := range r.notes.broken {
 		all = append(all, promise{b.Kind, b.Text, "none of it", false, false})
 	}
-	return append(all, growthPromises(p.Growth)...)
+	most := int64(wantMemory)
+	if recoveries["reader"] != nil {
+		most = readerMemory // what it did not read is kept for a while
+	}
+	return append(all, growthPromises(p.Growth, most)...)
 }
 
 func (r *run) recoveryPromises(recoveries map[string]*check.Recovery) []promise {
@@ -87,6 +92,10 @@ func (r *run) recoveryPromises(recoveries map[string]*check.Recovery) []promise 
 	if t := r.notes.times["half-open.noticed"]; len(t) > 0 {
 		got := t.Quantile(1)
 		all = append(all, promise{"half-open: a new connection", fmt.Sprintf("max %d ms of %d", got.Milliseconds(), len(t)), fmt.Sprintf("%d ms", wantNotice.Milliseconds()), got <= wantNotice, false})
+	}
+	if t := r.notes.times["cut-gossip.back"]; len(t) > 0 {
+		got := t.Quantile(1)
+		all = append(all, promise{"cut-gossip: the worker is listed again", fmt.Sprintf("max %d ms of %d", got.Milliseconds(), len(t)), fmt.Sprintf("%d ms", wantBack.Milliseconds()), got <= wantBack, false})
 	}
 	return all
 }
@@ -139,7 +148,7 @@ func goodput(records []ledger.Record, w window) float64 {
 }
 
 // growthPromises look for what a process does not give back.
-func growthPromises(of []growth) []promise {
+func growthPromises(of []growth, memory int64) []promise {
 	var all []promise
 	worst := map[string]promise{}
 	for _, g := range of {
@@ -151,7 +160,7 @@ func growthPromises(of []growth) []promise {
 		b, a := g.Before, g.After
 		note("growth of goroutines", int64(b.Goroutines), int64(a.Goroutines), int64(b.Goroutines)+wantGoroutine)
 		note("growth of descriptors", int64(b.FDs), int64(a.FDs), int64(b.FDs)+wantFDs)
-		note("growth of memory in bytes", int64(b.RSS), int64(a.RSS), max(int64(b.RSS)+wantMemory, int64(wantMemoryX*float64(b.RSS))))
+		note("growth of memory in bytes", int64(b.RSS), int64(a.RSS), max(int64(b.RSS)+memory, int64(wantMemoryX*float64(b.RSS))))
 	}
 	for _, what := range []string{"growth of goroutines", "growth of descriptors", "growth of memory in bytes"} {
 		if p, bad := worst[what]; bad {

@@ -164,7 +164,7 @@ func (d *driver) follow(job task.Job) bool {
 	}
 	d.write(ledger.Record{Event: ledger.Accept, Job: id, Scheduler: h.Scheduler()})
 	for r := range h.Results() {
-		o := ledger.Record{Event: ledger.Outcome, Job: id, Task: r.Task, Attempt: r.Attempt, Result: r.Outcome.String()}
+		o := ledger.Record{Event: ledger.Outcome, Job: id, Task: r.Task, Attempt: r.Attempt, Result: r.Outcome.String(), Worker: r.Worker}
 		if r.Outcome == task.OK {
 			o.Proof = string(r.Value)
 		} else if r.Err != nil {

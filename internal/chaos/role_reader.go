@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// readerTasks is how many tasks of appBulk the reader asks for: 128 MiB of results, more than a scheduler keeps.
-const readerTasks = 2048
+// readerTasks is how many tasks of appBulk the reader asks for: 512 MiB of results, far more than a scheduler may keep.
+const readerTasks = 8192
 
 // runReader is a client that asks for more than any buffer holds, reads the first line of the answer, and then nothing more. It stays
 // connected until it is killed.

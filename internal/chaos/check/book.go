@@ -74,6 +74,10 @@ type fault struct {
 	until         int64 // its end; the run's if it never healed
 }
 
+func (f *fault) lasts(from, to int64, settle time.Duration) bool {
+	return f.At <= to && f.until+int64(settle) >= from
+}
+
 // book is what all ledgers say, sorted out.
 type book struct {
 	jobs     map[string]*jobBook
@@ -195,7 +199,7 @@ func (b *book) explained(j *jobBook, workers []string, from, to int64, settle ti
 		return node == j.submit.Node || slices.Contains(workers, node) || slices.Contains(j.schedulers, node) ||
 			len(j.schedulers) == 0 && b.roles[node] == "scheduler" // it was never said who has it
 	}
-	lasts := func(f *fault) bool { return f.At <= to && f.until+int64(settle) >= from }
+	lasts := func(f *fault) bool { return f.lasts(from, to, settle) }
 	for i := range b.stalls {
 		if s := &b.stalls[i]; lasts(s) && (s.Node == "" || takesPart(s.Node)) {
 			return true

@@ -231,7 +231,10 @@ func (c *checker) notOK(j *jobBook, n int, t *taskBook, o ledger.Record) {
 	if j.submit.Kind != "" { // it was made to fail
 		return
 	}
-	var workers []string
+	if o.Result == "timeout" && c.weakened(j.submit.At, o.At) {
+		return
+	}
+	workers := []string{o.Worker}
 	for _, a := range t.attempts {
 		if a.finished(ledger.Failed, o.At) {
 			return
@@ -241,6 +244,12 @@ func (c *checker) notOK(j *jobBook, n int, t *taskBook, o ledger.Record) {
 	if !c.explained(j, workers, j.submit.At, o.At, c.o.Settle) {
 		c.breach("unexplained-end", o.At, "job %s task %d ended %s (%s) without a fault", j.id, n, o.Result, o.Code)
 	}
+}
+
+// weakened says whether the fleet could do less than usual between two times: what then takes too long may only have had to wait.
+func (c *checker) weakened(from, to int64) bool {
+	return slices.ContainsFunc(c.stalls, func(f fault) bool { return f.lasts(from, to, c.o.Settle) }) ||
+		slices.ContainsFunc(c.faults, func(f fault) bool { return len(f.Nodes)+len(f.Pairs) > 0 && f.lasts(from, to, c.o.Settle) })
 }
 
 // slots counts what runs at once in each life of each worker. A command that was killed cannot say when it ended, so of

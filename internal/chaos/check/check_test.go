@@ -184,6 +184,13 @@ func TestCheck(t *testing.T) {
 				run(0, 1, "w1", 4, 5, ledger.Cut).run(0, 2, "w2", 400, 401, ledger.OK).ok(0, "w2", 400, 402), nil,
 		},
 		{"stopped at its deadline", newBooks().job(nil).fault(6, 7, node("w1")).second().run(0, 1, "w1", 4, 5, ledger.Cut).ends("timeout"), nil},
+		{"late for nothing", newBooks().job(nil).second().ends("timeout"), []string{"unexplained-end"}},
+		{"late, as others were lost", newBooks().job(nil).second().fault(4, 5, node("w3")).ends("timeout"), nil},
+		{"late, and nobody was touched", newBooks().job(nil).second().fault(4, 5, ledger.Record{Kind: "drain"}).ends("timeout"), []string{"unexplained-end"}},
+		{
+			"unknown, as its launch was lost", newBooks().job(once).second().fault(4, 5, pair).
+				add(ledger.Record{At: 6 * ms, Event: ledger.Outcome, Node: "c1", Life: lifeC1, Job: "j", Result: "unknown", Worker: "w1"}), nil,
+		},
 		{"made to fail", newBooks().job(func(r *ledger.Record) { r.Kind = "doomed" }).second().ends("failed"), nil},
 		{"a crash", newBooks().down("w2", 40, false), []string{"crash"}},
 		{"a stranger", newBooks().run(0, 1, "w1", 3, 4, ledger.OK), []string{"stranger"}},

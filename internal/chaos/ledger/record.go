@@ -44,6 +44,7 @@ type Record struct {
 	Attempt   int    `json:"attempt,omitempty"`
 	Epoch     uint32 `json:"epoch,omitempty"`
 	Scheduler string `json:"scheduler,omitempty"`
+	Worker    string `json:"worker,omitempty"` // of an outcome: who had the last attempt, started or not
 	Result    string `json:"result,omitempty"`
 	Code      string `json:"code,omitempty"`
 	Proof     string `json:"proof,omitempty"` // see [Proof]
