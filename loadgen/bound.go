@@ -158,6 +158,7 @@ func (s *BoundRun) add(r *sim.Result, part float64) {
 		{&s.WaitMS.P99, r.WaitMS.P99},
 		{&s.WaitMS.P999, r.WaitMS.P999},
 		{&s.Utilization, r.Utilization},
+		{&s.MessagesPerTask, r.MessagesPerTask},
 	} {
 		*f.to += part * f.from
 	}

@@ -11,8 +11,12 @@ import (
 	"dunnock/task"
 )
 
-// calibrateJobs is how many jobs of one task a calibration sends, one after the other.
-const calibrateJobs = 200
+const (
+	// calibrateJobs is how many jobs of one task a calibration sends, one after the other.
+	calibrateJobs = 200
+	// calibratePause is between two of them: processors that have just worked answer sooner than they do under a load of tasks that sleep.
+	calibratePause = 2 * time.Millisecond
+)
 
 // ErrNoSleep says that a fleet cannot be calibrated because none of its workers has the app sleep.
 var ErrNoSleep = errors.New("no worker has the app " + SleepApp + ", which a calibration needs")
@@ -53,8 +57,11 @@ func Calibrate(ctx context.Context, cfg Config) (*Calibration, error) {
 	if err := connect(ctx, c, cfg.Schedulers); err != nil {
 		return nil, err
 	}
+	p := newPacer(0, cfg.NoAlarm)
+	defer p.close()
 	var m samples
 	for range calibrateJobs {
+		p.until(ctx, p.now()+calibratePause)
 		if err := m.job(ctx, c, &cfg); err != nil {
 			return nil, err
 		}

@@ -195,7 +195,7 @@ type Node struct {
 	Name    string `json:"name"`
 	Addr    string `json:"addr"`
 	Slots   int    `json:"slots,omitempty"`
-	Version string `json:"version,omitempty"` // empty: not known
+	Version string `json:"version,omitempty"` // empty: not known, as of a fleet that was there before
 }
 
 // Bound sets a run beside what the same jobs take elsewhere: their arrivals and their service times as measured, through
@@ -218,7 +218,9 @@ type BoundRun struct {
 	ResponseMS  sim.Response `json:"response_ms"` // CI95 is not set
 	WaitMS      sim.Wait     `json:"wait_ms"`
 	Utilization float64      `json:"utilization"`
-	Curve       []Point      `json:"response_curve,omitempty"` // of the first run
+	// MessagesPerTask is as in [Result].
+	MessagesPerTask float64 `json:"messages_per_task"`
+	Curve           []Point `json:"response_curve,omitempty"` // of the first run
 }
 
 // Ratios are of responses: more than 1 is slower than the bound.

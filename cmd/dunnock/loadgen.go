@@ -127,6 +127,9 @@ func (t *target) config(p *process) loadgen.Config {
 	cfg := loadgen.Config{Schedulers: t.schedulers, Fleet: t.fleet, Version: buildVersion(), Logger: p.log}
 	if t.local != nil {
 		cfg.FleetCPU = t.local.CPU
+		for i := range cfg.Fleet.Nodes {
+			cfg.Fleet.Nodes[i].Version = cfg.Version // it is this program
+		}
 	}
 	return cfg
 }

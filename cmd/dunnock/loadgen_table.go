@@ -66,7 +66,11 @@ func runTable(w *tabwriter.Writer, r *loadgen.Result) {
 	row(w, "lag", fmt.Sprintf("mean %.3g ms, p50 %.3g, p99 %.3g, max %.3g", r.LagMS.Mean, r.LagMS.P50, r.LagMS.P99, r.LagMS.Max))
 	row(w, "utilisation", fmt.Sprintf("%.4g, workers %s", r.Utilization, spread(r.PerWorker)))
 	if r.MessagesPerTask != nil {
-		row(w, "messages", fmt.Sprintf("%.3g per task", *r.MessagesPerTask))
+		text := fmt.Sprintf("%.3g per task", *r.MessagesPerTask)
+		if r.Bound != nil && r.Bound.Simulated != nil {
+			text += fmt.Sprintf(" (simulated: %.3g)", r.Bound.Simulated.MessagesPerTask)
+		}
+		row(w, "messages", text)
 	}
 	cpu := fmt.Sprintf("generator %s (%.3g µs per task)", duration(seconds(r.CPU.GeneratorS)), r.CPU.GeneratorUS)
 	if r.CPU.FleetS != nil {
