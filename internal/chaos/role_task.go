@@ -12,7 +12,7 @@ import (
 
 // runTask is one attempt as a command, for the worker that is 'dunnock worker' itself.
 func runTask(ctx context.Context, args []string) error {
-	var h handler
+	h := handler{alone: true}
 	var path string
 	f := flag.NewFlagSet("task", flag.ContinueOnError)
 	f.StringVar(&h.node, "name", "", "")

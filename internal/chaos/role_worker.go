@@ -36,6 +36,7 @@ type handler struct {
 	node  string
 	life  int
 	fails bool // every attempt, at once
+	alone bool // a process that is one attempt: what kills it fails the attempt, and its worker lives
 	books *ledger.Writer
 }
 
@@ -84,6 +85,10 @@ func (h *handler) attempt(ctx context.Context, r ledger.Record, payload string) 
 	r.Node, r.Life = h.node, h.life
 	start := h.write(r, ledger.Start, "")
 	if rest == payloadDie {
+		if h.alone {
+			h.write(r, ledger.Finish, ledger.Failed)
+			_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
+		}
 		// Nobody else could say it in time: others learn of it at once, and act.
 		h.write(ledger.Record{Fault: diedFault + h.life, Kind: "poison-death", Nodes: []string{h.node}}, ledger.Inject, "")
 		_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
