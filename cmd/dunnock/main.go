@@ -137,7 +137,7 @@ func withHint(err error) error {
 	}
 	command := "dunnock"
 	if parse.Context != nil && parse.Context.Selected() != nil {
-		command += " " + parse.Context.Selected().Name
+		command += " " + strings.TrimPrefix(parse.Context.Selected().FullPath(), "dunnock ")
 	}
 	return usagef("%w (see '%s --help')", err, command)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -234,4 +235,50 @@ func TestCommandDoesNotStartTooLate(t *testing.T) {
 	if _, err := os.Stat(marker); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("it started: %v", err)
 	}
+}
+
+// TestCommandDiesWithItsWorker kills a process that runs a command, as nothing that the process could catch does. Its own number and that of
+// the command are known from files.
+func TestCommandDiesWithItsWorker(t *testing.T) {
+	const variable = "DUNNOCK_TEST_COMMAND"
+	if file := os.Getenv(variable); file != "" {
+		_, _ = commandHandler(t, `sh -c 'echo $$ >"`+file+`.new"; mv "`+file+`.new" "`+file+`"; exec sleep 600'`)(t.Context(), worker.Task{})
+		return
+	}
+	file := filepath.Join(t.TempDir(), "pid")
+	self := exec.Command(os.Args[0], "-test.run", "^TestCommandDiesWithItsWorker$") //nolint:gosec // itself
+	self.Env = append(os.Environ(), variable+"="+file)
+	if err := self.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = self.Process.Wait() }()
+	defer func() { _ = self.Process.Kill() }()
+	command := 0
+	eventually(t, "the command starts", func() bool {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return false
+		}
+		command, err = strconv.Atoi(strings.TrimSpace(string(text)))
+		return err == nil
+	})
+	if err := self.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the command is gone", func() bool {
+		stat, err := os.ReadFile("/proc/" + strconv.Itoa(command) + "/stat")
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	})
+}
+
+// eventually looks again and again, for a minute at most.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for range 6000 {
+		if holds() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("not so within a minute: %s", what)
 }
