@@ -199,17 +199,17 @@ func (c *Comparison) judge(tests []test) {
 		}
 	}
 	for _, t := range tests {
-		l := Line{Metric: t.metric, A: t.a, B: t.b, Difference: t.difference, Low: t.difference, High: t.difference, Tested: t.possible, Verdict: VerdictUnknown}
+		l := Line{Metric: t.metric, A: t.A, B: t.B, Difference: t.Mean, Low: t.Mean, High: t.Mean, Tested: t.possible, Verdict: VerdictUnknown}
 		if t.possible {
 			half := t.half(alpha)
-			l.Low, l.High = t.difference-half, t.difference+half
+			l.Low, l.High = t.Mean-half, t.Mean+half
 			l.Verdict = VerdictSame
-			if math.Abs(t.difference) > half {
+			if math.Abs(t.Mean) > half {
 				l.Verdict = VerdictHigher
-				if t.difference < 0 {
+				if t.Mean < 0 {
 					l.Verdict = VerdictLower
 				}
-				if math.Abs(t.difference) > t.half(alpha/float64(c.Tests)) {
+				if math.Abs(t.Mean) > t.half(alpha/float64(c.Tests)) {
 					c.Different++
 				} else {
 					l.Verdict += VerdictMaybe

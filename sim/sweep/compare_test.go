@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,13 @@ func results(t *testing.T, objects ...string) *Results {
 		t.Fatal(err)
 	}
 	return r
+}
+
+func near(t *testing.T, what string, got, want, tolerance float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tolerance) {
+		t.Errorf("%s: got %.9g, want %.9g", what, got, want)
+	}
 }
 
 func TestComparePaired(t *testing.T) {

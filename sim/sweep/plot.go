@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"dunnock/internal/page"
 )
 
 // The measures of the plot, in pixels.
@@ -158,7 +160,7 @@ func (r *Report) style(label string, labels []string) int {
 
 // curveStyle returns the number of the colour and the dashes of a style.
 func curveStyle(style int) (class, dash string) {
-	light, _ := palette()
+	light, _ := page.Palette()
 	dashes := []string{"", "6 4", "2 4", "10 4 2 4"}
 	return strconv.Itoa(style % len(light)), dashes[style/len(light)%len(dashes)]
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"dunnock/internal/stat"
 )
 
 // Report is a sweep's results, gathered for people. Its JSON form is what the HTML page draws.
@@ -48,15 +50,18 @@ type Curve struct {
 	Points []Point `json:"points"` // in the order of x
 }
 
+// alpha is one minus the level of the intervals that are shown.
+const alpha = 0.05
+
 // Point gathers the runs that differ by their seed only.
 type Point struct {
 	X     float64 `json:"x"`
 	XText string  `json:"x_text"`
 	// Values are one for each of the report's metrics.
-	Values []Estimate `json:"values"`
+	Values []stat.Estimate `json:"values"`
 	// ToIdeal are the ratios to policy ideal on the same jobs, of the response's mean, p50 and p99, seed by seed; nil if ideal is not part of
 	// the sweep.
-	ToIdeal []Estimate `json:"to_ideal"`
+	ToIdeal []stat.Estimate `json:"to_ideal"`
 	// Quantiles at the report's ranks in milliseconds, each the mean over seeds.
 	ResponseMS []float64 `json:"response_ms"`
 	WaitMS     []float64 `json:"wait_ms"`
@@ -224,7 +229,7 @@ func newPoint(runs, ideal []*Outcome) Point {
 		return values
 	}
 	for _, m := range metrics() {
-		p.Values = append(p.Values, estimate(column(m.of)))
+		p.Values = append(p.Values, stat.EstimateOf(column(m.of), alpha))
 	}
 	if len(runs) == 1 { // the run's own interval, by batch means
 		ci := runs[0].Result.ResponseMS.CI95
@@ -239,7 +244,7 @@ func newPoint(runs, ideal []*Outcome) Point {
 					ratios = append(ratios, of(o)/base)
 				}
 			}
-			p.ToIdeal = append(p.ToIdeal, estimate(ratios))
+			p.ToIdeal = append(p.ToIdeal, stat.EstimateOf(ratios, alpha))
 		}
 	}
 	p.ResponseMS = meanQuantiles(runs, func(o *Outcome) []float64 { return o.ResponseMS })

@@ -46,7 +46,7 @@ func TestPage(t *testing.T) {
 	s := must(t, "policy", "ideal,random,batch", "load", "0.5,0.8", "service", "exp:10ms,pareto:3ms,1.5", "workers", "20", "tasks", "4", "jobs", "50")
 	s.Title, s.Seeds = "a </script> title", 2
 	page := written(t, reportOf(t, s).WriteHTML)
-	data := regexp.MustCompile(`const report = (\{.*\}), palette`).FindStringSubmatch(page)
+	data := regexp.MustCompile(`const data = (\{.*\}), palette`).FindStringSubmatch(page)
 	if data == nil {
 		t.Fatal("the page has no data")
 	}

@@ -6,22 +6,18 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"dunnock/internal/page"
 )
 
 // svg writes a drawing. Colours come from its style sheet, so that it is readable on light and dark pages.
 type svg struct{ b strings.Builder }
 
-// palette are the colours of curves, light and dark: distinct for the colour-blind as well (after Okabe and Ito, 2008).
-func palette() (light, dark []string) {
-	return []string{"#5b6470", "#d55e00", "#b8860b", "#0072b2", "#00845f", "#b3478f", "#56a0c9", "#8b5a2b"},
-		[]string{"#a7b0bb", "#ff8a3c", "#e8c547", "#5ab4f5", "#3fd0a0", "#e38cc6", "#9bd3f2", "#cfa06a"}
-}
-
 func newSVG(width, height float64, label string) *svg {
 	s := &svg{}
 	fmt.Fprintf(&s.b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" width="%s" height="%s" role="img" aria-label="%s">`+"\n",
 		coordinate(width), coordinate(height), coordinate(width), coordinate(height), html.EscapeString(label))
-	light, dark := palette()
+	light, dark := page.Palette()
 	s.b.WriteString("<style>\ntext{font:12px system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;fill:#30363d}\n" +
 		".bg{fill:#fff}.title{font-size:15px;font-weight:600}.panel{font-size:13px;font-weight:600}.dim{fill:#656d76}\n" +
 		".grid{stroke:#e3e6ea;stroke-width:1}.frame{stroke:#9aa2ab;stroke-width:1;fill:none}.curve{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}" +

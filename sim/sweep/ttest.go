@@ -3,6 +3,7 @@ package sweep
 import (
 	"math"
 
+	"dunnock/internal/stat"
 	"dunnock/sim"
 )
 
@@ -14,22 +15,20 @@ func compared() []metric {
 
 // test is a difference of means with what its interval takes.
 type test struct {
-	group      int
-	metric     string
-	a, b       float64
-	difference float64 // b − a
-	possible   bool
-	exact      bool    // what is compared is the very same, so that the interval has no width
-	errs       float64 // standard error of the difference
-	freedom    float64 // degrees of freedom
+	group  int
+	metric string
+	stat.Difference
+
+	possible bool
+	exact    bool // what is compared is the very same, so that the interval has no width
 }
 
 // half returns half the width of the interval of level 1 − alpha.
 func (t *test) half(alpha float64) float64 {
-	if t.exact || t.errs == 0 {
+	if t.exact {
 		return 0
 	}
-	return studentQuantile(alpha, t.freedom) * t.errs
+	return t.Half(alpha)
 }
 
 // compareGroup tests the metrics of two sets of runs with the same parameters.
@@ -95,28 +94,23 @@ func column(runs []resultsRun, m metric) []float64 {
 	return values
 }
 
-// compareMetric tests the difference of two means by the paired t interval, or by Welch's with the degrees of freedom of
-// Satterthwaite (Biometrics Bulletin, 1946).
+// compareMetric tests the difference of two means by the method.
 func compareMetric(method string, a, b []float64) test {
-	meanA, varianceA := moments(a)
-	meanB, varianceB := moments(b)
-	t := test{a: meanA, b: meanB, difference: meanB - meanA}
+	t := test{possible: true}
 	switch method {
 	case methodIdentical:
-		t.possible, t.exact, t.difference = true, true, 0
+		t.exact = true
+		t.A, _ = stat.Moments(a)
+		t.B, _ = stat.Moments(b)
 	case methodPaired:
-		differences := make([]float64, len(a))
-		for i := range a {
-			differences[i] = b[i] - a[i]
-		}
-		mean, variance := moments(differences)
-		t.possible, t.difference, t.errs, t.freedom = true, mean, math.Sqrt(variance/float64(len(a))), float64(len(a)-1)
+		t.Difference = stat.Paired(a, b)
 	case methodWelch:
-		shareA, shareB := varianceA/float64(len(a)), varianceB/float64(len(b))
-		t.possible, t.errs = true, math.Sqrt(shareA+shareB)
-		if below := shareA*shareA/float64(len(a)-1) + shareB*shareB/float64(len(b)-1); below > 0 {
-			t.freedom = (shareA + shareB) * (shareA + shareB) / below
-		}
+		t.Difference = stat.Welch(a, b)
+	default:
+		t.possible = false
+		t.A, _ = stat.Moments(a)
+		t.B, _ = stat.Moments(b)
+		t.Mean = t.B - t.A
 	}
 	return t
 }
@@ -131,6 +125,6 @@ func (t *test) batchMeans(a, b *sim.Result) {
 	if widthA <= 0 || widthB <= 0 {
 		return
 	}
-	t.possible, t.freedom = true, batchDegrees
-	t.errs = math.Hypot(widthA/2, widthB/2) / studentQuantile(0.05, batchDegrees)
+	t.possible, t.Freedom = true, batchDegrees
+	t.Err = math.Hypot(widthA/2, widthB/2) / stat.StudentQuantile(0.05, batchDegrees)
 }
