@@ -530,18 +530,18 @@ func TestCalibrate(t *testing.T) {
 	t.Parallel()
 	inBubble(t, 2, 3, 2, func(b *bubble) {
 		b.fleet.Delay(probe.RoleScheduler, 200*time.Microsecond)
-		c, err := Calibrate(b.t.Context(), b.config)
+		c, err := Calibrate(b.t.Context(), b.config, 3)
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		if c.Client != 200*time.Microsecond || c.Net != 0 || c.Overhead != 0 || c.Jobs != calibrateJobs {
+		if c.Client != 200*time.Microsecond || c.Net != 0 || c.Overhead != 0 || c.Jobs != calibrateJobs || c.Tasks != 3 {
 			b.t.Errorf("got %+v", c)
 		}
 		if got, want := c.Flags(), "--net-delay 0s --client-delay 200µs --task-overhead 0s"; got != want {
 			b.t.Errorf("got %s, want %s", got, want)
 		}
 		b.config.Fleet.Nodes, b.config.Fleet.Apps = []Node{{Role: "worker"}}, []string{"echo"}
-		if _, err := Calibrate(b.t.Context(), b.config); !errors.Is(err, ErrNoSleep) {
+		if _, err := Calibrate(b.t.Context(), b.config, 1); !errors.Is(err, ErrNoSleep) {
 			b.t.Errorf("without the app: got %v", err)
 		}
 	})

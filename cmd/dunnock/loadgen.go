@@ -141,11 +141,11 @@ func (t *target) close() {
 	}
 }
 
-// calibrated measures the fleet's delays.
-func (t *target) calibrated(ctx context.Context, p *process, show *progress) (*loadgen.Calibration, error) {
+// calibrated measures the fleet's delays, as jobs of so many tasks meet them.
+func (t *target) calibrated(ctx context.Context, p *process, show *progress, tasks int) (*loadgen.Calibration, error) {
 	show.show("measuring the fleet's delays")
 	defer show.clear()
-	c, err := loadgen.Calibrate(ctx, t.config(p))
+	c, err := loadgen.Calibrate(ctx, t.config(p), tasks)
 	if err != nil && !errors.Is(err, loadgen.ErrNoSleep) {
 		return nil, given(ctx, err)
 	}

@@ -32,10 +32,12 @@ type loadgenRunCmd struct {
 	ClientDelay  *time.Duration `help:"For the simulator: what a message between client and scheduler takes, one way (default: measured)." placeholder:"DURATION"`
 	TaskOverhead *time.Duration `help:"For the simulator: what a task occupies its slot for beyond its service (default: measured)." placeholder:"DURATION"`
 
-	JSON   bool   `help:"Print one JSON object a run (default: a table)."`
-	CSV    string `name:"csv" help:"Write a line for each job (default: no)." placeholder:"FILE"`
-	Hgrm   string `help:"Write the distribution of the response as HdrHistogram plotters read it, in ms (default: no)." placeholder:"FILE"`
-	HTML   string `name:"html" help:"Write a report with plots, in one file (default: no)." placeholder:"FILE"`
+	JSON      bool    `help:"Print one JSON object a run (default: a table)."`
+	CSV       string  `name:"csv" help:"Write a line for each job (default: no)." placeholder:"FILE"`
+	Hgrm      string  `help:"Write the distribution of the response as HdrHistogram plotters read it, in ms (default: no)." placeholder:"FILE"`
+	HTML      string  `name:"html" help:"Write a report with plots, in one file (default: no)." placeholder:"FILE"`
+	meanTasks float64 // of a job of a workload file
+
 	Record string `help:"Write the jobs as they ran, with the service times that workers measured, as a workload (default: no)." placeholder:"FILE"`
 }
 
@@ -163,9 +165,11 @@ func (c *loadgenRunCmd) dryRun(p *process) error {
 		return nil
 	}
 	var j workload.Job
+	tasks := 0
 	for source.Next(&j) {
-		continue
+		tasks += len(j.Service)
 	}
+	c.meanTasks = float64(tasks) / float64(max(source.Jobs(), 1))
 	if err := source.Err(); err != nil {
 		return fmt.Errorf("%s: %w", c.Workload, err)
 	}
@@ -183,7 +187,7 @@ func (c *loadgenRunCmd) bound(p *process, t *target, show *progress) (*loadgen.B
 	b := &loadgen.BoundConfig{From: "flags"}
 	if c.NetDelay == nil || c.ClientDelay == nil || c.TaskOverhead == nil {
 		b.From = "calibrated"
-		found, err := t.calibrated(p.ctx, p, show)
+		found, err := t.calibrated(p.ctx, p, show, c.width())
 		switch {
 		case errors.Is(err, loadgen.ErrNoSleep):
 			b.From = "none"
@@ -195,6 +199,14 @@ func (c *loadgenRunCmd) bound(p *process, t *target, show *progress) (*loadgen.B
 	}
 	c.delays(b)
 	return b, nil
+}
+
+// width is how many tasks a job has on average, as far as that is known.
+func (c *loadgenRunCmd) width() int {
+	if c.Workload != "" {
+		return int(c.meanTasks + 0.5)
+	}
+	return int(c.Tasks.Mean() + 0.5)
 }
 
 // delays sets those that flags give.
