@@ -76,7 +76,9 @@ func newFleet(o *options, l *lab.Lab, dir string) (*fleet, error) {
 	for _, name := range nodeNames("c", o.clients) {
 		each := o.load
 		each.rate /= float64(o.clients)
-		f.clients = append(f.clients, f.newClient(name, each))
+		// The last of several does without the Go client.
+		plain := o.clients > 1 && len(f.clients) == o.clients-1
+		f.clients = append(f.clients, f.newClient(name, each, "--plain="+strconv.FormatBool(plain)))
 	}
 	return f, nil
 }

@@ -53,7 +53,7 @@ func TestRun(t *testing.T) {
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "report.json")
-	out, complaints, code := program(t, "--dunnock", dunnock(t), "--duration", "5s", "--seed", "1", "--faults", "worker-kill,worker-bounce,scheduler-kill",
+	out, complaints, code := program(t, "--dunnock", dunnock(t), "--duration", "8s", "--seed", "17", "--warm-up", "1s", "--faults", "worker-kill,worker-bounce,scheduler-kill",
 		"--schedulers", "2", "--workers", "4", "--clients", "2", "--rate", "20", "--dir", filepath.Join(dir, "books"), "--json", path)
 	if strings.HasPrefix(out, "skipped:") {
 		t.Skip(out)
@@ -73,7 +73,7 @@ func TestRun(t *testing.T) {
 	if v := p.Verdict; v.Tasks == 0 || v.Lost != 0 || v.Unexplained != 0 || len(v.Breaches) > 0 || v.Starts < v.Outcomes["ok"] {
 		t.Errorf("%+v", v)
 	}
-	if len(p.Kinds) == 0 || len(p.Growth) == 0 || p.Response.Before.N == 0 {
+	if len(p.Kinds) != 3 || len(p.Growth) == 0 || p.Response.Before.N == 0 {
 		t.Errorf("an empty report: %s", data)
 	}
 }

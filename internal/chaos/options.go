@@ -20,6 +20,7 @@ type options struct {
 	slots     int
 	scheduler int // how many
 	clients   int
+	warmUp    time.Duration
 	joiners   int
 	lanes     int
 	load      load
@@ -51,11 +52,12 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	f.StringVar(&o.dunnock, "dunnock", "bin/dunnock", "the `program` under test; 'make build' makes it")
 	f.Uint64Var(&o.seed, "seed", 1, "decides which faults come when and whom they hit")
 	f.DurationVar(&o.duration, "duration", time.Minute, "how long faults are injected; warming up, healing and checking come on top")
+	f.DurationVar(&o.warmUp, "warm-up", 3*time.Second, "load before the first fault, and after the last one has been healed")
 	f.StringVar(&faults, "faults", "all", "`kinds` of faults, separated by commas; with a minus before them, all but these. --list lists them")
 	f.IntVar(&o.scheduler, "schedulers", 3, "scheduler processes, 1 to 9")
 	f.IntVar(&o.workers, "workers", 6, "worker processes, 2 to 50; the last one is 'dunnock worker' with a command as its app, the others embed the SDK")
 	f.IntVar(&o.slots, "slots", 4, "slots of each worker")
-	f.IntVar(&o.clients, "clients", 3, "client processes, 1 to 9")
+	f.IntVar(&o.clients, "clients", 3, "client processes, 1 to 9; the last of several speaks plain HTTP, the others use the Go client")
 	f.IntVar(&o.joiners, "joiners", 50, "workers that join at once in a fault of kind join, 1 to 100")
 	f.IntVar(&o.lanes, "lanes", 1, "schedules of faults that run at once, 1 to 4; with more than one, times to recover are of several faults together")
 	f.Float64Var(&o.load.rate, "rate", 40, "jobs a second, all clients together")
@@ -108,6 +110,8 @@ func (o *options) check() error {
 	switch {
 	case o.duration <= 0:
 		return usagef("--duration: want more than 0, got %v", o.duration)
+	case o.warmUp < 0:
+		return usagef("--warm-up: want 0 or more, got %v", o.warmUp)
 	case !(o.load.rate > 0 && o.load.rate <= 10_000):
 		return usagef("--rate: want more than 0 and at most 10000, got %g", o.load.rate)
 	case o.load.shortest < 0 || o.load.longest < o.load.shortest:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -26,8 +27,11 @@ type driver struct {
 	load     load
 	inFlight int // with this many jobs at once, one after the other; 0: by rate, whatever becomes of them
 	poison   bool
+	plain    bool     // by HTTP, without the Go client
+	addrs    []string // of the schedulers, s1 first
 
 	c     *client.Client
+	http  http.Client
 	books *ledger.Writer
 	rng   *rand.Rand
 	jobs  sync.WaitGroup
@@ -51,6 +55,7 @@ func runClient(ctx context.Context, args []string) error {
 	f.Float64Var(&d.load.rate, "rate", 0, "")
 	f.IntVar(&d.inFlight, "in-flight", 0, "")
 	f.BoolVar(&d.poison, "poison", false, "")
+	f.BoolVar(&d.plain, "plain", false, "")
 	f.IntVar(&d.load.tasks, "tasks", 0, "")
 	f.DurationVar(&d.load.shortest, "shortest", 0, "")
 	f.DurationVar(&d.load.longest, "longest", 0, "")
@@ -64,7 +69,8 @@ func runClient(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = d.books.Close() }()
-	d.c, err = client.New(client.Config{Schedulers: strings.Split(schedulers, ","), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	d.addrs = strings.Split(schedulers, ",")
+	d.c, err = client.New(client.Config{Schedulers: d.addrs, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		return err
 	}
@@ -153,6 +159,9 @@ func (d *driver) follow(job task.Job) bool {
 	d.write(ledger.Record{
 		Event: ledger.Submit, Job: id, Kind: d.kind, Tasks: len(job.Tasks), Once: job.Delivery == task.AtMostOnce, MaxAttempts: job.MaxAttempts,
 	})
+	if d.plain {
+		return d.followPlain(job)
+	}
 	h, err := d.c.Submit(context.Background(), job) // a client may take as long over it as the job has
 	if err != nil {
 		code := "error"
@@ -162,8 +171,13 @@ func (d *driver) follow(job task.Job) bool {
 		d.write(ledger.Record{Event: ledger.Refuse, Job: id, Code: code, Result: err.Error()})
 		return false
 	}
-	d.write(ledger.Record{Event: ledger.Accept, Job: id, Scheduler: h.Scheduler()})
+	scheduler := h.Scheduler()
+	d.write(ledger.Record{Event: ledger.Accept, Job: id, Scheduler: scheduler})
 	for r := range h.Results() {
+		if now := h.Scheduler(); now != scheduler {
+			scheduler = now
+			d.write(ledger.Record{Event: ledger.Accept, Job: id, Scheduler: scheduler})
+		}
 		o := ledger.Record{Event: ledger.Outcome, Job: id, Task: r.Task, Attempt: r.Attempt, Result: r.Outcome.String(), Worker: r.Worker}
 		if r.Outcome == task.OK {
 			o.Proof = string(r.Value)

@@ -21,8 +21,7 @@ import (
 const (
 	settle      = 2500 * time.Millisecond // after a fault: the lease, a beat, and a second of a busy machine
 	orphanGrace = 2 * time.Second         // after a client's death: the lease, and a launch on its way
-	warmUp      = 3 * time.Second
-	restLimit   = 15 * time.Second // after the last job
+	restLimit   = 15 * time.Second        // after the last job
 )
 
 // run is one run of the harness.
@@ -157,14 +156,14 @@ func (r *run) through(ctx context.Context) (*report, error) {
 	watch, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() { _ = ledger.WatchStalls(watch, f.books, "", 0) }() // the other lines fail as well then
-	pause(ctx, warmUp)
+	pause(ctx, r.o.warmUp)
 	report.before = f.sizes(ctx)
 
 	if err := r.faults(ctx, shape{len(f.schedulers), len(f.workers), len(f.clients)}); err != nil {
 		return nil, err
 	}
 	r.say("healed")
-	pause(ctx, warmUp)
+	pause(ctx, r.o.warmUp)
 	report.after = f.sizes(ctx) // under the load of the beginning
 	report.unrest = r.calm(ctx)
 	report.took = time.Since(r.began)

@@ -175,7 +175,9 @@ func (b *book) addToJob(j *jobBook, r ledger.Record) {
 			a.finish = &r
 		}
 	case ledger.Accept:
-		j.accepted = &r
+		if j.accepted == nil {
+			j.accepted = &r
+		}
 		j.through(r.Scheduler)
 	case ledger.Refuse:
 		j.refused = &r

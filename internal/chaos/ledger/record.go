@@ -18,7 +18,7 @@ const (
 	Finish Event = "finish" // handler: it ends; the same, and Result is ok, failed or cut (its context ended)
 
 	Submit  Event = "submit"  // client: a job is about to be submitted; Job, Tasks, Once, MaxAttempts
-	Accept  Event = "accept"  // client: it was accepted; Job, Scheduler
+	Accept  Event = "accept"  // client: it was accepted, or has gone on to another scheduler; Job, Scheduler
 	Refuse  Event = "refuse"  // client: it was not; Job, Code
 	Outcome Event = "outcome" // client: a task has an outcome; Job, Task, Result, Code, Attempt, and of an ok one Proof
 	Done    Event = "done"    // client: the job is done; Job, Result, Scheduler
