@@ -285,6 +285,10 @@ func TestChecks(t *testing.T) {
 			t.Errorf("got %+v, want %+v", g, w)
 		}
 	}
+	two := compare(t, side("a", 1, 1, 1.0001), side("b", 101, 2, 2.0001), 0.05)
+	if err := two.Check(conditions(t, "mean>1.1x", "mean>15ms")); err != nil || two.Checks[0].Certain || two.Checks[1].Certain {
+		t.Errorf("two runs: got %+v, %v", two.Checks, err)
+	}
 	one := compare(t, side("a", 1, 1), side("b", 101, 2), 0.05)
 	if err := one.Check(conditions(t, "mean>1.1x", "mean>15ms")); err != nil || !one.Checks[0].Holds || one.Checks[0].Certain || !one.Checks[1].Holds || one.Checks[1].Certain {
 		t.Errorf("single runs: got %+v, %v", one.Checks, err)

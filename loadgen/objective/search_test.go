@@ -213,6 +213,21 @@ func TestSearchTurns(t *testing.T) {
 	}
 }
 
+// A rate that one clear run has decided is not found if the vote at the end, cut short, stands against it.
+func TestSearchCut(t *testing.T) {
+	cfg := config()
+	cfg.Most, cfg.MaxProbes = 1, 3
+	f, err := objective.Search(t.Context(), cfg, func(_ context.Context, _ float64, n int) (objective.Reading, error) {
+		if n == 0 {
+			return objective.Clear, nil
+		}
+		return objective.Broken, nil
+	})
+	if err != nil || f.End != objective.EndProbes || f.Rate != 0 || f.Steps[0].Verdict != objective.VerdictOpen {
+		t.Errorf("got %+v, %v", f, err)
+	}
+}
+
 func TestSearchConfig(t *testing.T) {
 	for _, change := range []func(*objective.SearchConfig){
 		func(c *objective.SearchConfig) { c.Start = 0 },
