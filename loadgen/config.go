@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"slices"
+	"strings"
 	"time"
 
 	"dunnock/client"
@@ -97,6 +99,7 @@ type Progress struct {
 }
 
 func (c Config) withDefaults() Config {
+	c.Schedulers = addresses(c.Schedulers)
 	if c.App == "" {
 		c.App = SleepApp
 	}
@@ -141,6 +144,16 @@ func (c Config) Validate() error {
 		faults = append(faults, c.Bound.validate()...)
 	}
 	return errors.Join(faults...)
+}
+
+// addresses returns the hosts and ports of schedulers, each once, as a client ranks them.
+func addresses(urls []string) []string {
+	addrs := make([]string, len(urls))
+	for i, u := range urls {
+		addrs[i] = strings.TrimSuffix(strings.TrimPrefix(u, "http://"), "/")
+	}
+	slices.Sort(addrs)
+	return slices.Compact(addrs)
 }
 
 func (c *Config) client() (*client.Client, error) {

@@ -80,10 +80,10 @@ func Ask(ctx context.Context, schedulers []string) (Fleet, error) {
 		return Fleet{}, err
 	}
 	first := answers[0].fleet
-	for i, a := range answers {
-		if a.fleet.Fleet != first.Fleet || a.fleet.Policy != first.Policy {
+	for i, s := range schedulers {
+		if a := &answers[i]; a.fleet.Fleet != first.Fleet || a.fleet.Policy != first.Policy {
 			return Fleet{}, fmt.Errorf("%s is of fleet %s with policy %s, and %s of fleet %s with policy %s: one run drives one fleet",
-				schedulers[0], first.Fleet, first.Policy, schedulers[i], a.fleet.Fleet, a.fleet.Policy)
+				schedulers[0], first.Fleet, first.Policy, s, a.fleet.Fleet, a.fleet.Policy)
 		}
 	}
 	f := Fleet{Name: first.Fleet, Policy: first.Policy}

@@ -108,15 +108,13 @@ func (r *run) openRecord() {
 // job of a run would have to wait for it.
 func connect(ctx context.Context, c *client.Client, schedulers []string) error {
 	// A client goes to the scheduler that a job's id ranks first. Ids are drawn until each has been first.
-	names := make([]string, len(schedulers))
-	copy(names, schedulers)
 	met := make(map[int]bool)
 	for len(met) < len(schedulers) {
 		id := task.JobID{}
 		for i := range id {
 			id[i] = byte(rand.Uint32())
 		}
-		first := probe.Rendezvous(id.String(), names, 1, nil)[0]
+		first := probe.Rendezvous(id.String(), schedulers, 1, nil)[0]
 		if met[first] {
 			continue
 		}

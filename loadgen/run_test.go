@@ -264,7 +264,12 @@ func TestJobsAreSpreadOverSchedulers(t *testing.T) {
 	inBubble(t, 2, 2, 20, func(b *bubble) {
 		var lines bytes.Buffer
 		b.config.CSV = &lines
-		b.run(b.t.Context(), b.source("2", "const:1ms", "poisson", 100, workload.Window{Jobs: 400}))
+		for _, addr := range b.config.Schedulers { // who is named twice gets no more
+			b.config.Schedulers = append(b.config.Schedulers, "http://"+addr+"/")
+		}
+		if r := b.run(b.t.Context(), b.source("2", "const:1ms", "poisson", 100, workload.Window{Jobs: 400})); r.Schedulers != 2 {
+			b.t.Errorf("the jobs were spread over %d schedulers", r.Schedulers)
+		}
 		by := map[string]int{}
 		for _, row := range readCSV(b.t, &lines) {
 			by[row["scheduler"]]++
@@ -544,5 +549,15 @@ func TestCalibrate(t *testing.T) {
 		if _, err := Calibrate(b.t.Context(), b.config, 1); !errors.Is(err, ErrNoSleep) {
 			b.t.Errorf("without the app: got %v", err)
 		}
+	})
+}
+
+// TestConnectionsAreOpenBeforeTheRun: no job waits for one.
+func TestConnectionsAreOpenBeforeTheRun(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 3, 1, 20, func(b *bubble) {
+		b.fleet.Delay(probe.RoleScheduler, 50*time.Millisecond)
+		r := b.run(b.t.Context(), b.source("1", "const:1ms", "const", 100, workload.Window{Jobs: 40}))
+		near(b.t, "the longest that a job took to be accepted", r.AcceptMS.Max, 100, 1)
 	})
 }
