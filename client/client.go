@@ -3,25 +3,38 @@ package client
 import (
 	"context"
 	crand "crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"dunnock/client/owner"
 	"dunnock/internal/stream"
-	"dunnock/probe"
+	"dunnock/internal/submission"
 	"dunnock/task"
 )
 
 // Config of a client. Zero fields take the default that their comment gives.
 type Config struct {
-	// Schedulers to submit to: "host:port" or "http://host:port". At least one.
+	// Schedulers to submit to: "host:port" or "http://host:port". 1 to 64; two are enough to go on without one.
 	Schedulers []string
+	// Tries is how often a job that no scheduler has accepted yet is handed to the fleet before Submit fails: a job that every scheduler
+	// refuses because it is overloaded, drains or has no workers, or that finds none, waits as long as they say, or a few milliseconds, and is
+	// handed out again. Default 5; 1 for no second try. Submit's context ends the tries as well.
+	Tries int
+	// Spares is how many connections are kept beyond the first while there are jobs, so that the jobs of a dead scheduler are handed on
+	// without a handshake. Default 1; negative: none.
+	Spares int
+	// MaxJobs bounds the unfinished jobs; Submit fails with task.CodeOverloaded beyond. Default 1,048,576.
+	MaxJobs int
 	// Logger for what a developer wants to know. Default slog.Default().
 	Logger *slog.Logger
 	// Dial opens connections. Default: a net.Dialer's.
@@ -33,14 +46,24 @@ type Config struct {
 // Client submits jobs. It is safe for use by many goroutines; make one with [New].
 type Client struct {
 	cfg   Config
-	addrs []string // host:port, sorted
+	addrs []string  // host:port, sorted; a scheduler's index in the core
+	epoch time.Time // zero of the core's time
 
 	ctx    context.Context //nolint:containedctx // the life of the connections: until Close
 	cancel context.CancelFunc
-	conns  sync.WaitGroup // sessions whose goroutine has not ended
+	conns  sync.WaitGroup // goroutines that have not ended: one a session, and the one that keeps the time
 
-	mu       sync.Mutex // guards what follows
-	sessions map[string]*session
+	// mu guards what follows, and the order of what is sent. Under it only the core is called, jobs are noted and bytes are
+	// appended to connections, which never block. A handle's own lock is taken under it.
+	mu       sync.Mutex
+	core     *owner.Core
+	sessions []*session // by scheduler; nil where there is none
+	faults   []error    // by scheduler: why the last session ended
+	handles  []*Handle  // by the index of their Ref
+	seqs     []uint32   // memory for answers
+	head     []byte     // memory for encoding
+	body     []byte     // likewise
+	clock    clock
 	closed   bool
 }
 
@@ -55,7 +78,7 @@ func New(cfg Config) (*Client, error) {
 	if len(cfg.Schedulers) == 0 {
 		return nil, errors.New("client: no scheduler is configured")
 	}
-	c := &Client{cfg: cfg, sessions: make(map[string]*session)}
+	c := &Client{cfg: cfg, epoch: time.Now()}
 	for _, s := range cfg.Schedulers {
 		addr, err := hostPort(s)
 		if err != nil {
@@ -65,6 +88,12 @@ func New(cfg Config) (*Client, error) {
 	}
 	slices.Sort(c.addrs)
 	c.addrs = slices.Compact(c.addrs)
+	rules := owner.Config{Schedulers: c.addrs, Tries: cfg.Tries, Spares: cfg.Spares, MaxJobs: cfg.MaxJobs}
+	if err := rules.Validate(); err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	c.core = owner.New(rules, newRand())
+	c.sessions, c.faults = make([]*session, len(c.addrs)), make([]error, len(c.addrs))
 	if c.cfg.Logger == nil {
 		c.cfg.Logger = slog.Default()
 	}
@@ -76,6 +105,13 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
+}
+
+// newRand makes the generator of waits: clients that lose one scheduler must not come back in step.
+func newRand() *rand.Rand {
+	var b [16]byte
+	_, _ = crand.Read(b[:]) // never fails
+	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:])))
 }
 
 // hostPort takes "host:port" or "http://host:port" apart.
@@ -95,11 +131,14 @@ func hostPort(s string) (string, error) {
 	return addr, nil
 }
 
-// Submit hands a job to a scheduler and returns as soon as that has accepted it. ctx bounds the
-// submission only; the job is bounded by its deadline. A job without an ID gets one. Payloads must not change until the job is done.
+// Submit hands a job to a scheduler and returns as soon as one has accepted it. From then on every task gets its outcome, by the job's
+// deadline, whatever becomes of schedulers and workers, for as long as this client lives: what a lost scheduler leaves behind is
+// handed to the next. ctx bounds the submission only; the job is bounded by its deadline. A job without an ID gets one. Payloads must not
+// change until the job is done.
 //
-// Errors are *task.Error: a refusal with its code, [task.CodeSchedulerLost] when no scheduler could be reached or the connection
-// ended before the answer, or [task.CodeDeadline] when no answer came for as long as the job might take; or ctx's; or [ErrClosed].
+// Errors are *task.Error: a refusal with its code, that of the last scheduler asked if all refuse for now (see Config.Tries);
+// [task.CodeSchedulerLost] when no scheduler could be reached; or [task.CodeDeadline] when no answer came for as long as the job might take.
+// Or ctx's; or [ErrClosed].
 func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 	job = job.WithDefaults()
 	if job.ID.IsZero() {
@@ -109,81 +148,115 @@ func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 	if err := job.Validate(task.Limits{MaxTasks: math.MaxInt32, MaxPayloadBytes: math.MaxInt32, MaxJobBytes: math.MaxInt}); err != nil {
 		return nil, err
 	}
-	var faults []string
-	ranked := c.addrs
-	if len(ranked) > 1 {
-		ranked = c.ranked(job.ID)
+	h := newHandle(c, &job)
+	if err := c.submit(h); err != nil {
+		return nil, err
 	}
-	for _, addr := range ranked {
-		h, err := c.submitTo(ctx, addr, &job)
-		if err == nil {
-			return h, nil
-		}
-		var refused *task.Error
-		if errors.Is(err, ErrClosed) || ctx.Err() != nil || errors.As(err, &refused) {
-			return nil, err
-		}
-		faults = append(faults, fmt.Sprintf("%s: %v", addr, err))
+	select {
+	case <-h.accepted:
+	case <-ctx.Done():
+		h.Cancel()
+		return nil, ctx.Err()
 	}
-	return nil, task.Errorf(task.CodeSchedulerLost, "no scheduler can be reached: %s", strings.Join(faults, "; "))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refused != nil {
+		return nil, h.refused
+	}
+	return h, nil
 }
 
-// submitTo submits to one scheduler. A session that has just ended, as one has whose scheduler was restarted, is dialled anew.
-func (c *Client) submitTo(ctx context.Context, addr string, job *task.Job) (*Handle, error) {
-	for {
-		s, err := c.session(ctx, addr)
-		if err != nil {
-			return nil, err
+// submitBuffers hold encoded jobs while they are submitted, so that most are encoded outside the lock and into memory that is there.
+var submitBuffers = sync.Pool{New: func() any { return new([]byte) }} //nolint:gochecknoglobals // a pool serves all clients
+
+// smallSubmit is how long an encoded job may be to be encoded anew for each submission. A longer one is encoded once and kept.
+const smallSubmit = 32 << 10
+
+// submit makes the core own a job.
+func (c *Client) submit(h *Handle) error {
+	buf := submitBuffers.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
+	*buf = submission.AppendJob((*buf)[:0], &h.job)
+	t := turn{fresh: h, encoded: *buf}
+	if len(*buf) > smallSubmit {
+		h.encoded = *buf // connections refer to it until it is sent
+	} else {
+		defer submitBuffers.Put(buf)
+	}
+	now, ok := c.enter()
+	if !ok {
+		return ErrClosed
+	}
+	if !c.clock.running {
+		c.clock.start()
+		c.conns.Go(c.keepTime)
+	}
+	// The number of handles never passes that of the jobs the core has had at once.
+	ref, out, err := c.core.Submit(now, &owner.Spec{
+		ID: h.job.ID, Tasks: len(h.job.Tasks), Deadline: h.job.Deadline, MaxAttempts: h.job.MaxAttempts, CancelOnFailure: h.job.OnFailure == task.CancelRest,
+		Epoch: h.job.Epoch, Finished: h.job.Finished, Attempts: h.job.Attempts,
+	}, t.effects)
+	if err == nil {
+		h.ref, t.effects = ref, out
+		for ref.Index() >= len(c.handles) {
+			c.handles = append(c.handles, nil)
 		}
-		if h, err := s.submit(ctx, job); !errors.Is(err, errUnsent) {
-			return h, err
-		}
+		c.handles[ref.Index()] = h
 	}
+	c.exit(now, &t)
+	t.batch.FlushSoon()
+	return err
 }
 
-// ranked lists the schedulers in the order in which a job prefers them.
-func (c *Client) ranked(id task.JobID) []string {
-	order := probe.Rendezvous(id.String(), c.addrs, len(c.addrs), nil)
-	ranked := make([]string, len(order))
-	for i, n := range order {
-		ranked[i] = c.addrs[n]
-	}
-	return ranked
-}
-
-// session returns the connection to a scheduler, dialling it if there is none.
-func (c *Client) session(ctx context.Context, addr string) (*session, error) {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return nil, ErrClosed
-	}
-	s := c.sessions[addr]
-	if s == nil {
-		s = newSession(c, addr)
-		c.sessions[addr] = s
-		c.conns.Go(s.run)
-	}
-	c.mu.Unlock()
-	return s, s.wait(ctx)
-}
-
-// forget drops a session that has ended, so that the next submission dials anew.
-func (c *Client) forget(s *session) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.sessions[s.addr] == s {
-		delete(c.sessions, s.addr)
-	}
-}
+// closeTimeout bounds how long schedulers may take to hear that the jobs of a closed client are over.
+const closeTimeout = 250 * time.Millisecond
 
 // Close ends the client and its unfinished jobs, and returns when everything it
-// started has ended. Later calls do nothing.
+// started has ended. Schedulers that can be reached are told first. Later calls do nothing.
 func (c *Client) Close() error {
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
-	c.cancel()
+	if c.leave() {
+		timer := time.AfterFunc(closeTimeout, c.cancel)
+		defer timer.Stop()
+	} else {
+		c.cancel()
+	}
 	c.conns.Wait()
+	c.cancel()
 	return nil
+}
+
+// leave gives up all jobs and hangs up. It reports whether there is a scheduler that has to hear of it.
+func (c *Client) leave() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.closed = true
+	c.clock.stop()
+	told := false
+	for _, s := range c.sessions {
+		if s == nil || !s.ready {
+			continue
+		}
+		if c.seqs = c.core.AppendSeqs(s.index, c.seqs[:0]); len(c.seqs) > 0 {
+			s.still(nil)
+			told = true
+		}
+	}
+	for _, s := range c.sessions {
+		switch {
+		case s == nil:
+		case s.ready && told:
+			s.conn.Close(nil) // delivers first
+		default:
+			s.stop()
+		}
+	}
+	for _, h := range c.handles {
+		if h != nil {
+			h.abandon()
+		}
+	}
+	clear(c.handles)
+	return told
 }

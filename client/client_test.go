@@ -117,36 +117,6 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// When the scheduler dies, its jobs end unknown, and the client goes on with another.
-func TestSchedulerDies(t *testing.T) {
-	inBubble(t, 2, func(t *testing.T, f *fleettest.Fleet, s []*fleettest.Node) {
-		c := f.Client(s...)
-		h, err := c.Submit(t.Context(), echoJob("1s", "10s"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(5 * time.Second)
-		for _, n := range s {
-			if n.Name == h.Scheduler() {
-				n.Kill()
-			}
-		}
-		results, err := h.Wait(t.Context())
-		if !errors.Is(err, task.CodeSchedulerLost) || h.Outcome() != task.Unknown || results[0].Outcome != task.OK || results[1].Outcome != task.Unknown {
-			t.Errorf("%v, %+v", err, results)
-		}
-		for range 10 {
-			again, err := c.Submit(t.Context(), echoJob("0s"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := again.Wait(t.Context()); err != nil || again.Scheduler() == h.Scheduler() {
-				t.Errorf("by %s: %v", again.Scheduler(), err)
-			}
-		}
-	})
-}
-
 // Everyone who submits one job asks the same scheduler.
 func TestSchedulerOfAJob(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, f *fleettest.Fleet, s []*fleettest.Node) {

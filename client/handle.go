@@ -4,41 +4,45 @@ import (
 	"context"
 	"iter"
 	"sync"
-	"time"
 
+	"dunnock/client/owner"
 	"dunnock/task"
 )
 
-// deadlineGrace is how long after a job's deadline the client waits for the scheduler's word, before it
-// ends the job itself.
-const deadlineGrace = time.Second
-
-// Handle follows one accepted job. It is safe for use by many goroutines.
+// Handle follows one job. It is safe for use by many goroutines.
 type Handle struct {
-	s        *session
-	id       task.JobID
-	seq      uint32
-	accepted chan struct{} // closed when the scheduler has answered the submission
-	done     chan struct{} // closed when every task has its outcome
+	c     *Client
+	tasks int
+	id    task.JobID
+	size  task.Limits // what the job needs of a scheduler's limits
 
-	mu       sync.Mutex // guards what follows
-	refused  error
-	results  []task.Result // in the order of their arrival
-	seen     []bool        // by task: has its outcome
-	finished bool          // done is closed
-	outcome  task.Outcome  // of the job, 0 until it is done
-	changed  chan struct{} // closed at the next result; nil when nobody waits for it
-	limit    time.Duration // how long the job may take, until deadline ends it
-	deadline *time.Timer   // runs from the submission, and anew from the acceptance
+	// Client.mu guards these four, until the job is over.
+	ref         owner.Ref
+	job         task.Job
+	encoded     []byte      // the job, if it is too long to encode it for each submission
+	lastRefusal *task.Error // the last scheduler's
+
+	accepted chan struct{} // closed when a scheduler has accepted the job, or none has
+	ended    chan struct{} // closed when every task has its outcome
+
+	mu        sync.Mutex // guards what follows; taken under Client.mu
+	refused   *task.Error
+	scheduler string
+	results   []task.Result // in the order of their arrival
+	outcome   task.Outcome  // of the job, 0 until it is done
+	changed   chan struct{} // closed at the next result; nil when nobody waits for it
 }
 
-func newHandle(s *session, seq uint32, job *task.Job) *Handle {
+func newHandle(c *Client, job *task.Job) *Handle {
 	h := &Handle{
-		s: s, id: job.ID, seq: seq, limit: job.Deadline + deadlineGrace, accepted: make(chan struct{}), done: make(chan struct{}),
-		results: make([]task.Result, 0, len(job.Tasks)), seen: make([]bool, len(job.Tasks)),
+		c: c, tasks: len(job.Tasks), id: job.ID, job: *job, accepted: make(chan struct{}), ended: make(chan struct{}),
+		results: make([]task.Result, 0, len(job.Tasks)),
 	}
-	for i := range h.seen {
-		h.seen[i] = i/8 < len(job.Finished) && job.Finished[i/8]&(1<<(i%8)) != 0
+	h.size.MaxTasks = len(job.Tasks)
+	for i := range job.Tasks {
+		n := len(job.Tasks[i].Payload)
+		h.size.MaxPayloadBytes = max(h.size.MaxPayloadBytes, n)
+		h.size.MaxJobBytes += n
 	}
 	return h
 }
@@ -46,18 +50,18 @@ func newHandle(s *session, seq uint32, job *task.Job) *Handle {
 // ID is the job's.
 func (h *Handle) ID() task.JobID { return h.id }
 
-// Scheduler is the name of the one that runs the job.
+// Scheduler is the name of the one that has the job, or had it last.
 func (h *Handle) Scheduler() string {
-	h.s.mu.Lock()
-	defer h.s.mu.Unlock()
-	return h.s.name
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.scheduler
 }
 
 // Done is closed when every task has its outcome.
-func (h *Handle) Done() <-chan struct{} { return h.done }
+func (h *Handle) Done() <-chan struct{} { return h.ended }
 
 // Outcome is the job's own, or 0 while it is not done: ok if every task ended ok, timeout if its deadline ended it, cancelled
-// if it was cancelled, unknown if its scheduler was lost, and otherwise failed.
+// if it was cancelled, unknown if the client was closed first, and otherwise failed.
 func (h *Handle) Outcome() task.Outcome {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -86,7 +90,7 @@ func (h *Handle) result(i int) (task.Result, bool) {
 			h.mu.Unlock()
 			return r, true
 		}
-		if h.finished {
+		if h.outcome != 0 {
 			h.mu.Unlock()
 			return task.Result{}, false
 		}
@@ -104,13 +108,13 @@ func (h *Handle) result(i int) (task.Result, bool) {
 // When ctx ends first the job goes on; see [Handle.Cancel].
 func (h *Handle) Wait(ctx context.Context) ([]task.Result, error) {
 	select {
-	case <-h.done:
+	case <-h.ended:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	byTask := make([]task.Result, len(h.seen))
+	byTask := make([]task.Result, h.tasks)
 	var first *task.Result
 	failed := 0
 	for i := range h.results {
@@ -132,118 +136,91 @@ func (h *Handle) Wait(ctx context.Context) ([]task.Result, error) {
 }
 
 // Cancel asks the scheduler to end the job. Tasks that have not finished end cancelled; results still come.
-func (h *Handle) Cancel() { h.s.cancel(h.seq) }
-
-// await starts the deadline.
-func (h *Handle) await() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.finished {
-		h.deadline = time.AfterFunc(h.limit, h.overdue)
-	}
-}
-
-// accept notes the scheduler's answer to the submission.
-func (h *Handle) accept(refused *task.Error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	select {
-	case <-h.accepted:
-		return
-	default:
-	}
-	if refused != nil {
-		h.refused = refused
-		h.finish()
-	} else if !h.finished && h.deadline != nil {
-		h.deadline.Reset(h.limit)
-	}
-	close(h.accepted)
-}
-
-// taskDone takes a task's first outcome; later ones and unknown tasks are ignored.
-func (h *Handle) taskDone(r task.Result) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.finished || r.Task >= len(h.seen) || h.seen[r.Task] {
+func (h *Handle) Cancel() {
+	c := h.c
+	now, ok := c.enter()
+	if !ok {
 		return
 	}
-	if r.Outcome != task.OK && r.Err == nil {
-		r.Err = task.Errorf(task.CodeInternal, "the scheduler gave no reason")
-	}
-	h.seen[r.Task] = true
-	h.results = append(h.results, r)
-	h.notify()
+	var t turn
+	t.effects = c.core.Cancel(h.ref, t.effects)
+	c.exit(now, &t)
+	t.batch.Flush()
 }
 
-// jobDone ends the job. The scheduler has sent every outcome by then; should one be missing, it is unknown.
-func (h *Handle) jobDone(outcome task.Outcome) {
+// accept notes that a scheduler has the job.
+func (h *Handle) accept(scheduler string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.endRest(task.Unknown, errNoOutcome)
-	if h.outcome == 0 {
-		h.outcome = outcome
-	}
-}
-
-var errNoOutcome = task.Errorf(task.CodeInternal, "the scheduler ended the job without this task's outcome")
-
-// lost ends the job because its scheduler is gone.
-func (h *Handle) lost(err *task.Error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.giveUp(task.Unknown, err)
-}
-
-// giveUp ends the job without its scheduler. The caller holds mu.
-func (h *Handle) giveUp(o task.Outcome, err *task.Error) {
-	if !h.finished {
-		h.outcome = o
-	}
+	h.scheduler = scheduler
 	select {
-	case <-h.accepted:
-		h.endRest(o, err)
+	case <-h.accepted: // by another one before
 	default:
-		h.refused = err
-		h.finish()
 		close(h.accepted)
 	}
 }
 
-// overdue ends the job when the scheduler has not, some time after the deadline.
-func (h *Handle) overdue() {
-	h.s.take(h.seq)
-	h.Cancel() // should it live after all
+// refuse ends a job that no scheduler has accepted.
+func (h *Handle) refuse(err *task.Error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.giveUp(task.Timeout, task.Errorf(task.CodeDeadline, "the job's deadline passed and its scheduler did not say so"))
+	h.refused = err
+	h.finish(task.Unknown)
+	close(h.accepted)
 }
 
-// endRest gives every task without an outcome this one. The caller holds mu.
-func (h *Handle) endRest(o task.Outcome, err *task.Error) {
-	if h.finished {
+// taskDone takes a task's one outcome.
+func (h *Handle) taskDone(r *task.Result) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.add(*r)
+	h.notify()
+}
+
+// add appends a result. The caller holds mu.
+func (h *Handle) add(r task.Result) {
+	if r.Outcome != task.OK && r.Err == nil {
+		r.Err = errNoReason
+	}
+	h.results = append(h.results, r)
+}
+
+var errNoReason = task.Errorf(task.CodeInternal, "the scheduler gave no reason")
+
+// done ends the job.
+func (h *Handle) done(outcome task.Outcome) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.finish(outcome)
+}
+
+// abandon ends the job with its client: what has no outcome yet is unknown.
+func (h *Handle) abandon() {
+	finished := h.c.core.Finished(h.ref)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case <-h.accepted:
+	default:
+		h.refused = errAbandoned
+		h.finish(task.Unknown)
+		close(h.accepted)
 		return
 	}
-	for i, seen := range h.seen {
-		if !seen {
-			h.seen[i] = true
-			h.results = append(h.results, task.Result{Task: i, Outcome: o, Err: err})
+	for i := range h.tasks {
+		if finished[i/8]&(1<<(i%8)) == 0 {
+			h.add(task.Result{Task: i, Outcome: task.Unknown, Err: errAbandoned})
 		}
 	}
-	h.finish()
+	h.finish(task.Unknown)
 }
 
-// finish closes done. The caller holds mu.
-func (h *Handle) finish() {
-	if h.finished {
-		return
-	}
-	h.finished = true
-	if h.deadline != nil {
-		h.deadline.Stop()
-	}
+// finish closes the books. The caller holds mu, and Client.mu.
+func (h *Handle) finish(outcome task.Outcome) {
+	h.outcome = outcome
+	h.job.Tasks, h.encoded = nil, nil
 	h.notify()
-	close(h.done)
+	close(h.ended)
 }
 
 // notify wakes those who wait for the next result. The caller holds mu.

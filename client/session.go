@@ -3,11 +3,11 @@ package client
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"sync"
+	"log/slog"
 	"time"
 
+	"dunnock/client/owner"
 	"dunnock/internal/stream"
 	"dunnock/internal/submission"
 	"dunnock/probe"
@@ -18,53 +18,52 @@ import (
 // messages are handled in the connection's reader.
 type session struct {
 	c     *Client
-	addr  string
-	ready chan struct{} // closed when the handshake is done, or has failed
-	err   error         // why it failed; set before ready is closed
+	index owner.Scheduler
+	ctx   context.Context //nolint:containedctx // the session's life, which Close may end before there is a connection
+	stop  context.CancelFunc
 
-	conn *stream.Conn // set before ready is closed
+	conn *stream.Conn // the reader's, and under Client.mu once the session is ready
 
-	mu    sync.Mutex // guards what follows
-	name  string     // of the scheduler
-	seq   uint32
-	jobs  map[uint32]*Handle
-	ended error // not nil when the connection is gone
+	// Set under Client.mu when the handshake is done, and not changed after.
+	ready  bool
+	name   string // of the scheduler
+	limits submission.Limits
 
-	limits submission.Limits // set before ready is closed
+	// The reader's own.
+	turn    turn
+	overdue *time.Timer // stopped by the handshake
+	greeted bool        // the Hello came
+	workers map[string]string
 }
 
 // dialTimeout bounds connecting and the handshake together.
 const dialTimeout = 2 * time.Second
 
-func newSession(c *Client, addr string) *session {
-	return &session{c: c, addr: addr, ready: make(chan struct{}), jobs: make(map[uint32]*Handle)}
+func newSession(c *Client, index owner.Scheduler) *session {
+	s := &session{c: c, index: index}
+	s.ctx, s.stop = context.WithCancel(c.ctx)
+	return s
 }
 
-// wait returns when the session can be used, or with why it cannot.
-func (s *session) wait(ctx context.Context) error {
-	select {
-	case <-s.ready:
-		return s.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (s *session) addr() string { return s.c.addrs[s.index] }
 
+// run is the session's goroutine.
 func (s *session) run() {
-	ctx, cancel := context.WithCancelCause(s.c.ctx)
+	defer s.stop()
+	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
-	overdue := time.AfterFunc(dialTimeout, func() { cancel(fmt.Errorf("no answer within %v", dialTimeout)) })
-	defer overdue.Stop()
-	err := s.connect(ctx, overdue)
-	if ctx.Err() != nil && s.c.ctx.Err() == nil {
-		err = context.Cause(ctx)
+	s.overdue = time.AfterFunc(dialTimeout, func() { cancel(fmt.Errorf("no answer within %v", dialTimeout)) })
+	defer s.overdue.Stop()
+	err := s.connect(ctx)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
 	}
 	s.end(err)
 }
 
 // connect dials, greets, and reads until the connection ends.
-func (s *session) connect(ctx context.Context, overdue *time.Timer) error {
-	conn, err := stream.Dial(ctx, s.c.cfg.Dial, s.addr, probe.StreamPath, nil, s.c.cfg.Stream)
+func (s *session) connect(ctx context.Context) error {
+	conn, err := stream.Dial(ctx, s.c.cfg.Dial, s.addr(), probe.StreamPath, nil, s.c.cfg.Stream)
 	if err != nil {
 		return err
 	}
@@ -72,186 +71,146 @@ func (s *session) connect(ctx context.Context, overdue *time.Timer) error {
 	hello := probe.Hello{Version: probe.Version, Role: probe.RoleClient}
 	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &hello))
 	conn.Flush()
-	return conn.Run(ctx, &reader{s: s, overdue: overdue})
+	return conn.Run(ctx, s)
 }
 
-// end tells everyone who waits on the session that it is over.
+// end tells the core that the scheduler is gone.
 func (s *session) end(err error) {
-	if err == nil || s.c.ctx.Err() != nil {
-		err = ErrClosed
+	c := s.c
+	now, ok := c.enter()
+	if !ok {
+		return
 	}
-	s.c.forget(s)
-	s.mu.Lock()
-	s.ended = err
-	jobs := s.jobs
-	s.jobs = nil
-	s.mu.Unlock()
-	select {
-	case <-s.ready:
-	default:
-		s.err = err
-		close(s.ready)
+	if err == nil {
+		err = errHungUp
 	}
-	for _, h := range jobs {
-		h.lost(task.Errorf(task.CodeSchedulerLost, "the connection to scheduler %s ended: %v", s.addr, err))
+	c.sessions[s.index], c.faults[s.index] = nil, err
+	if s.ready {
+		c.cfg.Logger.Info("scheduler lost", slog.String("scheduler", s.name), slog.String("addr", s.addr()), slog.Any("reason", err))
+	} else {
+		c.cfg.Logger.Debug("scheduler not connected", slog.String("addr", s.addr()), slog.Any("reason", err))
 	}
+	s.turn.effects = c.core.SchedulerDown(now, s.index, s.turn.effects)
+	c.exit(now, &s.turn)
+	s.turn.batch.Flush()
 }
 
-// errUnsent says that a session had ended before a job was sent on it.
-var errUnsent = errors.New("the connection has ended")
-
-// submit sends a job and waits for its acceptance. With errUnsent nothing was sent.
-func (s *session) submit(ctx context.Context, job *task.Job) (*Handle, error) {
-	if err := job.Validate(s.limits.Job); err != nil {
-		return nil, err
+// admits says why a job cannot be sent to this scheduler, of so many bytes when encoded; nil if it can. It runs under Client.mu.
+func (s *session) admits(h *Handle, size int) *task.Error {
+	l := &s.limits
+	if h.size.MaxTasks > l.Job.MaxTasks || h.size.MaxPayloadBytes > l.Job.MaxPayloadBytes || h.size.MaxJobBytes > l.Job.MaxJobBytes {
+		if err := h.job.Validate(l.Job); err != nil {
+			return asError(err)
+		}
 	}
-	h, err := s.send(job)
-	if err != nil {
-		return nil, err
+	if most := min(l.MessageBytes, maxJobMessage); size > most {
+		return task.Errorf(task.CodeTooLarge, "tasks: the job takes %d bytes when encoded; at most %d are allowed", size, most)
 	}
-	select {
-	case <-h.accepted:
-	case <-ctx.Done():
-		h.Cancel()
-		return nil, ctx.Err()
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.refused != nil {
-		return nil, h.refused
-	}
-	return h, nil
+	return nil
 }
 
-// submitBuffers hold encoded jobs that are too large for one frame only while they are sent, so most
-// jobs are encoded into pooled memory and copied from there.
-var submitBuffers = sync.Pool{New: func() any { return new([]byte) }} //nolint:gochecknoglobals // a pool serves all clients
-
-// smallSubmit is how long an encoded job may be to be copied into the connection's buffer.
-const smallSubmit = 32 << 10
-
-// send encodes a job, makes its handle and sends it, unless it is too large or the session has ended.
-func (s *session) send(job *task.Job) (*Handle, error) {
-	s.mu.Lock()
-	s.seq++
-	seq := s.seq
-	s.mu.Unlock()
-	buf := submitBuffers.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
-	*buf = submission.AppendSubmit((*buf)[:0], seq, job)
-	if most := min(s.limits.MessageBytes, maxJobMessage); len(*buf) > most {
-		return nil, task.Errorf(task.CodeTooLarge, "tasks: the job takes %d bytes when encoded; at most %d are allowed", len(*buf), most)
-	}
-	h := newHandle(s, seq, job)
-	s.mu.Lock()
-	if s.ended != nil {
-		s.mu.Unlock()
-		return nil, errUnsent
-	}
-	s.jobs[seq] = h
-	s.mu.Unlock()
-	h.await()
-
-	s.conn.Send(uint8(submission.KindSubmit), nil, *buf)
-	if len(*buf) <= smallSubmit {
-		submitBuffers.Put(buf) // a longer one is still referenced by the connection
-	}
-	s.conn.FlushSoon()
-	return h, nil
-}
-
-func (s *session) cancel(seq uint32) {
+// cancelJob appends a Cancel, behind the job that it is about.
+func (s *session) cancelJob(seq uint32) {
 	var body [8]byte
 	s.conn.SendAfter(uint8(submission.KindCancel), submission.AppendCancel(body[:0], submission.Cancel{Seq: seq}), nil)
-	s.conn.FlushSoon()
 }
 
-// reader handles what the scheduler says.
-type reader struct {
-	s       *session
-	overdue *time.Timer // stopped by the handshake
-	greeted bool        // the Hello came
-	ready   bool        // so did the limits: the handshake is done
-	workers map[string]string
+// still appends which jobs the client owns at this scheduler, behind those that are still being sent.
+func (s *session) still(seqs []uint32) {
+	s.conn.SendAfter(uint8(submission.KindStill), nil, submission.AppendStill(nil, submission.Still{Seqs: seqs}))
 }
 
-// Flush has nothing to send: a client answers nothing.
-func (r *reader) Flush() {}
+// Flush sends what handling the last messages made.
+func (s *session) Flush() { s.turn.batch.Flush() }
 
-// Message handles one message.
-func (r *reader) Message(kind uint8, body []byte) error {
-	s := r.s
-	if !r.ready {
-		return r.handshake(kind, body)
+// Message handles one message from the scheduler.
+func (s *session) Message(kind uint8, body []byte) error {
+	if !s.ready {
+		return s.handshake(kind, body)
 	}
+	core := s.c.core
 	switch submission.Kind(kind) {
 	case submission.KindAccepted:
 		m, err := submission.DecodeAccepted(body)
-		if err != nil {
-			return err
-		}
-		if h := s.find(m.Seq); h != nil {
-			h.accept(nil)
-		}
+		return s.tell(err, func(now time.Duration, out []owner.Effect) []owner.Effect { return core.Accepted(now, s.index, m, out) })
 	case submission.KindRejected:
 		m, err := submission.DecodeRejected(body)
-		if err != nil {
-			return err
-		}
-		if h := s.take(m.Seq); h != nil {
-			h.accept(m.Err)
-		}
+		return s.tell(err, func(now time.Duration, out []owner.Effect) []owner.Effect {
+			s.c.noteRefusal(s.index, m)
+			return core.Rejected(now, s.index, m, out)
+		})
 	case submission.KindTaskDone:
-		m, err := submission.DecodeTaskDone(body)
-		if err != nil {
-			return err
-		}
-		if h := s.find(m.Seq); h != nil {
-			h.taskDone(r.result(&m))
-		}
+		return s.taskDone(body)
+	case submission.KindTaskRetry:
+		m, err := submission.DecodeTaskRetry(body)
+		return s.tell(err, func(_ time.Duration, out []owner.Effect) []owner.Effect { return core.TaskRetry(s.index, m, out) })
 	case submission.KindJobDone:
 		m, err := submission.DecodeJobDone(body)
-		if err != nil {
-			return err
-		}
-		if h := s.take(m.Seq); h != nil {
-			h.jobDone(m.Outcome)
-		}
-	case submission.KindSubmit, submission.KindCancel, submission.KindLimits, submission.KindTaskRetry, submission.KindAsk, submission.KindStill:
-		return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
-	default:
-		return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
+		return s.tell(err, func(_ time.Duration, out []owner.Effect) []owner.Effect { return core.JobDone(s.index, m, out) })
+	case submission.KindAsk:
+		m, err := submission.DecodeAsk(body)
+		return s.tell(err, func(_ time.Duration, out []owner.Effect) []owner.Effect { return core.Ask(s.index, m, out) })
+	case submission.KindSubmit, submission.KindCancel, submission.KindLimits, submission.KindStill:
 	}
+	return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
+}
+
+// tell calls the core with a message that could be decoded. Once the client is closed nobody listens any more.
+func (s *session) tell(err error, event func(time.Duration, []owner.Effect) []owner.Effect) error {
+	if err != nil {
+		return err
+	}
+	now, ok := s.c.enter()
+	if !ok {
+		return nil
+	}
+	s.turn.effects = event(now, s.turn.effects)
+	s.c.exit(now, &s.turn)
+	return nil
+}
+
+// taskDone tells the core of an outcome; the result goes with it.
+func (s *session) taskDone(body []byte) error {
+	m, err := submission.DecodeTaskDone(body)
+	if err != nil {
+		return err
+	}
+	s.turn.result = s.result(&m)
+	now, ok := s.c.enter()
+	if !ok {
+		return nil
+	}
+	s.turn.effects = s.c.core.TaskDone(now, s.index, &m, s.turn.effects)
+	s.c.exit(now, &s.turn)
+	s.turn.result = task.Result{}
 	return nil
 }
 
 // handshake takes the scheduler's Hello, and the limits that follow it.
-func (r *reader) handshake(kind uint8, body []byte) error {
-	if r.greeted {
+func (s *session) handshake(kind uint8, body []byte) error {
+	if s.greeted {
 		limits, err := submission.DecodeLimits(body)
 		if err != nil || submission.Kind(kind) != submission.KindLimits {
-			return fmt.Errorf("%s does not say what it takes", r.s.addr)
+			return fmt.Errorf("%s does not say what it takes", s.addr())
 		}
-		r.overdue.Stop()
-		r.s.limits = limits
-		r.ready = true
-		close(r.s.ready)
-		return nil
+		s.overdue.Stop()
+		return s.tell(nil, func(now time.Duration, out []owner.Effect) []owner.Effect {
+			s.limits, s.ready = limits, true
+			return s.c.core.SchedulerUp(now, s.index, out)
+		})
 	}
 	h, err := probe.DecodeHello(body)
 	if err != nil || probe.Kind(kind) != probe.KindHello || h.Role != probe.RoleScheduler || h.Version != probe.Version {
-		return fmt.Errorf("%s is not a scheduler of this version", r.s.addr)
+		return fmt.Errorf("%s is not a scheduler of this version", s.addr())
 	}
-	r.greeted = true
-	r.s.mu.Lock()
-	r.s.name = h.Name
-	r.s.mu.Unlock()
+	s.greeted, s.name = true, h.Name
 	return nil
 }
 
 // result copies a message into memory of its own.
-func (r *reader) result(m *submission.TaskDone) task.Result {
+func (s *session) result(m *submission.TaskDone) task.Result {
 	res := task.Result{
-		Task: int(m.Task), Outcome: m.Outcome, Worker: r.intern(m.Worker), Attempt: int(m.Attempt), Wait: m.Wait, Service: m.Service,
+		Task: int(m.Task), Outcome: m.Outcome, Worker: s.intern(m.Worker), Attempt: int(m.Attempt), Wait: m.Wait, Service: m.Service,
 	}
 	if m.Outcome == task.OK {
 		res.Value = bytes.Clone(m.Value)
@@ -265,28 +224,14 @@ func (r *reader) result(m *submission.TaskDone) task.Result {
 const maxInterned = 4096
 
 // intern keeps one string per worker name; names repeat in every result.
-func (r *reader) intern(name []byte) string {
-	if s, ok := r.workers[string(name)]; ok {
-		return s
+func (s *session) intern(name []byte) string {
+	if known, ok := s.workers[string(name)]; ok {
+		return known
 	}
-	if r.workers == nil || len(r.workers) >= maxInterned {
-		r.workers = make(map[string]string)
+	if s.workers == nil || len(s.workers) >= maxInterned {
+		s.workers = make(map[string]string)
 	}
-	s := string(name)
-	r.workers[s] = s
-	return s
-}
-
-func (s *session) find(seq uint32) *Handle {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.jobs[seq]
-}
-
-func (s *session) take(seq uint32) *Handle {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h := s.jobs[seq]
-	delete(s.jobs, seq)
-	return h
+	known := string(name)
+	s.workers[known] = known
+	return known
 }

@@ -13,7 +13,6 @@ import (
 	"dunnock/internal/stream"
 	"dunnock/internal/submission"
 	"dunnock/probe"
-	"dunnock/scheduler/placement"
 	"dunnock/task"
 )
 
@@ -27,8 +26,10 @@ type client struct {
 
 	overdue *time.Timer // closes a connection that does not get to its handshake
 
-	jobs map[uint32]*job // by the client's number; guarded by Scheduler.mu
-	head []byte          // memory for encoding; guarded by Scheduler.mu
+	jobs   map[uint32]*job // by the client's number; guarded by Scheduler.mu
+	asked  bool            // which of them it still owns, and has not answered; likewise
+	unread unread          // likewise
+	head   []byte          // memory for encoding; likewise
 }
 
 // serveClient owns a connection that the HTTP server handed over.
@@ -46,7 +47,7 @@ func (s *Scheduler) serveClient(conn *stream.Conn) {
 	c.leave(err)
 }
 
-// leave ends the jobs that the client still had: nobody is left to hear of them.
+// leave takes their owner from the jobs that the client still had.
 func (c *client) leave(err error) {
 	s := c.s
 	now := s.enter()
@@ -60,20 +61,12 @@ func (c *client) leave(err error) {
 	}
 	left := len(c.jobs)
 	c.jobs = nil
+	c.turn.effects = s.keepUnread(now, c, c.turn.effects)
 	s.exit(now, &c.turn)
 	c.turn.batch.Flush()
 	if left > 0 || (err != nil && !errors.Is(err, io.EOF)) {
 		s.node.Logger.Info("client disconnected", slog.Int("unfinished_jobs", left), slog.Any("reason", err))
 	}
-}
-
-// disown takes one owner from an unfinished job, and ends it if that was the last.
-func (s *Scheduler) disown(now time.Duration, j *job, effects []placement.Effect) []placement.Effect {
-	j.owners--
-	if j.owners > 0 || j.detached || j.outcome != 0 {
-		return effects
-	}
-	return s.core.Cancel(now, j.ref, effects)
 }
 
 func (j *job) unfollow(c *client, seq uint32) {
@@ -97,8 +90,11 @@ func (s *Scheduler) admitClient(c *client) (context.Context, bool) {
 	return ctx, true
 }
 
-// Flush sends what handling the last messages made.
-func (c *client) Flush() { c.turn.batch.Flush() }
+// Flush sends what handling the last messages made, and takes note of what the client has read.
+func (c *client) Flush() {
+	c.settleRead()
+	c.turn.batch.Flush()
+}
 
 // Message handles one message from the client.
 func (c *client) Message(kind uint8, body []byte) error {
@@ -119,8 +115,10 @@ func (c *client) Message(kind uint8, body []byte) error {
 		}
 		c.s.exit(now, &c.turn)
 		return nil
+	case submission.KindStill:
+		return c.still(body)
 	case submission.KindAccepted, submission.KindRejected, submission.KindTaskDone, submission.KindJobDone, submission.KindLimits,
-		submission.KindTaskRetry, submission.KindAsk, submission.KindStill:
+		submission.KindTaskRetry, submission.KindAsk:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a client", kind)
 }
@@ -144,19 +142,22 @@ func (c *client) submit(body []byte) error {
 	if known {
 		return fmt.Errorf("job number %d is in use by an unfinished job", m.Seq)
 	}
-	if refused := c.s.submit(&c.turn, m.Job, func(j *job, again bool) { c.follow(m.Seq, j, again) }); refused != nil {
+	attach := func(j *job, again bool) { c.follow(m.Seq, j, again, m.Job.Finished) }
+	if refused := c.s.submit(&c.turn, m.Job, attach); refused != nil {
 		c.reject(m.Seq, refused)
 	}
 	return nil
 }
 
-// follow makes the client hear of a job. One that was here before is told from its beginning.
-func (c *client) follow(seq uint32, j *job, again bool) {
+// follow makes the client hear of a job. One that was here before is told from its beginning, but for what the client has.
+func (c *client) follow(seq uint32, j *job, again bool, has []byte) {
 	c.conn.End(submission.AppendAccepted(c.conn.Begin(uint8(submission.KindAccepted)), submission.Accepted{Seq: seq}))
 	c.turn.batch.Add(c.conn)
 	if again {
 		for _, i := range j.order {
-			c.sendTask(&c.turn, seq, i, &j.tasks[i], j.tasks[i].value)
+			if !isSet(has, i) {
+				c.sendTask(&c.turn, seq, j, i, j.tasks[i].value, receipt{})
+			}
 		}
 		if j.outcome != 0 {
 			c.sendDone(&c.turn, seq, j)

@@ -52,6 +52,12 @@ type Config struct {
 	ResultTTL time.Duration
 	// MaxRetainedBytes bounds what finished jobs and the results of detached ones take up; the oldest go first. Default 64 MiB.
 	MaxRetainedBytes int64
+	// MaxUnreadBytes is how much in results a job's client may have been sent and not read before the job starts nothing more. A client says
+	// at least twice a second what it has read. Default 32 MiB.
+	MaxUnreadBytes int64
+	// ClientGrace is how long a job without an owner, whose connection has ended, waits for one to come back before it is cancelled, or drains if it
+	// asks for that. It starts nothing meanwhile. Default 1 s.
+	ClientGrace time.Duration
 	// DrainTimeout bounds how long a draining scheduler waits for its jobs. Default 30 s.
 	DrainTimeout time.Duration
 	// Stream tunes the connections to workers and clients.
@@ -86,6 +92,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxPayloadBytes, 1<<30)
 	setDefault(&c.ResultTTL, time.Minute)
 	setDefault(&c.MaxRetainedBytes, 64<<20)
+	setDefault(&c.MaxUnreadBytes, 32<<20)
+	setDefault(&c.ClientGrace, time.Second)
 	setDefault(&c.DrainTimeout, 30*time.Second)
 	return c
 }
@@ -120,6 +128,8 @@ func (c Config) Validate() error {
 		{"max payload bytes", c.MaxPayloadBytes},
 		{"result ttl", int64(c.ResultTTL)},
 		{"max retained bytes", c.MaxRetainedBytes},
+		{"max unread bytes", c.MaxUnreadBytes},
+		{"client grace", int64(c.ClientGrace)},
 		{"drain timeout", int64(c.DrainTimeout)},
 	} {
 		if f.value < 0 {

@@ -33,12 +33,19 @@ type job struct {
 	failed int
 
 	clients  []follower // streams that hear of every task
-	owners   int        // clients and waiting HTTP requests whose end ends the job; a detached job lives without
+	owners   int        // clients and waiting HTTP requests without whom the job is given up; a detached job lives without
 	detached bool
 	readable bool // results stay readable over HTTP when the job has finished
 	readers  int  // event streams that read the records
 	dropped  bool // a result was dropped for want of room
 	released bool // results were let go because their one reader has them
+
+	held       held          // why it starts nothing for now
+	orphaned   time.Duration // when it lost its last owner
+	abandoned  bool          // it was given up because no owner came back
+	superseded bool          // another scheduler has it, under a later epoch
+	replaced   bool          // a later submission here has it
+	unreadSize int64         // bytes of results that clients were sent and have not read
 
 	forgotten bool          // finished, and not readable any more
 	skipped   []byte        // bitmap of tasks that had finished before this submission
@@ -108,7 +115,24 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 	if spec.ID.IsZero() {
 		spec.ID = newJobID()
 	} else if old := s.byID[spec.ID]; old != nil {
-		return s.rejoin(old, &spec, digest, attach)
+		joined, err := s.rejoin(old, &spec, digest)
+		switch {
+		case err != nil:
+			return err
+		case joined:
+			old.spec.Epoch = max(old.spec.Epoch, spec.Epoch)
+			old.abandoned = false
+			attach(old, true)
+			if old.owners > 0 || old.detached {
+				t.effects = s.unhold(now, old, heldOwner, t.effects)
+			}
+			return nil
+		}
+		defer func() {
+			if s.byID[spec.ID] != old { // the new submission was accepted
+				s.replace(now, t, old)
+			}
+		}()
 	}
 	var payload int64
 	for i := range spec.Tasks {
@@ -120,7 +144,7 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 	ref, effects, err := s.core.Submit(now, placement.Spec{
 		App: spec.App, Require: sortedLabels(spec.Require), Tasks: len(spec.Tasks), ProbeRatio: spec.ProbeRatio, Deadline: spec.Deadline,
 		MaxAttempts: spec.MaxAttempts, AtMostOnce: spec.Delivery == task.AtMostOnce, CancelOnFailure: spec.OnFailure == task.CancelRest,
-		Finished: spec.Finished,
+		Epoch: spec.Epoch, Attempts: attemptsOf(&spec), Finished: spec.Finished,
 	}, t.effects)
 	if err != nil {
 		return asError(err)
@@ -139,22 +163,69 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 // maxOwners bounds the clients and waiting requests of one job: each is told of every task.
 const maxOwners = 1000
 
-// rejoin answers a job id that is known: the same job is joined, another one is a conflict.
-func (s *Scheduler) rejoin(old *job, spec *task.Job, digest uint64, attach func(*job, bool)) *task.Error {
+// rejoin answers a job id that is known here: another job is a conflict, the same one is joined. It is not joined, and may be accepted
+// anew, if it comes under a later epoch and this scheduler cannot go on with it: somebody else may have had it since, or it is over here and the
+// results that its owner lacks are gone. Workers may have them still.
+func (s *Scheduler) rejoin(old *job, spec *task.Job, digest uint64) (joined bool, _ *task.Error) {
+	later := spec.Epoch > old.spec.Epoch
+	var e *task.Error
 	switch {
-	case old.digest != digest:
-		return task.Errorf(task.CodeConflict, "id: %s is in use by a job with another specification", old.spec.ID)
+	case old.digest != digest, spec.Epoch == 0 && spec.Deadline != old.spec.Deadline:
+		return false, task.Errorf(task.CodeConflict, "id: %s is in use by a job with another specification", old.spec.ID)
+	case later && (spec.Epoch > old.spec.Epoch+1 || old.superseded || old.replaced):
+		return false, nil
 	case !contains(spec.Finished, old.skipped):
-		return task.Errorf(task.CodeConflict, "finished: job %s runs here without tasks that are not finished by this submission", old.spec.ID)
+		e = task.Errorf(task.CodeConflict, "finished: job %s runs here without tasks that are not finished by this submission", old.spec.ID)
+	case old.superseded, old.replaced:
+		e = task.Errorf(task.CodeConflict, "id: job %s is at another scheduler, under a later epoch", old.spec.ID)
+	case old.abandoned && old.outcome != 0 && later, !s.holdsResults(old, spec.Finished):
+		e = task.Errorf(task.CodeConflict, "id: job %s has delivered its results, which are not held any more", old.spec.ID)
 	case old.owners >= maxOwners:
 		e := task.Errorf(task.CodeOverloaded, "%d clients wait for job %s, the limit", old.owners, old.spec.ID)
 		e.RetryAfterMS = retryAfter.Milliseconds()
-		return e
-	case old.dropped, old.released, old.outcome != 0 && !old.readable:
-		return task.Errorf(task.CodeConflict, "id: job %s has delivered its results, which are not held any more", old.spec.ID)
+		return false, e
+	default:
+		return true, nil
 	}
-	attach(old, true)
-	return nil
+	if later {
+		return false, nil
+	}
+	return false, e
+}
+
+// holdsResults reports whether every result is held of the tasks that have ended here, but for those that somebody has.
+func (s *Scheduler) holdsResults(j *job, has []byte) bool {
+	if j.outcome != 0 && !j.readable {
+		return false
+	}
+	if !j.dropped && !j.released {
+		return true
+	}
+	if len(has) == 0 {
+		return false
+	}
+	for _, i := range j.order {
+		if rec := &j.tasks[i]; !isSet(has, i) && rec.outcome == task.OK && rec.value == nil {
+			return false
+		}
+	}
+	return true
+}
+
+func attemptsOf(spec *task.Job) []placement.Attempts {
+	if len(spec.Attempts) == 0 {
+		return nil
+	}
+	list := make([]placement.Attempts, len(spec.Attempts))
+	for i, a := range spec.Attempts {
+		list[i] = placement.Attempts{Task: uint32(a.Task), N: uint16(a.Failed)}
+	}
+	return list
+}
+
+// isSet reports whether a bitmap has a bit; what it has no byte for is 0.
+func isSet(bitmap []byte, i uint32) bool {
+	return int(i/8) < len(bitmap) && bitmap[i/8]&(1<<(i%8)) != 0
 }
 
 // contains reports whether a bitmap has every bit that another has.
@@ -208,12 +279,20 @@ func (s *Scheduler) taskDone(t *turn, e *placement.Effect) {
 		}
 	}
 	s.meters.taskDone(rec)
-	for _, f := range j.clients {
-		f.client.sendTask(t, f.seq, e.Task, rec, value)
+	if len(j.clients) > 0 {
+		r := t.take() // the first to have submitted it answers for the result
+		for _, f := range j.clients {
+			f.client.sendTask(t, f.seq, j, e.Task, value, r)
+			r = receipt{}
+		}
 	}
 	s.keepValue(j, rec, value, t.owned)
-	if e.Outcome != task.OK && rec.err != errDeadline && rec.err != errCancelled {
+	if e.Outcome != task.OK && !isShared(rec.err) {
 		s.keepFault(j, rec)
+	}
+	j.superseded = j.superseded || e.Code == task.CodeSuperseded
+	if j.abandoned {
+		s.wakeOwners() // it drains
 	}
 	j.order = append(j.order, e.Task)
 	j.notify()
@@ -246,9 +325,16 @@ func (j *job) notify() {
 
 // One for all, since a job may end thousands of tasks at once.
 var (
-	errDeadline  = task.Errorf(task.CodeDeadline, "the job's deadline passed")
-	errCancelled = task.Errorf(task.CodeCancelled, "the job was cancelled")
+	errDeadline   = task.Errorf(task.CodeDeadline, "the job's deadline passed")
+	errCancelled  = task.Errorf(task.CodeCancelled, "the job was cancelled")
+	errDoubt      = task.Errorf(task.CodeSchedulerLost, "the scheduler that had the job was lost, no worker holds the task, and it may start once only")
+	errSuperseded = task.Errorf(task.CodeSuperseded, "another scheduler has the job, under a later epoch")
 )
+
+// isShared reports whether an error is one of those above.
+func isShared(e *task.Error) bool {
+	return e == errDeadline || e == errCancelled || e == errDoubt || e == errSuperseded
+}
 
 // explain gives the error of a task that ended without its worker's word.
 func explain(c task.Code, rec *record) *task.Error {
@@ -257,6 +343,10 @@ func explain(c task.Code, rec *record) *task.Error {
 		return errDeadline
 	case task.CodeCancelled:
 		return errCancelled
+	case task.CodeSchedulerLost:
+		return errDoubt
+	case task.CodeSuperseded:
+		return errSuperseded
 	case task.CodeWorkerLost:
 		return task.Errorf(c, "worker %s was lost while it ran attempt %d", rec.worker, rec.attempt)
 	default:
@@ -264,7 +354,8 @@ func explain(c task.Code, rec *record) *task.Error {
 	}
 }
 
-// digestOf is a hash of all that makes two submissions the same job: not the epoch and what has finished.
+// digestOf is a hash of all that makes two submissions the same job: not the epoch, what has happened in
+// earlier ones, and what is left of the deadline.
 func digestOf(j *task.Job) uint64 {
 	var d xxhash.Digest
 	d.Reset()
@@ -284,8 +375,8 @@ func digestOf(j *task.Job) uint64 {
 	text(j.App)
 	text(j.User)
 	for _, v := range []uint64{
-		uint64(j.Priority), math.Float64bits(j.ProbeRatio), uint64(j.Deadline), uint64(j.TaskTimeout), uint64(j.MaxAttempts),
-		uint64(j.Delivery), uint64(j.OnFailure), uint64(len(j.Tasks)),
+		uint64(j.Priority), math.Float64bits(j.ProbeRatio), uint64(j.TaskTimeout), uint64(j.MaxAttempts),
+		uint64(j.Delivery), uint64(j.OnFailure), uint64(j.OnDisconnect), uint64(len(j.Tasks)),
 	} {
 		number(v)
 	}
@@ -319,7 +410,8 @@ func sortedLabels(m map[string]string) []probe.Label {
 }
 
 // sendTask appends a task's outcome to the client's connection.
-func (c *client) sendTask(t *turn, seq, index uint32, rec *record, value []byte) {
+func (c *client) sendTask(t *turn, seq uint32, j *job, index uint32, value []byte, r receipt) {
+	rec := &j.tasks[index]
 	m := submission.TaskDone{
 		Seq: seq, Task: index, Outcome: rec.outcome, Attempt: rec.attempt, Wait: rec.wait, Service: rec.service, Worker: []byte(rec.worker),
 	}
@@ -327,7 +419,24 @@ func (c *client) sendTask(t *turn, seq, index uint32, rec *record, value []byte)
 		m.Code, m.Message, m.Detail = rec.err.Code, []byte(rec.err.Message), []byte(rec.err.Detail)
 	}
 	c.head = submission.AppendTaskDoneHead(c.head[:0], &m)
-	c.conn.Send(uint8(submission.KindTaskDone), c.head, value)
+	mark := c.conn.Send(uint8(submission.KindTaskDone), c.head, value)
+	c.sent(j, sentResult{mark: mark, receipt: r, job: j, size: int32(len(value))})
+	t.batch.Add(c.conn)
+}
+
+// sendRetry appends that an attempt was in vain: the client counts them, should it have to hand the job to another scheduler.
+func (c *client) sendRetry(t *turn, seq uint32, e *placement.Effect) {
+	c.conn.End(submission.AppendTaskRetry(c.conn.Begin(uint8(submission.KindTaskRetry)), submission.TaskRetry{
+		Seq: seq, Task: e.Task, Attempt: e.Attempt, Code: e.Code,
+	}))
+	t.batch.Add(c.conn)
+}
+
+// sendSuperseded appends that the job has another owner, and forgets its number.
+func (c *client) sendSuperseded(t *turn, seq uint32) {
+	delete(c.jobs, seq)
+	m := submission.TaskDone{Seq: seq, Outcome: task.Unknown, Code: task.CodeSuperseded, Message: []byte(errSuperseded.Message)}
+	c.conn.SendAfter(uint8(submission.KindTaskDone), submission.AppendTaskDoneHead(nil, &m), nil)
 	t.batch.Add(c.conn)
 }
 

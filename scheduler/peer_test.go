@@ -139,12 +139,16 @@ func (c *chatter) fromWorker() (probe.Kind, []byte) {
 }
 
 func (c *chatter) fromClient() (submission.Kind, []byte) {
-	switch c.n(6) {
+	switch c.n(7) {
+	case 6:
+		return submission.KindStill, submission.AppendStill(nil, submission.Still{Seqs: []uint32{uint32(c.n(6)), uint32(c.n(6)), uint32(c.n(6))}})
 	case 0, 1, 2:
 		j := task.Job{App: "a", MaxAttempts: 1 + c.n(3), Tasks: make([]task.Task, 1+c.n(6)), Delivery: task.Delivery(1 + c.n(2)), OnFailure: task.OnFailure(1 + c.n(2))}
 		j.ID[0] = byte(c.n(6))
 		if c.n(3) == 0 {
-			j.Epoch, j.Finished = 1, []byte{byte(c.n(256))}
+			j.Epoch, j.Finished = uint32(1+c.n(4)), []byte{byte(c.n(256))}
+			j.Attempts = []task.Attempts{{Task: c.n(6), Failed: c.n(4)}}
+			j.OnDisconnect = task.OnDisconnect(1 + c.n(2))
 		}
 		j = j.WithDefaults()
 		return submission.KindSubmit, submission.AppendSubmit(nil, c.rng.Uint32(), &j)
@@ -168,6 +172,9 @@ func (c *chatter) step() error {
 	if len(c.clients) == 0 || c.n(200) == 0 && len(c.clients) < 5 {
 		return c.connectClient()
 	}
+	if c.n(50) == 0 {
+		c.time()
+	}
 	if c.n(3) > 0 {
 		i := c.n(len(c.links))
 		kind, body := c.fromWorker()
@@ -185,12 +192,25 @@ func (c *chatter) step() error {
 	return nil
 }
 
+// time lets a moment pass: jobs without an owner are given up, and perhaps this process has stood still.
+func (c *chatter) time() {
+	var t turn
+	now := c.s.enter()
+	if c.n(4) == 0 {
+		c.s.afterPause(now)
+	}
+	c.s.expireOrphans(now, &t)
+	c.s.holdSlow(now, &t)
+	c.s.expireLost(now, &t)
+	c.s.exit(now, &t)
+}
+
 func (c *chatter) check() error {
 	var payload int64
 	var running []*job
 	for ref, j := range c.s.jobs {
-		if j.ref != ref || j.outcome != 0 || j.owners < 1 || len(j.clients) != j.owners {
-			return fmt.Errorf("a running job has %d owners and %d followers, outcome %d", j.owners, len(j.clients), j.outcome)
+		if j.ref != ref || j.outcome != 0 || (j.owners < 1) != (j.held&heldOwner != 0) || len(j.clients) != j.owners {
+			return fmt.Errorf("a running job has %d owners and %d followers, outcome %d, held for %b", j.owners, len(j.clients), j.outcome, j.held)
 		}
 		payload += j.payload
 		running = append(running, j)
@@ -207,7 +227,7 @@ func (c *chatter) check() error {
 // Whatever peers say, true or not, nothing panics, the books stay right, and when all have left nothing is running.
 func TestPeersSayAnything(t *testing.T) {
 	for seed := range uint64(8) {
-		s, err := New(Config{Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler), Seed: seed + 1, MaxRetainedBytes: 50_000})
+		s, err := New(Config{Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler), Seed: seed + 1, MaxRetainedBytes: 50_000, ClientGrace: 1, MaxUnreadBytes: 100})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,6 +253,7 @@ func TestPeersSayAnything(t *testing.T) {
 			l.down(t.Context(), io.EOF)
 			l.void()
 		}
+		c.time()
 		if len(s.jobs) != 0 || len(s.links) != 0 || len(s.clients) != 0 || s.payload != 0 {
 			t.Fatalf("seed %d: %d jobs, %d workers, %d clients and %d bytes of payload are left", seed, len(s.jobs), len(s.links), len(s.clients), s.payload)
 		}

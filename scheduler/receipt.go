@@ -54,6 +54,8 @@ type unread struct {
 type sentResult struct {
 	mark    stream.Mark
 	receipt receipt
+	job     *job
+	size    int32 // bytes of its value
 }
 
 func (u *unread) push(r sentResult) {
@@ -69,12 +71,12 @@ func (u *unread) push(r sentResult) {
 }
 
 // pop returns the oldest result that the client has processed by now.
-func (u *unread) pop(passed func(stream.Mark) bool) (receipt, bool) {
+func (u *unread) pop(passed func(stream.Mark) bool) (sentResult, bool) {
 	if u.live == 0 || !passed(u.ring[u.head].mark) {
-		return receipt{}, false
+		return sentResult{}, false
 	}
 	r := &u.ring[u.head]
-	out := r.receipt
+	out := *r
 	*r = sentResult{}
 	u.head = (u.head + 1) & (len(u.ring) - 1)
 	u.live--

@@ -153,13 +153,16 @@ func (s *Scheduler) forget(j *job) {
 	s.dropValues(j)
 	s.charge(j, -j.retained)
 	j.forgotten = true
-	delete(s.byID, j.spec.ID)
+	if s.byID[j.spec.ID] == j { // and no later submission
+		delete(s.byID, j.spec.ID)
+	}
 }
 
 // keepRetention forgets finished jobs when their time is over.
 func (s *Scheduler) keepRetention(ctx context.Context) {
 	ticker := time.NewTicker(max(min(s.cfg.ResultTTL/4, time.Second), time.Millisecond))
 	defer ticker.Stop()
+	var t turn
 	for {
 		select {
 		case <-ctx.Done():
@@ -168,6 +171,8 @@ func (s *Scheduler) keepRetention(ctx context.Context) {
 		}
 		now := s.enter()
 		s.expire(now)
-		s.mu.Unlock()
+		s.expireLost(now, &t)
+		s.exit(now, &t)
+		t.batch.Flush()
 	}
 }

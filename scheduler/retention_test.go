@@ -14,7 +14,7 @@ import (
 )
 
 // shared are the errors that cost nothing.
-var shared = []*task.Error{errDeadline, errCancelled, errDropped, errDelivered}
+var shared = []*task.Error{errDeadline, errCancelled, errDropped, errDelivered, errDoubt, errSuperseded}
 
 // books is what a scheduler holds, counted again from what its jobs really have.
 func books(s *Scheduler, running []*job) error {
@@ -47,7 +47,7 @@ func books(s *Scheduler, running []*job) error {
 		}
 	}
 	for _, j := range s.finished {
-		if j == nil || j.forgotten || s.byID[j.spec.ID] != j {
+		if j == nil || j.forgotten || s.byID[j.spec.ID] == nil && !j.replaced {
 			return fmt.Errorf("a finished job is forgotten and listed")
 		}
 		if err := check(j); err != nil {

@@ -27,6 +27,8 @@ type Scheduler struct {
 	meters *meters
 	hello  probe.Hello
 	clock  *node.Clock
+	watch  *stream.Watch
+	origin time.Time // about zero of the clock
 	// clientStream is Config.Stream with room for the largest job in one message.
 	clientStream stream.Config
 
@@ -43,10 +45,16 @@ type Scheduler struct {
 	jobs       map[probe.Ref]*job  // accepted and not finished
 	byID       map[task.JobID]*job // those, and the finished ones that are still readable
 	finished   []*job              // readable, oldest first
+	stood      time.Duration       // for how long this process had stood still when it last asked
+	orphans    []orphan            // in the order in which they lost their last owner
+	drained    []*job              // given up, and some of their tasks run on
+	slow       []*job              // whose clients have too much to read
+	lost       []lostResults       // in the order in which their clients left
 	payload    int64               // bytes of payloads that jobs hold
 	retained   int64               // bytes that finished jobs and kept results hold
 	closed     bool                // no connection is taken any more
 	ctx        context.Context     //nolint:containedctx // of Run: the life of connections that the HTTP server hands over
+	orphaned   chan struct{}       // capacity 1: keepOwners should look again
 	idle       chan struct{}       // closed when a draining scheduler has no job left
 }
 
@@ -78,10 +86,11 @@ func New(cfg Config) (*Scheduler, error) {
 		return nil, err
 	}
 	s := &Scheduler{
-		cfg: cfg, node: n, clock: node.NewClock(), idle: make(chan struct{}),
+		cfg: cfg, node: n, clock: node.NewClock(), idle: make(chan struct{}), orphaned: make(chan struct{}, 1),
 		core:  placement.New(placement.Config{Policy: cfg.Policy}, newRand(cfg.Seed)),
 		links: make(map[probe.WorkerID]*link), clients: make(map[*client]struct{}), jobs: make(map[probe.Ref]*job), byID: make(map[task.JobID]*job),
 	}
+	s.watch, s.origin = stream.NewWatch(stream.DefaultLease-stream.DefaultBeatInterval), time.Now().Add(-s.clock.Now())
 	s.hello = probe.Hello{
 		Version: probe.Version, Role: probe.RoleScheduler, Name: n.Name, Incarnation: n.Incarnation, Fleet: n.Fleet,
 		Policy: cfg.Policy.String(), Lease: cfg.Stream.Lease,
@@ -129,6 +138,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	g.Go(func() error { s.keepLinks(gctx); return nil })
 	g.Go(func() error { s.keepTime(gctx); return nil })
 	g.Go(func() error { s.keepRetention(gctx); return nil })
+	g.Go(func() error { s.keepOwners(gctx); return nil })
+	g.Go(func() error { s.watch.Run(gctx); return nil })
 	g.Go(func() error {
 		defer cancel()
 		s.leave(gctx)

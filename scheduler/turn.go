@@ -20,10 +20,15 @@ type turn struct {
 	finished probe.Finished // that the core is being told: its body goes with the task's outcome
 }
 
-// enter takes the lock and reads the clock.
+// enter takes the lock and reads the clock. If this process has stood still, it first asks who owns the jobs here.
 func (s *Scheduler) enter() time.Duration {
 	s.mu.Lock()
-	return s.clock.Now()
+	now := s.clock.Now()
+	if stood := s.watch.StoodStill(s.origin.Add(now)); stood != s.stood {
+		s.stood = stood
+		s.afterPause(now)
+	}
+	return now
 }
 
 // exit carries out what the core said, in its order, and lets go of the lock. Frames are appended under
@@ -107,6 +112,12 @@ func (s *Scheduler) launch(l *link, e *placement.Effect) {
 func (s *Scheduler) retry(t *turn, e *placement.Effect) {
 	s.meters.retries.Inc()
 	j := s.jobs[e.Ref]
+	for _, f := range j.clients {
+		f.client.sendRetry(t, f.seq, e)
+	}
+	if j.abandoned {
+		s.wakeOwners() // it drains
+	}
 	reason := string(e.Code)
 	if fault := t.fault(e); fault != nil {
 		reason = fault.Error()

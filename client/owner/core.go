@@ -245,3 +245,11 @@ func (c *Core) Job(ref Ref) (View, bool) {
 	}
 	return View{Scheduler: j.place, Accepted: j.state == accepted, Epoch: j.epoch, Unfinished: j.unfinished}, true
 }
+
+// Lookup finds the job that a scheduler knows by a number.
+func (c *Core) Lookup(s Scheduler, seq uint32) (Ref, bool) {
+	if j := c.bySeq[seq]; j != nil && j.place == s {
+		return j.ref, true
+	}
+	return 0, false
+}

@@ -155,11 +155,11 @@ func TestStopAtOnce(t *testing.T) {
 	if err := f.Stop(now); err != nil {
 		t.Error(err)
 	}
+	if err := c.Close(); err != nil { // or the job would wait for another fleet, until its deadline
+		t.Error(err)
+	}
 	if _, err := h.Wait(t.Context()); err == nil {
 		t.Error("the job ended ok")
-	}
-	if err := c.Close(); err != nil {
-		t.Error(err)
 	}
 }
 

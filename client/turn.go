@@ -1,0 +1,227 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"dunnock/client/owner"
+	"dunnock/internal/stream"
+	"dunnock/internal/submission"
+	"dunnock/task"
+)
+
+// turn is what one goroutine needs to call the core and carry out what it says: a buffer for effects, and the connections
+// that were written to.
+type turn struct {
+	effects []owner.Effect
+	batch   stream.Batch
+	result  task.Result // that the core is being told
+	fresh   *Handle     // that is being submitted, and encoded
+	encoded []byte
+}
+
+// enter takes the lock and reads the clock, unless the client is closed.
+func (c *Client) enter() (now time.Duration, ok bool) {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return 0, false
+	}
+	return time.Since(c.epoch), true
+}
+
+// exit carries out what the core said, in its order, and lets go of the lock. Frames are appended under the lock, so that two
+// goroutines cannot swap the order of what the core decided; the caller flushes.
+func (c *Client) exit(now time.Duration, t *turn) {
+	for i := 0; i < len(t.effects); { // carrying one out may bring about more
+		e := t.effects[i]
+		i++
+		c.carryOut(now, t, &e)
+	}
+	t.effects = t.effects[:0]
+	if next, due := c.core.NextWake(); due {
+		c.clock.arm(now, next)
+	}
+	c.mu.Unlock()
+}
+
+func (c *Client) carryOut(now time.Duration, t *turn, e *owner.Effect) {
+	switch e.Kind {
+	case owner.EffectOutcome:
+		h := c.handles[e.Ref.Index()]
+		if e.Code == "" {
+			h.taskDone(&t.result)
+		} else {
+			h.taskDone(&task.Result{Task: int(e.Task), Outcome: e.Outcome, Err: reasonOf(e.Code)})
+		}
+	case owner.EffectDone:
+		c.forget(e.Ref).done(e.Outcome)
+	case owner.EffectAccepted:
+		c.handles[e.Ref.Index()].accept(c.sessions[e.Scheduler].name)
+	case owner.EffectRefused:
+		h := c.forget(e.Ref)
+		h.refuse(c.refusal(h, e.Code))
+	case owner.EffectSubmit:
+		c.send(now, t, e)
+	case owner.EffectCancel:
+		c.sessions[e.Scheduler].cancelJob(e.Seq)
+		t.batch.Add(c.sessions[e.Scheduler].conn)
+	case owner.EffectStill:
+		s := c.sessions[e.Scheduler]
+		c.seqs = c.core.AppendSeqs(e.Scheduler, c.seqs[:0])
+		s.still(c.seqs)
+		t.batch.Add(s.conn)
+	case owner.EffectConnect:
+		s := newSession(c, e.Scheduler)
+		c.sessions[e.Scheduler] = s
+		c.conns.Go(s.run)
+	}
+}
+
+// forget lets go of a job that is over.
+func (c *Client) forget(ref owner.Ref) *Handle {
+	h := c.handles[ref.Index()]
+	c.handles[ref.Index()] = nil
+	return h
+}
+
+// send sends a job to a scheduler, unless it is over that one's limits: a message that is too long would end the connection, and
+// all jobs on it.
+func (c *Client) send(now time.Duration, t *turn, e *owner.Effect) {
+	h, s := c.handles[e.Ref.Index()], c.sessions[e.Scheduler]
+	j := task.Job{Epoch: e.Epoch, Deadline: e.Deadline}
+	if e.Epoch > 0 {
+		j.Finished = c.core.Finished(e.Ref)
+		j.Attempts = c.core.AppendAttempts(e.Ref, nil)
+	}
+	c.head = submission.AppendSubmitHead(c.head[:0], e.Seq, &j)
+	body := h.encoded
+	switch {
+	case body != nil:
+	case h == t.fresh:
+		body = t.encoded
+	default:
+		c.body = submission.AppendJob(c.body[:0], &h.job)
+		body = c.body
+	}
+	if err := s.admits(h, len(c.head)+len(body)); err != nil {
+		t.effects = c.core.Rejected(now, e.Scheduler, submission.Rejected{Seq: e.Seq, Err: err}, t.effects)
+		h.lastRefusal = err
+		return
+	}
+	s.conn.Send(uint8(submission.KindSubmit), c.head, body)
+	t.batch.Add(s.conn)
+}
+
+// refusal is the error of a job that nobody has accepted.
+func (c *Client) refusal(h *Handle, code task.Code) *task.Error {
+	switch code {
+	case task.CodeSchedulerLost:
+		if h.lastRefusal != nil {
+			return h.lastRefusal // by one that has gone since
+		}
+		var faults []string
+		for i, err := range c.faults {
+			if err != nil {
+				faults = append(faults, fmt.Sprintf("%s: %v", c.addrs[i], err))
+			}
+		}
+		return task.Errorf(code, "no scheduler can be reached: %s", strings.Join(faults, "; "))
+	case task.CodeDeadline:
+		return task.Errorf(code, "no scheduler has answered for as long as the job might take")
+	case task.CodeCancelled:
+		return task.Errorf(code, "the submission was cancelled")
+	default:
+		return h.lastRefusal
+	}
+}
+
+// One for all, since a job may end thousands of tasks at once.
+var (
+	errOverdue    = task.Errorf(task.CodeDeadline, "the job's deadline passed and no scheduler said so")
+	errCancelled  = task.Errorf(task.CodeCancelled, "the job was cancelled, and its scheduler was lost before it said how the task ended")
+	errNoOutcome  = task.Errorf(task.CodeInternal, "the scheduler ended the job without this task's outcome")
+	errSuperseded = task.Errorf(task.CodeSuperseded, "others have submitted the same job elsewhere, and took it over time and again")
+	errAbandoned  = task.Errorf(task.CodeSchedulerLost, "the client was closed")
+)
+
+// reasonOf is the error of a task that the owner has ended.
+func reasonOf(code task.Code) *task.Error {
+	switch code {
+	case task.CodeDeadline:
+		return errOverdue
+	case task.CodeCancelled:
+		return errCancelled
+	case task.CodeSuperseded:
+		return errSuperseded
+	default:
+		return errNoOutcome
+	}
+}
+
+// clock wakes the core. Client.mu guards it.
+type clock struct {
+	running bool
+	timer   *time.Timer
+	armed   time.Duration // when the timer fires; 0: it is not set
+}
+
+func (k *clock) start() {
+	k.running = true
+	k.timer = time.NewTimer(time.Hour)
+	k.timer.Stop()
+}
+
+func (k *clock) stop() {
+	if k.running {
+		k.timer.Stop()
+	}
+}
+
+// arm sees to it that the timer fires by a time. It may fire earlier: most jobs end long before the time they asked for, and setting
+// a timer for each would cost more than waking for nothing now and then.
+func (k *clock) arm(now, next time.Duration) {
+	if k.armed != 0 && k.armed <= next {
+		return
+	}
+	k.armed = max(next, now, 1)
+	k.timer.Reset(k.armed - now)
+}
+
+// keepTime wakes the core when it asked to be.
+func (c *Client) keepTime() {
+	var t turn
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-c.clock.timer.C:
+		}
+		now, ok := c.enter()
+		if !ok {
+			return
+		}
+		c.clock.armed = 0
+		t.effects = c.core.Tick(now, t.effects)
+		c.exit(now, &t)
+		t.batch.Flush()
+	}
+}
+
+// noteRefusal keeps why a scheduler does not take a job, for the case that nobody does. It runs under the lock.
+func (c *Client) noteRefusal(s owner.Scheduler, m submission.Rejected) {
+	if ref, ok := c.core.Lookup(s, m.Seq); ok {
+		c.handles[ref.Index()].lastRefusal = m.Err
+	}
+}
+
+var errHungUp = errors.New("the scheduler has hung up")
+
+func asError(err error) *task.Error {
+	if e, ok := errors.AsType[*task.Error](err); ok {
+		return e
+	}
+	return task.Errorf(task.CodeInternal, "%v", err)
+}
