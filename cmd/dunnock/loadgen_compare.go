@@ -34,7 +34,7 @@ func (*loadgenCompareCmd) Help() string {
 
 Runs that are invalid or interrupted are left out and named. What tells the sides apart is listed; if it is the workload, a warning says so.
 
-A condition is a metric (mean, p50, p90, p95, p99, p999, max of the response; the same behind wait., service., accept. or lag.; errors, failed_tasks, utilization, tasks_per_s, rate, messages_per_task; ideal.p99 or simulated.p99 for the ratio to those), one of < <= > >=, and a limit: a time with its unit, a fraction, a number, or a multiple of A such as 1.1x. It is held against the mean over B's runs.
+A condition is a metric (mean, p50, p90, p95, p99, p999, max of the response; the same behind service., accept. or lag.; wait.p50 and so on; errors, failed_tasks, utilization, tasks_per_s, rate, messages_per_task; ideal.p99 or simulated.p99 for the ratio to those), one of < <= > >=, and a limit: a time with its unit, a fraction, a number, or a multiple of A such as 1.1x. It is held against the mean over B's runs.
 
 Examples:
 

@@ -138,6 +138,28 @@ func TestParseFaults(t *testing.T) {
 	}
 }
 
+// Every metric that is listed can be asked for, and what a wrong name is answered with names them all.
+func TestMetrics(t *testing.T) {
+	_, err := objective.MetricNamed("nonsense")
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, m := range objective.Metrics() {
+		if got, err := objective.MetricNamed(m.Name); err != nil || got.Name != m.Name || got.Unit != m.Unit {
+			t.Errorf("%s: got %+v, %v", m.Name, got, err)
+		}
+		last := m.Name[strings.LastIndex(m.Name, ".")+1:]
+		if !strings.Contains(err.Error(), last) {
+			t.Errorf("%q does not name %s", err, last)
+		}
+	}
+	for _, name := range []string{"p98", "wait.p90", "wait.max", "ideal.p999", "response.", "", "p99.99"} {
+		if m, err := objective.MetricNamed(name); err == nil {
+			t.Errorf("%q: got %+v", name, m)
+		}
+	}
+}
+
 func clip(s string) string { return s[:min(len(s), 80)] }
 
 func FuzzParse(f *testing.F) {

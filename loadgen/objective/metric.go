@@ -93,11 +93,16 @@ func MetricNamed(name string) (Metric, error) {
 
 // names lists all metrics, distributions in short.
 func names() string {
-	list := make([]string, 0, 8)
-	for _, q := range quantiles() {
-		list = append(list, q.name)
+	return namesOf(quantiles()) + "; these behind service., accept. or lag.; " + namesOf(waits()) + " behind wait.; " + namesOf(ratios()) + " behind ideal. or simulated.; " +
+		"errors, failed_tasks, utilization, tasks_per_s, rate or messages_per_task"
+}
+
+func namesOf[T any](list []quantity[T]) string {
+	text := make([]string, 0, len(list))
+	for _, q := range list {
+		text = append(text, q.name)
 	}
-	return strings.Join(list, ", ") + "; one of these behind wait., service., accept., lag., ideal. or simulated.; errors, failed_tasks, utilization, tasks_per_s, rate or messages_per_task"
+	return strings.Join(text, ", ")
 }
 
 func known(of func(*loadgen.Result) float64) func(*loadgen.Result) (float64, error) {
