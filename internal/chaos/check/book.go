@@ -40,6 +40,7 @@ type jobBook struct {
 	refused    *ledger.Record
 	done       *ledger.Record
 	schedulers []string
+	moved      bool // from a scheduler that may not be among these
 	tasks      map[int]*taskBook
 }
 
@@ -84,7 +85,7 @@ type book struct {
 	ids      []string // of the jobs, in the order of their submission
 	lives    map[int]*life
 	faults   []fault
-	stalls   []fault           // the machine's own, which no recovery is measured of
+	stalls   []fault           // that nobody made; of no recovery are they the beginning
 	roles    map[string]string // by name
 	strange  []ledger.Record   // starts of jobs that nobody submitted
 	last     int64             // the newest line
@@ -125,7 +126,15 @@ func newBook(records []ledger.Record) *book {
 			b.faults[i].until = b.last
 		}
 	}
+	b.stalls = slices.DeleteFunc(b.stalls, b.made)
 	return b
+}
+
+// made says whether a stall is one that a fault was to bring about.
+func (b *book) made(s fault) bool {
+	return s.Node != "" && slices.ContainsFunc(b.faults, func(f fault) bool {
+		return slices.Contains(f.Nodes, s.Node) && f.lasts(s.At, s.until, 0)
+	})
 }
 
 func (b *book) add(r ledger.Record) {
@@ -169,6 +178,7 @@ func (b *book) addToJob(j *jobBook, r ledger.Record) {
 		a := &attempt{start: r}
 		j.task(r.Task).attempts = append(j.task(r.Task).attempts, a)
 		b.attempts[keyOf(r)] = a
+		j.moved = j.moved || r.Epoch > 0
 		b.starts = append(b.starts, a)
 	case ledger.Finish:
 		if a := b.attempts[keyOf(r)]; a != nil {
@@ -183,6 +193,7 @@ func (b *book) addToJob(j *jobBook, r ledger.Record) {
 		j.refused = &r
 	case ledger.Outcome:
 		j.task(r.Task).outcomes = append(j.task(r.Task).outcomes, r)
+		j.moved = j.moved || r.Code == "scheduler_lost"
 	case ledger.Done:
 		j.done = &r
 		j.through(r.Scheduler)
@@ -199,11 +210,12 @@ func (j *jobBook) through(scheduler string) {
 func (b *book) explained(j *jobBook, workers []string, from, to int64, settle time.Duration) bool {
 	takesPart := func(node string) bool {
 		return node == j.submit.Node || slices.Contains(workers, node) || slices.Contains(j.schedulers, node) ||
-			len(j.schedulers) == 0 && b.roles[node] == "scheduler" // it was never said who has it
+			(len(j.schedulers) == 0 || j.moved) && b.roles[node] == "scheduler" // it was never said who else had it
 	}
 	lasts := func(f *fault) bool { return f.lasts(from, to, settle) }
+	// What stands still though nobody stopped it does so for want of a CPU, and then others do so too, of whom it cannot be seen.
 	for i := range b.stalls {
-		if s := &b.stalls[i]; lasts(s) && (s.Node == "" || takesPart(s.Node)) {
+		if lasts(&b.stalls[i]) {
 			return true
 		}
 	}

@@ -72,13 +72,8 @@ func Check(records []ledger.Record, o Options) *Verdict {
 	}
 	c.slots()
 	for i := range c.stalls {
-		s := &c.stalls[i]
-		if !slices.ContainsFunc(c.faults, func(f fault) bool { // those that it was made to have are counted as faults
-			return slices.Contains(f.Nodes, s.Node) && f.At <= s.until && f.until >= s.At
-		}) {
-			c.v.Stalls++
-			c.v.LongestStall = max(c.v.LongestStall, s.Nanos)
-		}
+		c.v.Stalls++
+		c.v.LongestStall = max(c.v.LongestStall, c.stalls[i].Nanos)
 	}
 	for _, l := range c.lives {
 		if l.down != nil && !l.down.Planned {

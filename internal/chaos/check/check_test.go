@@ -123,7 +123,12 @@ func TestCheck(t *testing.T) {
 			add(ledger.Record{At: 20 * ms, Event: ledger.Bye, Node: "c1", Life: lifeC1}).down("c1", 21, true), []string{"lost"}},
 		{"a stall of its worker", twice(newBooks().job(nil).add(ledger.Record{At: 1400 * ms, Event: ledger.Stall, Node: "w1", Nanos: 600 * ms})), nil},
 		{"a stall of the machine", twice(newBooks().job(nil).add(ledger.Record{At: 1400 * ms, Event: ledger.Stall, Nanos: 600 * ms})), nil},
-		{"a stall of another", twice(newBooks().job(nil).add(ledger.Record{At: 1400 * ms, Event: ledger.Stall, Node: "w3", Nanos: 600 * ms})), []string{"unexplained-start"}},
+		{"a stall of another, for want of a CPU", twice(newBooks().job(nil).add(ledger.Record{At: 1400 * ms, Event: ledger.Stall, Node: "w3", Nanos: 600 * ms})), nil},
+		{
+			"a stall of another that was stopped",
+			twice(newBooks().job(nil).fault(800, 1400, node("w3")).add(ledger.Record{At: 1400 * ms, Event: ledger.Stall, Node: "w3", Nanos: 600 * ms})),
+			[]string{"unexplained-start"},
+		},
 		{"a stall that began later", twice(newBooks().job(nil).add(ledger.Record{At: 2400 * ms, Event: ledger.Stall, Node: "w1", Nanos: 600 * ms})), []string{"unexplained-start"}},
 		{"two outcomes", newBooks().job(nil).second().run(0, 1, "w1", 3, 10, ledger.OK).ok(0, "w1", 3, 12).ok(0, "w1", 3, 13), []string{"outcome-twice"}},
 		{"a result that nobody made", newBooks().job(nil).second().run(0, 1, "w1", 3, 10, ledger.OK).ok(0, "w2", 3, 12), []string{"phantom"}},
@@ -141,6 +146,13 @@ func TestCheck(t *testing.T) {
 		{"explained by its client's", twice(newBooks().job(nil).fault(1100, 1200, node("c1"))), nil},
 		{"not by another scheduler's", twice(newBooks().job(nil).fault(1100, 1200, node("s2"))), []string{"unexplained-start"}},
 		{"not by a third worker's", twice(newBooks().job(nil).fault(1100, 1200, node("w3"))), []string{"unexplained-start"}},
+		{
+			"explained by another scheduler's, if the job has moved", newBooks().job(nil).second().fault(1100, 1200, node("s2")).
+				run(0, 1, "w1", 1000, 1010, ledger.OK).
+				add(ledger.Record{At: 1500 * ms, Event: ledger.Start, Node: "w2", Life: lifeW2, Job: "j", Attempt: 1, Epoch: 1}).
+				add(ledger.Record{At: 1510 * ms, Event: ledger.Finish, Node: "w2", Life: lifeW2, Job: "j", Attempt: 1, Epoch: 1, Result: ledger.OK}).
+				ok(0, "w2", 1500, 1511).done(1512), nil,
+		},
 		{"explained by a cut between the two", twice(newBooks().job(nil).fault(1100, 1200, pair)), nil},
 		{"not by a cut elsewhere", twice(newBooks().job(nil).fault(1100, 1200, ledger.Record{Kind: "cut", Pairs: [][2]string{{"s2", "w1"}}})), []string{"unexplained-start"}},
 		{"not by a later fault", twice(newBooks().job(nil).fault(1600, 1700, node("w1"))), []string{"unexplained-start"}},
