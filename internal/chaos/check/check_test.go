@@ -273,6 +273,12 @@ func TestRecoveries(t *testing.T) {
 		}
 	}
 
+	// A job whose client had died before is nobody's concern.
+	b = newBooks().job(nil).down("c1", 500, true).fault(1000, 2000, ledger.Record{Kind: "scheduler-kill", Nodes: []string{"s1"}})
+	if r = check.Recoveries(b.records)[0]; r.Concerned != 0 {
+		t.Errorf("an orphan: %+v", r)
+	}
+
 	// A cut concerns only what both ends take part in.
 	for scheduler, want := range map[string]int{"s1": 1, "s2": 0} {
 		b = newBooks().job(nil).second().run(0, 1, "w1", 900, 1100, ledger.OK).ok(0, "w1", 900, 1101).done(1102).

@@ -55,7 +55,7 @@ func Recoveries(records []ledger.Record) []*Recovery {
 		}
 		r.Faults++
 		for _, id := range b.ids {
-			if j := b.jobs[id]; j.accepted != nil && j.accepted.At <= f.At && (j.done == nil || j.done.At > f.At) {
+			if j := b.jobs[id]; j.accepted != nil && j.accepted.At <= f.At && (j.done == nil || j.done.At > f.At) && !b.orphaned(j, f.At) {
 				b.recover(r, f, j)
 			}
 		}
@@ -66,6 +66,12 @@ func Recoveries(records []ledger.Record) []*Recovery {
 	}
 	slices.SortFunc(all, func(a, b *Recovery) int { return cmp.Compare(a.Kind, b.Kind) })
 	return all
+}
+
+// orphaned says whether the job's client was dead by then.
+func (b *book) orphaned(j *jobBook, by int64) bool {
+	l := b.lives[j.submit.Life]
+	return l != nil && l.down != nil && l.down.At <= by
 }
 
 // recover adds what became of one job that was unfinished when the fault began.
