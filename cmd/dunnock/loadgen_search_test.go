@@ -38,7 +38,7 @@ func TestSearchText(t *testing.T) {
 // A gate on runs looks at the mean of those that are whole and valid, and does not open where there are none.
 func TestFailIf(t *testing.T) {
 	run := func(p99 float64, valid, interrupted bool) *loadgen.Result {
-		return &loadgen.Result{Valid: valid, Interrupted: interrupted, Jobs: 100, ResponseMS: sim.Response{P99: p99}}
+		return &loadgen.Result{Valid: valid, Interrupted: interrupted, Jobs: 100, ResponseMS: sim.Response{Mean: p99 / 2, P99: p99}}
 	}
 	gate := func(conditions ...string) *failIfFlag {
 		f := &failIfFlag{}
@@ -63,6 +63,7 @@ func TestFailIf(t *testing.T) {
 		{"holds", gate("p99>1s", "p99>50ms", "errors<=0"), []*loadgen.Result{run(40, true, false), run(61, true, false)}, exitCondition, "--fail-if p99>50ms: 50.5 ms; errors<=0: 0 %"},
 		{"others are left out", gate("p99>50ms"), []*loadgen.Result{run(40, true, false), run(900, false, false), run(900, true, true)}, 0, ""},
 		{"no run left", gate("p99>50ms"), []*loadgen.Result{run(40, false, false)}, exitFailure, "there is no whole and valid run"},
+		{"no job was taken", gate("p99>50ms"), []*loadgen.Result{run(0, true, false)}, exitFailure, "--fail-if p99>50ms: no job got so far"},
 		{"not there", gate("ideal.p99>2"), []*loadgen.Result{run(40, true, false)}, exitFailure, "--fail-if ideal.p99>2: the run was not set beside its bound"},
 	} {
 		err := c.f.holds(c.runs)

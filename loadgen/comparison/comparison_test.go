@@ -171,18 +171,19 @@ func TestShortRuns(t *testing.T) {
 
 // Runs that say nothing are left out by name, and their figures with them.
 func TestLeftOut(t *testing.T) {
-	b := side("b.json", 101, 1, 1.01, 0.99, 50, 50, 50)
+	b := side("b.json", 101, 1, 1.01, 0.99, 50, 50, 50, 0)
 	b[3].Result.Valid, b[3].Result.Invalid = false, "lag p99 9 ms"
 	b[4].Result.Interrupted = true
 	b[5].Result.Curve = nil
 	got := compare(t, side("a", 1, 1, 1.01, 0.99), b, 0.05)
-	if got.Verdict != comparison.VerdictSame || got.B.Runs != 3 || len(got.B.LeftOut) != 3 || len(got.B.Seeds) != 3 {
+	if got.Verdict != comparison.VerdictSame || got.B.Runs != 3 || len(got.B.LeftOut) != 4 || len(got.B.Seeds) != 3 {
 		t.Errorf("got %s, %+v", got.Verdict, got.B)
 	}
 	want := []string{
 		"B: b.json, run 4 is left out: invalid: lag p99 9 ms",
 		"B: b.json, run 5 is left out: interrupted",
 		"B: b.json, run 6 is left out: no job was accepted",
+		"B: b.json, run 7 is left out: no job was accepted",
 	}
 	if strings.Join(got.Warnings, "|") != strings.Join(want, "|") {
 		t.Errorf("got %q", got.Warnings)

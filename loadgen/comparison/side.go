@@ -40,7 +40,7 @@ func unfit(r *loadgen.Result) string {
 		return "invalid"
 	case r.Interrupted:
 		return "interrupted"
-	case responses(r) == 0:
+	case responses(r) == 0 || !(r.ResponseMS.Mean > 0):
 		return "no job was accepted"
 	}
 	return ""

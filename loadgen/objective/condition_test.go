@@ -2,6 +2,7 @@ package objective_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ func run(t *testing.T) *loadgen.Result {
 	t.Helper()
 	const text = `{"valid":true,"jobs":1000,"failed_tasks":7,"utilization":0.75,"tasks_per_s":5000,"rate":500,"messages_per_task":6.5,
 "response_ms":{"mean":20,"p50":18,"p90":24,"p95":26,"p99":30,"p999":40,"max":50},"wait_ms":{"mean":1,"p50":2,"p95":3,"p99":4,"p999":5},
-"service_ms":{"mean":10,"p99":11},"lag_ms":{"p99":0.5},"accept_ms":{"p50":0.25},"errors":{"timeout":3,"overload":2},
+"service_ms":{"count":9000,"mean":10,"p99":11},"lag_ms":{"count":1000,"p99":0.5},"accept_ms":{"count":1000,"p50":0.25},"errors":{"timeout":3,"overload":2},
 "bound":{"ideal":{"policy":"ideal"},"ratio_ideal":{"mean":1.5,"p99":1.25}}}`
 	var r loadgen.Result
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
@@ -105,6 +106,23 @@ func TestConditionMissing(t *testing.T) {
 	}
 	if got, err := c.Of(run(t)); err == nil {
 		t.Errorf("there is ideal only, got %+v", got)
+	}
+}
+
+// A fleet that takes no job has no response, and so none that is short.
+func TestConditionNothing(t *testing.T) {
+	refused := &loadgen.Result{Valid: true, Jobs: 100, Errors: map[string]uint64{"overload": 100}}
+	for _, text := range []string{"p99<30ms", "max>=0s", "wait.p99<1ms", "service.mean<1s", "accept.p50<1s", "lag.p99<1s"} {
+		c, err := objective.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Of(refused); !errors.Is(err, objective.ErrNothing) {
+			t.Errorf("%s: got %+v, %v", text, got, err)
+		}
+		if got, checks, err := objective.Read([]objective.Condition{c}, refused); err != nil || got != objective.Broken || checks[0].Holds {
+			t.Errorf("%s: read as %v with %+v, %v", text, got, checks, err)
+		}
 	}
 }
 

@@ -15,7 +15,8 @@ func ExampleSearch() {
 		panic(err)
 	}
 	measure := func(rate float64) *loadgen.Result { // an M/M/1 queue with 1,000 jobs a second; a real one takes loadgen.Run
-		return &loadgen.Result{Valid: true, ResponseMS: sim.Response{P99: 1000 * 4.605 / max(1000-rate, 1)}}
+		mean := 1000 / max(1000-rate, 1)
+		return &loadgen.Result{Valid: true, ResponseMS: sim.Response{Mean: mean, P99: 4.605 * mean}}
 	}
 	cfg := objective.SearchConfig{Start: 100, Least: 1, Most: 1e6, Precision: 0.02, Votes: 3, MaxProbes: 50}
 	found, err := objective.Search(context.Background(), cfg, func(_ context.Context, rate float64, _ int) (objective.Reading, error) {

@@ -30,27 +30,33 @@ type Metric struct {
 // Of returns the metric of a run: in milliseconds, as a fraction, or as a number. Not every run has every metric.
 func (m *Metric) Of(r *loadgen.Result) (float64, error) { return m.of(r) }
 
+// ErrNothing says that a metric is of a distribution without a value: no job was accepted, or no task started. Its quantiles are no zeros that
+// would hold any objective.
+var ErrNothing = errors.New("no job got so far")
+
 // Metrics returns all metrics.
 func Metrics() []Metric {
-	response := func(r *loadgen.Result) loadgen.Quantiles { return ofResponse(&r.ResponseMS) }
 	list := []Metric{}
-	for _, q := range quantiles() {
-		list = append(list, Metric{q.name, Milliseconds, known(func(r *loadgen.Result) float64 { return q.of(response(r)) })})
-	}
 	for _, d := range []struct {
-		name string
-		of   func(*loadgen.Result) loadgen.Quantiles
+		prefix string
+		of     func(*loadgen.Result) (d loadgen.Quantiles, some bool)
 	}{
-		{"service", func(r *loadgen.Result) loadgen.Quantiles { return r.ServiceMS }},
-		{"accept", func(r *loadgen.Result) loadgen.Quantiles { return r.AcceptMS }},
-		{"lag", func(r *loadgen.Result) loadgen.Quantiles { return r.LagMS }},
+		{"", func(r *loadgen.Result) (loadgen.Quantiles, bool) {
+			return ofResponse(&r.ResponseMS), r.ResponseMS.Mean > 0
+		}},
+		{"service.", func(r *loadgen.Result) (loadgen.Quantiles, bool) { return r.ServiceMS, r.ServiceMS.Count > 0 }},
+		{"accept.", func(r *loadgen.Result) (loadgen.Quantiles, bool) { return r.AcceptMS, r.AcceptMS.Count > 0 }},
+		{"lag.", func(r *loadgen.Result) (loadgen.Quantiles, bool) { return r.LagMS, r.LagMS.Count > 0 }},
 	} {
 		for _, q := range quantiles() {
-			list = append(list, Metric{d.name + "." + q.name, Milliseconds, known(func(r *loadgen.Result) float64 { return q.of(d.of(r)) })})
+			list = append(list, Metric{d.prefix + q.name, Milliseconds, func(r *loadgen.Result) (float64, error) {
+				values, ok := d.of(r)
+				return some(q.of(values), ok)
+			}})
 		}
 	}
-	for _, q := range waits() {
-		list = append(list, Metric{"wait." + q.name, Milliseconds, known(func(r *loadgen.Result) float64 { return q.of(r.WaitMS) })})
+	for _, q := range waits() { // of the tasks that have a service
+		list = append(list, Metric{"wait." + q.name, Milliseconds, func(r *loadgen.Result) (float64, error) { return some(q.of(r.WaitMS), r.ServiceMS.Count > 0) }})
 	}
 	for _, q := range ratios() {
 		list = append(list,
@@ -103,6 +109,13 @@ func namesOf[T any](list []quantity[T]) string {
 		text = append(text, q.name)
 	}
 	return strings.Join(text, ", ")
+}
+
+func some(v float64, ok bool) (float64, error) {
+	if !ok {
+		return 0, ErrNothing
+	}
+	return v, nil
 }
 
 func known(of func(*loadgen.Result) float64) func(*loadgen.Result) (float64, error) {

@@ -74,8 +74,11 @@ type line struct {
 	Bad   bool
 }
 
-// columns of the table of runs.
-func columns() []string { return []string{"mean", "p50", "p90", "p95", "p99", "p999", "max"} }
+// response returns the columns of the table of runs that are of the response, in milliseconds.
+func response(r *loadgen.Result) []float64 {
+	d := &r.ResponseMS
+	return []float64{d.Mean, d.P50, d.P90, d.P95, d.P99, d.P999, d.Max}
+}
 
 // Columns returns the heads of the table of runs.
 func (*values) Columns() []string {
@@ -86,36 +89,23 @@ func newValues(runs []*loadgen.Result, o Options) *values {
 	v := &values{First: runs[0], Subtitle: subtitle(runs), Command: o.Command, Banners: banners(runs), Facts: facts(runs[0])}
 	for i, r := range runs {
 		l := line{Name: runName(r, i, len(runs)), Bad: !r.Valid}
-		for _, c := range columns() {
-			l.Cells = append(l.Cells, number(metric(r, c)))
+		for _, v := range response(r) {
+			l.Cells = append(l.Cells, number(v))
 		}
 		l.Cells = append(l.Cells, number(r.WaitMS.P50), number(r.LagMS.P99), strconv.FormatUint(r.Jobs, 10), strconv.FormatUint(objective.Errors(r), 10), number(r.Rate))
 		v.Rows = append(v.Rows, l)
 	}
 	if valid := slices.DeleteFunc(slices.Clone(runs), func(r *loadgen.Result) bool { return !r.Valid }); len(valid) > 1 {
 		mean, half := line{Name: "mean of " + strconv.Itoa(len(valid)) + " valid"}, line{Name: "± at 95 %"}
-		for _, c := range columns() {
+		for i := range response(valid[0]) {
 			column := make([]float64, 0, len(valid))
 			for _, r := range valid {
-				column = append(column, metric(r, c))
+				column = append(column, response(r)[i])
 			}
 			e := stat.EstimateOf(column, 0.05)
 			mean.Cells, half.Cells = append(mean.Cells, number(e.Mean)), append(half.Cells, number((e.High-e.Low)/2))
 		}
 		v.Summary = []line{mean, half}
-	}
-	return v
-}
-
-// metric returns a metric of the response.
-func metric(r *loadgen.Result, name string) float64 {
-	m, err := objective.MetricNamed(name)
-	if err != nil {
-		panic(err) // the names are ours
-	}
-	v, err := m.Of(r)
-	if err != nil {
-		panic(err) // the response is part of every result
 	}
 	return v
 }
