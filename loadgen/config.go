@@ -157,5 +157,6 @@ func addresses(urls []string) []string {
 }
 
 func (c *Config) client() (*client.Client, error) {
-	return client.New(client.Config{Schedulers: c.Schedulers, Logger: c.Logger, Dial: c.Dial})
+	// Connections to all of them stay open, so that no job of a slow run has to wait for one.
+	return client.New(client.Config{Schedulers: c.Schedulers, Spares: len(c.Schedulers), Logger: c.Logger, Dial: c.Dial})
 }
