@@ -111,7 +111,7 @@ func (r *Result) judge() {
 	limit := max(inMS(maxLag), maxLagShare*r.ResponseMS.P50)
 	if r.LagMS.P99 > limit {
 		r.Valid = false
-		r.Invalid = fmt.Sprintf("the generator did not keep up: the 99th percentile of its lag is %.3g ms, more than %.3g ms", r.LagMS.P99, limit)
+		r.Invalid = fmt.Sprintf("the generator did not keep up: the 99th percentile of its lag is %s ms, more than %s ms", short(r.LagMS.P99), short(limit))
 	}
 }
 
@@ -138,6 +138,14 @@ func (r *run) finish(ctx context.Context, res *Result) (faults []error) {
 		res.Bound = r.bound.compare(context.WithoutCancel(ctx), res, &r.cfg.Fleet, warmup)
 	}
 	return faults
+}
+
+// short prints a number with three digits, or all before the point.
+func short(x float64) string {
+	if x >= 999.5 {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64)
 }
 
 // machine names the processor and how many of them there are.

@@ -196,6 +196,15 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestShort(t *testing.T) {
+	t.Parallel()
+	for x, want := range map[float64]string{0: "0", 2.104: "2.1", 999.4: "999", 999.6: "1000", 12345.6: "12346"} {
+		if got := short(x); got != want {
+			t.Errorf("%g is %s, want %s", x, got, want)
+		}
+	}
+}
+
 // TestNamesAreBounded: users beyond the bound are counted together.
 func TestNamesAreBounded(t *testing.T) {
 	t.Parallel()
