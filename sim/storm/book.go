@@ -1,0 +1,302 @@
+package storm
+
+import (
+	"time"
+
+	"dunnock/client/owner"
+	"dunnock/probe"
+	"dunnock/task"
+	"dunnock/worker/queue"
+)
+
+// book is what the checkers know, from watching handlers and clients only: no core is asked.
+type book struct {
+	w      *world
+	jobs   []*job
+	byID   map[task.JobID]*job
+	fences map[fenceKey]fence
+	starts int
+	again  int // second starts of a task that a failure or a fault explains
+	last   time.Duration
+}
+
+// job is one job of a client's user.
+type job struct {
+	index       int
+	id          task.JobID
+	tasks       []*jobTask
+	ratio       float64
+	deadline    time.Duration
+	timeout     time.Duration
+	cancelAfter time.Duration
+	maxAttempts int
+	once        bool
+	rest        bool
+	drain       bool
+
+	client    *client
+	ref       owner.Ref
+	since     time.Duration // submitted
+	taken     time.Duration // first accepted
+	isTaken   bool
+	over      bool // done or refused
+	cancelled bool
+	forsaken  bool // its client has died
+}
+
+// jobTask is one task.
+type jobTask struct {
+	job      *job
+	index    uint32
+	service  time.Duration
+	odd      oddity // or -1
+	failures int    // of a flaky one
+	starts   []*start
+	outcome  task.Outcome
+}
+
+// start is one start of a task.
+type start struct {
+	task    *jobTask
+	at      time.Duration
+	k       *worker
+	s       *scheduler
+	epoch   uint32
+	attempt uint16
+	stopped probe.Status // why it was told to stop; 0: it was not
+	over    bool
+	ended   time.Duration
+	status  probe.Status
+}
+
+type fenceKey struct {
+	worker int
+	life   uint32
+	job    int
+}
+
+type fence struct {
+	epoch     uint32
+	scheduler int
+	life      uint32
+}
+
+// started notes the start of an attempt, and judges whether it may be.
+func (b *book) started(k *worker, s *scheduler, m *probe.Launch) *start {
+	w := b.w
+	j := b.byID[m.Job]
+	if j == nil || int(m.Task) >= len(j.tasks) {
+		w.fail("a start of job %v, task %d, which there is not", m.Job, m.Task)
+		return nil
+	}
+	t := j.tasks[m.Task]
+	x := &start{task: t, at: w.now, k: k, s: s, epoch: m.Epoch, attempt: m.Attempt}
+	b.starts++
+	running := 1
+	for _, h := range k.handlers {
+		if h != nil {
+			running++
+		}
+	}
+	if running > w.plan.Slots {
+		w.fail("%s runs %d attempts in %d slots", w.name(k.node), running, w.plan.Slots)
+	}
+	if f, ok := b.fences[fenceKey{k.node, k.life, j.index}]; ok {
+		if m.Epoch < f.epoch || (m.Epoch == f.epoch && (f.scheduler != s.node || f.life != s.life)) {
+			w.fail("job %d, task %d: started on %s under epoch %d of %s, behind the fence of epoch %d", j.index, t.index, w.name(k.node), m.Epoch, w.name(s.node), f.epoch)
+		}
+	}
+	t.starts = append(t.starts, x)
+	w.log("job %d, task %d: starts on %s for %s, epoch %d attempt %d", j.index, t.index, w.name(k.node), w.name(s.node), m.Epoch, m.Attempt)
+	b.judgeStarts(j, t)
+	return x
+}
+
+// judgeStarts judges the last start of a task by those before.
+func (b *book) judgeStarts(j *job, t *jobTask) {
+	w, n := b.w, len(t.starts)
+	if n == 1 {
+		return
+	}
+	x := t.starts[n-1]
+	if j.once {
+		w.fail("job %d, task %d: started %d times, and may once", j.index, t.index, n)
+	}
+	prev := t.starts[n-2]
+	if !b.explains(j, prev) {
+		w.fail("job %d, task %d: started at %v on %s by %s (epoch %d, attempt %d) and again at %v on %s by %s (epoch %d, attempt %d), and nothing explains that",
+			j.index, t.index, prev.at, w.name(prev.k.node), w.name(prev.s.node), prev.epoch, prev.attempt,
+			x.at, w.name(x.k.node), w.name(x.s.node), x.epoch, x.attempt)
+	}
+	b.again++
+	uncounted := 0 // starts whose end nobody may have lived to count
+	for _, p := range t.starts[:n-1] {
+		if b.touched(j, p) {
+			uncounted++
+		}
+	}
+	if n-uncounted > j.maxAttempts {
+		w.fail("job %d, task %d: started %d times, of which faults hid %d; may %d times", j.index, t.index, n, uncounted, j.maxAttempts)
+	}
+}
+
+// explains reports whether a task may start again after a start.
+func (b *book) explains(j *job, x *start) bool {
+	if x.stopped == probe.StatusTimeout || (x.over && (x.status == probe.StatusFailed || x.status == probe.StatusTimeout)) {
+		return true // it failed
+	}
+	return b.touched(j, x)
+}
+
+// touched reports whether a fault has touched the start's worker, scheduler or client, or the connections between them, since it was.
+func (b *book) touched(j *job, x *start) bool {
+	w := b.w
+	return max(x.k.touched, x.s.touched, j.client.touched, w.pair[x.k.node][x.s.node], w.pair[j.client.node][x.s.node]) >= x.at
+}
+
+// ended notes that a handler has returned, or died.
+func (b *book) ended(x *start, status probe.Status) {
+	x.over, x.ended, x.status = true, b.w.now, status
+	if x.stopped != 0 {
+		x.status = x.stopped // whatever the handler makes of it
+	}
+	b.w.log("job %d, task %d: ends on %s with %d", x.task.job.index, x.task.index, b.w.name(x.k.node), x.status)
+}
+
+// claimed notes that a worker has taken a claim: from here on nothing may start there under an earlier epoch, or for another scheduler.
+func (b *book) claimed(k *worker, s *scheduler, m probe.Claim, out []queue.Effect) {
+	for i := range out {
+		if out[i].Kind == queue.EffectDecline && out[i].Ref == m.Ref && out[i].Call == 0 {
+			return
+		}
+	}
+	if len(out) == 0 {
+		return
+	}
+	if b.fences == nil {
+		b.fences = make(map[fenceKey]fence)
+	}
+	key := fenceKey{k.node, k.life, b.byID[m.Job].index}
+	if f, ok := b.fences[key]; ok && (m.Epoch < f.epoch || m.Epoch == f.epoch && (f.scheduler != s.node || f.life != s.life)) {
+		b.w.fail("job %d: %s grants epoch %d to %s behind the fence of epoch %d", key.job, b.w.name(k.node), m.Epoch, b.w.name(s.node), f.epoch)
+	}
+	b.fences[key] = fence{m.Epoch, s.node, s.life}
+}
+
+// told judges an outcome as a scheduler tells it.
+func (b *book) told(j *job, t taskEnd) {
+	if t.outcome == task.OK && !b.ranOK(j.tasks[t.task]) {
+		b.w.fail("job %d, task %d: a scheduler says that it ended ok, and it never did", j.index, t.task)
+	}
+}
+
+func (b *book) ranOK(t *jobTask) bool {
+	for _, x := range t.starts {
+		if x.over && x.status == probe.StatusOK {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *book) accepted(j *job) {
+	if !j.isTaken {
+		j.isTaken, j.taken = true, b.w.now
+	}
+}
+
+// refused takes the end of a job that nobody has accepted.
+func (b *book) refused(j *job, code task.Code) {
+	w := b.w
+	w.refused++
+	j.over = true
+	if j.isTaken {
+		w.fail("job %d: refused (%s) after it was accepted", j.index, code)
+	}
+	for _, t := range j.tasks {
+		if t.outcome != 0 {
+			w.fail("job %d: refused, and task %d has an outcome", j.index, t.index)
+		}
+	}
+}
+
+// outcome takes the outcome of a task at its owner.
+func (b *book) outcome(j *job, i uint32, outcome task.Outcome, code task.Code) {
+	w, t := b.w, j.tasks[i]
+	switch {
+	case t.outcome != 0:
+		w.fail("job %d, task %d: a second outcome, %v after %v", j.index, i, outcome, t.outcome)
+	case !j.isTaken:
+		w.fail("job %d, task %d: an outcome before it was accepted", j.index, i)
+	case outcome == task.OK && !b.ranOK(t):
+		w.fail("job %d, task %d: ok at its owner, and it never ended so", j.index, i)
+	case outcome == task.Timeout && w.now < j.taken+j.deadline-w.slack() && code != task.CodeTaskTimeout && j.timeout == 0:
+		w.fail("job %d, task %d: timed out at %v, %v before its deadline", j.index, i, w.now, j.taken+j.deadline-w.now)
+	case outcome == task.Cancelled && !j.cancelled && !j.rest:
+		w.fail("job %d, task %d: cancelled (%s), and nobody did", j.index, i, code)
+	}
+	w.log("job %d, task %d: %v %s at its owner", j.index, i, outcome, code)
+	t.outcome = outcome
+	b.last = w.now
+	w.outcomes[outcome]++
+}
+
+// done takes the end of a job at its owner.
+func (b *book) done(j *job, outcome task.Outcome, failed uint32) {
+	w := b.w
+	bad := uint32(0)
+	for _, t := range j.tasks {
+		if t.outcome == 0 {
+			w.fail("job %d: done without an outcome of task %d", j.index, t.index)
+		}
+		if t.outcome != task.OK {
+			bad++
+		}
+	}
+	if j.over {
+		w.fail("job %d: over twice", j.index)
+	}
+	if bad != failed || (outcome == task.OK) != (bad == 0) {
+		w.fail("job %d: done as %v with %d failed, counted %d", j.index, outcome, failed, bad)
+	}
+	if late := w.now - (j.taken + j.deadline + w.ownerGrace()); late > 0 && j.client.touched < j.taken+j.deadline {
+		w.fail("job %d: done %v after its deadline and its grace", j.index, late)
+	}
+	j.over = true
+	b.last = w.now
+}
+
+// forsake takes note that nobody waits for a job any more.
+func (b *book) forsake(j *job) { j.forsaken = true }
+
+// atRest judges what is left when nothing happens any more.
+func (b *book) atRest() {
+	w := b.w
+	for _, j := range b.jobs {
+		if !j.over && !j.forsaken && j.ref != 0 {
+			w.fail("job %d has no end", j.index)
+		}
+		for _, t := range j.tasks {
+			for _, x := range t.starts {
+				if !x.over {
+					w.fail("job %d, task %d: its start on %s has no end", j.index, t.index, w.name(x.k.node))
+				}
+			}
+		}
+	}
+	for _, s := range w.schedulers {
+		if l := s.core.Load(); l.Jobs+l.Waiting+l.Running+l.Reservations > 0 {
+			w.fail("%s is at rest with %+v", w.name(s.node), l)
+		}
+	}
+	for _, k := range w.workers {
+		if l := k.core.Load(); l.Free != l.Slots || l.Reservations > 0 || l.Results > 0 {
+			w.fail("%s is at rest with %+v", w.name(k.node), l)
+		}
+	}
+	for _, c := range w.clients {
+		if l := c.core.Load(); l.Jobs > 0 {
+			w.fail("%s is at rest with %+v", w.name(c.node), l)
+		}
+	}
+}

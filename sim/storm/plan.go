@@ -1,0 +1,131 @@
+package storm
+
+import (
+	"time"
+
+	"dunnock/client/owner"
+	"dunnock/scheduler/placement"
+	"dunnock/worker/queue"
+)
+
+// Plan is all that a seed decides before a run begins: the fleet, its work, and what goes wrong how often.
+type Plan struct {
+	Seed       uint64
+	Workers    int
+	Slots      int // of a worker
+	Schedulers int
+	Clients    int
+	Jobs       int
+	MostTasks  int // of a job
+
+	NoCancel bool // policy late-binding-nocancel
+
+	Storm    time.Duration // how long jobs come and things go wrong
+	Delay    time.Duration // one way
+	Jitter   time.Duration // more, below this
+	Service  time.Duration // tasks take about that
+	Lease    time.Duration // silence after which a connection is given up
+	Rumour   time.Duration // how long gossip's news take at most
+	AckEvery uint64        // results that are acknowledged with one message
+
+	Faults [faults]int   // by kind: how many there are in all
+	Wild   int           // messages between schedulers and workers, per thousand, that come twice or are overtaken
+	Spikes int           // messages, per thousand, that are late
+	Odd    [oddities]int // by kind: tasks or jobs, per thousand
+	Black  int           // workers on which everything fails at once
+
+	CheckEvery uint64 // events between two looks at the invariants of a core
+
+	owner     owner.Config
+	placement placement.Config
+	queue     queue.Config
+	grace     time.Duration // of a client that is gone
+}
+
+// oddity is what is unusual about a task or a job.
+type oddity int
+
+const (
+	oddFlaky     oddity = iota // fails once or twice
+	oddPermanent               // fails for good
+	oddPoison                  // kills its worker
+	oddDeaf                    // does not stop when told to
+	oddLong                    // takes longer than a lease
+	oddOnce                    // job: at most once
+	oddHasty                   // job: has a short deadline
+	oddCancelled               // job: its user cancels it
+	oddRest                    // job: the first failure cancels the rest
+	oddDrain                   // job: drains when its owner is gone
+	oddities
+)
+
+// NewPlan draws a plan. Most seeds have a few kinds of faults and some have all, so that faults are seen alone, in pairs and together.
+func NewPlan(seed uint64) Plan {
+	d := newDice(seed, 1)
+	p := Plan{
+		Seed: seed, Workers: d.between(2, 10), Slots: d.between(1, 4), Schedulers: d.between(1, 4), Clients: d.between(1, 3),
+		Jobs: d.between(4, 30), MostTasks: d.between(1, 16), NoCancel: d.permille(150),
+		Storm: d.spread(500*time.Millisecond, 5*time.Second), Delay: d.spread(50*time.Microsecond, 5*time.Millisecond),
+		Jitter: d.spread(10*time.Microsecond, 5*time.Millisecond), Service: d.spread(time.Millisecond, 300*time.Millisecond),
+		Lease: d.spread(300*time.Millisecond, 1500*time.Millisecond), Rumour: d.spread(5*time.Millisecond, 300*time.Millisecond),
+		AckEvery: uint64(1) << d.n(7), CheckEvery: uint64(1) << d.between(3, 8),
+	}
+	if d.permille(100) {
+		p.CheckEvery = 1
+	}
+	most := 4
+	if d.permille(300) {
+		most = 12
+	}
+	share := []int{0, 120, 300, 700}[d.n(4)] // 0: a seed in which nothing goes wrong
+	for k := range p.Faults {
+		if d.permille(share) {
+			p.Faults[k] = d.between(1, most)
+		}
+	}
+	if share > 0 {
+		if d.permille(250) {
+			p.Wild = d.between(1, 30)
+		}
+		if d.permille(300) {
+			p.Spikes = d.between(1, 30)
+		}
+	}
+	for k := range p.Odd {
+		if d.permille(300) {
+			p.Odd[k] = d.between(20, 300)
+		}
+	}
+	if p.Odd[oddPoison] > 0 { // each costs max_attempts workers
+		p.Odd[oddPoison] = d.between(5, 30)
+	}
+	if d.permille(150) && p.Workers > 3 {
+		p.Black = 1
+	}
+	p.configure(d)
+	return p
+}
+
+// configure sets the knobs of the cores, in the proportions of their defaults: a lease is shorter than an orphan's grace, and a client
+// finds another scheduler in less than either.
+func (p *Plan) configure(d dice) {
+	p.grace = p.Lease * 2 / 3
+	p.queue = queue.Config{
+		Slots: p.Slots, StopGrace: d.spread(5*time.Millisecond, 100*time.Millisecond), OrphanGrace: p.Lease * 4 / 3,
+		ResultTTL: d.spread(2*time.Second, 30*time.Second),
+	}
+	if d.permille(150) {
+		p.queue.MaxResults = d.between(1, 20)
+	}
+	if d.permille(100) {
+		p.queue.MaxReservations = d.between(1, 20)
+	}
+	p.placement = placement.Config{Policy: placement.LateBinding, ClaimWait: d.spread(5*time.Millisecond, 100*time.Millisecond), DoubtWait: p.Lease}
+	if p.NoCancel {
+		p.placement.Policy = placement.LateBindingNoCancel
+	}
+	if d.permille(200) {
+		p.placement.MaxQueueTime = d.spread(50*time.Millisecond, 2*time.Second)
+	}
+	p.owner = owner.Config{Patience: d.spread(10*time.Millisecond, 250*time.Millisecond)}
+}

@@ -1,0 +1,385 @@
+package storm
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
+	"dunnock/worker/queue"
+)
+
+// scheduler is a placement core in a shell of virtual time: its half that faces workers is here, the other in front.go.
+type scheduler struct {
+	process
+	front
+	core  *placement.Core
+	links []*link // one for each life of a worker that it has heard of and not given up
+	free  []probe.WorkerID
+	last  probe.WorkerID
+	armed time.Duration
+	out   []placement.Effect
+}
+
+// link is what a scheduler has with one life of a worker.
+type link struct {
+	s       *scheduler
+	k       *worker
+	life    uint32 // of the worker
+	end     *end   // while it dials or is connected
+	id      probe.WorkerID
+	up      bool
+	severed bool // not connected, and the same life may be back
+	voids   int  // tells apart the timers that give it up
+	known   bool // to membership
+	leaving bool
+	fails   int
+
+	taken   window // results that have come
+	settled window // results that have reached who owns them
+	acked   uint64
+}
+
+func (s *scheduler) begin() {
+	s.start()
+	seed := s.w.plan.Seed
+	s.core = placement.New(s.w.plan.placement, rand.New(rand.NewPCG(seed, uint64(s.node)<<32|uint64(s.life))))
+	s.check = s.core.CheckInvariants
+	s.links, s.free, s.last, s.armed = nil, nil, 0, never
+	s.open()
+	for _, k := range s.w.workers {
+		if k.up && !k.draining {
+			s.hear(k, k.life)
+		}
+	}
+}
+
+func (s *scheduler) die(machine bool) {
+	if !s.up {
+		return
+	}
+	s.w.tally(s.core.Stats())
+	s.kill(machine)
+}
+
+// resumed is SIGCONT. A scheduler that stood still for more than a beat asks its clients what they still own.
+func (s *scheduler) resumed() {
+	if s.stopped && s.w.now-s.quiet > s.w.plan.Lease/3 {
+		s.backlog = append(s.backlog, pending{s.life, nil, s.ask})
+	}
+	s.resume()
+}
+
+// hear is gossip's news that a life of a worker is there.
+func (s *scheduler) hear(k *worker, life uint32) {
+	for _, l := range s.links {
+		if l.k == k && l.life == life {
+			if !l.known {
+				l.known = true
+				l.sync()
+			}
+			return
+		}
+	}
+	l := &link{s: s, k: k, life: life, known: true}
+	s.links = append(s.links, l)
+	l.dial()
+}
+
+// forget is gossip's news that a life of a worker is gone, true or not.
+func (s *scheduler) forget(k *worker, life uint32) {
+	for _, l := range s.links {
+		if l.k == k && l.life == life && l.known {
+			l.known = false
+			l.sync()
+		}
+	}
+}
+
+// sync takes a connected worker out of sampling, or back.
+func (l *link) sync() {
+	s := l.s
+	switch {
+	case !l.up:
+	case l.known && !l.leaving:
+		s.carryOut(s.core.WorkerResume(s.w.now, l.id, s.out[:0]))
+	default:
+		s.carryOut(s.core.WorkerDrain(s.w.now, l.id, s.out[:0]))
+	}
+}
+
+// dial connects to the worker.
+func (l *link) dial() {
+	s, k := l.s, l.k
+	life, hello := s.life, l.taken.prefix()
+	l.end = s.w.dial(&s.process, &k.process, func(e *end) bool {
+		return k.life == l.life && k.greet(e, s, life, hello)
+	}, l.welcome, l.failed)
+	l.end.user = l
+}
+
+// welcome is the worker's answer.
+func (l *link) welcome() {
+	s := l.s
+	l.fails, l.up = 0, true
+	if l.severed {
+		s.w.count("resumed connection")
+	} else {
+		l.id = s.newID()
+	}
+	l.severed = false
+	l.voids++
+	l.leaving = l.k.draining
+	l.end.lost = l.down
+	out := s.core.WorkerUp(s.w.now, l.id, placement.Worker{Slots: s.w.plan.Slots, Apps: s.w.apps}, s.out[:0])
+	if l.leaving || !l.known {
+		out = s.core.WorkerDrain(s.w.now, l.id, out)
+	}
+	s.carryOut(out)
+}
+
+func (s *scheduler) newID() probe.WorkerID {
+	if n := len(s.free); n > 0 {
+		id := s.free[n-1]
+		s.free = s.free[:n-1]
+		return id
+	}
+	s.last++
+	return s.last
+}
+
+// failed is a dial without an answer.
+func (l *link) failed(why cause) {
+	if why == gone {
+		l.void()
+	}
+	l.again()
+}
+
+// down is the end of the connection. The worker may be back in the same life; it is given up when its lease is over, or at once if it cannot be back.
+func (l *link) down(why cause) {
+	s := l.s
+	l.up, l.severed = false, true
+	s.carryOut(s.core.WorkerLost(s.w.now, l.id, s.out[:0]))
+	l.voids++
+	this := l.voids
+	s.after(s.w.plan.Lease, func() {
+		if l.voids == this {
+			l.void()
+		}
+	})
+	if why == silent || l.leaving {
+		l.void()
+	}
+	l.again()
+}
+
+// void gives a severed worker up: what was bound there is placed anew.
+func (l *link) void() {
+	if !l.severed {
+		return
+	}
+	s := l.s
+	s.w.count("void worker")
+	l.severed = false
+	l.voids++
+	l.taken.restart(0)
+	id := l.id
+	s.carryOut(s.core.WorkerDown(s.w.now, id, s.out[:0]))
+	s.free = append(s.free, id)
+}
+
+// again dials once more, after a while, or lets the link go.
+func (l *link) again() {
+	s := l.s
+	l.end = nil
+	if l.leaving || (!l.known && !l.severed) {
+		l.drop()
+		return
+	}
+	d := min(10*time.Millisecond<<min(l.fails, 7), time.Second)
+	l.fails++
+	s.after(d/2+s.w.chance.below(d), func() {
+		if !l.known && !l.severed {
+			l.drop()
+			return
+		}
+		l.dial()
+	})
+}
+
+// drop ends the link. Membership may know the worker again by now.
+func (l *link) drop() {
+	s := l.s
+	s.links = slices.DeleteFunc(s.links, func(x *link) bool { return x == l })
+}
+
+func (l *link) drain() {
+	s := l.s
+	l.leaving = true
+	s.carryOut(s.core.WorkerDrain(s.w.now, l.id, s.out[:0]))
+}
+
+func (l *link) getTask(m probe.GetTask) {
+	s := l.s
+	s.carryOut(s.core.GetTask(s.w.now, l.id, m, s.out[:0]))
+}
+
+func (l *link) finished(m probe.Finished, found bool) {
+	s := l.s
+	l.taken.add(m.Seq)
+	s.receipt = receipt{l, m.Seq}
+	if found {
+		s.carryOut(s.core.Found(s.w.now, l.id, m, s.out[:0]))
+	} else {
+		s.carryOut(s.core.Finished(s.w.now, l.id, m, s.out[:0]))
+	}
+	s.settleReceipt(s.receipt) // who it was for, if it was for anyone, has taken it
+	s.receipt = receipt{}
+}
+
+func (l *link) refuse(m probe.Refuse) {
+	s := l.s
+	s.carryOut(s.core.Refuse(s.w.now, l.id, m, s.out[:0]))
+}
+
+func (l *link) decline(m probe.Decline) {
+	s := l.s
+	s.carryOut(s.core.Decline(s.w.now, l.id, m, s.out[:0]))
+}
+
+func (l *link) adopt(m probe.Adopt) {
+	s := l.s
+	s.carryOut(s.core.Adopt(s.w.now, l.id, m, s.out[:0]))
+}
+
+func (l *link) told(m probe.Told) {
+	s := l.s
+	if m.Ref == 0 {
+		l.settled.restart(max(m.Acked, l.settled.base))
+		l.acked = max(m.Acked, l.acked)
+	}
+	s.carryOut(s.core.Told(s.w.now, l.id, m, s.out[:0]))
+}
+
+// receipt names a result that a worker keeps until it is acknowledged.
+type receipt struct {
+	link *link
+	seq  uint64
+}
+
+// settleReceipt notes that a result has reached who owns it, and tells its worker when there is enough to tell.
+func (s *scheduler) settleReceipt(r receipt) {
+	if r.seq == 0 {
+		return
+	}
+	l := r.link
+	l.settled.add(r.seq)
+	up := l.settled.prefix()
+	if up < l.acked+s.w.plan.AckEvery || !l.up {
+		return
+	}
+	l.acked = up
+	l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
+		c.Ack(now, id, probe.Ack{Seq: up})
+		return out
+	})
+}
+
+// carryOut does what the core says, in its order.
+func (s *scheduler) carryOut(out []placement.Effect) {
+	s.out = nil // carrying out may call the core again
+	for i := range out {
+		f := &out[i]
+		switch f.Kind {
+		case placement.EffectTaskDone:
+			s.taskDone(f)
+		case placement.EffectJobDone:
+			s.jobDone(f)
+		case placement.EffectRetry:
+			s.retry(f)
+		case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill, placement.EffectClaim:
+			s.send(f)
+		}
+	}
+	s.out = out[:0]
+	if at, due := s.core.NextWake(); due && at < s.armed {
+		s.armed = at
+		s.after(at-s.w.now, func() {
+			if s.armed <= s.w.now {
+				s.armed = never
+				s.carryOut(s.core.Tick(s.w.now, s.out[:0]))
+			}
+		})
+	}
+	if s.draining && len(s.jobs) == 0 {
+		s.after(0, s.depart)
+	}
+}
+
+// send sends what the core says to a worker.
+func (s *scheduler) send(f *placement.Effect) {
+	i := slices.IndexFunc(s.links, func(l *link) bool { return l.up && l.id == f.Worker })
+	if i < 0 {
+		return
+	}
+	l := s.links[i]
+	switch f.Kind {
+	case placement.EffectReserve:
+		m := probe.Reserve{Ref: f.Ref, Res: f.Res, Count: f.Count}
+		l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
+			return c.Reserve(now, id, m, out)
+		})
+	case placement.EffectCancel:
+		m := probe.Cancel{Ref: f.Ref, Res: f.Res}
+		l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
+			return c.Cancel(now, id, m, out)
+		})
+	case placement.EffectLaunch:
+		j := s.held(f.Ref)
+		l.launch(probe.Launch{
+			Slot: f.Slot, Call: f.Call, Ref: f.Ref, Job: j.job.id, Task: f.Task, Attempt: f.Attempt, Epoch: j.epoch, Deadline: f.Deadline, Timeout: j.job.timeout,
+		})
+	case placement.EffectNoTask:
+		m := probe.NoTask{Slot: f.Slot, Call: f.Call}
+		l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
+			return c.NoTask(now, id, m, out)
+		})
+	case placement.EffectKill:
+		m := probe.Kill{Slot: f.Slot, Call: f.Call}
+		l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
+			return c.Kill(now, id, m, out)
+		})
+	case placement.EffectClaim:
+		j := s.held(f.Ref)
+		l.claim(probe.Claim{Ref: f.Ref, Job: j.job.id, Epoch: j.epoch})
+	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone:
+	}
+}
+
+// window is a set of numbers that are met about in their order, from 1: all up to base, and some beyond.
+type window struct {
+	base   uint64
+	beyond []uint64
+}
+
+func (w *window) add(n uint64) {
+	if n <= w.base || slices.Contains(w.beyond, n) {
+		return
+	}
+	w.beyond = append(w.beyond, n)
+	for {
+		i := slices.Index(w.beyond, w.base+1)
+		if i < 0 {
+			return
+		}
+		w.base++
+		w.beyond = slices.Delete(w.beyond, i, i+1)
+	}
+}
+
+// prefix is the number up to which there are all.
+func (w *window) prefix() uint64 { return w.base }
+
+func (w *window) restart(n uint64) { w.base, w.beyond = n, nil }

@@ -1,0 +1,300 @@
+package storm
+
+import (
+	"slices"
+	"time"
+
+	"dunnock/probe"
+	"dunnock/worker/queue"
+)
+
+// worker is a queue core in a shell of virtual time, which does what the live shell does and no more.
+type worker struct {
+	process
+	core     *queue.Core
+	peers    []*peer
+	lives    []schedulerLife
+	handlers []*start // by slot
+	armed    time.Duration
+	draining bool
+	black    bool // everything fails here at once
+	out      []queue.Effect
+}
+
+// schedulerLife is one life of a scheduler. Its number here, however often it connects, is its place in worker.lives.
+type schedulerLife struct {
+	node int
+	life uint32
+}
+
+// peer is the connection from a scheduler.
+type peer struct {
+	end *end
+	id  probe.SchedulerID
+	s   *scheduler
+}
+
+func (k *worker) begin() {
+	k.start()
+	k.core = queue.New(k.w.plan.queue)
+	k.check = k.core.CheckInvariants
+	k.peers, k.lives, k.armed, k.draining = nil, nil, never, false
+	k.handlers = make([]*start, k.w.plan.Slots)
+	k.w.news(k)
+}
+
+// die ends the life of the worker, and of its handlers with it.
+func (k *worker) die(machine bool) {
+	if !k.up {
+		return
+	}
+	k.w.tally(k.core.Stats())
+	for _, s := range k.handlers {
+		if s != nil {
+			k.w.book.ended(s, probe.StatusKilled)
+		}
+	}
+	k.kill(machine)
+	k.w.news(k)
+}
+
+// greet takes a scheduler's Hello: a new connection ends the one before, and nothing that lies unread on that is handled any more.
+func (k *worker) greet(e *end, s *scheduler, life uint32, taken uint64) bool {
+	for _, old := range slices.Clone(k.peers) {
+		if old.s == s {
+			k.w.count("replaced connection")
+			k.leave(old)
+			old.end.close()
+		}
+	}
+	p := &peer{end: e, s: s, id: k.number(s.node, life)}
+	k.peers = append(k.peers, p)
+	e.user, e.line.wild = p, true
+	e.lost = func(cause) { k.leave(p) }
+	e.answer()
+	k.carryOut(k.core.SchedulerUp(k.w.now, p.id, taken, k.out[:0]), nil)
+	return true
+}
+
+// leave tells the core that a scheduler is gone.
+func (k *worker) leave(p *peer) {
+	k.peers = slices.DeleteFunc(k.peers, func(x *peer) bool { return x == p })
+	k.carryOut(k.core.SchedulerDown(k.w.now, p.id, k.out[:0]), nil)
+}
+
+// number is the id of a scheduler's life.
+func (k *worker) number(node int, life uint32) probe.SchedulerID {
+	i := slices.Index(k.lives, schedulerLife{node, life})
+	if i < 0 {
+		i = len(k.lives)
+		k.lives = append(k.lives, schedulerLife{node, life})
+	}
+	return probe.SchedulerID(i + 1)
+}
+
+// resumed is SIGCONT: connections over which the schedulers may have given this worker up end, with all that lies unread on them.
+func (k *worker) resumed() {
+	if k.stopped && k.w.now-k.quiet > k.w.plan.Lease {
+		for _, p := range slices.Clone(k.peers) {
+			k.w.count("paused beyond a lease")
+			p.end.close()
+			k.leave(p)
+		}
+	}
+	k.resume()
+}
+
+// tell calls the core with a message from a scheduler.
+func (l *link) tell(event func(c *queue.Core, now time.Duration, s probe.SchedulerID, out []queue.Effect) []queue.Effect) {
+	e := l.end
+	e.send(func() {
+		p := e.peer.user.(*peer)
+		k := e.peer.p.owner.(*worker)
+		k.carryOut(event(k.core, k.w.now, p.id, k.out[:0]), nil)
+	})
+}
+
+// launch brings a task to its worker.
+func (l *link) launch(m probe.Launch) {
+	e := l.end
+	e.send(func() {
+		p := e.peer.user.(*peer)
+		k := e.peer.p.owner.(*worker)
+		k.carryOut(k.core.Launch(k.w.now, p.id, &m, k.out[:0]), &m)
+	})
+}
+
+// claim asks a worker for what it holds of a job.
+func (l *link) claim(m probe.Claim) {
+	e := l.end
+	e.send(func() {
+		p := e.peer.user.(*peer)
+		k := e.peer.p.owner.(*worker)
+		out := k.core.Claim(k.w.now, p.id, m, k.out[:0])
+		k.w.book.claimed(k, p.s, m, out)
+		k.carryOut(out, nil)
+	})
+}
+
+// done has a handler return.
+func (k *worker) done(s *start, slot uint16, call uint32, status probe.Status) {
+	if k.handlers[slot] != s {
+		return // it was stopped, and has returned before
+	}
+	k.handlers[slot] = nil
+	k.w.book.ended(s, status)
+	k.carryOutEnd(k.core.Done(k.w.now, slot, call, queue.End{Status: status}, k.out[:0]), status)
+}
+
+func (k *worker) carryOut(out []queue.Effect, launch *probe.Launch) {
+	for i := range out {
+		f := &out[i]
+		switch f.Kind {
+		case queue.EffectStart:
+			k.handle(f, launch)
+		case queue.EffectStop:
+			k.stopHandler(f)
+		case queue.EffectGetTask, queue.EffectFinished, queue.EffectRefuse, queue.EffectDecline, queue.EffectAdopt, queue.EffectFound, queue.EffectTold:
+			k.send(f, 0)
+		}
+	}
+	k.settle(out)
+}
+
+func (k *worker) carryOutEnd(out []queue.Effect, status probe.Status) {
+	for i := range out {
+		k.send(&out[i], status)
+	}
+	k.settle(out)
+}
+
+// settle arms the core's timer, and has a draining worker leave when it has nothing left to do.
+func (k *worker) settle(out []queue.Effect) {
+	k.out = out[:0]
+	if at, due := k.core.NextWake(); due && at < k.armed {
+		k.armed = at
+		k.after(at-k.w.now, k.wake)
+	}
+	if k.draining && k.core.Idle() {
+		k.after(0, func() {
+			if k.draining && k.core.Idle() {
+				k.w.count("worker left")
+				k.depart()
+			}
+		})
+	}
+}
+
+func (k *worker) wake() {
+	if k.armed <= k.w.now {
+		k.armed = never
+		k.carryOut(k.core.Tick(k.w.now, k.out[:0]), nil)
+	}
+}
+
+// depart is the orderly end of a life.
+func (k *worker) depart() {
+	for _, p := range slices.Clone(k.peers) {
+		p.end.close()
+	}
+	k.die(false)
+	k.w.restart(k.node, k.w.chance.within(10*time.Millisecond, 500*time.Millisecond))
+}
+
+// drain has the worker leave.
+func (k *worker) drain() {
+	if k.draining || !k.up {
+		return
+	}
+	k.draining = true
+	out := k.core.Drain(k.w.now, k.out[:0])
+	for _, p := range k.peers {
+		p.end.send(func() { p.end.peer.user.(*link).drain() })
+	}
+	k.carryOut(out, nil)
+}
+
+// send sends what the core says to a scheduler.
+func (k *worker) send(f *queue.Effect, status probe.Status) {
+	i := slices.IndexFunc(k.peers, func(p *peer) bool { return p.id == f.Scheduler })
+	if i < 0 {
+		return
+	}
+	e := k.peers[i].end
+	to := func(do func(l *link)) {
+		e.send(func() { do(e.peer.user.(*link)) })
+	}
+	switch f.Kind {
+	case queue.EffectGetTask:
+		m := f.GetTask()
+		to(func(l *link) { l.getTask(m) })
+	case queue.EffectFinished:
+		m := f.Finished()
+		if m.Status == 0 {
+			m.Status = status
+		}
+		to(func(l *link) { l.finished(m, false) })
+	case queue.EffectFound:
+		m := f.Finished()
+		_ = k.core.Body(f)
+		to(func(l *link) { l.finished(m, true) })
+	case queue.EffectRefuse:
+		m := f.Refuse()
+		to(func(l *link) { l.refuse(m) })
+	case queue.EffectDecline:
+		m := f.Decline()
+		to(func(l *link) { l.decline(m) })
+	case queue.EffectAdopt:
+		m := f.Adopt()
+		to(func(l *link) { l.adopt(m) })
+	case queue.EffectTold:
+		m := f.Told()
+		to(func(l *link) { l.told(m) })
+	case queue.EffectStart, queue.EffectStop:
+	}
+}
+
+// handle runs the handler of a launch.
+func (k *worker) handle(f *queue.Effect, m *probe.Launch) {
+	i := slices.IndexFunc(k.peers, func(p *peer) bool { return p.id == f.Scheduler })
+	s := k.w.book.started(k, k.peers[i].s, m)
+	if k.handlers[f.Slot] != nil {
+		k.w.fail("%s, slot %d: a second attempt beside one that runs", k.w.name(k.node), f.Slot)
+	}
+	k.handlers[f.Slot] = s
+	took, status := s.task.service, probe.StatusOK
+	slot, call := f.Slot, f.Call
+	switch odd := s.task.odd; {
+	case k.black:
+		took, status = k.w.chance.below(time.Millisecond), probe.StatusFailed
+	case odd == oddPoison:
+		k.after(min(took, 5*time.Millisecond), func() {
+			if k.handlers[slot] == s {
+				k.w.count("poisoned worker")
+				k.w.crash(&k.process, false)
+				k.w.restart(k.node, k.w.chance.within(5*time.Millisecond, 100*time.Millisecond))
+			}
+		})
+		return
+	case odd == oddFlaky && len(s.task.starts) <= s.task.failures:
+		status = probe.StatusFailed
+	case odd == oddPermanent:
+		status = probe.StatusPermanent
+	}
+	k.after(took, func() { k.done(s, slot, call, status) })
+}
+
+// stopHandler cancels a handler's context. A deaf one goes on.
+func (k *worker) stopHandler(f *queue.Effect) {
+	s := k.handlers[f.Slot]
+	if s == nil {
+		return
+	}
+	s.stopped = f.Status
+	slot, call := f.Slot, f.Call
+	took := k.w.chance.below(time.Millisecond)
+	if s.task.odd == oddDeaf {
+		took = 2 * k.w.plan.queue.StopGrace
+	}
+	k.after(took, func() { k.done(s, slot, call, probe.StatusFailed) })
+}
