@@ -211,11 +211,16 @@ func (c *checker) cut(j *jobBook, n int, t *taskBook, o ledger.Record) {
 	if o.Result == "timeout" || o.Result == "cancelled" {
 		return
 	}
+	// One of two attempts is stopped when the other has finished, so what explains that there were two explains that as well.
+	var workers []string
+	for _, a := range t.attempts {
+		workers = append(workers, a.start.Node)
+	}
 	for _, a := range t.attempts {
 		if a.finish == nil || a.finish.Result != ledger.Cut || a.finish.At > o.At {
 			continue
 		}
-		if !c.explained(j, []string{a.start.Node}, a.start.At, a.finish.At, c.o.Settle) {
+		if !c.explained(j, workers, t.attempts[0].start.At, a.finish.At, c.o.Settle) {
 			c.breach("unexplained-cut", a.finish.At, "job %s task %d was stopped on %s without a fault", j.id, n, a.start.Node)
 		}
 	}

@@ -195,6 +195,10 @@ func TestCheck(t *testing.T) {
 			"stopped by a fault", newBooks().job(nil).fault(3, 5, node("w1")).second().
 				run(0, 1, "w1", 4, 5, ledger.Cut).run(0, 2, "w2", 400, 401, ledger.OK).ok(0, "w2", 400, 402), nil,
 		},
+		{
+			"stopped as another attempt's result came late", newBooks().job(nil).second().fault(6, 7, node("w1")).
+				run(0, 1, "w1", 4, 5, ledger.OK).run(0, 2, "w2", 3000, 3010, ledger.Cut).ok(0, "w1", 4, 3011), nil,
+		},
 		{"stopped at its deadline", newBooks().job(nil).fault(6, 7, node("w1")).second().run(0, 1, "w1", 4, 5, ledger.Cut).ends("timeout"), nil},
 		{"late for nothing", newBooks().job(nil).second().ends("timeout"), []string{"unexplained-end"}},
 		{"late, as others were lost", newBooks().job(nil).second().fault(4, 5, node("w3")).ends("timeout"), nil},
