@@ -150,20 +150,23 @@ func (c *Core) addTasks(j *job, s *Spec) {
 
 // addAttempts counts what tasks have had before, all of which has failed. Those that have had all their attempts end here.
 func (c *Core) addAttempts(now time.Duration, j *job, had []Attempts, out []Effect) []Effect {
-	ref := j.ref
 	for _, a := range had {
-		if j.ref != ref {
-			return out // the last one ended the job
-		}
-		if int64(a.Task) >= int64(len(j.tasks)) || a.N == 0 || j.tasks[a.Task].state != stateFresh {
+		if a.N == 0 || !j.lacks(a.Task) || j.tasks[a.Task].state != stateFresh {
 			continue
 		}
 		r := &j.tasks[a.Task]
 		c.unlink(j, a.Task)
 		r.state, r.attempt, r.launched = stateReturned, min(a.N, j.maxAttempts), now
 		j.returned.push(j.tasks, a.Task)
-		if r.attempt == j.maxAttempts || j.atMostOnce {
-			out = c.endWaiting(now, j, a.Task, task.Failed, causeWorkerLost, out)
+	}
+	for i := j.returned.head; i != 0; {
+		t := i - 1
+		i = j.tasks[t].next
+		if j.tasks[t].attempt < j.maxAttempts && !j.atMostOnce {
+			continue
+		}
+		if out = c.endWaiting(now, j, t, task.Failed, causeWorkerLost, out); j.unfinished == 0 {
+			break // and with that the job has
 		}
 	}
 	return out
