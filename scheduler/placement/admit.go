@@ -6,14 +6,15 @@ import (
 	"dunnock/task"
 )
 
-// meter tells how fast tasks are launched while others wait: an average over about the last second, in which older launches count
-// less. It begins anew whenever nothing waits, because how fast a fleet is says nothing about how fast it can be. It is moved on once
-// every meterStep, so that counting costs next to nothing.
+// meter tells how fast tasks under one constraint set are launched while others of them wait: an average over about the last second,
+// in which older launches count less. It begins anew after a moment in which none waited, because how fast workers are then says
+// nothing about how fast they can be. It is moved on once every meterStep, so that counting costs next to nothing.
 type meter struct {
 	step     time.Duration // the present one, in units of meterStep
 	launched float64       // in the present step
 	rate     float64       // per second, over the steps before
 	steps    int           // that rate is made of, up to meterSteps; -1: the present step has not been seen from its beginning
+	idle     bool          // nothing waited at some time in the present step
 }
 
 const (
@@ -21,9 +22,6 @@ const (
 	meterSteps    = 10
 	meterMinSteps = 3 // before it is believed
 )
-
-// restart forgets what was counted.
-func (m *meter) restart(now time.Duration) { *m = meter{step: now / meterStep, steps: -1} }
 
 // count notes a launch.
 func (m *meter) count(now time.Duration) {
@@ -36,9 +34,14 @@ func (m *meter) count(now time.Duration) {
 // advance closes the steps that are over.
 func (m *meter) advance(now time.Duration) {
 	step := now / meterStep
+	if m.idle && step != m.step {
+		*m = meter{step: step, steps: -1}
+		return
+	}
+	// After so many steps without a launch nothing is left of those before.
 	for gone := 0; m.step < step && gone < 10*meterSteps; gone++ {
 		if m.steps = min(m.steps+1, meterSteps); m.steps > 0 {
-			m.rate += float64((float64(m.launched/meterStep.Seconds()) - m.rate) / float64(m.steps))
+			m.rate += (m.launched/meterStep.Seconds() - m.rate) / float64(m.steps)
 		}
 		m.launched = 0
 		m.step++
@@ -46,25 +49,22 @@ func (m *meter) advance(now time.Duration) {
 	m.step = step
 }
 
-// admitByTime refuses a job whose tasks would wait too long, by how fast tasks are launched now (overload is an
+// admitByTime refuses a job whose tasks would wait too long, by how fast such tasks are launched now (overload is an
 // answer, not a queue). Where nothing waits there is nothing to say, and where nothing was launched lately nothing is known.
-func (c *Core) admitByTime(now time.Duration, s *Spec) error {
-	if c.load.Waiting == 0 {
-		c.meter.restart(now)
+func (c *Core) admitByTime(now time.Duration, set *set, s *Spec) error {
+	m := &set.meter
+	m.advance(now)
+	if set.waiting == 0 || m.steps < meterMinSteps || m.rate < 1 {
 		return nil
 	}
-	c.meter.advance(now)
-	if c.meter.steps < meterMinSteps || c.meter.rate < 1 {
-		return nil
-	}
-	wait := time.Duration(float64(c.load.Waiting) / c.meter.rate * float64(time.Second))
+	wait := time.Duration(float64(set.waiting) / m.rate * float64(time.Second))
 	most := min(c.cfg.MaxQueueTime, s.Deadline)
 	if wait <= most {
 		return nil
 	}
 	c.stats.Overloaded++
 	e := task.Errorf(task.CodeOverloaded, "%d tasks wait and %.0f are launched a second: a job would wait %v, and may wait %v",
-		c.load.Waiting, c.meter.rate, wait.Round(time.Millisecond), most)
+		set.waiting, m.rate, wait.Round(time.Millisecond), most)
 	e.RetryAfterMS = min(max((wait-most).Milliseconds(), retryAfterMS), maxRetryAfterMS)
 	return e
 }

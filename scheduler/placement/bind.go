@@ -80,7 +80,8 @@ func (c *Core) repeat(now time.Duration, w *worker, m probe.GetTask, out []Effec
 	if s.state.binds() {
 		j := c.bound(s)
 		if now < j.deadline {
-			return append(out, c.launch(now, j, s.task, w.id, m))
+			s.state = slotBound // it asks on this connection, and on this one it is answered
+			return append(out, c.launch(now, j, s, w.id, m))
 		}
 		out = c.expire(now, j, out)
 	}
@@ -135,9 +136,10 @@ func (c *Core) bind(now time.Duration, j *job, t uint32, w *worker, m probe.GetT
 	r.launched, r.service = now, 0
 	s := &w.slots[m.Slot]
 	s.state, s.job, s.task, s.attempt = slotBound, uint32(j.ref), t, r.attempt
+	s.started = false
 	c.stats.Launches++
-	c.meter.count(now)
-	return append(out, c.launch(now, j, t, w.id, m))
+	j.set.meter.count(now)
+	return append(out, c.launch(now, j, s, w.id, m))
 }
 
 // occupy makes a waiting task run in a slot.
@@ -148,13 +150,13 @@ func (c *Core) occupy(j *job, t uint32, w *worker, slot uint16) {
 	r.worker, r.slot, r.hasWorker = w.id, slot, true
 	j.running++
 	c.load.Running++
-	c.load.Waiting--
+	c.waits(j, -1)
 }
 
-func (c *Core) launch(now time.Duration, j *job, t uint32, w probe.WorkerID, m probe.GetTask) Effect {
-	r := &j.tasks[t]
+func (c *Core) launch(now time.Duration, j *job, s *slot, w probe.WorkerID, m probe.GetTask) Effect {
+	r := &j.tasks[s.task]
 	return Effect{
-		Kind: EffectLaunch, Worker: w, Slot: m.Slot, Call: m.Call, Ref: j.ref, Task: t, Attempt: r.attempt,
+		Kind: EffectLaunch, Worker: w, Slot: m.Slot, Call: m.Call, Ref: j.ref, Task: s.task, Attempt: s.attempt,
 		Deadline: j.deadline - now, Wait: r.launched - j.submitted,
 	}
 }

@@ -12,11 +12,14 @@ import (
 // they have is taken over. The claim is also a fence: it keeps the scheduler before from starting anything more. When all have
 // answered, or enough time has passed, the tasks that nobody holds are sampled for. What turns up later is adopted all the same.
 
-// claim asks a worker for what it holds of a job.
+// claim asks a worker for what it holds of a job. One that is severed is asked when it is back.
 func (c *Core) claim(j *job, w *worker, out []Effect) []Effect {
 	if j.claiming && !j.asked.has(w.id) {
 		j.asked.add(w.id)
 		j.unanswered++
+	}
+	if !w.up {
+		return out
 	}
 	c.stats.Claims++
 	return append(out, Effect{Kind: EffectClaim, Worker: w.id, Ref: j.ref})
@@ -24,16 +27,30 @@ func (c *Core) claim(j *job, w *worker, out []Effect) []Effect {
 
 // claimAll asks all workers that a job's tasks may have been at.
 func (c *Core) claimAll(now time.Duration, j *job, out []Effect) []Effect {
-	j.claiming, j.claimUntil = true, after(now, c.cfg.ClaimWait)
+	c.hold(j, true, j.suspended)
+	j.claimUntil = after(now, c.cfg.ClaimWait)
 	if j.atMostOnce {
 		j.claimUntil = after(now, c.cfg.DoubtWait)
 	}
+	c.timers.update(j)
 	for i := range c.workers {
-		if w := c.worker(probe.WorkerID(i)); w != nil && j.set.matches(c.offer(w)) {
+		if w := c.known(probe.WorkerID(i)); w != nil && j.set.matches(c.offer(w)) {
 			out = c.claim(j, w, out)
 		}
 	}
 	return out
+}
+
+// hold has a job launch nothing while it is claiming or suspended. What waits of it holds up nobody in the meantime.
+func (c *Core) hold(j *job, claiming, suspended bool) {
+	was := j.halted()
+	j.claiming, j.suspended = claiming, suspended
+	switch is := j.halted(); {
+	case is && !was:
+		j.set.wait(-j.waiting())
+	case was && !is:
+		j.set.wait(j.waiting())
+	}
 }
 
 // answered notes that a worker has said all that it holds of a job, or will not any more.
@@ -52,11 +69,12 @@ func (c *Core) answered(now time.Duration, j *job, w probe.WorkerID, out []Effec
 // claimed lets a job's tasks be launched that nobody holds; of one whose tasks may start once only they end, since nobody can say that they
 // have not started.
 func (c *Core) claimed(now time.Duration, j *job, out []Effect) []Effect {
-	j.claiming, j.claimUntil, j.unanswered = false, never, 0
+	j.claimUntil, j.unanswered = never, 0
 	j.asked = j.asked[:0]
 	c.timers.update(j)
+	c.hold(j, false, j.suspended)
 	if !j.atMostOnce {
-		return c.replenish(now, j, out)
+		return c.proceed(now, j, out)
 	}
 	for i := range j.tasks {
 		if t := uint32(i); j.tasks[i].state.waits() {
@@ -68,9 +86,20 @@ func (c *Core) claimed(now time.Duration, j *job, out []Effect) []Effect {
 	return out
 }
 
+// proceed lets a job launch that was not to for a while.
+func (c *Core) proceed(now time.Duration, j *job, out []Effect) []Effect {
+	if j.halted() || j.waiting() == 0 {
+		return out
+	}
+	if j.res == nil {
+		out = c.begin(j, out)
+	}
+	return c.replenish(now, j, out)
+}
+
 // Adopt takes a worker's word that it runs an attempt: one that was launched before the connection broke, or one of a job that was
-// claimed. It is bound there from now on. Of a task that runs elsewhere too the other attempt is killed: this one has the longer way behind
-// it. One that is of no use any more, because its task has its outcome, is killed.
+// claimed. It is bound there from now on. Of two attempts at one task the one that has run for longer goes on and the other is
+// killed. One that is of no use any more, because its task has its outcome, is killed.
 func (c *Core) Adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []Effect) []Effect {
 	wk := c.worker(w)
 	if wk == nil {
@@ -89,15 +118,21 @@ func (c *Core) Adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []E
 			c.stats.Stale++
 			return out
 		case ahead == 0 && s.state.binds() && j != nil && s.holds(m.Ref, m.Task, m.Call):
-			s.state = slotBound
+			s.state, s.started = slotBound, true
 			return out
 		case s.state.binds():
 			out = c.lose(now, wk, s, out) // it is not what runs there
 			j = c.find(m.Ref)
 		}
 	}
-	*s = slot{job: uint32(m.Ref), task: m.Task, call: m.Call, attempt: m.Attempt, state: slotKilled}
-	if j == nil || int64(m.Task) >= int64(len(j.tasks)) || j.tasks[m.Task].state == stateEnded {
+	*s = slot{job: uint32(m.Ref), task: m.Task, call: m.Call, attempt: m.Attempt, state: slotBound, started: true}
+	launched := now - max(m.Elapsed, 0)
+	wanted := j != nil && j.lacks(m.Task)
+	if wanted {
+		j.hadAttempt(&j.tasks[m.Task], m.Attempt)
+	}
+	if !wanted || c.runsLonger(j, m.Task, launched) {
+		s.state = slotKilled
 		c.stats.Killed++
 		return append(out, Effect{
 			Kind: EffectKill, Worker: w, Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Attempt: m.Attempt,
@@ -110,18 +145,41 @@ func (c *Core) Adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []E
 		c.wait(j, m.Task)
 	}
 	c.occupy(j, m.Task, wk, m.Slot)
-	r.attempt = min(max(r.attempt, m.Attempt, 1), j.maxAttempts)
-	r.launched, r.service = max(now-m.Elapsed, j.submitted), 0
-	s.state = slotBound
+	r.launched, r.service = max(launched, j.submitted), 0
 	if j.waiting() == 0 {
 		return c.settled(j, out)
 	}
 	return out
 }
 
+// lacks reports whether a job has a task by that number and no outcome of it.
+func (j *job) lacks(t uint32) bool {
+	return int64(t) < int64(len(j.tasks)) && j.tasks[t].state != stateEnded
+}
+
+// runsLonger reports whether a task certainly runs, and since no later than that.
+func (c *Core) runsLonger(j *job, t uint32, since time.Duration) bool {
+	r := &j.tasks[t]
+	if r.state != stateRunning || r.launched > since {
+		return false
+	}
+	w := c.worker(r.worker)
+	return w != nil && w.slots[r.slot].state == slotBound
+}
+
+// hadAttempt counts an attempt that a worker tells of: it makes as many as its number says, and one more if another runs.
+func (j *job) hadAttempt(r *taskRec, attempt uint16) {
+	n := max(int(attempt), 1)
+	if r.state == stateRunning {
+		n++
+	}
+	r.attempt = uint16(min(max(int(r.attempt), n), int(j.maxAttempts)))
+}
+
 // Found takes a worker's word of how an attempt ended of which the report was lost, or came too late, or went to another
-// scheduler. If the task has no outcome yet, an OK or permanent failure is its outcome, and an attempt that runs elsewhere is killed; another
-// end counts as an attempt that it has had. Body is the caller's business, as with [Core.Finished].
+// scheduler. If the task has no outcome yet, an OK or permanent failure is its outcome, and an attempt that runs elsewhere is killed. Another
+// end counts as an attempt that the task has had, unless one with that number is counted already. Body is the caller's business, as with
+// [Core.Finished].
 func (c *Core) Found(now time.Duration, w probe.WorkerID, m probe.Finished, out []Effect) []Effect {
 	wk, j := c.worker(w), c.find(m.Ref)
 	if wk != nil && j != nil && int(m.Slot) < len(wk.slots) {
@@ -129,56 +187,68 @@ func (c *Core) Found(now time.Duration, w probe.WorkerID, m probe.Finished, out 
 			return c.Finished(now, w, m, out)
 		}
 	}
-	if wk == nil || j == nil || int64(m.Task) >= int64(len(j.tasks)) || j.tasks[m.Task].state == stateEnded {
+	if wk == nil || j == nil || !j.lacks(m.Task) {
 		c.stats.Stale++
 		return out
 	}
-	c.stats.Found++
 	r := &j.tasks[m.Task]
-	switch m.Status {
-	case probe.StatusOK, probe.StatusPermanent:
-		if r.state == stateRunning {
-			out = c.kill(j, m.Task, out)
-			c.wait(j, m.Task)
-		}
-		r.attempt = min(max(r.attempt, m.Attempt, 1), j.maxAttempts)
-		r.launched, r.service = max(now-max(m.Service, 0), j.submitted), max(m.Service, 0)
-		r.worker, r.hasWorker = w, true
-		if m.Status == probe.StatusOK {
-			return c.endWaiting(now, j, m.Task, task.OK, causeNone, out)
-		}
-		return c.endWaiting(now, j, m.Task, task.Failed, causePermanent, out)
-	case probe.StatusFailed, probe.StatusTimeout, probe.StatusKilled:
-	}
-	if r.state == stateRunning || m.Attempt <= r.attempt {
+	final := m.Status == probe.StatusOK || m.Status == probe.StatusPermanent
+	switch {
+	case r.state == stateRunning && final:
+		out = c.kill(j, m.Task, out)
+		c.wait(j, m.Task)
+	case r.state == stateRunning:
+		c.stats.Found++
+		j.hadAttempt(r, m.Attempt)
+		return out
+	case m.Attempt <= r.attempt && !final:
+		c.stats.Stale++
 		return out // it is counted already
 	}
+	c.stats.Found++
+	j.hadAttempt(r, m.Attempt)
+	r.launched, r.service = max(now-max(m.Service, 0), j.submitted), max(m.Service, 0)
+	r.worker, r.hasWorker = w, true
+	return c.conclusion(now, j, wk, &m, out)
+}
+
+// conclusion has the end of an attempt at a task that waits decide how the task goes on.
+func (c *Core) conclusion(now time.Duration, j *job, w *worker, m *probe.Finished, out []Effect) []Effect {
 	why := causeAppFailed
 	switch m.Status {
+	case probe.StatusOK:
+		return c.endWaiting(now, j, m.Task, task.OK, causeNone, out)
+	case probe.StatusPermanent:
+		return c.endWaiting(now, j, m.Task, task.Failed, causePermanent, out)
 	case probe.StatusTimeout:
 		why = causeTaskTimeout
 	case probe.StatusKilled:
+		if now >= j.deadline { // that was the reason
+			return c.expire(now, j, out)
+		}
 		why = causeWorkerLost
-	case probe.StatusOK, probe.StatusPermanent, probe.StatusFailed:
+	case probe.StatusFailed:
 	}
-	if r.state == stateFresh {
+	r := &j.tasks[m.Task]
+	if r.attempt >= j.maxAttempts || j.atMostOnce {
+		return c.endWaiting(now, j, m.Task, why.outcome(), why, out)
+	}
+	out = c.retry(j, m.Task, w, why, out)
+	switch {
+	case c.hasElsewhere(j, r):
+		out = c.displace(j, m.Task, out)
+	case r.state != stateReturned:
 		c.unlink(j, m.Task)
 		r.state = stateReturned
 		j.returned.push(j.tasks, m.Task)
-	}
-	r.attempt = min(m.Attempt, j.maxAttempts)
-	r.worker, r.hasWorker = w, true
-	r.launched, r.service = max(now-max(m.Service, 0), j.submitted), max(m.Service, 0)
-	if r.attempt >= j.maxAttempts || j.atMostOnce {
-		return c.endWaiting(now, j, m.Task, why.outcome(), why, out)
 	}
 	return c.replenish(now, j, out)
 }
 
 // Told takes a worker's word that it has said all that it holds: with Ref 0, of this scheduler's, once after it has
 // connected; otherwise of a job that was claimed. A task that was bound there when the connection broke and was not said
-// has never started, and waits again as if it had not been launched; unless results were dropped, when it may have run, and counts
-// as lost.
+// has never started, and waits again as if it had not been launched; unless results were dropped, or the worker had said before that
+// this runs there, when it counts as lost.
 func (c *Core) Told(now time.Duration, w probe.WorkerID, m probe.Told, out []Effect) []Effect {
 	wk := c.worker(w)
 	if wk == nil {
@@ -195,23 +265,20 @@ func (c *Core) Told(now time.Duration, w probe.WorkerID, m probe.Told, out []Eff
 		s := &wk.slots[i]
 		switch {
 		case s.state != slotDoubted:
-		case m.Dropped:
+		case m.Dropped || s.started:
 			out = c.lose(now, wk, s, out)
 		default:
-			out = c.unlaunch(now, wk, s, out)
+			out = c.unlaunch(now, s, out)
 		}
 	}
 	return out
 }
 
 // unlaunch takes back a launch that never reached its worker.
-func (c *Core) unlaunch(now time.Duration, _ *worker, s *slot, out []Effect) []Effect {
+func (c *Core) unlaunch(now time.Duration, s *slot, out []Effect) []Effect {
 	j := c.bound(s)
 	s.state = slotOver
 	c.stats.Unlaunched++
-	if j == nil {
-		return out
-	}
 	r := &j.tasks[s.task]
 	r.attempt--
 	r.hasWorker = false
@@ -232,7 +299,7 @@ func (c *Core) Suspend(_ time.Duration, ref probe.Ref, out []Effect) []Effect {
 		c.stats.Stale++
 		return out
 	}
-	j.suspended = true
+	c.hold(j, j.claiming, true)
 	if j.resampleAt != never {
 		j.resampleAt = never
 		c.timers.update(j)
@@ -247,8 +314,8 @@ func (c *Core) Resume(now time.Duration, ref probe.Ref, out []Effect) []Effect {
 		c.stats.Stale++
 		return out
 	}
-	j.suspended = false
-	return c.replenish(now, j, out)
+	c.hold(j, j.claiming, false)
+	return c.proceed(now, j, out)
 }
 
 // bitset is a set of workers.

@@ -32,7 +32,6 @@ type Core struct {
 
 	load  Load
 	stats Stats
-	meter meter
 
 	key    []byte        // scratch of setFor
 	labels []probe.Label // scratch of setFor

@@ -32,6 +32,9 @@ func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, o
 	case slotBound, slotDoubted:
 	case slotKilled: // as it was told
 		s.state = slotOver
+		if m.Status == probe.StatusOK && c.find(m.Ref) != nil {
+			return c.Found(now, w, m, out) // it gave way to another attempt, and was faster all the same
+		}
 		return out
 	case slotSilent, slotOver:
 		c.stats.Stale++
@@ -70,19 +73,25 @@ func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, o
 // be it a launch, a claim (with Call 0) or an attempt that another scheduler has adopted, tells that the job is that scheduler's: all its
 // tasks end Unknown here.
 func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out []Effect) []Effect {
-	wk := c.worker(w)
-	if wk == nil || int(m.Slot) >= len(wk.slots) {
-		c.stats.Stale++
-		return out
-	}
-	j := c.find(m.Ref)
-	if m.Reason == probe.RefusedFenced && m.Call == 0 && j != nil {
+	wk, j := c.worker(w), c.find(m.Ref)
+	if wk != nil && j != nil && m.Reason == probe.RefusedFenced && m.Call == 0 && j.epoch > 0 {
 		return c.supersede(now, j, out) // it was the claim that was declined
 	}
-	s := &wk.slots[m.Slot]
-	if !s.state.binds() || !s.holds(m.Ref, m.Task, m.Call) || j == nil {
+	if wk == nil || j == nil || int(m.Slot) >= len(wk.slots) {
 		c.stats.Stale++
 		return out
+	}
+	s := &wk.slots[m.Slot]
+	if !s.state.binds() || !s.holds(m.Ref, m.Task, m.Call) {
+		c.stats.Stale++
+		return out
+	}
+	switch {
+	case m.Reason == probe.RefusedFenced:
+		c.stats.Declined++
+		return c.supersede(now, j, out)
+	case s.started:
+		return c.lose(now, wk, s, out) // it has said itself that this began
 	}
 	s.state = slotOver
 	c.stats.Declined++
@@ -95,10 +104,7 @@ func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out
 		c.drain(wk)
 	case probe.RefusedFull, probe.RefusedApp:
 		c.avoidWorker(r, wk)
-	case probe.RefusedFenced:
-		c.wait(j, m.Task)
-		return c.supersede(now, j, out)
-	case probe.RefusedStale:
+	case probe.RefusedStale, probe.RefusedFenced:
 	}
 	out = c.requeue(j, m.Task, out)
 	return c.give(now, j, m.Reason, out)
@@ -147,25 +153,39 @@ func (c *Core) fail(now time.Duration, j *job, t uint32, w *worker, why cause, o
 	if r.attempt >= j.maxAttempts || j.atMostOnce {
 		return c.end(now, j, t, why.outcome(), why, out)
 	}
+	out = c.retry(j, t, w, why, out)
+	out = c.requeue(j, t, out)
+	return c.replenish(now, j, out)
+}
+
+// retry tells that a task's last attempt is to be followed by another, and remembers where that is not to be.
+func (c *Core) retry(j *job, t uint32, w *worker, why cause, out []Effect) []Effect {
+	r := &j.tasks[t]
 	c.stats.Retries++
-	out = append(out, Effect{
-		Kind: EffectRetry, Ref: j.ref, Task: t, Attempt: r.attempt, Worker: w.id, HasWorker: true, Code: why.code(),
-		Wait: r.launched - j.submitted, Service: r.service,
-	})
 	if w.up { // one that is gone needs no avoiding
 		c.avoidWorker(r, w)
 	}
-	out = c.requeue(j, t, out)
-	return c.replenish(now, j, out)
+	return append(out, Effect{
+		Kind: EffectRetry, Ref: j.ref, Task: t, Attempt: r.attempt, Worker: w.id, HasWorker: true, Code: why.code(),
+		Wait: r.launched - j.submitted, Service: r.service,
+	})
 }
 
 // wait puts a task that was running back among the returned ones.
 func (c *Core) wait(j *job, t uint32) {
 	j.running--
 	c.load.Running--
-	c.load.Waiting++
+	c.waits(j, 1)
 	j.tasks[t].state = stateReturned
 	j.returned.push(j.tasks, t)
+}
+
+// waits notes that n tasks more of a job wait, or fewer.
+func (c *Core) waits(j *job, n int) {
+	c.load.Waiting += n
+	if !j.halted() {
+		j.set.wait(n)
+	}
 }
 
 // requeue puts a task that was running back to the head, elsewhere if there is an elsewhere.
@@ -188,7 +208,7 @@ func (c *Core) end(now time.Duration, j *job, t uint32, outcome task.Outcome, wh
 func (c *Core) endWaiting(now time.Duration, j *job, t uint32, outcome task.Outcome, why cause, out []Effect) []Effect {
 	ref := j.ref
 	c.unlink(j, t)
-	c.load.Waiting--
+	c.waits(j, -1)
 	out = c.conclude(now, j, t, outcome, why, out)
 	if j.ref == ref && j.waiting() == 0 {
 		return c.settled(j, out)
@@ -247,7 +267,7 @@ func (c *Core) endAll(now time.Duration, j *job, why cause, outcome task.Outcome
 			}
 		case stateFresh, stateReturned, stateDisplaced:
 			c.unlink(j, t)
-			c.load.Waiting--
+			c.waits(j, -1)
 		}
 		out = c.record(now, j, t, why.outcome(), why, out)
 	}
@@ -274,7 +294,7 @@ func (c *Core) kill(j *job, t uint32, out []Effect) []Effect {
 	s.state = slotKilled
 	c.stats.Killed++
 	return append(out, Effect{
-		Kind: EffectKill, Worker: w.id, Slot: r.slot, Call: s.call, Ref: j.ref, Task: t, Attempt: r.attempt,
+		Kind: EffectKill, Worker: w.id, Slot: r.slot, Call: s.call, Ref: j.ref, Task: t, Attempt: s.attempt,
 	})
 }
 

@@ -64,8 +64,9 @@ type slot struct {
 	job     uint32 // with slotBound: place in Core.jobs of the job whose task is bound here
 	task    uint32
 	call    uint32
-	attempt uint16
+	attempt uint16 // as the worker knows it; the task may have had more
 	state   slotState
+	started bool // the worker has said that it runs this
 }
 
 // holds reports whether the last answer to the slot was to launch this.
@@ -133,7 +134,7 @@ func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Ef
 		c.profiles = append(c.profiles, make([]profile, missing)...)
 	}
 	back := c.workers[id].severed
-	if back && len(c.workers[id].slots) > w.Slots { // no life of a worker does that, so it is another one
+	if back && c.profiles[id].offer.Slots != w.Slots { // no life of a worker does that, so it is another one
 		out = c.WorkerDown(now, id, out)
 		back = false
 	}
@@ -274,23 +275,13 @@ func (c *Core) WorkerLost(now time.Duration, id probe.WorkerID, out []Effect) []
 		switch s := &w.slots[i]; s.state {
 		case slotBound:
 			s.state = slotDoubted
-		case slotKilled: // nobody will say how that ended, and nobody needs to know
+		case slotKilled: // that may not have reached it: if it is back and runs this still, it is told again
 			s.state = slotOver
 		case slotSilent, slotOver, slotDoubted:
 		}
 	}
-	return c.leave(now, id, out)
-}
-
-// leave writes off what jobs had from a worker that is not connected any more.
-func (c *Core) leave(now time.Duration, id probe.WorkerID, out []Effect) []Effect {
-	for j := c.oldest; j != nil; {
-		next := j.next // answering a claim may end the job
-		if j.outstanding > 0 {
-			out = c.forfeit(now, j, id, out)
-		}
-		out = c.answered(now, j, id, out)
-		j = next
+	for j := c.oldest; j != nil; j = j.next {
+		out = c.forfeit(now, j, id, out)
 	}
 	return out
 }
@@ -311,7 +302,12 @@ func (c *Core) WorkerDown(now time.Duration, id probe.WorkerID, out []Effect) []
 	}
 	slots := w.slots
 	*w = worker{id: id}
-	out = c.leave(now, id, out)
+	for j := c.oldest; j != nil; {
+		next := j.next // a job may end with the last answer to its claims
+		out = c.forfeit(now, j, id, out)
+		out = c.answered(now, j, id, out)
+		j = next
+	}
 	for i := range slots {
 		if slots[i].state.binds() {
 			out = c.lose(now, w, &slots[i], out)
@@ -322,6 +318,9 @@ func (c *Core) WorkerDown(now time.Duration, id probe.WorkerID, out []Effect) []
 
 // forfeit writes off a job's reservations at a worker that is gone.
 func (c *Core) forfeit(now time.Duration, j *job, id probe.WorkerID, out []Effect) []Effect {
+	if j.outstanding == 0 {
+		return out
+	}
 	found := false
 	for i := range j.res {
 		if r := &j.res[i]; r.left > 0 && r.worker == id {

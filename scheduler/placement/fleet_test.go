@@ -1,6 +1,8 @@
 package placement_test
 
 import (
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +11,7 @@ import (
 
 	"dunnock/probe"
 	"dunnock/scheduler/placement"
+	"dunnock/task"
 )
 
 // fleet is a core among simulated workers whose connections are ordered streams: what is under way arrives in order
@@ -16,6 +19,7 @@ import (
 type fleet struct {
 	*model
 	nodes map[probe.WorkerID]*node
+	gone  []*node // given up by the core, and alive all the same
 	next  probe.WorkerID
 	rt    *rapid.T
 }
@@ -28,13 +32,20 @@ type node struct {
 	slots   []nodeSlot
 	in      []placement.Effect // from the core
 	out     []any              // to the core
-	sent    []any              // that has arrived there: what may be repeated
+	sent    []any              // that has arrived there on this connection: what may be repeated
+
+	apps    []string
+	labels  []probe.Label
+	severed bool
+	results []probe.Finished // that have not arrived there
+	foreign []probe.Finished // ends of attempts of another scheduler's, by the Ref that their job has by now
 }
 
 type nodeSlot struct {
 	call    uint32
 	asking  bool
 	running *placement.Effect // a Launch
+	foreign bool              // by another scheduler, which nobody has claimed yet
 }
 
 // tell hands the core one event and carries its effects to the workers.
@@ -44,9 +55,10 @@ func (f *fleet) tell(ev event, effects []placement.Effect) {
 	f.judge(effects)
 	for _, e := range effects {
 		switch e.Kind {
-		case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill:
+		case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill,
+			placement.EffectClaim:
 			n := f.nodes[e.Worker]
-			if n == nil {
+			if n == nil || n.severed {
 				f.failf("message for worker %d, which is gone: %+v", e.Worker, e)
 				continue
 			}
@@ -65,6 +77,9 @@ func (f *fleet) submit(s placement.Spec) {
 	for _, w := range f.workers {
 		eligible = eligible || !w.draining && w.matches(&s)
 	}
+	if fault := (*task.Error)(nil); errors.As(err, &fault) && fault.Code == task.CodeOverloaded {
+		return
+	}
 	if (err == nil) != eligible {
 		f.rt.Fatalf("submit to eligible workers (%v): %v", eligible, err)
 	}
@@ -77,20 +92,257 @@ func (f *fleet) submit(s placement.Spec) {
 			j.tasks[i].done, j.tasks[i].skipped = true, true
 		}
 	}
+	for _, had := range s.Attempts {
+		if t := &j.tasks[had.Task]; !t.done {
+			t.attempt = min(had.N, uint16(s.MaxAttempts))
+			t.starts = int(t.attempt)
+		}
+	}
 	if f.jobs[ref] != nil || f.ended[ref] {
 		f.rt.Fatalf("Ref %#x is not new", ref)
 	}
 	f.jobs[ref] = j
+	want := 0
+	if s.Epoch > 0 && slices.ContainsFunc(effects, func(e placement.Effect) bool { return e.Kind == placement.EffectClaim }) {
+		j.claiming, j.owing = true, f.asked(&s, false)
+		want = len(f.asked(&s, true))
+		f.scatter(ref, &s)
+	}
 	f.tell(event{kind: "Submit", ref: ref}, effects)
+	if f.event.claims != want {
+		f.rt.Fatalf("%d workers were asked, want %d", f.event.claims, want)
+	}
+}
+
+// scatter has workers hold what another scheduler has launched of a job before.
+func (f *fleet) scatter(ref probe.Ref, s *placement.Spec) {
+	for t := range s.Tasks {
+		for copies := rapid.SampledFrom([]int{0, 0, 1, 1, 2}).Draw(f.rt, "copies"); copies > 0; copies-- {
+			ids := f.ids()
+			n := f.nodes[rapid.SampledFrom(ids).Draw(f.rt, "holder")]
+			slot := rapid.IntRange(0, len(n.slots)-1).Draw(f.rt, "slot")
+			sl := &n.slots[slot]
+			if !sl.free() {
+				continue
+			}
+			sl.call++
+			sl.running, sl.foreign = &placement.Effect{
+				Ref: ref, Task: uint32(t), Attempt: uint16(rapid.IntRange(1, s.MaxAttempts).Draw(f.rt, "attempt")), Call: sl.call, Slot: uint16(slot),
+			}, true
+			if rapid.Bool().Draw(f.rt, "over") {
+				f.finish(n, uint16(slot), drawStatus(f.rt))
+			}
+			if s.AtMostOnce {
+				break
+			}
+		}
+	}
+}
+
+// lost breaks a worker's connection: what is under way either way is gone.
+func (f *fleet) lost(id probe.WorkerID) {
+	w, n := f.workers[id], f.nodes[id]
+	effects := f.core.WorkerLost(f.now, id, nil)
+	w.severed, w.draining = true, true
+	for i := range w.slots {
+		w.slots[i].doubted, w.slots[i].killed = true, false
+	}
+	f.forfeit(id)
+	n.cut()
+	f.tell(event{kind: "WorkerLost", worker: id}, effects)
+}
+
+// cut ends what a connection carried.
+func (n *node) cut() {
+	n.severed, n.queue, n.in, n.out, n.sent = true, nil, nil, nil, nil
+	for i := range n.slots {
+		n.slots[i].asking = false
+	}
+}
+
+// back connects a worker again, in the same life as the core sees it or as another one.
+func (f *fleet) back(id probe.WorkerID, dropped bool) {
+	w, n := f.workers[id], f.nodes[id]
+	w.severed, w.draining, w.leaving, n.severed = false, false, false, false
+	f.connect(id, n)
+	for i := range n.slots {
+		if s := &n.slots[i]; s.running != nil && !s.foreign {
+			n.adopts(uint16(i), f.now)
+		}
+	}
+	if dropped {
+		n.results = nil
+	}
+	for _, r := range n.results {
+		n.out = append(n.out, found(r))
+	}
+	n.out = append(n.out, probe.Told{Dropped: dropped})
+	if n.leaving {
+		f.receive(id, probe.Drain{})
+	}
+}
+
+type found probe.Finished
+
+func (n *node) adopts(slot uint16, now time.Duration) {
+	e := n.slots[slot].running
+	n.out = append(n.out, probe.Adopt{Slot: slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Attempt: e.Attempt, Elapsed: now / 2})
+}
+
+// void has the core give a severed worker up. It lives on all the same.
+func (f *fleet) void(id probe.WorkerID) {
+	n := f.nodes[id]
+	f.down(id)
+	f.gone = append(f.gone, n)
+}
+
+// found has the core hear of an end that may be of no attempt that is bound.
+func (f *fleet) found(id probe.WorkerID, m probe.Finished, tell func(time.Duration, probe.WorkerID, probe.Finished, []placement.Effect) []placement.Effect) {
+	effects := tell(f.now, id, m, nil)
+	ev := event{kind: "Found", worker: id, finished: m}
+	final := m.Status == probe.StatusOK || m.Status == probe.StatusPermanent
+	s, bound := f.boundAt(id, m.Slot, m.Call, m.Ref, m.Task)
+	j := f.jobs[m.Ref]
+	switch {
+	case f.workers[id] == nil || f.workers[id].severed || j == nil || j.tasks[m.Task].done:
+		ev.finished = probe.Finished{}
+		f.nothing(effects)
+	case bound && s.attempt == m.Attempt:
+		f.unbind(s)
+	case bound:
+		ev.finished = probe.Finished{}
+		f.nothing(effects)
+	default:
+		t := &j.tasks[m.Task]
+		if final {
+			f.give(t)
+		}
+		switch {
+		case t.running && final:
+			t.attempt = min(max(t.attempt, m.Attempt), uint16(j.spec.MaxAttempts))
+		case t.running || m.Attempt <= t.attempt && !final:
+			if t.running {
+				j.counts(t, m.Attempt)
+			}
+			f.nothing(effects)
+		default:
+			j.counts(t, m.Attempt)
+			t.worker = id
+		}
+	}
+	f.tell(ev, effects)
+}
+
+func (f *fleet) nothing(effects []placement.Effect) {
+	f.rt.Helper()
+	if len(effects) > 0 {
+		f.rt.Fatalf("what should be ignored has effects: %+v", effects)
+	}
+}
+
+// adopt has the core hear of an attempt that runs.
+func (f *fleet) adopt(id probe.WorkerID, m probe.Adopt) {
+	w := f.workers[id]
+	effects := f.core.Adopt(f.now, id, m, nil)
+	ev := event{kind: "Adopt", worker: id, adopt: m}
+	if w == nil || w.severed || int(m.Slot) >= len(w.slots) {
+		f.nothing(effects)
+		f.tell(ev, effects)
+		return
+	}
+	s, bound := f.boundAt(id, m.Slot, m.Call, m.Ref, m.Task)
+	switch {
+	case bound:
+		s.doubted, s.started = false, true
+		f.nothing(effects)
+	case s.asked && (int32(m.Call-s.call) < 0 || m.Call == s.call && s.killed):
+		f.nothing(effects)
+	default:
+		if s.bound {
+			f.unbind(s)
+		}
+		s.asked, s.call, s.killed = true, m.Call, false
+		killed := slices.ContainsFunc(effects, func(e placement.Effect) bool {
+			return e.Kind == placement.EffectKill && e.Worker == id && e.Slot == m.Slot && e.Call == m.Call
+		})
+		ev.settle = func() {
+			j := f.jobs[m.Ref]
+			if j == nil || j.tasks[m.Task].done {
+				if !killed {
+					f.failf("an attempt runs on that is of no use")
+				}
+				return
+			}
+			t := &j.tasks[m.Task]
+			if !killed {
+				f.give(t)
+			}
+			if t.running != killed {
+				f.failf("of %#x.%d two attempts run, or none", m.Ref, m.Task)
+			}
+			if killed {
+				return
+			}
+			t.running, t.worker, t.slot = true, id, m.Slot
+			s.bound, s.ref, s.task, s.attempt, s.doubted, s.started = true, m.Ref, m.Task, m.Attempt, false, true
+		}
+		if j := f.jobs[m.Ref]; j != nil && !j.tasks[m.Task].done {
+			j.counts(&j.tasks[m.Task], m.Attempt)
+		}
+	}
+	f.tell(ev, effects)
+}
+
+// told has the core hear that a worker has said all.
+func (f *fleet) told(id probe.WorkerID, m probe.Told) {
+	w := f.workers[id]
+	effects := f.core.Told(f.now, id, m, nil)
+	switch j := f.jobs[m.Ref]; {
+	case w == nil || w.severed:
+	case m.Ref != 0 && j != nil:
+		j.told(id)
+	case m.Ref == 0:
+		for i := range w.slots {
+			s := &w.slots[i]
+			if !s.bound || !s.doubted || slices.ContainsFunc(effects, func(e placement.Effect) bool {
+				return e.Kind == placement.EffectKill && e.Worker == id && int(e.Slot) == i
+			}) {
+				continue // one that is killed because another of its job was lost
+			}
+			t := f.unbind(s)
+			if !m.Dropped && !s.started {
+				t.attempt--
+				t.starts--
+			}
+		}
+	}
+	f.tell(event{kind: "Told", worker: id}, effects)
 }
 
 func (f *fleet) up(slots int, apps []string, labels []probe.Label) {
 	id := f.next
 	f.next++
 	f.workers[id] = &modelWorker{life: int(id), apps: apps, labels: labels, slots: make([]modelSlot, slots)}
-	f.nodes[id] = &node{slots: make([]nodeSlot, slots)}
+	f.nodes[id] = &node{slots: make([]nodeSlot, slots), apps: apps, labels: labels}
+	f.connect(id, f.nodes[id])
+}
+
+// connect tells the core of a worker, which is asked for every job that was at another scheduler before.
+func (f *fleet) connect(id probe.WorkerID, n *node) {
+	want := 0
+	for _, j := range f.jobs {
+		if w := f.workers[id]; j.spec.Epoch > 0 && w.matches(&j.spec) {
+			want++
+			if j.claiming {
+				j.owing[id] = true
+			}
+		}
+	}
 	f.tell(event{kind: "WorkerUp", worker: id},
-		f.core.WorkerUp(f.now, id, placement.Worker{Slots: slots, Apps: apps, Labels: labels}, nil))
+		f.core.WorkerUp(f.now, id, placement.Worker{Slots: len(n.slots), Apps: n.apps, Labels: n.labels}, nil))
+	if f.event.claims != want {
+		f.rt.Fatalf("worker %d was asked for %d jobs, want %d", id, f.event.claims, want)
+	}
 }
 
 func (f *fleet) down(id probe.WorkerID) {
@@ -101,6 +353,17 @@ func (f *fleet) down(id probe.WorkerID) {
 			f.unbind(&w.slots[i])
 		}
 	}
+	f.forfeit(id)
+	for _, j := range f.jobs {
+		j.told(id)
+	}
+	delete(f.workers, id)
+	delete(f.nodes, id)
+	f.tell(event{kind: "WorkerDown", worker: id}, effects)
+}
+
+// forfeit takes a worker's reservations off the book.
+func (f *fleet) forfeit(id probe.WorkerID) {
 	for _, j := range f.jobs {
 		for res, r := range j.res {
 			if r.worker == id {
@@ -108,9 +371,6 @@ func (f *fleet) down(id probe.WorkerID) {
 			}
 		}
 	}
-	delete(f.workers, id)
-	delete(f.nodes, id)
-	f.tell(event{kind: "WorkerDown", worker: id}, effects)
 }
 
 // receive has the core take a message of a worker.
@@ -119,16 +379,30 @@ func (f *fleet) receive(id probe.WorkerID, msg any) {
 	case probe.GetTask:
 		f.getTask(id, m)
 	case probe.Finished:
-		effects := f.core.Finished(f.now, id, m, nil)
-		if s, ok := f.boundAt(id, m.Slot, m.Call, m.Ref, m.Task); ok && f.jobs[m.Ref].tasks[m.Task].attempt == m.Attempt {
-			f.unbind(s)
-		} else {
-			if len(effects) > 0 {
-				f.rt.Fatalf("a stale Finished has effects: %+v", effects)
-			}
-			m = probe.Finished{} // the effects are judged as those of no report
+		w := f.workers[id]
+		if w == nil || int(m.Slot) >= len(w.slots) {
+			f.nothing(f.core.Finished(f.now, id, m, nil))
+			return
 		}
-		f.tell(event{kind: "Finished", worker: id, finished: m}, effects)
+		s, bound := f.boundAt(id, m.Slot, m.Call, m.Ref, m.Task)
+		late := s.asked && int32(m.Call-s.call) < 0
+		killed := s.killed && s.call == m.Call && s.ref == m.Ref && s.task == m.Task && s.attempt == m.Attempt
+		if killed {
+			s.killed = false
+		}
+		if bound && s.attempt == m.Attempt || late || killed && m.Status == probe.StatusOK {
+			f.found(id, m, f.core.Finished)
+			return
+		}
+		effects := f.core.Finished(f.now, id, m, nil)
+		f.nothing(effects)
+		f.tell(event{kind: "Finished", worker: id}, effects)
+	case found:
+		f.found(id, probe.Finished(m), f.core.Found)
+	case probe.Adopt:
+		f.adopt(id, m)
+	case probe.Told:
+		f.told(id, m)
 	case probe.Refuse:
 		if w := f.workers[id]; w != nil && m.Reason == probe.RefusedDraining {
 			w.draining, w.leaving = true, true
@@ -146,7 +420,7 @@ func (f *fleet) receive(id probe.WorkerID, msg any) {
 func (f *fleet) getTask(id probe.WorkerID, m probe.GetTask) {
 	effects := f.core.GetTask(f.now, id, m, nil)
 	w, ev, want := f.workers[id], event{kind: "GetTask", worker: id, get: m}, 1
-	if w == nil || int(m.Slot) >= len(w.slots) {
+	if w == nil || w.severed || int(m.Slot) >= len(w.slots) {
 		want = 0
 	} else {
 		s := &w.slots[m.Slot]
@@ -174,8 +448,24 @@ func (f *fleet) getTask(id probe.WorkerID, m probe.GetTask) {
 
 func (f *fleet) decline(id probe.WorkerID, m probe.Decline) {
 	effects := f.core.Decline(f.now, id, m, nil)
-	if s, ok := f.boundAt(id, m.Slot, m.Call, m.Ref, m.Task); ok {
-		t, w := f.unbind(s), f.workers[id]
+	ev := event{kind: "Decline", worker: id, decline: m}
+	s, ok := f.boundAt(id, m.Slot, m.Call, m.Ref, m.Task)
+	j, w := f.jobs[m.Ref], f.workers[id]
+	switch {
+	case w == nil || w.severed:
+	case m.Reason == probe.RefusedFenced && j != nil && (ok || m.Call == 0 && j.spec.Epoch > 0):
+		ev.fenced = m.Ref
+		for _, w := range f.workers {
+			for i := range w.slots {
+				if s := &w.slots[i]; s.bound && s.ref == m.Ref {
+					f.unbind(s)
+				}
+			}
+		}
+	case ok && s.started:
+		f.unbind(s)
+	case ok:
+		t := f.unbind(s)
 		t.attempt--
 		t.starts--
 		switch m.Reason {
@@ -186,7 +476,7 @@ func (f *fleet) decline(id probe.WorkerID, m probe.Decline) {
 		case probe.RefusedStale:
 		}
 	}
-	f.tell(event{kind: "Decline", worker: id, decline: m}, effects)
+	f.tell(ev, effects)
 }
 
 // handle has a worker take the oldest message under way to it. With a mood it may refuse or decline.
@@ -224,16 +514,48 @@ func (f *fleet) handle(n *node, mood probe.Refusal) {
 		if s := &n.slots[e.Slot]; s.running != nil && s.running.Call == e.Call {
 			f.finish(n, e.Slot, probe.StatusKilled)
 		}
+	case placement.EffectClaim:
+		f.claim(n, e.Ref, mood)
 	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone:
 	}
 }
 
+// claim has a worker say what it holds of a job, or that another scheduler has a better right to it.
+func (f *fleet) claim(n *node, ref probe.Ref, mood probe.Refusal) {
+	if mood != 0 {
+		n.out = append(n.out, probe.Decline{Ref: ref, Reason: probe.RefusedFenced})
+		return
+	}
+	for i := range n.slots {
+		if s := &n.slots[i]; s.running != nil && s.running.Ref == ref {
+			s.foreign = false
+			n.adopts(uint16(i), f.now)
+		}
+	}
+	for _, r := range n.foreign {
+		if r.Ref == ref {
+			n.out = append(n.out, found(r))
+		}
+	}
+	n.out = append(n.out, probe.Told{Ref: ref})
+}
+
 func (f *fleet) finish(n *node, slot uint16, status probe.Status) {
-	e := n.slots[slot].running
-	n.slots[slot].running = nil
-	n.out = append(n.out, probe.Finished{
+	s := &n.slots[slot]
+	e := s.running
+	m := probe.Finished{
 		Slot: slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Attempt: e.Attempt, Status: status, Service: time.Millisecond,
-	})
+	}
+	s.running = nil
+	if s.foreign {
+		s.foreign = false
+		n.foreign = append(n.foreign, m)
+		return
+	}
+	n.results = append(n.results, m)
+	if !n.severed {
+		n.out = append(n.out, m)
+	}
 }
 
 // ask has a free slot of a worker use up its oldest reservation.
@@ -260,12 +582,28 @@ func (f *fleet) arrive(id probe.WorkerID, n *node) {
 	msg := n.out[0]
 	n.out = n.out[1:]
 	n.sent = append(n.sent, msg)
+	result, isFound := msg.(found)
+	if m, isFinished := msg.(probe.Finished); isFinished || isFound {
+		if isFound {
+			m = probe.Finished(result)
+		}
+		n.results = slices.DeleteFunc(n.results, func(r probe.Finished) bool { return r.Slot == m.Slot && r.Call == m.Call })
+	}
 	f.receive(id, msg)
 }
 
 // tick lets the time pass.
 func (f *fleet) tick(to time.Duration) {
 	f.now = max(f.now, to)
+	for _, j := range f.jobs {
+		wait := placement.DefaultClaimWait
+		if j.spec.AtMostOnce {
+			wait = placement.DefaultDoubtWait
+		}
+		if j.claiming && f.now >= j.since+wait {
+			j.claiming, j.owing = false, nil
+		}
+	}
 	f.tell(event{kind: "Tick"}, f.core.Tick(f.now, nil))
 	for ref, j := range f.jobs {
 		if f.now >= j.since+j.spec.Deadline {
@@ -290,9 +628,18 @@ func (f *fleet) ids() []probe.WorkerID {
 // what he is asked. All jobs must then end well within their deadlines.
 func (f *fleet) heal() {
 	for _, id := range f.ids() {
-		if f.workers[id].draining || f.nodes[id].leaving || f.nodes[id].forgot {
+		switch n := f.nodes[id]; {
+		case n.severed && !n.leaving && !n.forgot:
+			f.back(id, false)
+		case f.workers[id].draining || n.leaving || n.forgot:
 			f.down(id)
 		}
+	}
+	for len(f.gone) > 0 {
+		f.returns()
+	}
+	for _, ref := range slices.Sorted(maps.Keys(f.jobs)) {
+		f.suspend(ref, false)
 	}
 	f.up(2, []string{"x", "y"}, []probe.Label{{Key: "zone", Value: "a"}})
 	until := f.now + time.Minute
@@ -334,6 +681,34 @@ func (f *fleet) heal() {
 	}
 }
 
+// returns connects a worker that the core has given up, as one that it does not know.
+func (f *fleet) returns() {
+	n := f.gone[0]
+	f.gone = f.gone[1:]
+	id := f.next
+	f.next++
+	f.workers[id] = &modelWorker{life: int(id), apps: n.apps, labels: n.labels, slots: make([]modelSlot, len(n.slots))}
+	f.nodes[id] = n
+	f.back(id, false)
+}
+
+// suspend suspends a job or lets it go on.
+func (f *fleet) suspend(ref probe.Ref, on bool) {
+	j := f.jobs[ref]
+	j.suspended = on
+	if on {
+		f.tell(event{kind: "Suspend", ref: ref}, f.core.Suspend(f.now, ref, nil))
+		return
+	}
+	f.tell(event{kind: "Resume", ref: ref}, f.core.Resume(f.now, ref, nil))
+}
+
+func drawStatus(t *rapid.T) probe.Status {
+	return rapid.SampledFrom([]probe.Status{
+		probe.StatusFailed, probe.StatusOK, probe.StatusFailed, probe.StatusOK, probe.StatusTimeout, probe.StatusPermanent, probe.StatusKilled,
+	}).Draw(t, "status")
+}
+
 func drawSpec(t *rapid.T) placement.Spec {
 	s := placement.Spec{
 		App: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "app"), Tasks: rapid.IntRange(1, 8).Draw(t, "tasks"),
@@ -344,8 +719,12 @@ func drawSpec(t *rapid.T) placement.Spec {
 	if rapid.IntRange(0, 2).Draw(t, "constrained") == 0 {
 		s.Require = []probe.Label{{Key: "zone", Value: "a"}}
 	}
-	if rapid.IntRange(0, 4).Draw(t, "resubmitted") == 0 {
+	if rapid.IntRange(0, 2).Draw(t, "resubmitted") == 0 {
+		s.Epoch = uint32(rapid.IntRange(0, 2).Draw(t, "epoch"))
 		s.Finished = []byte{rapid.Byte().Draw(t, "finished")}
+		for i := range rapid.IntRange(0, s.Tasks).Draw(t, "had") {
+			s.Attempts = append(s.Attempts, placement.Attempts{Task: uint32(i), N: uint16(rapid.IntRange(0, s.MaxAttempts).Draw(t, "attempts"))})
+		}
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package placement
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"dunnock/probe"
@@ -119,13 +120,18 @@ func (k *checker) job(j *job) {
 }
 
 func (k *checker) liveness(j *job) {
+	k.expect(!j.halted() || j.outstanding == 0, "job %#x: %d reservations outstanding though nothing of it is to be launched", j.ref, j.outstanding)
+	k.expect(j.claiming == (j.claimUntil != never), "job %#x: claiming %v until %v", j.ref, j.claiming, j.claimUntil)
+	owing := 0
+	for _, word := range j.asked {
+		owing += bits.OnesCount64(word)
+	}
+	k.expect(owing == j.unanswered && j.claiming == (owing > 0), "job %#x: claiming %v, %d of %d answers are due", j.ref, j.claiming, j.unanswered, owing)
 	if j.waiting() == 0 {
 		k.expect(k.c.cfg.Policy == LateBindingNoCancel || j.outstanding == 0,
 			"job %#x: %d reservations outstanding and nothing waits", j.ref, j.outstanding)
 		return
 	}
-	k.expect(!j.suspended || j.outstanding == 0, "job %#x: %d reservations outstanding though it is suspended", j.ref, j.outstanding)
-	k.expect(j.claiming == (j.claimUntil != never), "job %#x: claiming %v until %v", j.ref, j.claiming, j.claimUntil)
 	k.expect(j.deficit() == 0 || j.resampleAt != never || len(j.set.eligible) == 0 && j.bare == 0,
 		"job %#x: %d waiting tasks have no reservation to count on, and nothing will be done about it", j.ref, j.deficit())
 }
@@ -239,13 +245,18 @@ func (k *checker) fleet() {
 		}
 		got := slices.Sorted(slices.Values(s.eligible))
 		k.expect(slices.Equal(got, want), "set of app %q %v has workers %v, want %v", s.app, s.require, got, want)
-		jobs := 0
+		jobs, waiting := 0, 0
 		for j := c.oldest; j != nil; j = j.next {
-			if j.set == s {
-				jobs++
+			if j.set != s {
+				continue
+			}
+			jobs++
+			if !j.halted() {
+				waiting += j.waiting()
 			}
 		}
 		k.expect(jobs == s.jobs, "set of app %q %v has %d jobs, counted %d", s.app, s.require, s.jobs, jobs)
+		k.expect(waiting == s.waiting, "set of app %q %v has %d tasks waiting, counted %d", s.app, s.require, s.waiting, waiting)
 	}
 }
 

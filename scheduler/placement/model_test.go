@@ -27,6 +27,7 @@ type model struct {
 type modelWorker struct {
 	life     int
 	draining bool // not to be sampled
+	severed  bool // not connected, and may be back
 	leaving  bool // said so itself
 	apps     []string
 	labels   []probe.Label
@@ -40,6 +41,10 @@ type modelSlot struct {
 	task   uint32
 	bound  bool
 	killed bool // was bound, and has been told to end
+
+	attempt uint16 // as the worker knows it
+	doubted bool   // with bound: the connection broke since
+	started bool   // with bound: the worker has said that it runs this
 }
 
 type modelJob struct {
@@ -47,6 +52,10 @@ type modelJob struct {
 	since time.Duration
 	tasks []modelTask
 	res   map[uint32]*modelRes // outstanding
+
+	suspended bool
+	claiming  bool
+	owing     map[probe.WorkerID]bool // while claiming: who has not said yet what it holds
 }
 
 type modelRes struct {
@@ -77,9 +86,13 @@ type event struct {
 	worker   probe.WorkerID
 	get      probe.GetTask
 	finished probe.Finished
+	adopt    probe.Adopt
 	decline  probe.Decline
 	ref      probe.Ref // of Cancel and Submit
 	answered int
+	claims   int
+	fenced   probe.Ref // the job that is said to be another scheduler's
+	settle   func()    // what the event does to the book once its effects are judged
 }
 
 func newModel(core *placement.Core) *model {
@@ -127,7 +140,42 @@ func (m *model) mayRun(j *modelJob, t *modelTask, id probe.WorkerID) bool {
 	return true
 }
 
-// bound returns the slot of a message and whether it reports the task that is bound there.
+// halted reports whether nothing of a job may be launched.
+func (j *modelJob) halted() bool { return j.suspended || j.claiming }
+
+// asked returns a job's workers that it has to claim itself from.
+func (m *model) asked(s *placement.Spec, connected bool) map[probe.WorkerID]bool {
+	out := map[probe.WorkerID]bool{}
+	for id, w := range m.workers {
+		if w.matches(s) && (!connected || !w.severed) {
+			out[id] = true
+		}
+	}
+	return out
+}
+
+// told notes that a worker has said all that it holds of a job, or never will.
+func (j *modelJob) told(id probe.WorkerID) {
+	delete(j.owing, id)
+	j.claiming = j.claiming && len(j.owing) > 0
+}
+
+// counts notes an attempt that a worker tells of.
+func (j *modelJob) counts(t *modelTask, attempt uint16) {
+	if t.running {
+		attempt++
+	}
+	t.attempt = min(max(t.attempt, attempt), uint16(j.spec.MaxAttempts))
+}
+
+// give takes the task that runs in a slot of a severed worker off it: nobody can be told.
+func (m *model) give(t *modelTask) {
+	if w := m.workers[t.worker]; t.running && w != nil && w.severed {
+		m.unbind(&w.slots[t.slot])
+	}
+}
+
+// boundAt returns the slot of a message and whether it reports the task that is bound there.
 func (m *model) boundAt(id probe.WorkerID, slot uint16, call uint32, ref probe.Ref, t uint32) (*modelSlot, bool) {
 	w := m.workers[id]
 	if w == nil || int(slot) >= len(w.slots) {
@@ -179,9 +227,14 @@ func (m *model) judge(effects []placement.Effect) {
 			m.taskDone(e)
 		case placement.EffectJobDone:
 			m.jobDone(e)
+		case placement.EffectClaim:
+			m.claim(e)
 		default:
 			m.failf("effect of kind %v", e.Kind)
 		}
+	}
+	if m.event.settle != nil {
+		m.event.settle()
 	}
 	m.settle()
 }
@@ -192,8 +245,8 @@ func (m *model) reserve(e *placement.Effect) {
 		m.failf("reservation for %#x at worker %d, which may not have it", e.Ref, e.Worker)
 		return
 	}
-	if j.waiting() == 0 {
-		m.failf("reservation for %#x, of which nothing waits", e.Ref)
+	if j.waiting() == 0 || j.halted() {
+		m.failf("reservation for %#x, of which nothing waits or may be launched", e.Ref)
 	}
 	if j.res[e.Res] != nil {
 		m.failf("reservation %d of %#x is outstanding already", e.Res, e.Ref)
@@ -223,9 +276,10 @@ func (m *model) launch(e *placement.Effect) {
 		m.failf("launch with %v left, want %v", e.Deadline, left)
 	}
 	if s.bound {
-		if s.ref != e.Ref || s.task != e.Task || t.attempt != e.Attempt {
+		if s.ref != e.Ref || s.task != e.Task || s.attempt != e.Attempt {
 			m.failf("call %d was answered with %#x.%d, and now with %#x.%d attempt %d", e.Call, s.ref, s.task, e.Ref, e.Task, e.Attempt)
 		}
+		s.doubted = false
 		return
 	}
 	switch {
@@ -237,12 +291,24 @@ func (m *model) launch(e *placement.Effect) {
 		m.failf("launch of %#x.%d at worker %d, where it failed, and there is an elsewhere", e.Ref, e.Task, e.Worker)
 	case e.Attempt != t.attempt+1 || int(e.Attempt) > j.spec.MaxAttempts:
 		m.failf("launch of %#x.%d is attempt %d after %d", e.Ref, e.Task, e.Attempt, t.attempt)
-	case j.spec.AtMostOnce && t.starts > 0:
+	case j.spec.AtMostOnce && (t.starts > 0 || j.spec.Epoch > 0):
 		m.failf("second start of %#x.%d, which may start once", e.Ref, e.Task)
+	case t.starts >= j.spec.MaxAttempts:
+		m.failf("start of %#x.%d after %d of %d", e.Ref, e.Task, t.starts, j.spec.MaxAttempts)
+	case j.halted():
+		m.failf("launch of %#x.%d, of which nothing may be launched", e.Ref, e.Task)
 	}
 	t.running, t.worker, t.slot, t.attempt = true, e.Worker, e.Slot, e.Attempt
 	t.starts++
-	s.bound, s.ref, s.task = true, e.Ref, e.Task
+	s.bound, s.ref, s.task, s.attempt, s.doubted, s.started = true, e.Ref, e.Task, e.Attempt, false, false
+}
+
+func (m *model) claim(e *placement.Effect) {
+	m.event.claims++
+	j, w := m.jobs[e.Ref], m.workers[e.Worker]
+	if j == nil || j.spec.Epoch == 0 || w == nil || w.severed || !w.matches(&j.spec) || (m.event.kind != "Submit" && m.event.worker != e.Worker) {
+		m.failf("claim of %#x at worker %d, which should not be", e.Ref, e.Worker)
+	}
 }
 
 func (m *model) noTask(e *placement.Effect) {
@@ -256,7 +322,7 @@ func (m *model) noTask(e *placement.Effect) {
 	if w.slots[g.Slot].bound {
 		m.failf("no task for a slot whose call %d was answered with a task", e.Call)
 	}
-	if j := m.jobs[g.Ref]; j != nil && w.matches(&j.spec) && m.event.answered == 1 && !m.event.repeated() {
+	if j := m.jobs[g.Ref]; j != nil && !j.halted() && w.matches(&j.spec) && m.event.answered == 1 && !m.event.repeated() {
 		for i := range j.tasks {
 			if t := &j.tasks[i]; !t.done && !t.running && m.mayRun(j, t, e.Worker) {
 				m.failf("no task though %#x.%d waits and may run there", g.Ref, i)
@@ -270,7 +336,11 @@ func (e *event) repeated() bool { return e.ref == ^probe.Ref(0) }
 
 func (m *model) kill(e *placement.Effect) {
 	s, ok := m.boundAt(e.Worker, e.Slot, e.Call, e.Ref, e.Task)
-	if !ok {
+	if a := m.event.adopt; m.event.kind == "Adopt" && e.Worker == m.event.worker && a.Slot == e.Slot && a.Call == e.Call && a.Ref == e.Ref && a.Task == e.Task {
+		s.killed, s.ref, s.task, s.attempt = true, e.Ref, e.Task, e.Attempt
+		return
+	}
+	if !ok || m.workers[e.Worker].severed || e.Attempt != s.attempt {
 		m.failf("kill of what does not run there: %+v", *e)
 		return
 	}
@@ -296,19 +366,24 @@ func (m *model) taskDone(e *placement.Effect) {
 		return
 	}
 	t := &j.tasks[e.Task]
+	m.give(t)
 	if t.done || t.running || e.Attempt != t.attempt {
 		m.failf("end of %#x.%d, which is %+v: %+v", e.Ref, e.Task, *t, *e)
 	}
 	f := m.event.finished
-	reported := m.event.kind == "Finished" && f.Ref == e.Ref && f.Task == e.Task
+	reported := f.Ref == e.Ref && f.Task == e.Task
 	if (e.Outcome == task.OK) != (reported && f.Status == probe.StatusOK) {
 		m.failf("%#x.%d ends %v", e.Ref, e.Task, e.Outcome)
 	}
 	if (e.Outcome == task.OK) != (e.Code == "") {
 		m.failf("%#x.%d ends %v with code %q", e.Ref, e.Task, e.Outcome, e.Code)
 	}
-	if e.Outcome == task.Unknown && (!j.spec.AtMostOnce || t.starts != 1) {
+	superseded := m.event.fenced == e.Ref
+	if e.Outcome == task.Unknown && !superseded && (!j.spec.AtMostOnce || (t.starts != 1 && j.spec.Epoch == 0)) {
 		m.failf("%#x.%d ends unknown", e.Ref, e.Task)
+	}
+	if superseded != (e.Code == task.CodeSuperseded) {
+		m.failf("%#x.%d ends with code %q", e.Ref, e.Task, e.Code)
 	}
 	if e.Code == task.CodeDeadline && m.now < j.since+j.spec.Deadline {
 		m.failf("%#x.%d ends by a deadline that has not come", e.Ref, e.Task)
@@ -336,6 +411,8 @@ func (m *model) jobDone(e *placement.Effect) {
 	switch {
 	case failed == 0:
 		want = task.OK
+	case m.event.fenced == e.Ref:
+		want = task.Unknown
 	case m.event.kind == "Cancel" && m.event.ref == e.Ref:
 		want = task.Cancelled
 	case e.Outcome == task.Timeout && m.now >= j.since+j.spec.Deadline:
@@ -367,6 +444,10 @@ func (m *model) settle() {
 		if v.Reservations != left || v.Waiting != j.waiting() {
 			m.failf("job %#x has %d reservations and %d waiting tasks, want %d and %d", ref, v.Reservations, v.Waiting, left, j.waiting())
 		}
+		if v.Claiming != j.claiming || v.Suspended != j.suspended {
+			m.failf("job %#x is claiming (%v) and suspended (%v), want %v and %v", ref, v.Claiming, v.Suspended, j.claiming, j.suspended)
+		}
+		m.live(ref, j, left, &v)
 		want.Jobs++
 		want.Waiting += j.waiting()
 		want.Reservations += left
@@ -375,9 +456,11 @@ func (m *model) settle() {
 		}
 	}
 	for _, w := range m.workers {
-		if w.draining {
+		switch {
+		case w.severed:
+		case w.draining:
 			want.Draining++
-		} else {
+		default:
 			want.Workers++
 			want.Slots += len(w.slots)
 		}
@@ -392,6 +475,25 @@ func (m *model) settle() {
 	}
 	if err := m.core.CheckInvariants(); err != nil {
 		m.failf("%v", err)
+	}
+}
+
+// live demands that something will happen to what waits: a worker has been asked, or the job wakes by itself, or nobody can be asked.
+func (m *model) live(ref probe.Ref, j *modelJob, left int, v *placement.JobView) {
+	switch {
+	case j.claiming:
+		if at, due := m.core.NextWake(); !due || at > j.since+placement.DefaultDoubtWait {
+			m.failf("job %#x may claim for ever", ref)
+		}
+	case j.suspended || j.waiting() == 0 || left > 0 || v.ResampleAt > 0:
+	case j.spec.AtMostOnce && j.spec.Epoch > 0:
+		m.failf("tasks of %#x wait that nobody will launch", ref)
+	default:
+		for id, w := range m.workers {
+			if !w.draining && w.matches(&j.spec) {
+				m.failf("tasks of %#x wait, and worker %d has not been asked", ref, id)
+			}
+		}
 	}
 }
 

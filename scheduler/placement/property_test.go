@@ -27,6 +27,8 @@ func TestFleet(t *testing.T) {
 			"down": rare(f.doDown), "drain": rare(f.doDrain), "resume": rare(f.doResume), "cancel": rare(f.doCancel), "tick": rare(f.doTick),
 			"late": rare(func(rt *rapid.T) { f.now += milliseconds(rt, 10) }), // the time passes, and Tick is late
 			"up":   f.doUp, "submit": f.doSubmit,
+			"lost": rare(f.doLost), "back": f.doBack, "void": rare(f.doVoid), "return": f.doReturn, "fence": rare(rare(f.doFence)),
+			"suspend": rare(f.doSuspend),
 		}
 		for _, often := range []string{"", " more", " most"} { // rapid draws each name alike
 			actions["ask"+often], actions["finish"+often] = f.doAsk, f.doFinish
@@ -105,7 +107,7 @@ func (f *fleet) doDown(rt *rapid.T) {
 
 // doDrain has a worker drain. The core hears it by the announcement, or by the first refusal.
 func (f *fleet) doDrain(rt *rapid.T) {
-	_, n := f.pick(rt, anyone)
+	_, n := f.pick(rt, connected)
 	if rapid.Bool().Draw(rt, "announced") {
 		n.out = append(n.out, probe.Drain{})
 	}
@@ -114,7 +116,7 @@ func (f *fleet) doDrain(rt *rapid.T) {
 
 // doResume takes a worker out of sampling and back, as a shell does that hears no gossip of it for a while.
 func (f *fleet) doResume(rt *rapid.T) {
-	id, _ := f.pick(rt, anyone)
+	id, _ := f.pick(rt, connected)
 	f.receive(id, probe.Drain{})
 	f.workers[id].draining = f.workers[id].leaving
 	f.tell(event{kind: "Resume", worker: id}, f.core.WorkerResume(f.now, id, nil))
@@ -143,14 +145,53 @@ func (f *fleet) doFinish(rt *rapid.T) {
 	_, n := f.pick(rt, func(n *node) bool {
 		return slices.ContainsFunc(n.slots, func(s nodeSlot) bool { return s.busy() })
 	})
-	f.finish(n, n.slot(rt, (*nodeSlot).busy), rapid.SampledFrom([]probe.Status{
-		probe.StatusFailed, probe.StatusOK, probe.StatusFailed, probe.StatusOK, probe.StatusTimeout, probe.StatusPermanent, probe.StatusKilled,
-	}).Draw(rt, "status"))
+	f.finish(n, n.slot(rt, (*nodeSlot).busy), drawStatus(rt))
+}
+
+func connected(n *node) bool { return !n.severed }
+func severed(n *node) bool   { return n.severed }
+
+func (f *fleet) doLost(rt *rapid.T) {
+	id, _ := f.pick(rt, connected)
+	f.lost(id)
+}
+
+// doBack connects a severed worker again, which may have dropped results.
+func (f *fleet) doBack(rt *rapid.T) {
+	id, _ := f.pick(rt, severed)
+	f.back(id, rapid.IntRange(0, 3).Draw(rt, "dropped") == 0)
+}
+
+func (f *fleet) doVoid(rt *rapid.T) {
+	id, _ := f.pick(rt, severed)
+	f.void(id)
+}
+
+func (f *fleet) doReturn(rt *rapid.T) {
+	if len(f.gone) == 0 {
+		rt.Skip("nobody is gone")
+	}
+	f.returns()
+}
+
+// doFence has a worker say that the job of something that it is asked or told about is another scheduler's.
+func (f *fleet) doFence(rt *rapid.T) {
+	_, n := f.pick(rt, func(n *node) bool { return len(n.in) > 0 })
+	f.handle(n, probe.RefusedFenced)
+}
+
+func (f *fleet) doSuspend(rt *rapid.T) {
+	refs := slices.Sorted(maps.Keys(f.jobs))
+	if len(refs) == 0 {
+		rt.Skip("no job")
+	}
+	ref := rapid.SampledFrom(refs).Draw(rt, "job")
+	f.suspend(ref, !f.jobs[ref].suspended)
 }
 
 // doServe has one worker handle all that it has got, ask with every slot, and the core take all that it has sent.
 func (f *fleet) doServe(rt *rapid.T) {
-	id, n := f.pick(rt, anyone)
+	id, n := f.pick(rt, connected)
 	for len(n.in) > 0 {
 		f.handle(n, 0)
 	}
@@ -168,7 +209,7 @@ func (f *fleet) doServe(rt *rapid.T) {
 func (f *fleet) doForget(rt *rapid.T) {
 	_, n := f.pick(rt, anyone)
 	s := &n.slots[n.slot(rt, func(s *nodeSlot) bool { return !s.free() })]
-	s.asking, s.running, n.forgot = false, nil, true
+	s.asking, s.running, s.foreign, n.forgot = false, nil, false, true
 }
 
 // doRepeat has a message arrive that has arrived before.
@@ -187,6 +228,10 @@ func (f *fleet) doNonsense(rt *rapid.T) {
 	f.receive(id, probe.Finished{Slot: 9, Call: 1, Ref: ref, Attempt: 1, Status: probe.StatusOK})
 	f.receive(id, probe.Decline{Slot: 9, Ref: ref, Reason: probe.RefusedStale})
 	f.receive(id+nobody, probe.Refuse{Ref: ref, Count: 1, Reason: probe.RefusedFull})
+	f.receive(id+nobody, probe.Adopt{Ref: ref, Call: 1, Attempt: 1})
+	f.receive(id, probe.Adopt{Slot: 9, Ref: ref, Call: 1, Attempt: 1})
+	f.receive(id+nobody, found{Ref: ref, Call: 1, Attempt: 1, Status: probe.StatusOK})
+	f.receive(id+nobody, probe.Told{})
 }
 
 func (f *fleet) doCancel(rt *rapid.T) {

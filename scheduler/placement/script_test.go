@@ -26,15 +26,18 @@ import (
 // which otherwise stands still. All invariants are checked after each line. The verbs:
 //
 //	core [policy=NAME] [seed=N] [max-sets=N …]  starts anew, without workers
-//	up w=N [slots=1] [apps=a,b] [labels=k:v,…]  drain, resume, down w=N
-//	submit job=NAME tasks=N [ratio d deadline attempts app require=k:v,… finished=HEX] [once] [cancel-rest]
+//	up w=N [slots=1] [apps=a,b] [labels=k:v,…]  drain, resume, lost, down, worker w=N
+//	submit job=NAME tasks=N [ratio d deadline attempts app require=k:v,… finished=HEX epoch had=TASK:N,…] [once] [cancel-rest]
 //	ask w=N slot=N [job=NAME]  a GetTask with the slot's next call, on the worker's oldest reservation (of that job)
 //	again w=N slot=N           the slot's last GetTask again
 //	get w= slot= call= job= res=   any GetTask
 //	done w=N slot=N [status=ok] [service=0]  the Finished of the slot's last Launch; with as= (worker) to= (slot) call= job= task=
 //	                           or attempt= another one than it should be
-//	refuse w=N reason=WORD [job=NAME] [count=all]  decline w=N slot=N reason=WORD
-//	cancel job=NAME    tick    wake    load    stats    job job=NAME    task job=NAME task=N
+//	refuse w=N reason=WORD [job=NAME] [count=all]  decline w=N slot=N reason=WORD, or with job=NAME a job's claim
+//	adopt w=N slot=N [call job task attempt elapsed]  the slot runs its last Launch, or that
+//	found w=N slot=N [call job task attempt status service]  the slot's last Launch ended, or that
+//	told w=N [job=NAME] [dropped]
+//	cancel, suspend, unsuspend job=NAME    tick    wake    load    stats    job job=NAME    task job=NAME task=N
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
 		s := newScript()
@@ -129,9 +132,14 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 		return c.WorkerDrain(s.now, w, nil)
 	case "resume":
 		return c.WorkerResume(s.now, w, nil)
+	case "lost":
+		delete(s.queues, w)
+		return c.WorkerLost(s.now, w, nil)
 	case "down":
 		delete(s.queues, w)
 		return c.WorkerDown(s.now, w, nil)
+	case "adopt", "found", "told", "suspend", "unsuspend":
+		return s.again(verb, w)
 	case "submit":
 		return s.submit(lines)
 	case "ask":
@@ -151,6 +159,9 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 		s.take(w, i, n)
 		return c.Refuse(s.now, w, probe.Refuse{Ref: e.Ref, Res: e.Res, Count: uint32(n), Reason: s.reason()}, nil)
 	case "decline":
+		if _, given := s.args["job"]; given {
+			return c.Decline(s.now, w, probe.Decline{Ref: s.ref(), Reason: s.reason()}, nil)
+		}
 		e := s.running[s.key()]
 		return c.Decline(s.now, w, probe.Decline{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Reason: s.reason()}, nil)
 	case "cancel":
@@ -160,6 +171,37 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 	default:
 		*lines = s.show(verb)
 		return nil
+	}
+}
+
+// again runs the verbs that are about connections and owners that come back or change.
+func (s *script) again(verb string, w probe.WorkerID) []placement.Effect {
+	switch c := s.core; verb {
+	case "adopt":
+		m := s.finished()
+		elapsed, err := time.ParseDuration(s.str("elapsed", "0s"))
+		if err != nil {
+			s.fatalf("%v", err)
+		}
+		a := probe.Adopt{Slot: s.key().slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Attempt: m.Attempt, Elapsed: elapsed}
+		s.asked[s.key()] = probe.GetTask{Slot: a.Slot, Call: a.Call}
+		s.running[s.key()] = placement.Effect{Worker: w, Slot: a.Slot, Call: a.Call, Ref: a.Ref, Task: a.Task, Attempt: a.Attempt}
+		return c.Adopt(s.now, w, a, nil)
+	case "found":
+		m := s.finished()
+		m.Slot = s.key().slot
+		return c.Found(s.now, w, m, nil)
+	case "told":
+		m := probe.Told{}
+		if _, given := s.args["job"]; given {
+			m.Ref = s.ref()
+		}
+		_, m.Dropped = s.args["dropped"]
+		return c.Told(s.now, w, m, nil)
+	case "suspend":
+		return c.Suspend(s.now, s.ref(), nil)
+	default:
+		return c.Resume(s.now, s.ref(), nil)
 	}
 }
 
@@ -190,8 +232,21 @@ func (s *script) show(verb string) []string {
 		if !ok {
 			return []string{"unknown"}
 		}
-		return []string{fmt.Sprintf("%d tasks: %d waiting, %d running, %d failed; %d reservations, %d eligible workers",
-			v.Tasks, v.Waiting, v.Running, v.Failed, v.Reservations, v.Eligible)}
+		line := fmt.Sprintf("%d tasks: %d waiting, %d running, %d failed; %d reservations, %d eligible workers",
+			v.Tasks, v.Waiting, v.Running, v.Failed, v.Reservations, v.Eligible)
+		if v.Claiming {
+			line += ", claiming"
+		}
+		if v.Suspended {
+			line += ", suspended"
+		}
+		return []string{line}
+	case "worker":
+		v, ok := c.Worker(probe.WorkerID(s.int("w", 0)))
+		if !ok {
+			return []string{"unknown"}
+		}
+		return []string{fmt.Sprintf("%+v", v)}
 	case "task":
 		v, ok := c.Task(s.ref(), s.int("task", 0))
 		if !ok {
@@ -225,7 +280,16 @@ func (s *script) submit(lines *[]string) []placement.Effect {
 	_, rest := s.args["cancel-rest"]
 	spec := placement.Spec{
 		App: s.str("app", "app"), Require: s.labels("require"), Tasks: s.int("tasks", 1), MaxAttempts: s.int("attempts", 0),
-		AtMostOnce: once, CancelOnFailure: rest,
+		AtMostOnce: once, CancelOnFailure: rest, Epoch: uint32(s.int("epoch", 0)),
+	}
+	if s.str("had", "") != "" {
+		for _, had := range s.list("had", "") {
+			var a placement.Attempts
+			if _, err := fmt.Sscanf(had, "%d:%d", &a.Task, &a.N); err != nil {
+				s.fatalf("had: %v", err)
+			}
+			spec.Attempts = append(spec.Attempts, a)
+		}
 	}
 	var err error
 	if spec.ProbeRatio, err = strconv.ParseFloat(s.str("ratio", "0"), 64); err != nil {
@@ -309,7 +373,8 @@ func (s *script) note(e placement.Effect) {
 		}
 	case placement.EffectLaunch:
 		s.running[slotKey{e.Worker, e.Slot}] = e
-	case placement.EffectNoTask, placement.EffectKill, placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone:
+	case placement.EffectNoTask, placement.EffectKill, placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone,
+		placement.EffectClaim:
 	}
 }
 
@@ -335,6 +400,8 @@ func (s *script) words(e placement.Effect) string {
 		return fmt.Sprintf("w%d ← no task, slot %d call %d", e.Worker, e.Slot, e.Call)
 	case placement.EffectKill:
 		return fmt.Sprintf("w%d ← kill slot %d call %d: task %s.%d attempt %d", e.Worker, e.Slot, e.Call, job, e.Task, e.Attempt)
+	case placement.EffectClaim:
+		return fmt.Sprintf("w%d ← claim %s", e.Worker, job)
 	case placement.EffectRetry:
 		return fmt.Sprintf("retry task %s.%d after attempt %d%s%s", job, e.Task, e.Attempt, at, why)
 	case placement.EffectTaskDone:
@@ -368,6 +435,7 @@ func (s *script) ref() probe.Ref {
 func (s *script) reason() probe.Refusal {
 	r, ok := map[string]probe.Refusal{
 		"full": probe.RefusedFull, "draining": probe.RefusedDraining, "stale": probe.RefusedStale, "app": probe.RefusedApp,
+		"fenced": probe.RefusedFenced,
 	}[s.args["reason"]]
 	if !ok {
 		s.fatalf("no such reason")

@@ -22,6 +22,16 @@ type set struct {
 	used     uint64 // Core.submits when it was last looked up
 	index    int    // in Core.sets
 	joined   bool   // scratch of WorkerUp: the worker that just came is eligible
+	waiting  int    // tasks under it that wait, but for those of jobs that are to launch nothing for now
+	meter    meter  // how fast they are launched
+}
+
+// wait notes that n tasks more wait, or fewer.
+func (s *set) wait(n int) {
+	s.waiting += n
+	if s.waiting == 0 {
+		s.meter.idle = true
+	}
 }
 
 // matches reports whether a worker has the app and all the labels.
@@ -65,7 +75,7 @@ func (c *Core) setFor(app string, require []probe.Label) (*set, error) {
 		s.used = c.stats.Submitted
 		return s, nil
 	}
-	fresh := &set{key: string(c.key), app: app, require: slices.Clone(c.labels)}
+	fresh := &set{key: string(c.key), app: app, require: slices.Clone(c.labels), meter: meter{idle: true}}
 	for i := range c.workers {
 		if w := &c.workers[i]; w.active && fresh.matches(c.offer(w)) {
 			fresh.eligible = append(fresh.eligible, w.id)

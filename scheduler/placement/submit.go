@@ -75,11 +75,14 @@ func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	if err := s.validate(); err != nil {
 		return 0, out, err
 	}
-	if err := c.admit(now, &s); err != nil {
+	if err := c.admit(&s); err != nil {
 		return 0, out, err
 	}
 	set, err := c.setFor(s.App, s.Require)
 	if err != nil {
+		return 0, out, err
+	}
+	if err := c.admitByTime(now, set, &s); err != nil {
 		return 0, out, err
 	}
 	j := c.newJob()
@@ -95,26 +98,25 @@ func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	if j.unfinished == 0 {
 		return ref, c.finish(j, task.OK, out), nil
 	}
-	if j.epoch > 0 {
-		j.claiming = true // until claimAll has said for how long
-	}
 	if out = c.addAttempts(now, j, s.Attempts, out); j.ref != ref {
 		return ref, out, nil
 	}
 	if j.epoch > 0 {
-		out = c.claimAll(now, j, out)
-		c.timers.update(j)
-		return ref, out, nil
+		return ref, c.claimAll(now, j, out), nil
 	}
-	k := probes(j.ratio, j.unfinished)
-	j.wide = k >= 2*len(set.eligible)
-	j.res = c.resPool.get(min(k, len(set.eligible)))
-	out = c.sample(j, j.unfinished, out)
-	return ref, out, nil
+	return ref, c.begin(j, out), nil
+}
+
+// begin samples workers for all tasks that wait, for the first time.
+func (c *Core) begin(j *job, out []Effect) []Effect {
+	k := probes(j.ratio, j.anywhere())
+	j.wide = k >= 2*len(j.set.eligible)
+	j.res = c.resPool.get(min(k, len(j.set.eligible)))
+	return c.sample(j, j.anywhere(), out)
 }
 
 // admit refuses what is over a bound of the Config.
-func (c *Core) admit(now time.Duration, s *Spec) error {
+func (c *Core) admit(s *Spec) error {
 	unfinished := c.load.Waiting + c.load.Running
 	var e *task.Error
 	switch {
@@ -125,7 +127,7 @@ func (c *Core) admit(now time.Duration, s *Spec) error {
 	case s.Tasks > c.cfg.MaxTasks-unfinished:
 		e = task.Errorf(task.CodeOverloaded, "%d tasks are unfinished and %d more would pass the limit of %d", unfinished, s.Tasks, c.cfg.MaxTasks)
 	default:
-		return c.admitByTime(now, s)
+		return nil
 	}
 	e.RetryAfterMS = retryAfterMS
 	return e
@@ -143,25 +145,28 @@ func (c *Core) addTasks(j *job, s *Spec) {
 		j.fresh++
 	}
 	j.unfinished = j.fresh
-	c.load.Waiting += j.fresh
+	c.waits(j, j.fresh)
 }
 
-// addAttempts counts what tasks have had before. Those that have had all their attempts end here.
+// addAttempts counts what tasks have had before, all of which has failed. Those that have had all their attempts end here.
 func (c *Core) addAttempts(now time.Duration, j *job, had []Attempts, out []Effect) []Effect {
-	ref := j.ref
 	for _, a := range had {
-		if j.ref != ref {
-			return out // the last one ended the job
-		}
-		if int64(a.Task) >= int64(len(j.tasks)) || a.N == 0 || j.tasks[a.Task].state != stateFresh {
+		if a.N == 0 || !j.lacks(a.Task) || j.tasks[a.Task].state != stateFresh {
 			continue
 		}
 		r := &j.tasks[a.Task]
 		c.unlink(j, a.Task)
 		r.state, r.attempt, r.launched = stateReturned, min(a.N, j.maxAttempts), now
 		j.returned.push(j.tasks, a.Task)
-		if r.attempt == j.maxAttempts {
-			out = c.endWaiting(now, j, a.Task, task.Failed, causeWorkerLost, out)
+	}
+	for i := j.returned.head; i != 0; {
+		t := i - 1
+		i = j.tasks[t].next
+		if j.tasks[t].attempt < j.maxAttempts && !j.atMostOnce {
+			continue
+		}
+		if out = c.endWaiting(now, j, t, task.Failed, causeWorkerLost, out); j.unfinished == 0 {
+			break // and with that the job has
 		}
 	}
 	return out

@@ -119,7 +119,7 @@ func (c *Core) Worker(id probe.WorkerID) (WorkerView, bool) {
 	}
 	v := WorkerView{Slots: c.offer(w).Slots, Draining: !w.active}
 	for i := range w.slots {
-		if w.slots[i].state == slotBound {
+		if w.slots[i].state.binds() {
 			v.Running++
 		}
 	}
