@@ -18,7 +18,7 @@ type simCmd struct {
 	Run     simRunCmd     `cmd:"" help:"Simulate one fleet under one policy."`
 	Sweep   simSweepCmd   `cmd:"" help:"Simulate every combination of values, and plot what they show."`
 	Compare simCompareCmd `cmd:"" help:"Say whether two results differ by more than chance."`
-	Check   simCheckCmd   `cmd:"" help:"Hold the simulator against closed forms."`
+	Check   simCheckCmd   `cmd:"" help:"Hold the simulator against closed forms, or the fleet's code against faults."`
 }
 
 type simRunCmd struct {
@@ -214,22 +214,41 @@ func simTable(w *tabwriter.Writer, r *sim.Result) {
 type simCheckCmd struct {
 	formatFlag `embed:""`
 
-	Seed  uint64  `help:"Of all randomness." default:"1" placeholder:"N"`
-	Scale float64 `help:"Multiplies how much is simulated, 0.01 to 100; intervals shrink with its root." default:"1" placeholder:"X"`
+	Seed   uint64  `help:"Of all randomness; with --faults the first of the seeds." default:"1" placeholder:"N"`
+	Scale  float64 `help:"Multiplies how much is simulated, 0.01 to 100; intervals shrink with its root." default:"1" placeholder:"X"`
+	Faults bool    `help:"Break fleets instead, one for each seed, and check what they promise (default: no)."`
+	Seeds  int     `help:"With --faults: how many seeds." default:"1000" placeholder:"N"`
+	Trace  bool    `help:"With --faults --seeds 1: print what happens (default: no)."`
 }
 
 // Help is shown above the flags.
 func (*simCheckCmd) Help() string {
 	return `Waits of M/M/1 and M/M/c (Erlang C), queue lengths under the power of d choices (Mitzenmacher), utilisation, Little's law, and the conservation of tasks: each line has the theory, what was measured, and the 99.9 % confidence interval that the theory must lie in. The exit code is 1 if one does not.
 
+With --faults each seed is a fleet of its own that runs the code of clients, schedulers and workers: connections are lost and go silent, processes die, stop and come back, gossip lies, nodes drain. Then all is well, and the fleet has to come to rest with one outcome for every task, and nothing started twice without a reason. A seed that breaks a promise is printed with the command that runs it again, and the exit code is 1.
+
 Examples:
 
     dunnock sim check
-    dunnock sim check --scale 10 --seed 7 --format json`
+    dunnock sim check --scale 10 --seed 7 --format json
+    dunnock sim check --faults --seeds 10000
+    dunnock sim check --faults --seed 4711 --seeds 1 --trace`
 }
 
 // Run checks and prints every line.
-func (c *simCheckCmd) Run(p *process) error {
+func (c *simCheckCmd) Run(p *process, ctx *kong.Context) error {
+	given := givenFlags(ctx)
+	if c.Faults {
+		if given["scale"] {
+			return usagef("--scale is for checks against closed forms: --faults has --seeds")
+		}
+		return c.storm(p)
+	}
+	for _, name := range []string{"seeds", "trace"} {
+		if given[name] {
+			return usagef("--%s has no place without --faults", name)
+		}
+	}
 	if c.Scale == 0 {
 		return usagef("--scale: want 0.01 to 100, got 0")
 	}

@@ -30,6 +30,14 @@ const (
 	faults
 )
 
+// What goes wrong beside those.
+const (
+	delayedMessage    = "message delayed"
+	duplicatedMessage = "message duplicated"
+	reorderedMessage  = "message overtaken"
+	poisonedWorker    = "worker killed by a task"
+)
+
 // String returns the words of reports.
 func (f fault) String() string {
 	return [...]string{

@@ -137,7 +137,7 @@ func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duratio
 			old.epoch, old.abandoned = max(old.epoch, epoch), false
 			n.follow(seq, old, true, finished)
 			if len(old.followers) > 0 {
-				s.unhold(old, holdOwner)
+				s.unhold(old, holdOwner|holdAsked) // who submits it owns it
 			}
 			return
 		}

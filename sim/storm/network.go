@@ -53,7 +53,7 @@ func (w *world) transit(from, to int) time.Duration {
 	at += w.plan.Delay + w.chance.below(w.plan.Jitter)
 	if w.plan.Spikes > 0 && w.chance.permille(w.plan.Spikes) && !w.healed() {
 		at += w.chance.below(200 * time.Millisecond)
-		w.count("delayed message")
+		w.count(delayedMessage)
 	}
 	return at
 }
@@ -69,10 +69,10 @@ func (e *end) send(do func()) {
 	if e.line.wild && w.plan.Wild > 0 && !w.healed() && w.chance.permille(w.plan.Wild) {
 		late := max(at, e.last) + w.chance.below(20*time.Millisecond)
 		if w.chance.coin() {
-			w.count("duplicated message")
+			w.count(duplicatedMessage)
 			w.at(late, func() { e.peer.receive(do) })
 		} else {
-			w.count("reordered message")
+			w.count(reorderedMessage)
 			w.touchPair(e.p, e.peer.p, late-w.now)
 			w.at(late, func() { e.peer.receive(do) })
 			return

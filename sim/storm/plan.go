@@ -64,20 +64,22 @@ func NewPlan(seed uint64) Plan {
 	d := newDice(seed, 1)
 	p := Plan{
 		Seed: seed, Workers: d.between(2, 10), Slots: d.between(1, 4), Schedulers: d.between(1, 4), Clients: d.between(1, 3),
-		Jobs: d.between(4, 30), MostTasks: d.between(1, 16), NoCancel: d.permille(150),
+		Jobs: d.between(4, 60), MostTasks: d.between(1, 20), NoCancel: d.permille(150),
 		Storm: d.spread(500*time.Millisecond, 5*time.Second), Delay: d.spread(50*time.Microsecond, 5*time.Millisecond),
-		Jitter: d.spread(10*time.Microsecond, 5*time.Millisecond), Service: d.spread(time.Millisecond, 300*time.Millisecond),
-		Lease: d.spread(300*time.Millisecond, 1500*time.Millisecond), Rumour: d.spread(5*time.Millisecond, 300*time.Millisecond),
+		Jitter: d.spread(10*time.Microsecond, 5*time.Millisecond),
+		Lease:  d.spread(300*time.Millisecond, 1500*time.Millisecond), Rumour: d.spread(5*time.Millisecond, 300*time.Millisecond),
 		AckEvery: uint64(1) << d.n(7), CheckEvery: uint64(1) << d.between(3, 8),
 	}
 	if d.permille(100) {
 		p.CheckEvery = 1
 	}
-	most := 4
-	if d.permille(300) {
-		most = 12
+	// Tasks take so long that the fleet is idle, or busy, or has up to three times more to do than it can while jobs come.
+	work := p.Storm * time.Duration(p.Workers*p.Slots*d.between(50, 3000)) / 1000
+	p.Service = min(max(work/time.Duration(p.Jobs*(1+p.MostTasks)/2+1), 200*time.Microsecond), time.Second)
+	share, most := 0, 0 // one seed in ten has no faults
+	if !d.permille(100) {
+		share, most = []int{100, 250, 500, 900}[d.n(4)], []int{2, 5, 12, 25}[d.n(4)]
 	}
-	share := []int{0, 120, 300, 700}[d.n(4)] // 0: a seed in which nothing goes wrong
 	for k := range p.Faults {
 		if d.permille(share) {
 			p.Faults[k] = d.between(1, most)

@@ -1,29 +1,27 @@
-package storm
+package storm_test
 
 import (
-	"os"
-	"strconv"
 	"testing"
+
+	"dunnock/sim/storm"
 )
 
-func TestOne(t *testing.T) {
-	first, _ := strconv.ParseUint(os.Getenv("FIRST"), 10, 64)
-	n, _ := strconv.ParseUint(os.Getenv("N"), 10, 64)
-	bad := 0
-	for s := first; s < first+n; s++ {
-		var r *Result
-		if os.Getenv("TRACE") != "" {
-			r = Run(s, os.Stdout)
-		} else {
-			r = Run(s, nil)
-		}
-		if r.Err != nil {
-			bad++
-			t.Errorf("seed %d: %v", s, r.Err)
-		}
-		if n < 5 {
-			t.Logf("%+v", r)
-		}
+// TestSeeds runs a few hundred fleets, each with faults of its own. No promise may be broken, each kind of fault must have struck and each
+// protection must have been needed, or this test would say less than it seems to.
+func TestSeeds(t *testing.T) {
+	t.Parallel()
+	seeds := 400
+	if testing.Short() {
+		seeds = 100
 	}
-	t.Logf("%d bad", bad)
+	sum, err := storm.Check(t.Context(), storm.Config{First: 1, Seeds: seeds, Failed: func(r *storm.Result) {
+		t.Errorf("seed %d: %v\n    dunnock sim check --faults --seed %d --seeds 1", r.Plan.Seed, r.Err, r.Plan.Seed)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !testing.Short() && len(sum.NeverHit) > 0 {
+		t.Errorf("never hit in %d seeds: %q", seeds, sum.NeverHit)
+	}
+	t.Logf("%+v", sum)
 }

@@ -270,7 +270,7 @@ func (k *worker) handle(f *queue.Effect, m *probe.Launch) {
 	case odd == oddPoison:
 		k.after(min(took, 5*time.Millisecond), func() {
 			if k.handlers[slot] == s {
-				k.w.count("poisoned worker")
+				k.w.count(poisonedWorker)
 				k.w.crash(&k.process, false)
 				k.w.restart(k.node, k.w.chance.within(5*time.Millisecond, 100*time.Millisecond))
 			}
