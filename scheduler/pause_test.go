@@ -1,0 +1,61 @@
+package scheduler
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/valyala/fasthttp/fasthttputil"
+
+	"dunnock/internal/submission"
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+// After a pause of the scheduler's process nothing of a job starts before its client has said that it still owns it, and what it does not
+// own any more is given up.
+func TestAfterPause(t *testing.T) {
+	s, err := New(Config{Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ctx = t.Context()
+	c := &chatter{s: s, rng: rand.New(rand.NewPCG(1, 1))}
+	say := func(kind submission.Kind, body []byte) {
+		t.Helper()
+		if err := c.clients[0].Message(uint8(kind), body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask := func(call uint32) {
+		t.Helper()
+		m := probe.GetTask{Slot: 0, Call: call, Ref: 1, Res: 1}
+		if err := c.links[0].Message(uint8(probe.KindGetTask), probe.AppendGetTask(nil, m)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, connect := range []func() error{c.connectWorker, c.connectClient} {
+		if err := connect(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for seq := range uint32(2) {
+		j := task.Job{ID: task.JobID{byte(seq + 1)}, App: "a", Tasks: make([]task.Task, 3)}.WithDefaults()
+		say(submission.KindSubmit, submission.AppendSubmit(nil, seq, &j))
+	}
+	kept, lost := s.byID[task.JobID{1}], s.byID[task.JobID{2}]
+	now := s.enter()
+	s.afterPause(now)
+	s.exit(now, &c.clients[0].turn)
+	if kept.held != heldAsked || lost.held != heldAsked || !c.clients[0].asked {
+		t.Fatalf("after a pause the jobs are held for %b and %b", kept.held, lost.held)
+	}
+	ask(1)
+	if n := s.meters.launches.Get(); n != 0 {
+		t.Errorf("%d launches before the client has answered", n)
+	}
+	say(submission.KindStill, submission.AppendStill(nil, submission.Still{Seqs: []uint32{0}}))
+	if kept.held != 0 || lost.outcome != task.Cancelled || len(s.jobs) != 1 {
+		t.Errorf("held for %b; the other ended as %v; %d jobs", kept.held, lost.outcome, len(s.jobs))
+	}
+}
