@@ -72,7 +72,7 @@ type responses struct {
 	After   milliseconds `json:"after"`
 }
 
-// growth is of one process, from before the first fault to the healed end under the same load.
+// growth is of one process, from before the load to when all is healed and done.
 type growth struct {
 	Node     string `json:"node"`
 	SameLife bool   `json:"same_life"` // if not, it was restarted between

@@ -44,7 +44,7 @@ func (p *report) text(out io.Writer) {
 	}
 	_ = t.Flush()
 
-	fmt.Fprintln(out, "\nSize under the same load, before the first fault → after healing:")
+	fmt.Fprintln(out, "\nSize at rest, before the load → after it:")
 	t = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "node\tmemory MiB\tgoroutines\tdescriptors\t")
 	for _, g := range p.Growth {

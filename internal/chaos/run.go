@@ -149,23 +149,24 @@ func (r *run) through(ctx context.Context) (*report, error) {
 	if err := poll(ctx, readyLimit, func() error { return f.complete(ctx) }); err != nil {
 		return nil, fmt.Errorf("the fleet did not come together: %w", err)
 	}
+	// What a process takes is compared at rest: under load it varies with the jobs in flight.
+	report := &report{before: f.sizes(ctx)}
 	if err := startAll(ctx, f.clients); err != nil {
 		return nil, err
 	}
-	report := new(report)
 	watch, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() { _ = ledger.WatchStalls(watch, f.books, "", 0) }() // the other lines fail as well then
 	pause(ctx, r.o.warmUp)
-	report.before = f.sizes(ctx)
 
 	if err := r.faults(ctx, shape{len(f.schedulers), len(f.workers), len(f.clients)}); err != nil {
 		return nil, err
 	}
 	r.say("healed")
 	pause(ctx, r.o.warmUp)
-	report.after = f.sizes(ctx) // under the load of the beginning
 	report.unrest = r.calm(ctx)
+	report.after = f.sizes(ctx)
+	report.unrest = append(report.unrest, r.leave(ctx)...)
 	report.took = time.Since(r.began)
 	return report, ctx.Err()
 }
@@ -212,12 +213,17 @@ func (r *run) calm(ctx context.Context) (unrest []string) {
 	if err := poll(ctx, restLimit, func() error { return errors.Join(f.complete(ctx), f.atRest(ctx)) }); err != nil {
 		unrest = append(unrest, strings.Split(err.Error(), "\n")...)
 	}
-	for _, p := range slices.Concat(f.schedulers, f.workers) {
+	return unrest
+}
+
+// leave asks all nodes to leave, and says who did not do so well.
+func (r *run) leave(ctx context.Context) (complaints []string) {
+	for _, p := range slices.Concat(r.fleet.schedulers, r.fleet.workers) {
 		if err := p.leave(ctx, drainLimit); err != nil {
-			unrest = append(unrest, err.Error())
+			complaints = append(complaints, err.Error())
 		}
 	}
-	return unrest
+	return complaints
 }
 
 // read returns what all ledgers hold.
