@@ -13,6 +13,9 @@ import (
 
 // TestKilledHarness holds that nothing of a run outlives its harness, however that ends.
 func TestKilledHarness(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and starts a fleet")
+	}
 	dir := filepath.Join(t.TempDir(), "books")
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "--dunnock", dunnock(t), "--duration", "1m", "--faults", "cut", "--dir", dir)
 	cmd.Env = append(os.Environ(), asProgram+"=1")

@@ -165,7 +165,7 @@ func (r *run) through(ctx context.Context) (*report, error) {
 	r.say("healed")
 	pause(ctx, r.o.warmUp)
 	report.unrest = r.calm(ctx)
-	report.after = f.sizes(ctx)
+	report.after = r.sizesAtRest(ctx, report.before)
 	report.unrest = append(report.unrest, r.leave(ctx)...)
 	report.took = time.Since(r.began)
 	return report, ctx.Err()
@@ -214,6 +214,21 @@ func (r *run) calm(ctx context.Context) (unrest []string) {
 		unrest = append(unrest, strings.Split(err.Error(), "\n")...)
 	}
 	return unrest
+}
+
+// sizesAtRest measures again until the goroutines are about as many as before, or as long as the fleet takes to rest: servers keep those of
+// connections that have ended for a while, to use them for the next.
+func (r *run) sizesAtRest(ctx context.Context, before map[string]size) (after map[string]size) {
+	_ = poll(ctx, restLimit, func() error {
+		after = r.fleet.sizes(ctx)
+		for name, s := range after {
+			if s.Goroutines > before[name].Goroutines+wantGoroutine {
+				return fmt.Errorf("%s has %d goroutines", name, s.Goroutines)
+			}
+		}
+		return nil
+	})
+	return after // if they stay, the report says so
 }
 
 // leave asks all nodes to leave, and says who did not do so well.
