@@ -20,13 +20,13 @@ func mustStages(tb testing.TB, s string) Stages {
 
 func TestParseStages(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]string{
-		"0.5:30s,0.8:30s,0.95:30s":  "0.5:30s,0.8:30s,0.95:30s",
-		" 0.5 : 1m , 200/s : 100ms": "0.5:1m0s,200/s:100ms",
-		"1e3/s:1s":                  "1000/s:1s",
+	for _, c := range []struct{ in, want string }{
+		{"0.5:30s,0.8:30s,0.95:30s", "0.5:30s,0.8:30s,0.95:30s"},
+		{" 0.5 : 1m , 200/s : 100ms", "0.5:1m0s,200/s:100ms"},
+		{"1e3/s:1s", "1000/s:1s"},
 	} {
-		if v, err := ParseStages(in); err != nil || v.String() != want {
-			t.Errorf("%q parses to %q, %v; want %q", in, v, err, want)
+		if v, err := ParseStages(c.in); err != nil || v.String() != c.want {
+			t.Errorf("%q parses to %q, %v; want %q", c.in, v, err, c.want)
 		}
 	}
 	for _, c := range []struct{ in, want string }{
