@@ -10,5 +10,19 @@
 //
 // A client keeps one connection to each scheduler that it uses and many jobs share it. It
 // picks the scheduler of a job by rendezvous hashing of the job's id, so that everyone who
-// submits one job asks the same scheduler. Closing the client, or losing it, ends its unfinished jobs.
+// submits one job asks the same scheduler.
+//
+// # What is promised
+//
+// The client owns its jobs. Once Submit has returned, every task gets one outcome, by the job's deadline at the latest, for as long as the client lives:
+//
+//   - A scheduler that is lost, and one that drains or refuses for now, is replaced by the next in Config.Schedulers, within milliseconds if the connection
+//     to that is there (one is kept in reserve). What has finished is not done again, what runs goes on, and max_attempts holds over all
+//     schedulers. With all of them gone the client waits for one, until the deadline.
+//   - A connection that breaks is made anew, and the job goes on where it was.
+//   - Each outcome is told once, also if two schedulers say it.
+//   - A task of a job that may run at most once never starts twice. After the loss of a scheduler those that no worker has started by then end unknown.
+//
+// Jobs are in the client's memory only: closing the client, or losing it, ends the unfinished ones. Tasks may start again after a fault, so that what
+// they do outside should bear it.
 package client

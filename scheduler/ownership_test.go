@@ -203,13 +203,14 @@ type slowClient struct {
 func (c *slowClient) Flush() { c.conn.Flush() }
 
 func (c *slowClient) Message(kind uint8, _ []byte) error {
-	switch submission.Kind(kind) {
-	case submission.KindLimits:
+	if submission.Kind(kind) == submission.KindLimits {
 		c.conn.Send(uint8(submission.KindSubmit), nil, submission.AppendSubmit(nil, 1, c.job))
-	case submission.KindTaskDone:
+	}
+	if submission.Kind(kind) == submission.KindTaskDone {
 		<-c.resume
 		c.results++
-	case submission.KindJobDone:
+	}
+	if submission.Kind(kind) == submission.KindJobDone {
 		close(c.done)
 	}
 	return nil
