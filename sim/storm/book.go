@@ -82,8 +82,8 @@ type fence struct {
 }
 
 // started notes the start of an attempt, and judges whether it may be.
-func (b *book) started(k *worker, s *scheduler, m *probe.Launch) *start {
-	w := b.w
+func (b *book) started(k *worker, p *peer, m *probe.Launch) *start {
+	w, s := b.w, p.s
 	j := b.byID[m.Job]
 	if j == nil || int(m.Task) >= len(j.tasks) {
 		w.fail("a start of job %v, task %d, which there is not", m.Job, m.Task)
@@ -102,7 +102,7 @@ func (b *book) started(k *worker, s *scheduler, m *probe.Launch) *start {
 		w.fail("%s runs %d attempts in %d slots", w.name(k.node), running, w.plan.Slots)
 	}
 	if f, ok := b.fences[fenceKey{k.node, k.life, j.index}]; ok {
-		if m.Epoch < f.epoch || (m.Epoch == f.epoch && (f.scheduler != s.node || f.life != s.life)) {
+		if m.Epoch < f.epoch || (m.Epoch == f.epoch && (f.scheduler != s.node || f.life != p.life)) {
 			w.fail("job %d, task %d: started on %s under epoch %d of %s, behind the fence of epoch %d", j.index, t.index, w.name(k.node), m.Epoch, w.name(s.node), f.epoch)
 		}
 	}
@@ -145,7 +145,16 @@ func (b *book) explains(j *job, x *start) bool {
 	if x.stopped == probe.StatusTimeout || (x.over && (x.status == probe.StatusFailed || x.status == probe.StatusTimeout)) {
 		return true // it failed
 	}
-	return b.touched(j, x)
+	if b.touched(j, x) {
+		return true
+	}
+	// It was stopped in favour of an earlier one, and that has failed since.
+	for _, p := range x.task.starts {
+		if p != x && x.stopped != 0 && p.over && p.status != probe.StatusOK {
+			return true
+		}
+	}
+	return false
 }
 
 // touched reports whether a fault has touched the start's worker, scheduler or client, or the connections between them, since it was.
@@ -164,7 +173,7 @@ func (b *book) ended(x *start, status probe.Status) {
 }
 
 // claimed notes that a worker has taken a claim: from here on nothing may start there under an earlier epoch, or for another scheduler.
-func (b *book) claimed(k *worker, s *scheduler, m probe.Claim, out []queue.Effect) {
+func (b *book) claimed(k *worker, p *peer, m probe.Claim, out []queue.Effect) {
 	for i := range out {
 		if out[i].Kind == queue.EffectDecline && out[i].Ref == m.Ref && out[i].Call == 0 {
 			return
@@ -176,11 +185,12 @@ func (b *book) claimed(k *worker, s *scheduler, m probe.Claim, out []queue.Effec
 	if b.fences == nil {
 		b.fences = make(map[fenceKey]fence)
 	}
+	s := p.s
 	key := fenceKey{k.node, k.life, b.byID[m.Job].index}
-	if f, ok := b.fences[key]; ok && (m.Epoch < f.epoch || m.Epoch == f.epoch && (f.scheduler != s.node || f.life != s.life)) {
+	if f, ok := b.fences[key]; ok && (m.Epoch < f.epoch || m.Epoch == f.epoch && (f.scheduler != s.node || f.life != p.life)) {
 		b.w.fail("job %d: %s grants epoch %d to %s behind the fence of epoch %d", key.job, b.w.name(k.node), m.Epoch, b.w.name(s.node), f.epoch)
 	}
-	b.fences[key] = fence{m.Epoch, s.node, s.life}
+	b.fences[key] = fence{m.Epoch, s.node, p.life}
 }
 
 // told judges an outcome as a scheduler tells it.

@@ -70,9 +70,11 @@ func (e *end) send(do func()) {
 		late := max(at, e.last) + w.chance.below(20*time.Millisecond)
 		if w.chance.coin() {
 			w.count(duplicatedMessage)
+			w.log("a message from %s to %s comes twice", w.name(e.p.node), w.name(e.peer.p.node))
 			w.at(late, func() { e.peer.receive(do) })
 		} else {
 			w.count(reorderedMessage)
+			w.log("a message from %s to %s is overtaken", w.name(e.p.node), w.name(e.peer.p.node))
 			w.touchPair(e.p, e.peer.p, late-w.now)
 			w.at(late, func() { e.peer.receive(do) })
 			return

@@ -160,6 +160,7 @@ func (l *link) failed(why cause) {
 // down is the end of the connection. The worker may be back in the same life; it is given up when its lease is over, or at once if it cannot be back.
 func (l *link) down(why cause) {
 	s := l.s
+	s.w.log("%s loses %s (%d)", s.w.name(s.node), s.w.name(l.k.node), why)
 	l.up, l.severed = false, true
 	s.carryOut(s.core.WorkerLost(s.w.now, l.id, s.out[:0]))
 	l.voids++
@@ -182,6 +183,7 @@ func (l *link) void() {
 	}
 	s := l.s
 	s.w.count("void worker")
+	s.w.log("%s gives %s up", s.w.name(s.node), s.w.name(l.k.node))
 	l.severed = false
 	l.voids++
 	l.taken.restart(0)
@@ -231,6 +233,9 @@ func (l *link) finished(m probe.Finished, found bool) {
 	l.taken.add(m.Seq)
 	s.receipt = receipt{l, m.Seq}
 	if found {
+		if h := s.held(m.Ref); h != nil {
+			s.w.log("%s hears that job %d, task %d ended on %s, attempt %d, with %d", s.w.name(s.node), h.job.index, m.Task, s.w.name(l.k.node), m.Attempt, m.Status)
+		}
 		s.carryOut(s.core.Found(s.w.now, l.id, m, s.out[:0]))
 	} else {
 		s.carryOut(s.core.Finished(s.w.now, l.id, m, s.out[:0]))
@@ -251,6 +256,9 @@ func (l *link) decline(m probe.Decline) {
 
 func (l *link) adopt(m probe.Adopt) {
 	s := l.s
+	if h := s.held(m.Ref); h != nil {
+		s.w.log("%s hears that job %d, task %d runs on %s, attempt %d", s.w.name(s.node), h.job.index, m.Task, s.w.name(l.k.node), m.Attempt)
+	}
 	s.carryOut(s.core.Adopt(s.w.now, l.id, m, s.out[:0]))
 }
 
@@ -347,12 +355,14 @@ func (s *scheduler) send(f *placement.Effect) {
 			return c.NoTask(now, id, m, out)
 		})
 	case placement.EffectKill:
+		s.w.log("%s kills job %d, task %d on %s", s.w.name(s.node), s.held(f.Ref).job.index, f.Task, s.w.name(l.k.node))
 		m := probe.Kill{Slot: f.Slot, Call: f.Call}
 		l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
 			return c.Kill(now, id, m, out)
 		})
 	case placement.EffectClaim:
 		j := s.held(f.Ref)
+		s.w.log("%s claims job %d from %s under epoch %d", s.w.name(s.node), j.job.index, s.w.name(l.k.node), j.epoch)
 		l.claim(probe.Claim{Ref: f.Ref, Job: j.job.id, Epoch: j.epoch})
 	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone:
 	}

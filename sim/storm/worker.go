@@ -29,9 +29,10 @@ type schedulerLife struct {
 
 // peer is the connection from a scheduler.
 type peer struct {
-	end *end
-	id  probe.SchedulerID
-	s   *scheduler
+	end  *end
+	id   probe.SchedulerID
+	s    *scheduler
+	life uint32 // of the scheduler
 }
 
 func (k *worker) begin() {
@@ -67,7 +68,7 @@ func (k *worker) greet(e *end, s *scheduler, life uint32, taken uint64) bool {
 			old.end.close()
 		}
 	}
-	p := &peer{end: e, s: s, id: k.number(s.node, life)}
+	p := &peer{end: e, s: s, life: life, id: k.number(s.node, life)}
 	k.peers = append(k.peers, p)
 	e.user, e.line.wild = p, true
 	e.lost = func(cause) { k.leave(p) }
@@ -78,6 +79,7 @@ func (k *worker) greet(e *end, s *scheduler, life uint32, taken uint64) bool {
 
 // leave tells the core that a scheduler is gone.
 func (k *worker) leave(p *peer) {
+	k.w.log("%s loses %s", k.w.name(k.node), k.w.name(p.s.node))
 	k.peers = slices.DeleteFunc(k.peers, func(x *peer) bool { return x == p })
 	k.carryOut(k.core.SchedulerDown(k.w.now, p.id, k.out[:0]), nil)
 }
@@ -131,7 +133,7 @@ func (l *link) claim(m probe.Claim) {
 		p := e.peer.user.(*peer)
 		k := e.peer.p.owner.(*worker)
 		out := k.core.Claim(k.w.now, p.id, m, k.out[:0])
-		k.w.book.claimed(k, p.s, m, out)
+		k.w.book.claimed(k, p, m, out)
 		k.carryOut(out, nil)
 	})
 }
@@ -257,7 +259,7 @@ func (k *worker) send(f *queue.Effect, status probe.Status) {
 // handle runs the handler of a launch.
 func (k *worker) handle(f *queue.Effect, m *probe.Launch) {
 	i := slices.IndexFunc(k.peers, func(p *peer) bool { return p.id == f.Scheduler })
-	s := k.w.book.started(k, k.peers[i].s, m)
+	s := k.w.book.started(k, k.peers[i], m)
 	if k.handlers[f.Slot] != nil {
 		k.w.fail("%s, slot %d: a second attempt beside one that runs", k.w.name(k.node), f.Slot)
 	}
@@ -291,6 +293,7 @@ func (k *worker) stopHandler(f *queue.Effect) {
 		return
 	}
 	s.stopped = f.Status
+	k.w.log("job %d, task %d: is told to stop on %s, %d", s.task.job.index, s.task.index, k.w.name(k.node), f.Status)
 	slot, call := f.Slot, f.Call
 	took := k.w.chance.below(time.Millisecond)
 	if s.task.odd == oddDeaf {

@@ -1,0 +1,195 @@
+// Command mutants takes out one protection of the fleet's code at a time and looks whether a checker notices. A protection that
+// can go without anybody noticing is untested, or not needed.
+//
+// It works on a copy of the checkout, and needs no network. `make mutants` runs it.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err) //nolint:forbidigo // of a command
+		os.Exit(1)
+	}
+}
+
+// seeds is how many fleets under faults look for a mutation before the tests of its package do.
+const seeds = "1500"
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
+	only := flags.String("only", "", "`text` that the names of those to run contain; all if empty")
+	parallel := flags.Int("parallel", 2, "how many to try at a time")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	root, err := goTool(ctx, ".", "list", "-m", "-f", "{{.Dir}}")
+	if err != nil {
+		return err
+	}
+	list := []mutant{}
+	for _, m := range mutants() {
+		if strings.Contains(m.name, *only) {
+			list = append(list, m)
+		}
+	}
+	if len(list) == 0 {
+		return fmt.Errorf("--only: no name contains %q", *only)
+	}
+	if err := applyAll(strings.TrimSpace(root), list); err != nil {
+		return err
+	}
+	verdicts := make([]verdict, len(list))
+	work := make(chan int)
+	var wg sync.WaitGroup
+	var failed error
+	var mu sync.Mutex // guards failed
+	for range max(1, *parallel) {
+		wg.Go(func() {
+			if err := serve(ctx, strings.TrimSpace(root), list, verdicts, work); err != nil {
+				mu.Lock()
+				failed = errors.Join(failed, err)
+				mu.Unlock()
+				for range work { // the others are left out
+				}
+			}
+		})
+	}
+	for i := range list {
+		work <- i
+	}
+	close(work)
+	wg.Wait()
+	if failed != nil {
+		return failed
+	}
+	return report(out, list, verdicts)
+}
+
+// errBroken says that what a mutation leaves is no program.
+var errBroken = errors.New("does not compile")
+
+// broken stands in the table for who noticed such a one, which says nothing about checkers.
+const broken = "DOES NOT COMPILE"
+
+// verdict is what came of a mutation.
+type verdict struct {
+	by   string // who noticed; empty: nobody
+	took time.Duration
+}
+
+func report(out io.Writer, list []mutant, verdicts []verdict) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "TAKEN OUT\tFILE\tNOTICED BY\tAFTER")
+	missed := 0
+	for i, m := range list {
+		by := verdicts[i].by
+		if by == "" {
+			by = "NOBODY"
+		}
+		if by == "NOBODY" || by == broken {
+			missed++
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%v\n", m.name, m.file, by, verdicts[i].took.Round(100*time.Millisecond))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if missed > 0 {
+		return fmt.Errorf("%d of %d protections can be taken out without anybody noticing, or were not", missed, len(list))
+	}
+	return nil
+}
+
+// serve tries mutations on a copy of its own.
+func serve(ctx context.Context, root string, list []mutant, verdicts []verdict, work <-chan int) error {
+	dir, err := os.MkdirTemp("", "dunnock-mutants-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.CopyFS(dir, sources{root}); err != nil {
+		return err
+	}
+	for i := range work {
+		started := time.Now()
+		by, err := try(ctx, root, dir, list[i])
+		if errors.Is(err, errBroken) {
+			fmt.Fprintln(os.Stderr, list[i].name+":", err) //nolint:forbidigo // of a command
+			by, err = broken, nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", list[i].name, err)
+		}
+		verdicts[i] = verdict{by, time.Since(started)}
+	}
+	return nil
+}
+
+// try applies a mutation to a copy, has the checkers look for it, and takes it back.
+func try(ctx context.Context, root, dir string, m mutant) (noticed string, _ error) {
+	path := filepath.Join(dir, m.file)
+	whole, err := os.ReadFile(filepath.Join(root, m.file))
+	if err != nil {
+		return "", err
+	}
+	mutated, err := m.apply(whole)
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(path, mutated, 0o600); err != nil {
+		return "", err
+	}
+	defer func() { _ = os.WriteFile(path, whole, 0o600) }()
+	checks := [][]string{}
+	if !m.shell {
+		checks = append(checks, []string{"test", "-count=1", "-timeout=2m", "./sim/storm", "-run=TestSeeds", "-seeds=" + seeds})
+	}
+	checks = append(checks, []string{"test", "-count=1", "-timeout=3m", "-failfast", "./" + filepath.Dir(m.file)})
+	for i, args := range checks {
+		text, err := goTool(ctx, dir, args...)
+		switch {
+		case ctx.Err() != nil:
+			return "", context.Cause(ctx)
+		case err == nil:
+			continue
+		case strings.Contains(text, "[build failed]") || strings.Contains(text, "[setup failed]"):
+			return "", fmt.Errorf("%w: %w\n%s", errBroken, err, text)
+		case i == 0 && !m.shell:
+			return "seeds", nil
+		}
+		return "go test ./" + filepath.Dir(m.file), nil
+	}
+	return "", nil
+}
+
+// goTool runs the go command and returns all that it prints.
+func goTool(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
+	var text bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &text, &text
+	if err := cmd.Run(); err != nil {
+		return text.String(), fmt.Errorf("go %s: %w", strings.Join(args, " "), err)
+	}
+	return text.String(), nil
+}
