@@ -188,7 +188,7 @@ func (r *run) job(j *job) {
 	})
 	accepted := r.pacer.now()
 	if err != nil {
-		if errors.Is(err, client.ErrClosed) {
+		if r.gaveUp() {
 			r.tally.abandon(j, accepted)
 			return
 		}
@@ -198,15 +198,27 @@ func (r *run) job(j *job) {
 	select {
 	case <-h.Done():
 	case <-r.gone:
-		r.tally.abandon(j, r.pacer.now())
-		return
 	}
 	ended := r.pacer.now()
+	if r.gaveUp() {
+		r.tally.abandon(j, ended)
+		return
+	}
 	results := make([]task.Result, 0, len(j.tasks))
 	for res := range h.Results() {
 		results = append(results, res)
 	}
 	r.tally.finish(j, sent, accepted, ended, h.Scheduler(), results)
+}
+
+// gaveUp reports whether the jobs under way have been given up: the end that the closed client then gives them is not the fleet's.
+func (r *run) gaveUp() bool {
+	select {
+	case <-r.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // refusalCode returns the code of a submission's error.

@@ -341,7 +341,7 @@ func TestInterruptedRunStillReports(t *testing.T) {
 			b.t.Errorf("it took %v", took)
 		}
 		ended := uint64(len(readCSV(b.t, &lines)))
-		if !r.Interrupted || r.Jobs < 49 || r.Jobs > 51 || r.Abandoned == 0 || ended+r.Abandoned != r.Jobs {
+		if !r.Interrupted || r.Jobs < 49 || r.Jobs > 51 || r.Abandoned == 0 || ended+r.Abandoned != r.Jobs || len(r.Errors) > 0 {
 			b.t.Errorf("interrupted %v: of %d jobs, %d have ended and %d were left", r.Interrupted, r.Jobs, ended, r.Abandoned)
 		}
 		if jobs := readJobs(b.t, &ran); uint64(len(jobs)) != ended {

@@ -48,7 +48,7 @@ func runTable(w *tabwriter.Writer, r *loadgen.Result) {
 	if r.Interrupted {
 		row(w, "interrupted", fmt.Sprintf("after %s; %s were still under way", duration(seconds(r.WallS)), count(int(r.Abandoned), "job")))
 	}
-	row(w, "fleet", fmt.Sprintf("%s, %s × %d slots, %s, probe ratio %g", r.Policy, count(r.Workers, "worker"), r.Slots, count(r.Schedulers, "scheduler"), r.ProbeRatio))
+	row(w, "fleet", fmt.Sprintf("%s, %s × %s, %s, probe ratio %g", r.Policy, count(r.Workers, "worker"), count(r.Slots, "slot"), count(r.Schedulers, "scheduler"), r.ProbeRatio))
 	row(w, "work", fmt.Sprintf("%s, app %s, seed %d", r.Workload, r.App, r.Seed))
 	row(w, "offered", fmt.Sprintf("%s, %s in %s: %.4g jobs/s, load %.3g", count(int(r.Jobs), "job"), count(int(r.Tasks), "task"), duration(seconds(r.WallS)), r.Rate, r.Load))
 	a, b := &r.ResponseMS, &r.WaitMS
