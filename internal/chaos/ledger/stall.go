@@ -23,11 +23,19 @@ func WatchStalls(ctx context.Context, w *Writer, node string, life int) error {
 			return nil
 		}
 		now := Now()
-		if over := now - last - int64(stallNap); over > int64(stallLeast) {
+		if over := stalled(last, now); over > 0 {
 			if err := w.Append(Record{At: now, Event: Stall, Node: node, Life: life, Nanos: over}); err != nil {
 				return err
 			}
 		}
 		last = now
 	}
+}
+
+// stalled is how much too long a nap took; 0 if that is too little to tell.
+func stalled(from, to int64) int64 {
+	if over := to - from - int64(stallNap); over >= int64(stallLeast) {
+		return over
+	}
+	return 0
 }
