@@ -3,7 +3,7 @@
 
 GO       ?= go
 FUZZTIME ?= 5s
-# What `demo`, `bench` and `chaos` are given on their command line.
+# What `demo`, `bench`, `paper` and `chaos` are given on their command line.
 ARGS     ?=
 
 BIN      := bin/dunnock
@@ -18,9 +18,9 @@ LINT     := GOLANGCI_LINT_CACHE='$(CURDIR)/.cache/golangci-lint' $(TOOLS)/golang
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test race fuzz lint fmt check bench chaos clean
+.PHONY: help build demo test race fuzz lint fmt check bench paper chaos clean
 
-help: ## list these targets
+help: # itself is not worth a line
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: ## build bin/dunnock
@@ -51,6 +51,9 @@ check: lint test race fuzz ## all that CI runs
 
 bench: ## measure tasks/s, CPU per task and job latency of a fleet on this machine
 	CGO_ENABLED=0 $(GO) run ./internal/bench $(ARGS)
+
+paper: build ## measure a fleet on this machine beside the simulator, draw docs/results/live.svg (ARGS=--quick)
+	CGO_ENABLED=0 $(GO) run ./internal/paper --dunnock $(BIN) $(ARGS)
 
 chaos: build ## break a fleet of real processes, check that nothing is lost (as root; ARGS='--duration 10m --seed 2')
 	CGO_ENABLED=0 $(GO) run ./internal/chaos --dunnock $(BIN) $(ARGS)
