@@ -35,6 +35,8 @@ type job struct {
 	drain       bool
 
 	client    *client
+	twin      *job           // the same job, of another client
+	outcomes  []task.Outcome // by task, at its owner
 	ref       owner.Ref
 	since     time.Duration // submitted
 	taken     time.Duration // first accepted
@@ -52,7 +54,6 @@ type jobTask struct {
 	odd      oddity // or -1
 	failures int    // of a flaky one
 	starts   []*start
-	outcome  task.Outcome
 }
 
 // start is one start of a task.
@@ -135,13 +136,16 @@ func (b *book) judgeStarts(j *job, t *jobTask) {
 			uncounted++
 		}
 	}
-	if n-uncounted > j.maxAttempts {
+	if n-uncounted > j.maxAttempts && j.twin == nil {
 		w.fail("job %d, task %d: started %d times, of which faults hid %d; may %d times", j.index, t.index, n, uncounted, j.maxAttempts)
 	}
 }
 
 // explains reports whether a task may start again after a start.
 func (b *book) explains(j *job, x *start) bool {
+	if j.twin != nil {
+		return true // two owners may be at two schedulers, which know nothing of each other
+	}
 	if x.stopped == probe.StatusTimeout || (x.over && (x.status == probe.StatusFailed || x.status == probe.StatusTimeout)) {
 		return true // it failed
 	}
@@ -224,7 +228,7 @@ func (b *book) refused(j *job, code task.Code) {
 		w.fail("job %d: refused (%s) after it was accepted", j.index, code)
 	}
 	for _, t := range j.tasks {
-		if t.outcome != 0 {
+		if j.outcomes[t.index] != 0 {
 			w.fail("job %d: refused, and task %d has an outcome", j.index, t.index)
 		}
 	}
@@ -234,19 +238,19 @@ func (b *book) refused(j *job, code task.Code) {
 func (b *book) outcome(j *job, i uint32, outcome task.Outcome, code task.Code) {
 	w, t := b.w, j.tasks[i]
 	switch {
-	case t.outcome != 0:
-		w.fail("job %d, task %d: a second outcome, %v after %v", j.index, i, outcome, t.outcome)
+	case j.outcomes[i] != 0:
+		w.fail("job %d, task %d: a second outcome, %v after %v", j.index, i, outcome, j.outcomes[i])
 	case !j.isTaken:
 		w.fail("job %d, task %d: an outcome before it was accepted", j.index, i)
 	case outcome == task.OK && !b.ranOK(t):
 		w.fail("job %d, task %d: ok at its owner, and it never ended so", j.index, i)
 	case outcome == task.Timeout && w.now < j.taken+j.deadline-w.slack() && code != task.CodeTaskTimeout && j.timeout == 0:
 		w.fail("job %d, task %d: timed out at %v, %v before its deadline", j.index, i, w.now, j.taken+j.deadline-w.now)
-	case outcome == task.Cancelled && !j.cancelled && !j.rest:
+	case outcome == task.Cancelled && !j.cancelled && !j.rest && (j.twin == nil || !j.twin.cancelled):
 		w.fail("job %d, task %d: cancelled (%s), and nobody did", j.index, i, code)
 	}
 	w.log("job %d, task %d: %v %s at its owner", j.index, i, outcome, code)
-	t.outcome = outcome
+	j.outcomes[i] = outcome
 	b.last = w.now
 	w.outcomes[outcome]++
 }
@@ -256,10 +260,10 @@ func (b *book) done(j *job, outcome task.Outcome, failed uint32) {
 	w := b.w
 	bad := uint32(0)
 	for _, t := range j.tasks {
-		if t.outcome == 0 {
+		if j.outcomes[t.index] == 0 {
 			w.fail("job %d: done without an outcome of task %d", j.index, t.index)
 		}
-		if t.outcome != task.OK {
+		if j.outcomes[t.index] != task.OK {
 			bad++
 		}
 	}

@@ -56,6 +56,7 @@ const (
 	oddCancelled               // job: its user cancels it
 	oddRest                    // job: the first failure cancels the rest
 	oddDrain                   // job: drains when its owner is gone
+	oddShared                  // job: another client submits it too
 	oddities
 )
 

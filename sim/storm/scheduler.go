@@ -355,7 +355,7 @@ func (s *scheduler) send(f *placement.Effect) {
 			return c.NoTask(now, id, m, out)
 		})
 	case placement.EffectKill:
-		s.w.log("%s kills job %d, task %d on %s", s.w.name(s.node), s.held(f.Ref).job.index, f.Task, s.w.name(l.k.node))
+		s.w.log("%s kills the attempt in slot %d of %s, call %d", s.w.name(s.node), f.Slot, s.w.name(l.k.node), f.Call)
 		m := probe.Kill{Slot: f.Slot, Call: f.Call}
 		l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
 			return c.Kill(now, id, m, out)

@@ -280,14 +280,26 @@ func (w *world) employ() {
 			}
 			j.tasks = append(j.tasks, t)
 		}
-		w.book.jobs = append(w.book.jobs, j)
 		w.book.byID[j.id] = j
-		w.after(d.below(p.Storm), func() {
-			c := j.client
-			c.run(c.life, nil, func() {
-				w.log("job %d of %s: %d tasks, deadline %v, %d attempts, once %v", j.index, w.name(c.node), len(j.tasks), j.deadline, j.maxAttempts, j.once)
-				c.submit(j)
-			})
-		})
+		w.hire(j, d.below(p.Storm))
+		if other := w.clients[d.n(len(w.clients))]; other != j.client && !j.once && d.permille(p.Odd[oddShared]) {
+			twin := *j
+			twin.client, twin.twin, j.twin = other, j, &twin
+			w.hire(&twin, d.below(p.Storm))
+		}
 	}
+}
+
+// hire has a client submit a job at a time, if it lives then.
+func (w *world) hire(j *job, at time.Duration) {
+	j.outcomes = make([]task.Outcome, len(j.tasks))
+	w.book.jobs = append(w.book.jobs, j)
+	w.after(at, func() {
+		c := j.client
+		c.run(c.life, nil, func() {
+			w.log("job %d of %s: %d tasks, deadline %v, %d attempts, once %v, again %v",
+				j.index, w.name(c.node), len(j.tasks), j.deadline, j.maxAttempts, j.once, j.twin != nil)
+			c.submit(j)
+		})
+	})
 }
