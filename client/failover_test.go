@@ -341,3 +341,36 @@ func TestCloseDuringFailover(t *testing.T) {
 		}
 	})
 }
+
+// A scheduler that may not wait for its jobs any longer when it drains leaves them to others, with what runs.
+func TestDrainTimeoutHandsOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fleettest.New(t)
+		defer f.Stop()
+		schedulers := make(map[string]*fleettest.Node)
+		for _, name := range []string{"s1", "s2"} {
+			schedulers[name] = f.Scheduler(name, func(c *scheduler.Config) { c.DrainTimeout = time.Second })
+		}
+		var starts atomic.Int32
+		f.Worker("w1", 4, map[string]worker.Handler{"echo": func(ctx context.Context, t worker.Task) ([]byte, error) {
+			starts.Add(1)
+			return fleettest.Echo(ctx, t)
+		}}, nil)
+		synctest.Wait()
+		job := wideJob(8, "3s")
+		h, err := f.Client(schedulers["s1"], schedulers["s2"]).Submit(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		first := h.Scheduler()
+		schedulers[first].Drain()
+		if err := schedulers[first].Wait(); err != nil {
+			t.Error(err)
+		}
+		wait(t, h, job)
+		if h.Scheduler() == first || starts.Load() != 8 {
+			t.Errorf("ended at %s after %d starts of 8 tasks", h.Scheduler(), starts.Load())
+		}
+	})
+}

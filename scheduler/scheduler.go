@@ -176,16 +176,20 @@ func (s *Scheduler) leave(ctx context.Context) {
 		return
 	case <-s.idle:
 	case <-timeout.C:
-		s.node.Logger.Warn("the drain timeout passed with jobs still running; they are cancelled")
+		s.node.Logger.Warn("the drain timeout passed with jobs still running; clients hand theirs on, the others are cancelled")
 		s.cancelAll()
 	}
 	s.finishConns(ctx)
 }
 
+// cancelAll ends the jobs that nobody else can go on with.
 func (s *Scheduler) cancelAll() {
 	var t turn
 	now := s.enter()
-	for ref := range s.jobs {
+	for ref, j := range s.jobs {
+		if len(j.clients) > 0 {
+			continue // they go on at another scheduler, which adopts what runs
+		}
 		t.effects = s.core.Cancel(now, ref, t.effects)
 	}
 	s.exit(now, &t)
