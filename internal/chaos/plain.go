@@ -110,7 +110,11 @@ func (p *plainJob) submit(ctx context.Context, scheduler int) (refused string, e
 			Error plainError `json:"error"`
 		}
 		err := json.NewDecoder(answer.Body).Decode(&refusal)
-		return refusal.Error.Code, err
+		code := refusal.Error.Code
+		if later := answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode == http.StatusServiceUnavailable; later && answer.Header.Get("Retry-After") == "" {
+			code += " without Retry-After" // as which it shows in the report
+		}
+		return code, err
 	}
 	return "", p.read(answer.Body, scheduler, silent)
 }

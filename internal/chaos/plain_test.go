@@ -35,7 +35,11 @@ func (f *fakeScheduler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.asked = append(f.asked, job)
 	status, body, _ := strings.Cut(f.answers[0], " ")
 	f.answers = f.answers[1:]
-	if status == "503" {
+	switch status {
+	case "429":
+		w.WriteHeader(http.StatusTooManyRequests)
+	case "503":
+		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	fmt.Fprint(w, body)
@@ -110,6 +114,10 @@ func TestPlain(t *testing.T) {
 			"refused by all", false,
 			[]string{`503 {"error":{"code":"draining"}}`, `503 {"error":{"code":"no_workers"}}`},
 			[]string{"submit", "refuse  no_workers"},
+		},
+		{
+			"refused, and not told for how long", false, []string{`503 {"error":{"code":"draining"}}`, `429 {"error":{"code":"overloaded"}}`},
+			[]string{"submit", "refuse  overloaded without Retry-After"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
