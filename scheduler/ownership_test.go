@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"dunnock/client"
 	"dunnock/internal/fleettest"
 	"dunnock/internal/stream"
 	"dunnock/internal/submission"
@@ -189,6 +190,40 @@ func TestOwnerGone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A job that comes back under a later epoch than the next may have been elsewhere meanwhile: the workers are asked anew. Who followed the job
+// before comes back to it, and nothing starts twice.
+func TestReplaced(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		var starts [1024]atomic.Int32
+		s := f.Scheduler("s1", nil)
+		f.Worker("w1", 4, apps(&starts), nil)
+		synctest.Wait()
+		job := echoJob(12, "1s")
+		job.ID = task.JobID{1}
+		before, err := f.Client(s).Submit(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(1500 * time.Millisecond)
+		later := job
+		later.Epoch, later.Finished = 5, []byte{0b1}
+		h, err := f.Client(s).Submit(t.Context(), later)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range []*client.Handle{before, h} {
+			if _, err := h.Wait(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		for i := range job.Tasks {
+			if n := starts[i].Load(); n != 1 {
+				t.Errorf("task %d started %d times", i, n)
+			}
+		}
+	})
 }
 
 // slowClient is a client that stops reading at the first result until it is told to go on.
