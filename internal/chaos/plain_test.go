@@ -116,7 +116,8 @@ func TestPlain(t *testing.T) {
 			[]string{"submit", "refuse  no_workers"},
 		},
 		{
-			"refused, and not told for how long", false, []string{`503 {"error":{"code":"draining"}}`, `429 {"error":{"code":"overloaded"}}`},
+			"refused, and not told for how long", false,
+			[]string{`503 {"error":{"code":"draining"}}`, `429 {"error":{"code":"overloaded"}}`},
 			[]string{"submit", "refuse  overloaded without Retry-After"},
 		},
 	} {
