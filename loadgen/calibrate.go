@@ -114,7 +114,7 @@ func (m *samples) calibration() *Calibration {
 	rest := median(m.rest)
 	c.Net = min(c.Wait/2, rest/4)
 	c.Client = min(c.Accept/2, (rest-4*c.Net)/2)
-	c.Overhead = rest - 4*c.Net - 2*c.Client
+	c.Overhead = (rest - 4*c.Net - 2*c.Client).Truncate(time.Microsecond) // less is what the divisions left
 	return c
 }
 
