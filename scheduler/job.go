@@ -123,8 +123,8 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 			old.spec.Epoch = max(old.spec.Epoch, spec.Epoch)
 			old.abandoned = false
 			attach(old, true)
-			if old.owners > 0 || old.detached {
-				t.effects = s.unhold(now, old, heldOwner, t.effects)
+			if old.owners > 0 || old.detached { // and who submits it owns it
+				t.effects = s.unhold(now, old, heldOwner|heldAsked, t.effects)
 			}
 			return nil
 		}
@@ -409,8 +409,15 @@ func sortedLabels(m map[string]string) []probe.Label {
 	return list
 }
 
+// mute reports whether the client is to hear nothing more, because this process is ending at once: its connections to workers end too, and what
+// would be said of the tasks there is not true. The client finds another scheduler, which asks the workers.
+func (c *client) mute() bool { return c.s.ctx.Err() != nil }
+
 // sendTask appends a task's outcome to the client's connection.
 func (c *client) sendTask(t *turn, seq uint32, j *job, index uint32, value []byte, r receipt) {
+	if c.mute() {
+		return
+	}
 	rec := &j.tasks[index]
 	m := submission.TaskDone{
 		Seq: seq, Task: index, Outcome: rec.outcome, Attempt: rec.attempt, Wait: rec.wait, Service: rec.service, Worker: []byte(rec.worker),
@@ -426,6 +433,9 @@ func (c *client) sendTask(t *turn, seq uint32, j *job, index uint32, value []byt
 
 // sendRetry appends that an attempt was in vain: the client counts them, should it have to hand the job to another scheduler.
 func (c *client) sendRetry(t *turn, seq uint32, e *placement.Effect) {
+	if c.mute() {
+		return
+	}
 	c.conn.End(submission.AppendTaskRetry(c.conn.Begin(uint8(submission.KindTaskRetry)), submission.TaskRetry{
 		Seq: seq, Task: e.Task, Attempt: e.Attempt, Code: e.Code,
 	}))
@@ -443,6 +453,9 @@ func (c *client) sendSuperseded(t *turn, seq uint32) {
 // sendDone appends the end of a job, behind all its tasks, and forgets the job's number.
 func (c *client) sendDone(t *turn, seq uint32, j *job) {
 	delete(c.jobs, seq)
+	if c.mute() {
+		return
+	}
 	var body [16]byte
 	c.conn.SendAfter(uint8(submission.KindJobDone), submission.AppendJobDone(body[:0], submission.JobDone{
 		Seq: seq, Outcome: j.outcome, Failed: uint32(j.failed),

@@ -129,7 +129,8 @@ func TestAdoption(t *testing.T) {
 	})
 }
 
-// Attempts are counted across schedulers.
+// Attempts are counted across schedulers. The second one dies at the very moment at which the last attempt starts, and must not
+// tell that as the attempt's end.
 func TestAttemptsAcrossSchedulers(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts atomic.Int32

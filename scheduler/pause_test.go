@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"testing"
@@ -57,5 +58,23 @@ func TestAfterPause(t *testing.T) {
 	say(submission.KindStill, submission.AppendStill(nil, submission.Still{Seqs: []uint32{0}}))
 	if kept.held != 0 || lost.outcome != task.Cancelled || len(s.jobs) != 1 {
 		t.Errorf("held for %b; the other ended as %v; %d jobs", kept.held, lost.outcome, len(s.jobs))
+	}
+
+	// A client that is asked and comes back instead of answering has answered.
+	now = s.enter()
+	s.afterPause(now)
+	s.exit(now, &c.clients[0].turn)
+	c.clients[0].leave(io.EOF)
+	if kept.held != heldOwner {
+		t.Errorf("without a client the job is held for %b", kept.held)
+	}
+	c.clients = nil
+	if err := c.connectClient(); err != nil {
+		t.Fatal(err)
+	}
+	again := task.Job{ID: task.JobID{1}, App: "a", Tasks: make([]task.Task, 3), Epoch: 1}.WithDefaults()
+	say(submission.KindSubmit, submission.AppendSubmit(nil, 1, &again))
+	if kept.held != 0 || kept.owners != 1 || kept.spec.Epoch != 1 {
+		t.Errorf("joined again: held for %b, %d owners, epoch %d", kept.held, kept.owners, kept.spec.Epoch)
 	}
 }
