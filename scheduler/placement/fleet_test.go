@@ -63,7 +63,7 @@ func (f *fleet) tell(ev event, effects []placement.Effect) {
 				continue
 			}
 			n.in = append(n.in, e)
-		case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone:
+		case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone, placement.EffectQuarantine:
 		}
 	}
 	if len(f.errs) > 0 {
@@ -209,6 +209,7 @@ func (f *fleet) found(id probe.WorkerID, m probe.Finished, tell func(time.Durati
 		f.nothing(effects)
 	case bound && s.attempt == m.Attempt:
 		f.unbind(s)
+		f.workers[id].ended(m.Status)
 	case bound:
 		ev.finished = probe.Finished{}
 		f.nothing(effects)
@@ -516,7 +517,7 @@ func (f *fleet) handle(n *node, mood probe.Refusal) {
 		}
 	case placement.EffectClaim:
 		f.claim(n, e.Ref, mood)
-	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone:
+	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone, placement.EffectQuarantine:
 	}
 }
 

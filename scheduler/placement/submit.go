@@ -79,6 +79,11 @@ func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 		return 0, out, err
 	}
 	set, err := c.setFor(s.App, s.Require)
+	if err != nil && len(c.quarantine) > 0 {
+		// Better a worker that fails than none.
+		out = c.enlist(now, &s, out)
+		set, err = c.setFor(s.App, s.Require)
+	}
 	if err != nil {
 		return 0, out, err
 	}
