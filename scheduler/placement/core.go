@@ -80,7 +80,7 @@ type Stats struct {
 	Declined     uint64 // launches that workers gave back
 	Killed       uint64 // attempts that were told to end
 	Retries      uint64 // attempts that failed or were lost and whose task waited again
-	Lost         uint64 // attempts lost with their worker, or forgotten by it
+	Lost         uint64 // attempts lost with their worker, or forgotten by it, or doubtful when it was back
 	Renewed      uint64 // reservations, of those given out, that renewed a worker's used-up share of a wide job
 	Severed      uint64 // workers whose connection was lost, and that might be back
 	Unlaunched   uint64 // launches that never reached their worker, as it said when it was back

@@ -122,7 +122,7 @@ func (c *Core) bound(s *slot) *job {
 //
 // The id is a dense number: the core's memory grows with the largest. It may be used again after
 // [Core.WorkerDown]. After [Core.WorkerLost] the same id is the same life of the worker, which is back: what is bound there is doubtful
-// until it says what it has ([Core.Adopt], [Core.Found], [Core.Told]). Jobs that were at another scheduler before are claimed from every
+// until it says what it has ([Core.Adopt], [Core.Found], [Core.Told]). With another number of slots it is another life all the same. Jobs that were at another scheduler before are claimed from every
 // worker that connects. It panics if id is connected already or above 2²⁴ − 1, or if Slots is out of 0…65,536.
 func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Effect) []Effect {
 	if id > maxWorkerID || w.Slots < 0 || w.Slots > 1<<16 {

@@ -117,13 +117,13 @@ func (c *Core) trip(now time.Duration, out []Effect) []Effect {
 	return out
 }
 
-// spares reports whether the fleet can do without a worker: few are quarantined, and no job loses its last eligible one.
+// spares reports whether the fleet can do without a worker: few are quarantined, and for no known constraints it is the last eligible one.
 func (c *Core) spares(w *worker) bool {
-	if c.load.Workers < 2 || len(c.quarantine) >= max(1, (c.load.Workers+len(c.quarantine))/shareDivisor) {
+	if len(c.quarantine) >= max(1, (c.load.Workers+len(c.quarantine))/shareDivisor) {
 		return false
 	}
 	for _, s := range c.sets {
-		if s.jobs > 0 && len(s.eligible) < 2 && s.matches(c.offer(w)) {
+		if len(s.eligible) < 2 && s.matches(c.offer(w)) {
 			return false
 		}
 	}

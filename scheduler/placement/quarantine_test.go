@@ -263,12 +263,57 @@ func TestQuarantineYields(t *testing.T) {
 		t.Fatal("the bad worker is not quarantined")
 	}
 	w.fails = bad()
+	first := w.submit("good", 3)
 	w.queue[1], w.busy[1] = nil, nil
 	w.take(w.core.WorkerDown(w.now, 1, nil))
+	w.run(20)
+	if e, ended := w.done[first]; !ended || e.Count > 0 || w.out[0] {
+		t.Errorf("the job that lost all other workers: %+v", w.core.Load())
+	}
+}
+
+// The same for a job that comes when there is no other worker.
+func TestQuarantineYieldsToSubmit(t *testing.T) {
+	w := newWard(t, placement.Config{}, 2)
+	w.fails = bad(0)
+	for range 20 {
+		w.submit("good", 20)
+		w.run(20)
+	}
+	w.finish()
+	w.fails = bad()
+	w.queue[1], w.busy[1] = nil, nil
+	w.take(w.core.WorkerDown(w.now, 1, nil))
+	if !w.out[0] {
+		t.Fatal("the bad worker is not quarantined")
+	}
 	ref := w.submit("good", 3)
 	w.run(20)
 	if e, ended := w.done[ref]; !ended || e.Count > 0 || w.out[0] {
 		t.Errorf("the job with the quarantined worker alone: %+v", w.core.Load())
+	}
+}
+
+// A broken job that only two of the workers can run fails at both of them and nothing fails elsewhere: still one job is not enough.
+func TestBrokenJobOfFewWorkers(t *testing.T) {
+	w := newWard(t, placement.Config{}, 20)
+	w.fails = bad()
+	for id := range 2 {
+		w.take(w.core.WorkerDown(w.now, probe.WorkerID(id), nil))
+		w.queue[id] = nil
+	}
+	for id := range 2 {
+		w.take(w.core.WorkerUp(w.now, probe.WorkerID(id), placement.Worker{Slots: 1, Apps: []string{"rare"}}, nil))
+	}
+	w.fails = func(_ int, app string) bool { return app == "rare" }
+	w.submit("rare", 100)
+	for range 20 {
+		w.submit("good", 50)
+		w.run(10)
+	}
+	w.finish()
+	if len(w.times) > 0 {
+		t.Errorf("quarantined: %v", w.times)
 	}
 }
 
