@@ -3,6 +3,7 @@ package placement_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type ward struct {
 }
 
 func newWard(t *testing.T, cfg placement.Config, workers int) *ward {
+	t.Helper()
 	w := &ward{
 		t: t, core: placement.New(cfg, rand.New(rand.NewPCG(1, 2))), calls: make([]uint32, workers), queue: make([][]placement.Effect, workers),
 		busy: make([]*placement.Effect, workers), until: make([]time.Duration, workers), apps: map[probe.Ref]string{},
@@ -148,12 +150,7 @@ func (w *ward) finish() {
 
 func bad(workers ...int) func(int, string) bool {
 	return func(w int, app string) bool {
-		for _, b := range workers {
-			if b == w {
-				return true
-			}
-		}
-		return app == "broken"
+		return app == "broken" || slices.Contains(workers, w)
 	}
 }
 
