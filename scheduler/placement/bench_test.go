@@ -121,7 +121,8 @@ func (m *mill) take(out []placement.Effect, b *batch) {
 		case placement.EffectNoTask:
 			m.slots[e.Worker] = append(m.slots[e.Worker], e.Slot)
 		case placement.EffectCancel: // the ones that follow in b.reserved ask all the same, as if they had crossed it
-		case placement.EffectKill, placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone:
+		case placement.EffectKill, placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone,
+			placement.EffectClaim, placement.EffectQuarantine:
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 		return c.noTask(w, m, out)
 	}
 	spent, last, owner := c.spend(j, w, m.Res, 1)
-	if j.halted() || (spent == 0 && !j.set.matches(c.offer(wk))) {
+	if j.halted() || wk.standing == quarantined || (spent == 0 && !j.set.matches(c.offer(wk))) {
 		return c.noTask(w, m, out)
 	}
 	t, out, ok := c.pick(j, wk, owner, out)

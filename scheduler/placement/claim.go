@@ -181,10 +181,18 @@ func (j *job) hadAttempt(r *taskRec, attempt uint16) {
 // end counts as an attempt that the task has had, unless one with that number is counted already. Body is the caller's business, as with
 // [Core.Finished].
 func (c *Core) Found(now time.Duration, w probe.WorkerID, m probe.Finished, out []Effect) []Effect {
+	out = c.found(now, w, &m, out)
+	if len(c.tripped) > 0 {
+		out = c.trip(now, out)
+	}
+	return out
+}
+
+func (c *Core) found(now time.Duration, w probe.WorkerID, m *probe.Finished, out []Effect) []Effect {
 	wk, j := c.worker(w), c.find(m.Ref)
 	if wk != nil && j != nil && int(m.Slot) < len(wk.slots) {
 		if s := &wk.slots[m.Slot]; s.state.binds() && s.holds(m.Ref, m.Task, m.Call) {
-			return c.Finished(now, w, m, out)
+			return c.finished(now, w, m, out)
 		}
 	}
 	if wk == nil || j == nil || !j.lacks(m.Task) {
@@ -209,7 +217,7 @@ func (c *Core) Found(now time.Duration, w probe.WorkerID, m probe.Finished, out 
 	j.hadAttempt(r, m.Attempt)
 	r.launched, r.service = max(now-max(m.Service, 0), j.submitted), max(m.Service, 0)
 	r.worker, r.hasWorker = w, true
-	return c.conclusion(now, j, wk, &m, out)
+	return c.conclusion(now, j, wk, m, out)
 }
 
 // conclusion has the end of an attempt at a task that waits decide how the task goes on.

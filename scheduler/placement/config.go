@@ -53,6 +53,9 @@ const (
 	DefaultClaimWait    = 50 * time.Millisecond
 	DefaultDoubtWait    = 1500 * time.Millisecond
 	DefaultMaxQueueTime = 10 * time.Second
+
+	DefaultMinQuarantine = time.Second
+	DefaultMaxQuarantine = time.Minute
 )
 
 // Config tunes a [Core]. The zero Config is the default one.
@@ -83,8 +86,16 @@ type Config struct {
 	// DoubtWait is the same for a job whose tasks may start once only: what nobody holds then ends Unknown. Default 1.5 s, 1 ms to 1 m.
 	DoubtWait time.Duration
 	// MaxQueueTime bounds how long the tasks of a job may have to wait in all likelihood: with that many waiting and launches at the rate of
-	// the last second or so, a job beyond it, or beyond its own deadline, fails with task.CodeOverloaded. Default 10 s, at least 1 ms.
+	// the last second or so (both under the job's own constraints), a job beyond it, or beyond its own deadline, fails with task.CodeOverloaded. Default 10 s, at least 1 ms.
 	MaxQueueTime time.Duration
+	// MinQuarantine is how long a worker that fails everything is kept out of sampling; each further time without a success in between is
+	// twice as long, up to MaxQuarantine. Default 1 s, 1 ms to MaxQuarantine. Larger spares more tasks an attempt at a worker that stays
+	// broken, smaller uses one sooner that was mended.
+	MinQuarantine time.Duration
+	// MaxQuarantine bounds that time. Default 1 m, at most 1 h.
+	MaxQuarantine time.Duration
+	// NoQuarantine keeps all workers in sampling, whatever they do.
+	NoQuarantine bool
 }
 
 // Validate returns all faults of the configuration, or nil.
@@ -107,6 +118,12 @@ func (c Config) Validate() error {
 		if d.value < time.Millisecond || d.value > d.most {
 			errs = append(errs, fmt.Errorf("%s: want %v to %v, got %v", d.name, time.Millisecond, d.most, d.value))
 		}
+	}
+	if c.MaxQuarantine > time.Hour {
+		errs = append(errs, fmt.Errorf("max_quarantine: want at most %v, got %v", time.Hour, c.MaxQuarantine))
+	}
+	if c.MinQuarantine < time.Millisecond || c.MinQuarantine > c.MaxQuarantine {
+		errs = append(errs, fmt.Errorf("min_quarantine: want %v to max_quarantine (%v), got %v", time.Millisecond, c.MaxQuarantine, c.MinQuarantine))
 	}
 	for _, n := range []struct {
 		name  string
@@ -146,6 +163,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxQueueTime == 0 {
 		c.MaxQueueTime = DefaultMaxQueueTime
+	}
+	if c.MinQuarantine == 0 {
+		c.MinQuarantine = DefaultMinQuarantine
+	}
+	if c.MaxQuarantine == 0 {
+		c.MaxQuarantine = DefaultMaxQuarantine
 	}
 	return c
 }

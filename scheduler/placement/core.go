@@ -2,6 +2,7 @@ package placement
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"dunnock/probe"
 )
@@ -33,6 +34,13 @@ type Core struct {
 	load  Load
 	stats Stats
 
+	breakers   map[probe.WorkerID]*breaker // never ranged over
+	quarantine []probe.WorkerID
+	tripped    []probe.WorkerID // to be quarantined when the event is done with
+	trialAt    time.Duration    // when the first of the quarantined is tried again; never: nobody is
+	succeeded  uint64           // attempts
+	failed     uint64           // attempts
+
 	key    []byte        // scratch of setFor
 	labels []probe.Label // scratch of setFor
 }
@@ -43,13 +51,14 @@ func New(cfg Config, rng *rand.Rand) *Core {
 	if err := cfg.Validate(); err != nil {
 		panic("placement: " + err.Error())
 	}
-	return &Core{cfg: cfg.withDefaults(), rng: rng, byKey: make(map[string]*set)}
+	return &Core{cfg: cfg.withDefaults(), rng: rng, byKey: make(map[string]*set), breakers: make(map[probe.WorkerID]*breaker), trialAt: never}
 }
 
 // Load is what a core has to do now.
 type Load struct {
 	Workers      int // connected, not draining
-	Draining     int // connected and draining, or without slots
+	Draining     int // connected and draining, quarantined, or without slots
+	Quarantined  int // of them
 	Slots        int // of the workers that are not draining
 	Jobs         int // accepted and not done
 	Waiting      int // tasks that wait for a launch
@@ -71,7 +80,7 @@ type Stats struct {
 	Declined     uint64 // launches that workers gave back
 	Killed       uint64 // attempts that were told to end
 	Retries      uint64 // attempts that failed or were lost and whose task waited again
-	Lost         uint64 // attempts lost with their worker, or forgotten by it
+	Lost         uint64 // attempts lost with their worker, or forgotten by it, or doubtful when it was back
 	Renewed      uint64 // reservations, of those given out, that renewed a worker's used-up share of a wide job
 	Severed      uint64 // workers whose connection was lost, and that might be back
 	Unlaunched   uint64 // launches that never reached their worker, as it said when it was back
@@ -79,6 +88,7 @@ type Stats struct {
 	Adopted      uint64 // attempts bound by a worker's word: claimed, or thought lost
 	Found        uint64 // ends of attempts that were not bound and still told something new
 	Overloaded   uint64 // jobs refused because their tasks would wait too long
+	Quarantined  uint64 // times that a worker was quarantined
 	Superseded   uint64 // jobs that another scheduler has taken over
 	Delayed      uint64 // times that a job put off sampling anew
 	Repeated     uint64 // GetTasks that repeated the last call of their slot and were answered again

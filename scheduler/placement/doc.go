@@ -7,7 +7,7 @@
 // # Vocabulary
 //
 //   - A job is m tasks under one constraint set: an app and the labels required with it. The workers that are
-//     connected, do not drain and have all of that are its eligible ones.
+//     connected, do not drain, are not quarantined and have all of that are its eligible ones.
 //   - A reservation is the right of a worker to ask once for a task of one job. It is outstanding from its Reserve
 //     until the GetTask that uses it, a refusal, a cancellation, or its worker's end. (Ref, Res) names those of one
 //     Reserve, which are several if its Count is.
@@ -21,12 +21,28 @@
 //     there is nowhere else to go, it may run anywhere again.
 //   - A job is wide if its sampling gave every eligible worker several reservations. A worker that has used up its
 //     share of such a job gets a new one while tasks wait.
+//   - A worker is severed while its connection is broken and the same life of it may connect again. What is bound there stays so, but in
+//     doubt: when the worker is back it says what it has, and what it does not say has never started.
+//   - A claim asks a worker for what it holds of a job that was submitted before, under an epoch above 0. What runs there is
+//     adopted: bound where it runs, by the worker's word. What has ended there is found. Until all have answered, or for as
+//     long as [Config] has the job wait, it is claiming and launches nothing. One whose tasks may start once only never launches anything.
+//   - A job is superseded when a worker declines it as fenced: another scheduler has claimed it under a better right.
+//   - A suspended job launches nothing and has no reservations; what runs of it runs on.
+//   - A worker that fails everything is quarantined: out of sampling for a while, and then on trial until it succeeds or fails
+//     again.
 //
 // # A job's life
 //
 //	Submit ──▶ EffectReserve ×⌈d·m⌉
 //	GetTask ─▶ EffectLaunch, or EffectNoTask; with the last waiting task EffectCancel for what is outstanding
 //	Finished ▶ EffectTaskDone, or EffectRetry and EffectReserve; with the last task EffectJobDone
+//
+// and of one that was at another scheduler before:
+//
+//	Submit ──▶ EffectClaim ×workers
+//	Adopt ───▶ nothing, or EffectKill where it is of no use or runs twice
+//	Found ───▶ EffectTaskDone, or EffectRetry
+//	Told ────▶ with the last one EffectReserve for what nobody holds, or EffectTaskDone (unknown)
 //
 // A waiting task always has a reservation to count on, or its job samples anew at a time that
 // [Core.NextWake] knows, or nobody is eligible and the next worker that connects is asked ([Core.CheckInvariants] spells this
@@ -40,8 +56,10 @@
 //   - passes a buffer for effects and carries the effects out in their order. Those for one worker must reach it in
 //     that order, on one stream, and what the worker sends must come in in its order;
 //   - calls [Core.Tick] at or soon after [Core.NextWake], which may change with every call;
-//   - calls [Core.WorkerUp] before it hands on a worker's first message and [Core.WorkerDown] after the last: a new connection is a new
-//     worker, whatever the old one had bound is void;
+//   - calls [Core.WorkerUp] before it hands on a worker's first message. After the last it calls [Core.WorkerLost] if the same life of the
+//     worker may be back under the same id, which then first says what it has, and [Core.WorkerDown] when it will not be: then
+//     whatever was bound there is void;
+//   - calls [Core.Suspend] while nobody owns a job, or its owner does not keep up;
 //   - keeps payloads, results and names; the core knows tasks by index only.
 //
 // Messages that are late, repeated or unknown have no effect but an answer where a slot
@@ -49,5 +67,5 @@
 // there have been as many live tasks before, and nothing is kept of a job after that.
 //
 // The package does not judge a worker's silence, does not know users, priorities and payloads, and does not decide
-// whether a job should be admitted, beyond the bounds in [Config]: that is the shell's part.
+// whether a job should be admitted, beyond the bounds in [Config] and how long its tasks would wait: that is the shell's part.
 package placement

@@ -35,6 +35,9 @@ const (
 	// EffectJobDone tells that all tasks of a job have ended: Ref, Outcome, and Count, how many of them did not end OK. The
 	// Ref is unknown from here on.
 	EffectJobDone
+	// EffectQuarantine tells that a worker fails everything and is out of sampling (Count 1), or that it is taken back on
+	// trial (Count 0): Worker, Count. For logs and metrics.
+	EffectQuarantine
 )
 
 // String returns the kind's name.
@@ -58,6 +61,8 @@ func (k EffectKind) String() string {
 		return "Claim"
 	case EffectJobDone:
 		return "JobDone"
+	case EffectQuarantine:
+		return "Quarantine"
 	default:
 		return "EffectKind(" + strconv.Itoa(int(k)) + ")"
 	}

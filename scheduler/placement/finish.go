@@ -15,6 +15,14 @@ import (
 // An OK or permanent failure ends the task. After a failure, a passed task_timeout, or a kill that the core
 // did not ask for, the task waits again while attempts are left.
 func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, out []Effect) []Effect {
+	out = c.finished(now, w, &m, out)
+	if len(c.tripped) > 0 {
+		out = c.trip(now, out)
+	}
+	return out
+}
+
+func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, out []Effect) []Effect {
 	wk := c.worker(w)
 	if wk == nil || int(m.Slot) >= len(wk.slots) {
 		c.stats.Stale++
@@ -22,7 +30,7 @@ func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, o
 	}
 	s := &wk.slots[m.Slot]
 	if s.state != slotSilent && int32(m.Call-s.call) < 0 {
-		return c.Found(now, w, m, out) // late: its binding was void, and its result may be what the task still lacks
+		return c.found(now, w, m, out) // late: its binding was void, and its result may be what the task still lacks
 	}
 	if !s.holds(m.Ref, m.Task, m.Call) || s.attempt != m.Attempt {
 		c.stats.Stale++
@@ -33,7 +41,7 @@ func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, o
 	case slotKilled: // as it was told
 		s.state = slotOver
 		if m.Status == probe.StatusOK && c.find(m.Ref) != nil {
-			return c.Found(now, w, m, out) // it gave way to another attempt, and was faster all the same
+			return c.found(now, w, m, out) // it gave way to another attempt, and was faster all the same
 		}
 		return out
 	case slotSilent, slotOver:
@@ -50,10 +58,14 @@ func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, o
 	j.tasks[m.Task].service = max(m.Service, 0)
 	switch m.Status {
 	case probe.StatusOK:
+		if wk.standing != trusted {
+			c.acquit(wk)
+		}
 		return c.end(now, j, m.Task, task.OK, causeNone, out)
 	case probe.StatusPermanent:
 		return c.end(now, j, m.Task, task.Failed, causePermanent, out)
 	case probe.StatusTimeout:
+		c.suspect(j, wk)
 		return c.fail(now, j, m.Task, wk, causeTaskTimeout, out)
 	case probe.StatusKilled:
 		if now >= j.deadline {
@@ -64,6 +76,7 @@ func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, o
 		return c.fail(now, j, m.Task, wk, causeWorkerLost, out)
 	case probe.StatusFailed:
 	}
+	c.suspect(j, wk)
 	return c.fail(now, j, m.Task, wk, causeAppFailed, out)
 }
 
@@ -100,10 +113,10 @@ func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out
 	r.hasWorker = false
 	switch m.Reason {
 	case probe.RefusedDraining:
-		wk.leaving = true
+		c.profiles[w].leaving = true
 		c.drain(wk)
 	case probe.RefusedFull, probe.RefusedApp:
-		c.avoidWorker(r, wk)
+		c.avoidWorker(r, wk, false)
 	case probe.RefusedStale, probe.RefusedFenced:
 	}
 	out = c.requeue(j, m.Task, out)
@@ -116,7 +129,7 @@ func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out
 func (c *Core) Refuse(now time.Duration, w probe.WorkerID, m probe.Refuse, out []Effect) []Effect {
 	wk, j := c.worker(w), c.find(m.Ref)
 	if wk != nil && m.Reason == probe.RefusedDraining {
-		wk.leaving = true
+		c.profiles[w].leaving = true
 		c.drain(wk)
 	}
 	if wk == nil || j == nil {
@@ -163,7 +176,7 @@ func (c *Core) retry(j *job, t uint32, w *worker, why cause, out []Effect) []Eff
 	r := &j.tasks[t]
 	c.stats.Retries++
 	if w.up { // one that is gone needs no avoiding
-		c.avoidWorker(r, w)
+		c.avoidWorker(r, w, why != causeWorkerLost)
 	}
 	return append(out, Effect{
 		Kind: EffectRetry, Ref: j.ref, Task: t, Attempt: r.attempt, Worker: w.id, HasWorker: true, Code: why.code(),
@@ -234,6 +247,10 @@ func (c *Core) conclude(now time.Duration, j *job, t uint32, outcome task.Outcom
 func (c *Core) record(now time.Duration, j *job, t uint32, outcome task.Outcome, why cause, out []Effect) []Effect {
 	r := &j.tasks[t]
 	r.state, r.outcome, r.cause = stateEnded, outcome, why
+	if outcome == task.OK {
+		c.succeeded++
+		c.prove(r)
+	}
 	c.forgetAvoided(r)
 	if r.attempt == 0 {
 		r.launched = now

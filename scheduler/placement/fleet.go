@@ -35,13 +35,15 @@ type worker struct {
 	up      bool // connected
 	severed bool // not connected, and may be back in the same life: what is bound there stays bound
 	active  bool // may be sampled: it has slots and is not draining
-	leaving bool // it said itself that it drains, for which there is no way back
+	standing
 }
 
 // profile is the rest of what is known of a worker.
 type profile struct {
-	offer *Worker // what it said of itself
-	life  uint32
+	offer   *Worker // what it said of itself
+	life    uint32
+	leaving bool // it said itself that it drains, for which there is no way back
+	drained bool // by WorkerDrain
 }
 
 // slotState is what became of the last call of a slot.
@@ -120,7 +122,7 @@ func (c *Core) bound(s *slot) *job {
 //
 // The id is a dense number: the core's memory grows with the largest. It may be used again after
 // [Core.WorkerDown]. After [Core.WorkerLost] the same id is the same life of the worker, which is back: what is bound there is doubtful
-// until it says what it has ([Core.Adopt], [Core.Found], [Core.Told]). Jobs that were at another scheduler before are claimed from every
+// until it says what it has ([Core.Adopt], [Core.Found], [Core.Told]). With another number of slots it is another life all the same. Jobs that were at another scheduler before are claimed from every
 // worker that connects. It panics if id is connected already or above 2²⁴ − 1, or if Slots is out of 0…65,536.
 func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Effect) []Effect {
 	if id > maxWorkerID || w.Slots < 0 || w.Slots > 1<<16 {
@@ -145,8 +147,8 @@ func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Ef
 	}
 	wk := &c.workers[id]
 	if back {
-		c.profiles[id].offer = c.lastOffer
-		wk.up, wk.severed, wk.leaving = true, false, false
+		c.profiles[id] = profile{offer: c.lastOffer, life: c.profiles[id].life}
+		wk.up, wk.severed = true, false
 	} else {
 		c.profiles[id] = profile{offer: c.lastOffer, life: c.lives}
 		*wk = worker{id: id, up: true}
@@ -174,7 +176,8 @@ func (c *Core) WorkerResume(now time.Duration, id probe.WorkerID, out []Effect) 
 		c.stats.Stale++
 		return out
 	}
-	if w.active || w.leaving || c.offer(w).Slots == 0 {
+	c.profiles[id].drained = false
+	if w.active || w.standing == quarantined || !c.mayJoin(w) {
 		return out
 	}
 	return c.join(now, w, out)
@@ -239,6 +242,7 @@ func (c *Core) WorkerDrain(_ time.Duration, id probe.WorkerID, out []Effect) []E
 		c.stats.Stale++
 		return out
 	}
+	c.profiles[id].drained = true
 	c.drain(w)
 	return out
 }
@@ -246,6 +250,9 @@ func (c *Core) WorkerDrain(_ time.Duration, id probe.WorkerID, out []Effect) []E
 func (c *Core) drain(w *worker) {
 	if !w.active {
 		return
+	}
+	if len(c.quarantine) > 0 {
+		c.trialAt = 0 // there may be a job that needs them now
 	}
 	w.active = false
 	c.load.Workers--
@@ -268,6 +275,9 @@ func (c *Core) WorkerLost(now time.Duration, id probe.WorkerID, out []Effect) []
 		return out
 	}
 	c.drain(w)
+	if w.standing == quarantined {
+		out = c.discharge(w, out)
+	}
 	c.load.Draining--
 	c.stats.Severed++
 	w.up, w.severed = false, true
@@ -298,8 +308,12 @@ func (c *Core) WorkerDown(now time.Duration, id probe.WorkerID, out []Effect) []
 	}
 	if w.up {
 		c.drain(w)
+		if w.standing == quarantined {
+			out = c.discharge(w, out)
+		}
 		c.load.Draining--
 	}
+	delete(c.breakers, id)
 	slots := w.slots
 	*w = worker{id: id}
 	for j := c.oldest; j != nil; {

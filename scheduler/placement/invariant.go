@@ -234,6 +234,12 @@ func (k *checker) fleet() {
 			k.load.Draining++
 		}
 	}
+	k.expect(len(c.tripped) == 0, "workers %v are to be quarantined and are not", c.tripped)
+	for _, id := range c.quarantine {
+		w := c.worker(id)
+		k.expect(w != nil && !w.active && w.standing == quarantined && c.trialAt <= c.breakers[id].due, "worker %d is quarantined and %+v, trials at %v", id, w, c.trialAt)
+	}
+	k.load.Quarantined = len(c.quarantine)
 	k.expect(len(c.sets) == len(c.byKey), "%d sets under %d keys", len(c.sets), len(c.byKey))
 	for i, s := range c.sets {
 		k.expect(s.index == i && c.byKey[s.key] == s, "set %d is out of place", i)

@@ -48,6 +48,7 @@ type avoid struct {
 	worker probe.WorkerID
 	life   uint32
 	next   uint32 // index + 1 into Core.avoids
+	failed bool   // an attempt did; otherwise the worker declined it
 }
 
 // job is a live job, or one in Core.free waiting to be used again.
@@ -217,8 +218,8 @@ func (c *Core) avoided(r *taskRec, w *worker) bool {
 	return false
 }
 
-// avoidWorker remembers that a task has failed on the worker.
-func (c *Core) avoidWorker(r *taskRec, w *worker) {
+// avoidWorker remembers that a task has failed on the worker, or was declined there.
+func (c *Core) avoidWorker(r *taskRec, w *worker, failed bool) {
 	if c.avoided(r, w) {
 		return
 	}
@@ -229,7 +230,7 @@ func (c *Core) avoidWorker(r *taskRec, w *worker) {
 	} else {
 		c.avoidsFree = c.avoids[i-1].next
 	}
-	c.avoids[i-1] = avoid{worker: w.id, life: c.profiles[w.id].life, next: r.avoid}
+	c.avoids[i-1] = avoid{worker: w.id, life: c.profiles[w.id].life, next: r.avoid, failed: failed}
 	r.avoid = i
 }
 

@@ -28,10 +28,14 @@ type modelWorker struct {
 	life     int
 	draining bool // not to be sampled
 	severed  bool // not connected, and may be back
-	leaving  bool // said so itself
-	apps     []string
-	labels   []probe.Label
-	slots    []modelSlot
+
+	quarantined bool
+	onTrial     bool
+	streak      int  // failures since the last success
+	leaving     bool // said so itself
+	apps        []string
+	labels      []probe.Label
+	slots       []modelSlot
 }
 
 type modelSlot struct {
@@ -133,11 +137,53 @@ func (m *model) mayRun(j *modelJob, t *modelTask, id probe.WorkerID) bool {
 		return true
 	}
 	for other, w := range m.workers {
-		if !w.draining && w.matches(&j.spec) && !slices.Contains(t.failedOn, failure{other, w.life}) {
+		if w.sampled() && w.matches(&j.spec) && !slices.Contains(t.failedOn, failure{other, w.life}) {
 			return false
 		}
 	}
 	return true
+}
+
+// sampled reports whether reservations may go to a worker.
+func (w *modelWorker) sampled() bool { return !w.draining && !w.quarantined }
+
+// ended notes what an attempt's end says of its worker.
+func (w *modelWorker) ended(s probe.Status) {
+	switch s {
+	case probe.StatusOK:
+		w.streak = 0
+		w.onTrial = w.onTrial && w.quarantined
+	case probe.StatusFailed, probe.StatusTimeout:
+		w.streak++
+	case probe.StatusPermanent, probe.StatusKilled:
+	}
+}
+
+func (m *model) quarantine(e *placement.Effect) {
+	w := m.workers[e.Worker]
+	if w == nil && m.event.kind == "WorkerDown" && m.event.worker == e.Worker {
+		return
+	}
+	if w == nil || w.quarantined == (e.Count == 1) {
+		m.failf("quarantine that should not be: %+v of %+v", *e, w)
+		return
+	}
+	if w.quarantined = e.Count == 1; !w.quarantined {
+		w.onTrial = true
+		return
+	}
+	out, in := 0, 0
+	for _, o := range m.workers {
+		switch {
+		case o.quarantined:
+			out++
+		case !o.draining:
+			in++
+		}
+	}
+	if in == 0 || out > max(1, (in+out)/10) || (w.streak < 3 && !w.onTrial) || w.streak == 0 {
+		m.failf("worker %d with a streak of %d is quarantined, %d are and %d are not", e.Worker, w.streak, out, in)
+	}
 }
 
 // halted reports whether nothing of a job may be launched.
@@ -229,6 +275,8 @@ func (m *model) judge(effects []placement.Effect) {
 			m.jobDone(e)
 		case placement.EffectClaim:
 			m.claim(e)
+		case placement.EffectQuarantine:
+			m.quarantine(e)
 		default:
 			m.failf("effect of kind %v", e.Kind)
 		}
@@ -241,7 +289,7 @@ func (m *model) judge(effects []placement.Effect) {
 
 func (m *model) reserve(e *placement.Effect) {
 	j, w := m.jobs[e.Ref], m.workers[e.Worker]
-	if j == nil || w == nil || w.draining || !w.matches(&j.spec) || e.Count == 0 {
+	if j == nil || w == nil || !w.sampled() || !w.matches(&j.spec) || e.Count == 0 {
 		m.failf("reservation for %#x at worker %d, which may not have it", e.Ref, e.Worker)
 		return
 	}
@@ -322,7 +370,7 @@ func (m *model) noTask(e *placement.Effect) {
 	if w.slots[g.Slot].bound {
 		m.failf("no task for a slot whose call %d was answered with a task", e.Call)
 	}
-	if j := m.jobs[g.Ref]; j != nil && !j.halted() && w.matches(&j.spec) && m.event.answered == 1 && !m.event.repeated() {
+	if j := m.jobs[g.Ref]; j != nil && !j.halted() && !w.quarantined && w.matches(&j.spec) && m.event.answered == 1 && !m.event.repeated() {
 		for i := range j.tasks {
 			if t := &j.tasks[i]; !t.done && !t.running && m.mayRun(j, t, e.Worker) {
 				m.failf("no task though %#x.%d waits and may run there", g.Ref, i)
@@ -458,8 +506,11 @@ func (m *model) settle() {
 	for _, w := range m.workers {
 		switch {
 		case w.severed:
-		case w.draining:
+		case !w.sampled():
 			want.Draining++
+			if w.quarantined {
+				want.Quarantined++
+			}
 		default:
 			want.Workers++
 			want.Slots += len(w.slots)
@@ -490,7 +541,7 @@ func (m *model) live(ref probe.Ref, j *modelJob, left int, v *placement.JobView)
 		m.failf("tasks of %#x wait that nobody will launch", ref)
 	default:
 		for id, w := range m.workers {
-			if !w.draining && w.matches(&j.spec) {
+			if w.sampled() && w.matches(&j.spec) {
 				m.failf("tasks of %#x wait, and worker %d has not been asked", ref, id)
 			}
 		}

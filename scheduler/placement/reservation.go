@@ -116,18 +116,22 @@ func (c *Core) cancelAll(j *job, out []Effect) []Effect {
 		return out
 	}
 	for i := range j.res {
-		r := &j.res[i]
-		if r.left == 0 {
+		if j.res[i].left == 0 {
 			continue
 		}
-		out = append(out, Effect{
-			Kind: EffectCancel, Worker: r.worker, Ref: j.ref, Res: uint32(r.use)<<indexBits | uint32(i), Count: r.left,
-		})
-		c.stats.Cancelled += uint64(r.left)
-		c.deduct(j, r, r.left)
-		j.reuse(uint32(i))
+		out = append(out, c.cancel(j, uint32(i)))
 	}
 	return out
+}
+
+// cancel takes back what is left of a job's reservation i.
+func (c *Core) cancel(j *job, i uint32) Effect {
+	r := &j.res[i]
+	e := Effect{Kind: EffectCancel, Worker: r.worker, Ref: j.ref, Res: uint32(r.use)<<indexBits | i, Count: r.left}
+	c.stats.Cancelled += uint64(r.left)
+	c.deduct(j, r, r.left)
+	j.reuse(i)
+	return e
 }
 
 // sample draws ⌈ratio·tasks⌉ reservations for tasks that any eligible worker may run: one each for

@@ -374,7 +374,7 @@ func (s *script) note(e placement.Effect) {
 	case placement.EffectLaunch:
 		s.running[slotKey{e.Worker, e.Slot}] = e
 	case placement.EffectNoTask, placement.EffectKill, placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone,
-		placement.EffectClaim:
+		placement.EffectClaim, placement.EffectQuarantine:
 	}
 }
 
@@ -400,6 +400,11 @@ func (s *script) words(e placement.Effect) string {
 		return fmt.Sprintf("w%d ← no task, slot %d call %d", e.Worker, e.Slot, e.Call)
 	case placement.EffectKill:
 		return fmt.Sprintf("w%d ← kill slot %d call %d: task %s.%d attempt %d", e.Worker, e.Slot, e.Call, job, e.Task, e.Attempt)
+	case placement.EffectQuarantine:
+		if e.Count == 0 {
+			return fmt.Sprintf("w%d on trial", e.Worker)
+		}
+		return fmt.Sprintf("w%d quarantined", e.Worker)
 	case placement.EffectClaim:
 		return fmt.Sprintf("w%d ← claim %s", e.Worker, job)
 	case placement.EffectRetry:

@@ -69,7 +69,8 @@ func (s *Spec) validate() error {
 //
 // The error is an [*task.Error], and nothing has happened: task.CodeNoWorkers if no worker is connected that is not
 // draining, CodeUnknownApp if none of them has the app, CodeUnsatisfiable naming the label (key=value) that leaves no worker,
-// CodeTooLarge or CodeOverloaded at a bound of the [Config], CodeInvalidJob for a Spec out of its ranges.
+// CodeTooLarge or CodeOverloaded at a bound of the [Config], CodeOverloaded also if the tasks that wait under the same constraints take too
+// long, CodeInvalidJob for a Spec out of its ranges. Where only quarantined workers are eligible they are taken back on trial.
 func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []Effect, error) {
 	s := spec.withDefaults()
 	if err := s.validate(); err != nil {
@@ -79,6 +80,11 @@ func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 		return 0, out, err
 	}
 	set, err := c.setFor(s.App, s.Require)
+	if err != nil && len(c.quarantine) > 0 {
+		// Better a worker that fails than none.
+		out = c.enlist(now, &s, out)
+		set, err = c.setFor(s.App, s.Require)
+	}
 	if err != nil {
 		return 0, out, err
 	}

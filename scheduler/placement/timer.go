@@ -95,15 +95,19 @@ func (h *timers) down(i int) {
 
 // NextWake says when [Core.Tick] is next due; false: not before another event. It may change with every call.
 func (c *Core) NextWake() (time.Duration, bool) {
-	if len(c.timers) == 0 || c.timers[0].at == never {
-		return 0, false
+	at := c.trialAt
+	if len(c.timers) > 0 {
+		at = min(at, c.timers[0].at)
 	}
-	return c.timers[0].at, true
+	return at, at != never
 }
 
 // Tick ends the jobs whose deadline has come and samples anew for those that had
-// put it off. Calling it early or often does no harm.
+// put it off, and takes quarantined workers back on trial. Calling it early or often does no harm.
 func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
+	if c.trialAt <= now {
+		out = c.trials(now, out)
+	}
 	for len(c.timers) > 0 && c.timers[0].at <= now {
 		j := c.timers[0].j
 		if now >= j.deadline {

@@ -62,9 +62,10 @@ type TaskView struct {
 
 // WorkerView is one connected worker as this core has used it.
 type WorkerView struct {
-	Slots    int
-	Running  int  // slots that hold a task of this core
-	Draining bool // sampled no more, or without slots
+	Slots       int
+	Running     int  // slots that hold a task of this core
+	Draining    bool // sampled no more, or without slots
+	Quarantined bool // sampled no more for a while, because it fails everything
 }
 
 // Job returns a live job. It costs O(1).
@@ -117,7 +118,7 @@ func (c *Core) Worker(id probe.WorkerID) (WorkerView, bool) {
 	if w == nil {
 		return WorkerView{}, false
 	}
-	v := WorkerView{Slots: c.offer(w).Slots, Draining: !w.active}
+	v := WorkerView{Slots: c.offer(w).Slots, Draining: !w.active && w.standing != quarantined, Quarantined: w.standing == quarantined}
 	for i := range w.slots {
 		if w.slots[i].state.binds() {
 			v.Running++
