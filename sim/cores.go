@@ -177,7 +177,8 @@ func (c *cores) Deliver(e *Engine, m *Message) {
 		c.toWorker(e.now, m)
 	case probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline:
 		c.toScheduler(e.now, m)
-	case probe.KindHello, probe.KindDrain, probe.KindLoad:
+	case probe.KindHello, probe.KindDrain, probe.KindLoad,
+		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck: // nothing is resumed or claimed here
 	}
 }
 
@@ -201,7 +202,8 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 		out = core.NoTask(now, from, probe.NoTask{Slot: m.Slot, Call: m.Call}, out)
 	case probe.KindKill:
 		out = core.Kill(now, from, probe.Kill{Slot: m.Slot, Call: m.Call}, out)
-	case probe.KindHello, probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline, probe.KindDrain, probe.KindLoad:
+	case probe.KindHello, probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline, probe.KindDrain, probe.KindLoad,
+		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck:
 	}
 	c.carryOutQueued(m.Worker, out)
 }
@@ -226,7 +228,8 @@ func (c *cores) toScheduler(now time.Duration, m *Message) {
 		out = core.Refuse(now, from, probe.Refuse{Ref: m.Ref, Res: m.Task, Count: m.Count, Reason: m.Reason}, out)
 	case probe.KindDecline:
 		out = core.Decline(now, from, probe.Decline{Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Reason: m.Reason}, out)
-	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindDrain, probe.KindLoad:
+	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindDrain, probe.KindLoad,
+		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck:
 	}
 	c.carryOutPlaced(m.Scheduler, out)
 }
@@ -325,7 +328,7 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 			m.Kind = kindNoTask
 		case placement.EffectKill:
 			m.Kind = kindKill
-		case placement.EffectRetry, placement.EffectJobDone:
+		case placement.EffectRetry, placement.EffectJobDone, placement.EffectClaim:
 			continue
 		case placement.EffectTaskDone:
 			c.taskDone(s.jobs[placement.Index(f.Ref)], f)

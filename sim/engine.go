@@ -268,10 +268,15 @@ func (e *Engine) Rand(number uint64) *rand.Rand {
 
 // Send sends a message, which is delivered one network delay later.
 func (e *Engine) Send(m *Message) {
+	at := e.now + e.cfg.NetDelay
+	if at < e.now {
+		e.fail(errOverflow)
+		return
+	}
 	e.tally.messages++
 	e.seq++
 	d := e.ring.push()
-	d.at, d.seq, d.message = e.now+e.cfg.NetDelay, e.seq, *m
+	d.at, d.seq, d.message = at, e.seq, *m
 }
 
 // After wakes the policy later, d ≥ 0 from now.
@@ -280,7 +285,14 @@ func (e *Engine) After(d time.Duration, t Timer) {
 	e.plan(e.now+d, t)
 }
 
+// errOverflow ends a run that nobody lives to see the end of.
+var errOverflow = errors.New("virtual time ends after 292 years: the workload takes longer")
+
 func (e *Engine) plan(at time.Duration, t Timer) {
+	if at < e.now {
+		e.fail(errOverflow)
+		return
+	}
 	e.seq++
 	e.agenda.push(entry{at: at, seq: e.seq, timer: t})
 }

@@ -178,3 +178,19 @@ type careless struct{}
 func (careless) Submit(*sim.Engine, sim.JobID)     {}
 func (careless) Deliver(*sim.Engine, *sim.Message) {}
 func (careless) Wake(*sim.Engine, sim.Timer)       {}
+
+// TestOverflow has a job that takes longer than virtual time does: an error, and no end at a wrong time.
+func TestOverflow(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []string{"ideal", "random", "per-task", "batch", "central"} {
+		job := `{"at_ms":0,"service_ms":[` + strings.Repeat("86400000,", 119_999) + "86400000]}"
+		source, err := workload.Read(strings.NewReader(job), workload.Window{Jobs: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := sim.Config{Policy: policy, Workers: 1, Slots: 1, Schedulers: 1, Decision: time.Millisecond, NetDelay: time.Millisecond}
+		if _, err := sim.Run(t.Context(), cfg, source); err == nil || !strings.Contains(err.Error(), "292 years") {
+			t.Errorf("%s: got %v", policy, err)
+		}
+	}
+}

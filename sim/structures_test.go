@@ -28,9 +28,9 @@ func TestAgendaOrders(t *testing.T) {
 			push, pop := rapid.IntRange(0, 3*soonMost).Draw(t, "push"), rapid.IntRange(0, 3*soonMost).Draw(t, "pop")
 			reach := time.Duration(1) << rapid.IntRange(0, 61).Draw(t, "reach")
 			stride := rapid.SampledFrom([]time.Duration{0, 1, reach / 100, reach}).Draw(t, "stride")
-			for i := range time.Duration(push) {
+			for i := range int64(push) {
 				seq++
-				e := entry{at: now + (i*stride)%reach, seq: seq, timer: Timer{Task: uint32(seq)}}
+				e := entry{at: now + time.Duration(i*int64(stride)%int64(reach)), seq: seq, timer: Timer{Task: uint32(seq)}}
 				if seq%4 == 0 {
 					e.at = now + time.Duration(mix(seq)%uint64(reach))
 				}
