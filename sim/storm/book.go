@@ -38,7 +38,6 @@ type job struct {
 	twin      *job           // the same job, of another client
 	outcomes  []task.Outcome // by task, at its owner
 	ref       owner.Ref
-	since     time.Duration // submitted
 	taken     time.Duration // first accepted
 	isTaken   bool
 	over      bool // done or refused
@@ -249,7 +248,7 @@ func (b *book) outcome(j *job, i uint32, outcome task.Outcome, code task.Code) {
 	case outcome == task.Cancelled && !j.cancelled && !j.rest && (j.twin == nil || !j.twin.cancelled):
 		w.fail("job %d, task %d: cancelled (%s), and nobody did", j.index, i, code)
 	}
-	w.log("job %d, task %d: %v %s at its owner", j.index, i, outcome, code)
+	w.log("job %d, task %d: %v %s at its owner %s", j.index, i, outcome, code, w.name(j.client.node))
 	j.outcomes[i] = outcome
 	b.last = w.now
 	w.outcomes[outcome]++

@@ -103,7 +103,8 @@ func (s *Summary) add(r *Result, failed func(*Result)) {
 
 // faultNames are the kinds of faults, those of single messages included.
 func faultNames() []string {
-	names := []string{delayedMessage, duplicatedMessage, reorderedMessage, poisonedWorker}
+	names := make([]string, 0, faults+4)
+	names = append(names, delayedMessage, duplicatedMessage, reorderedMessage, poisonedWorker)
 	for f := range faults {
 		names = append(names, f.String())
 	}

@@ -51,10 +51,10 @@ func (f fault) String() string {
 func (w *world) afflict() {
 	for kind := range faults {
 		n := w.plan.Faults[kind]
-		switch kind {
-		case faultJoin:
-			continue
-		case faultRolling:
+		if kind == faultJoin {
+			continue // it happens at the start
+		}
+		if kind == faultRolling {
 			n = min(n, 1)
 		}
 		for range n {
@@ -126,7 +126,7 @@ func (w *world) inflict(kind fault) {
 		w.drain(&s.process, s.drain)
 	case faultRolling:
 		w.roll(0)
-	case faultJoin:
+	case faultJoin, faults:
 	}
 	if hit {
 		w.count(kind.String())

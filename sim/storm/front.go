@@ -67,8 +67,6 @@ type session struct {
 	seqs   []uint32
 	asked  bool
 	unread []receipt // results that were sent, in their order
-	read   int       // of them, that the client has processed
-	sent   int
 }
 
 func (s *scheduler) open() {
@@ -127,6 +125,7 @@ func (h *heldJob) unfollow(n *session, seq uint32) {
 func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duration, finished []byte, attempts []task.Attempts) {
 	s := n.s
 	old := s.byID[j.id]
+	s.w.log("%s gets job %d from %s under epoch %d, had it: %v", s.w.name(s.node), j.index, s.w.name(n.end.peer.p.node), epoch, old != nil)
 	if old != nil {
 		switch joined, code := s.rejoin(old, epoch, finished); {
 		case code != "":
@@ -200,6 +199,7 @@ func (n *session) follow(seq uint32, h *heldJob, again bool, has []byte) {
 
 func (n *session) reject(seq uint32, e *task.Error) {
 	n.s.w.count("refused job")
+	n.s.w.log("%s refuses a job of %s: %v", n.s.w.name(n.s.node), n.s.w.name(n.end.peer.p.node), e)
 	n.tell(func(c *client, i schedulerIndex) { c.rejected(i, submission.Rejected{Seq: seq, Err: e}) })
 }
 
@@ -231,6 +231,7 @@ func (s *scheduler) disown(h *heldJob) {
 }
 
 func (s *scheduler) orphan(h *heldJob) {
+	s.w.log("%s has job %d without an owner", s.w.name(s.node), h.job.index)
 	h.orphaned = s.w.now
 	at := h.orphaned
 	s.after(s.w.plan.grace, func() {

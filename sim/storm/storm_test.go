@@ -10,7 +10,7 @@ import (
 )
 
 // manySeeds has TestSeeds run so many, stop at the first that fails, and judge nothing else.
-var manySeeds = flag.Int("seeds", 0, "how many seeds TestSeeds runs; 0: some hundred, which also have to hit everything") //nolint:gochecknoglobals // a flag of the test binary
+var manySeeds = flag.Int("seeds", 0, "how many seeds TestSeeds runs; 0: some hundred, which also have to hit everything")
 
 // TestSeeds runs a few hundred fleets, each with faults of its own. No promise may be broken, each kind of fault must have struck and each
 // protection must have been needed, or this test would say less than it seems to.
