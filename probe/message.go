@@ -196,7 +196,7 @@ type Adopt struct {
 type Told struct {
 	Ref     Ref
 	Acked   uint64 // with Ref 0: results up to this number are not kept any more
-	Dropped bool   // some of the speaker's results were dropped, for want of room or time, before anyone had acknowledged them
+	Dropped bool   // not all is said: results were dropped before anyone had acknowledged them, or another scheduler has claimed what ran
 }
 
 // Ack says that all results up to Seq have reached who owns them.

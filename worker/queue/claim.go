@@ -118,6 +118,10 @@ func (c *Core) adopt(now time.Duration, slot uint16, s probe.SchedulerID, ref pr
 		})
 	}
 	c.stats.Adopted++
+	if sl.scheduler != s {
+		// Who comes back and does not hear of it must not believe that it never started.
+		c.life(sl.scheduler).dropped = true
+	}
 	sl.scheduler, sl.ref = s, ref
 	c.own(slot)
 	return c.tell(now, slot, out)
@@ -169,6 +173,5 @@ func (c *Core) state(now time.Duration, l *life, taken uint64, out []Effect) []E
 		}
 	}
 	out = append(out, Effect{Kind: EffectTold, Scheduler: l.id, Seq: l.first() - 1, Dropped: l.dropped})
-	l.dropped = false
 	return out
 }

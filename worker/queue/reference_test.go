@@ -209,7 +209,6 @@ func (r *reference) state(m message) {
 		}
 	}
 	r.out = append(r.out, told)
-	r.dropped[m.s] = false
 }
 
 func (r *reference) claim(m message) {
@@ -225,6 +224,9 @@ func (r *reference) claim(m message) {
 		sl := &r.slots[i]
 		if (sl.state != Running && sl.state != Stopping) || sl.m.Job != m.launch.Job {
 			continue
+		}
+		if sl.s != m.s {
+			r.dropped[sl.s] = true
 		}
 		if sl.s != m.s && !sl.orphan {
 			r.decline(message{s: sl.s, launch: sl.m}, probe.RefusedFenced)

@@ -50,7 +50,7 @@ type result struct {
 type life struct {
 	id      probe.SchedulerID
 	up      bool
-	dropped bool          // results were dropped that it had not acknowledged
+	dropped bool          // something that ran for it will not be said; for good, since nobody knows whether a Told arrives
 	left    time.Duration // when its connection ended; not up
 	last    uint64        // the newest number
 	ring    []result      // a power of two, or nil
