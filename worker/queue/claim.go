@@ -104,7 +104,7 @@ func (c *Core) Claim(now time.Duration, s probe.SchedulerID, m probe.Claim, out 
 				out = found(out, s, m.Ref, l, i)
 			}
 		}
-		dropped = dropped || l.dropped
+		dropped = dropped || l.dropped || l.gone > 0
 	}
 	return append(out, Effect{Kind: EffectTold, Scheduler: s, Ref: m.Ref, Dropped: dropped})
 }
@@ -172,6 +172,6 @@ func (c *Core) state(now time.Duration, l *life, taken uint64, out []Effect) []E
 			out = found(out, l.id, l.ring[l.index(i)].ref, l, i)
 		}
 	}
-	out = append(out, Effect{Kind: EffectTold, Scheduler: l.id, Seq: l.first() - 1, Dropped: l.dropped})
+	out = append(out, Effect{Kind: EffectTold, Scheduler: l.id, Seq: l.first() - 1, Dropped: l.dropped || l.gone > taken})
 	return out
 }

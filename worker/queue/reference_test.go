@@ -25,6 +25,7 @@ type reference struct {
 	numbers map[probe.SchedulerID]uint64
 	acked   map[probe.SchedulerID]uint64
 	dropped map[probe.SchedulerID]bool
+	gone    map[probe.SchedulerID]uint64 // newest result that went without an acknowledgement
 	fences  map[task.JobID]fence
 }
 
@@ -83,7 +84,7 @@ const (
 func newReference(cfg Config) *reference {
 	r := &reference{
 		cfg: cfg.WithDefaults(), slots: make([]refSlot, cfg.Slots), numbers: map[probe.SchedulerID]uint64{},
-		acked: map[probe.SchedulerID]uint64{}, dropped: map[probe.SchedulerID]bool{}, fences: map[task.JobID]fence{},
+		acked: map[probe.SchedulerID]uint64{}, dropped: map[probe.SchedulerID]bool{}, gone: map[probe.SchedulerID]uint64{}, fences: map[task.JobID]fence{},
 	}
 	for i := range r.slots {
 		r.slots[i].state = Free
@@ -138,6 +139,9 @@ func (r *reference) handle(now time.Duration, m message) []Effect {
 		if slices.Contains(r.up, m.s) && m.seq <= r.numbers[m.s] {
 			r.acked[m.s] = max(r.acked[m.s], m.seq)
 			r.results = slices.DeleteFunc(r.results, func(k refResult) bool { return k.holder == m.s && k.seq <= m.seq })
+			if r.gone[m.s] <= m.seq {
+				delete(r.gone, m.s)
+			}
 		}
 	}
 	r.ask()
@@ -202,7 +206,7 @@ func (r *reference) state(m message) {
 			}
 		}
 	}
-	told := Effect{Kind: EffectTold, Scheduler: m.s, Seq: r.numbers[m.s], Dropped: r.dropped[m.s]}
+	told := Effect{Kind: EffectTold, Scheduler: m.s, Seq: r.numbers[m.s], Dropped: r.dropped[m.s] || r.gone[m.s] > m.seq}
 	for _, k := range r.results {
 		if k.holder == m.s {
 			told.Seq = min(told.Seq, k.seq-1)
@@ -243,6 +247,9 @@ func (r *reference) claim(m message) {
 	}
 	for _, d := range r.dropped {
 		told.Dropped = told.Dropped || d
+	}
+	for _, seq := range r.gone {
+		told.Dropped = told.Dropped || seq > 0
 	}
 	r.out = append(r.out, told)
 }
@@ -293,7 +300,7 @@ func (r *reference) keep(k refResult) {
 				oldest = i
 			}
 		}
-		r.dropped[r.results[oldest].holder] = true
+		r.gone[r.results[oldest].holder] = r.results[oldest].seq
 		r.results = slices.Delete(r.results, oldest, oldest+1)
 	}
 	r.results = append(r.results, k)
@@ -379,7 +386,9 @@ func (r *reference) tick() {
 	}
 	r.results = slices.DeleteFunc(r.results, func(k refResult) bool {
 		over := k.at+r.cfg.ResultTTL <= r.now
-		r.dropped[k.holder] = r.dropped[k.holder] || over
+		if over {
+			r.gone[k.holder] = k.seq
+		}
 		return over
 	})
 }

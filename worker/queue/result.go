@@ -50,7 +50,8 @@ type result struct {
 type life struct {
 	id      probe.SchedulerID
 	up      bool
-	dropped bool          // something that ran for it will not be said; for good, since nobody knows whether a Told arrives
+	dropped bool          // an attempt of it that ran will not be said; for good, since nobody knows whether a Told arrives
+	gone    uint64        // number of the newest result that went before it was acknowledged; 0: none. Who has it need not be told
 	left    time.Duration // when its connection ended; not up
 	last    uint64        // the newest number
 	ring    []result      // a power of two, or nil
@@ -181,7 +182,7 @@ func (c *Core) dropOldest() {
 			oldest = l
 		}
 	}
-	oldest.dropped = true
+	oldest.gone = oldest.first()
 	c.stats.ResultsDropped++
 	c.shift(oldest)
 }
@@ -191,7 +192,7 @@ func (c *Core) expireResults(now time.Duration) {
 	c.keep.due = never
 	for _, l := range c.keep.lives {
 		for l.live > 0 && after(l.ring[l.head].at, c.keep.ttl) <= now {
-			l.dropped = true
+			l.gone = l.first()
 			c.stats.ResultsDropped++
 			c.shift(l)
 		}
@@ -210,6 +211,9 @@ func (c *Core) Ack(_ time.Duration, s probe.SchedulerID, m probe.Ack) {
 	}
 	for l.live > 0 && l.first() <= m.Seq {
 		c.shift(l)
+	}
+	if l.gone <= m.Seq {
+		l.gone = 0
 	}
 }
 
