@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,26 @@ func TestGoodput(t *testing.T) {
 	}
 	if goodput(records, window{}) != 0 {
 		t.Error("an empty window")
+	}
+}
+
+// TestReadByTime holds that a fault which a worker writes down begins before the harness ends it, though that is in another file.
+func TestReadByTime(t *testing.T) {
+	f := &fleet{dir: t.TempDir()}
+	for name, r := range map[string]ledger.Record{
+		booksOfHarness: {At: 3, Event: ledger.Heal}, booksOfWorkers: {At: 1, Event: ledger.Inject}, booksOfClients: {At: 2, Event: ledger.Submit},
+	} {
+		w, err := ledger.Open(f.path(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Append(r), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	records, err := (&run{fleet: f, notes: newNotes()}).read()
+	if err != nil || len(records) != 3 || records[0].At != 1 || records[1].At != 2 || records[2].At != 3 {
+		t.Errorf("%+v, %v", records, err)
 	}
 }
 

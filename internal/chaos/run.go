@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -241,7 +242,7 @@ func (r *run) leave(ctx context.Context) (complaints []string) {
 	return complaints
 }
 
-// read returns what all ledgers hold.
+// read returns what all ledgers hold, by time.
 func (r *run) read() ([]ledger.Record, error) {
 	var all []ledger.Record
 	for _, name := range []string{booksOfHarness, booksOfWorkers, booksOfClients} {
@@ -254,6 +255,7 @@ func (r *run) read() ([]ledger.Record, error) {
 		}
 		all = append(all, records...)
 	}
+	slices.SortStableFunc(all, func(a, b ledger.Record) int { return cmp.Compare(a.At, b.At) })
 	return all, nil
 }
 
