@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -154,10 +155,13 @@ func (s *Scheduler) unknownJob(id task.JobID) *task.Error {
 func (s *Scheduler) listWorkers() api.WorkerList {
 	s.mu.Lock()
 	links := make(map[linkKey]api.Worker, len(s.links))
-	for _, l := range s.links {
+	for id, l := range s.links {
 		row := api.Worker{Connected: true, Busy: int(l.load.Busy), Queued: int(l.load.Queued), Apps: make([]string, len(l.apps))}
 		for app, i := range l.apps {
 			row.Apps[i] = app
+		}
+		if v, ok := s.core.Worker(id); ok && v.Quarantined {
+			row.State = "quarantined"
 		}
 		links[linkKey{l.member.Name, l.member.Incarnation}] = row
 	}
@@ -165,7 +169,8 @@ func (s *Scheduler) listWorkers() api.WorkerList {
 	list := api.WorkerList{Workers: []api.Worker{}}
 	for _, m := range s.node.Members.View().Workers() {
 		row := links[linkKey{m.Name, m.Incarnation}]
-		row.Name, row.Incarnation, row.Addr, row.Slots, row.State = m.Name, m.Incarnation.String(), m.Addr, m.Slots, m.State.String()
+		row.Name, row.Incarnation, row.Addr, row.Slots = m.Name, m.Incarnation.String(), m.Addr, m.Slots
+		row.State = cmp.Or(row.State, m.State.String())
 		row.Labels = make(map[string]string, len(m.Labels))
 		for _, l := range m.Labels {
 			row.Labels[l.Key] = l.Value

@@ -53,6 +53,7 @@ func newMeters(s *Scheduler) *meters {
 	gauge("dunnock_queue_depth", func() int { return s.core.Load().Waiting })
 	gauge("dunnock_running_tasks", func() int { return s.core.Load().Running })
 	gauge("dunnock_running_jobs", func() int { return len(s.jobs) })
+	gauge("dunnock_quarantined_workers", func() int { return s.core.Load().Quarantined })
 	gauge("dunnock_connections", func() int { return len(s.links) })
 	gauge("dunnock_client_connections", func() int { return len(s.clients) })
 	gauge("dunnock_retained_bytes", func() int { return int(s.retained) })
@@ -65,6 +66,10 @@ func newMeters(s *Scheduler) *meters {
 		})
 	}
 	counter("dunnock_stale_messages_total", func(st placement.Stats) uint64 { return st.Stale })
+	counter("dunnock_quarantines_total", func(st placement.Stats) uint64 { return st.Quarantined })
+	counter("dunnock_adopted_attempts_total", func(st placement.Stats) uint64 { return st.Adopted })
+	counter("dunnock_found_results_total", func(st placement.Stats) uint64 { return st.Found })
+	counter("dunnock_superseded_jobs_total", func(st placement.Stats) uint64 { return st.Superseded })
 	counter("dunnock_refused_reservations_total", func(st placement.Stats) uint64 { return st.Refused })
 	counter("dunnock_declined_launches_total", func(st placement.Stats) uint64 { return st.Declined })
 	node.MemberGauges(set, func() *view.View { return s.node.Members.View() })

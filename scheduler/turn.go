@@ -63,7 +63,7 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 	case placement.EffectRetry:
 		s.retry(t, e)
 		return
-	case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill, placement.EffectClaim:
+	case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill, placement.EffectClaim, placement.EffectQuarantine:
 	}
 	l := s.links[e.Worker]
 	if l == nil {
@@ -86,12 +86,24 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 		// A launch with a large payload may still be on its way out in pieces; a kill must not get ahead of it.
 		var body [16]byte
 		c.SendAfter(uint8(probe.KindKill), probe.AppendKill(body[:0], probe.Kill{Slot: e.Slot, Call: e.Call}), nil)
+	case placement.EffectQuarantine:
+		s.quarantine(l, e.Count == 1)
+		return
 	case placement.EffectClaim:
 		j := s.jobs[e.Ref]
 		c.End(probe.AppendClaim(c.Begin(uint8(probe.KindClaim)), probe.Claim{Ref: e.Ref, Job: j.spec.ID, Epoch: j.spec.Epoch}))
 	case placement.EffectTaskDone, placement.EffectJobDone, placement.EffectRetry:
 	}
 	t.batch.Add(c)
+}
+
+// quarantine says that a worker that fails everything is given nothing more for a while, or is tried again.
+func (s *Scheduler) quarantine(l *link, on bool) {
+	if on {
+		s.node.Logger.Warn("worker quarantined: it fails what succeeds elsewhere", slog.String("worker", l.member.Name))
+		return
+	}
+	s.node.Logger.Info("worker tried again after its quarantine", slog.String("worker", l.member.Name))
 }
 
 // launch sends a task's payload to the slot that asked.

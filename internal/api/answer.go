@@ -103,7 +103,7 @@ type Worker struct {
 	Slots       int               `json:"slots"`
 	Busy        int               `json:"busy"`
 	Queued      int               `json:"queued"`
-	State       string            `json:"state"`     // active, draining
+	State       string            `json:"state"`     // active, draining, or quarantined by the scheduler that answers
 	Connected   bool              `json:"connected"` // by a stream from this scheduler
 	Apps        []string          `json:"apps"`
 	Labels      map[string]string `json:"labels"`
