@@ -156,6 +156,34 @@ func TestAttemptsAcrossSchedulers(t *testing.T) {
 	})
 }
 
+// A failed attempt is counted by the client, also if nobody who ran it is left.
+func TestAttemptsAreTold(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		var starts atomic.Int32
+		fail := map[string]worker.Handler{"fail": func(context.Context, worker.Task) ([]byte, error) {
+			starts.Add(1)
+			time.Sleep(time.Second)
+			return nil, errors.New("no luck")
+		}}
+		schedulers := map[string]*fleettest.Node{"s1": f.Scheduler("s1", nil), "s2": f.Scheduler("s2", nil)}
+		w1 := f.Worker("w1", 1, fail, nil)
+		synctest.Wait()
+		h, err := f.Client(schedulers["s1"], schedulers["s2"]).Submit(t.Context(), task.Job{App: "fail", Tasks: make([]task.Task, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(1500 * time.Millisecond) // one has failed, the second runs
+		w1.Kill()
+		time.Sleep(10 * time.Millisecond)
+		schedulers[h.Scheduler()].Kill()
+		f.Worker("w2", 1, fail, nil)
+		results, err := h.Wait(t.Context())
+		if !errors.Is(err, task.CodeAppFailed) || results[0].Attempt != 3 || starts.Load() != 3 {
+			t.Errorf("%d starts: %+v", starts.Load(), results[0])
+		}
+	})
+}
+
 // Without its owner a job starts nothing. What runs is stopped when the owner has not come back in time, or finishes if the job asks for that.
 func TestOwnerGone(t *testing.T) {
 	for name, test := range map[string]struct {
