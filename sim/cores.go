@@ -328,7 +328,7 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 			m.Kind = kindNoTask
 		case placement.EffectKill:
 			m.Kind = kindKill
-		case placement.EffectRetry, placement.EffectJobDone, placement.EffectClaim:
+		case placement.EffectRetry, placement.EffectJobDone, placement.EffectClaim, placement.EffectQuarantine:
 			continue
 		case placement.EffectTaskDone:
 			c.taskDone(s.jobs[placement.Index(f.Ref)], f)

@@ -7,6 +7,13 @@ const (
 	queueAttempt = "worker/queue/attempt.go"
 	queueResult  = "worker/queue/result.go"
 	queueSlot    = "worker/queue/slot.go"
+	placeBind    = "scheduler/placement/bind.go"
+	placeClaim   = "scheduler/placement/claim.go"
+	placeFinish  = "scheduler/placement/finish.go"
+	placeFleet   = "scheduler/placement/fleet.go"
+	placeSubmit  = "scheduler/placement/submit.go"
+	placeJob     = "scheduler/placement/job.go"
+	placeTimer   = "scheduler/placement/timer.go"
 	ownerCore    = "client/owner/core.go"
 	ownerMessage = "client/owner/message.go"
 	ownerPlace   = "client/owner/place.go"
@@ -69,12 +76,60 @@ func ofOwner() []mutant {
 	}
 }
 
-func ofPlacement() []mutant { return nil }
+// ofPlacement are the protections at a scheduler.
+func ofPlacement() []mutant {
+	return []mutant{
+		{name: "a repeated call gets the same answer", file: placeBind, old: "case ahead == 0:\n\t\t\treturn c.repeat(now, wk, m, out)", new: "case false:"},
+		{name: "an older call gets none", file: placeBind, old: "case ahead < 0:\n\t\t\tc.stats.Stale++\n\t\t\treturn out\n", new: "case false:\n"},
+		{name: "a slot that asks again has lost its task", file: placeBind, old: "if s.state.binds() {\n\t\t\tout = c.lose(now, wk, s, out)", new: "if false {\n\t\t\tout = c.lose(now, wk, s, out)"},
+		{name: "nothing is launched of a job that is held", file: placeBind, old: "if j.halted() || wk.standing", new: "if wk.standing"},
+		{name: "a suspended job is held", file: placeJob, old: "return j.claiming || j.suspended", new: "return j.claiming"},
+		{name: "a job that is claimed is held", file: placeJob, old: "return j.claiming || j.suspended", new: "return j.suspended"},
+		{name: "a quarantined worker gets nothing", file: placeBind, old: "wk.standing == quarantined ||", new: ""},
+		{name: "workers are asked what they hold", file: placeSubmit, old: "return ref, c.claimAll(now, j, out), nil", new: "return ref, c.begin(j, out), nil"},
+		{name: "a worker that is back is asked too", file: placeFleet, old: "if j.epoch > 0 && j.set.matches(c.offer(wk)) {", new: "if false {"},
+		{name: "a claim does not wait for ever", file: placeTimer, old: "if now >= j.claimUntil {", new: "if now < 0 {"},
+		{name: "in doubt nothing starts that may once", file: placeClaim, old: "if !j.atMostOnce {\n\t\treturn c.proceed", new: "if true {\n\t\treturn c.proceed"},
+		{name: "a lost attempt is the last that may be one", file: placeFleet, old: "if j.atMostOnce {\n\t\treturn c.end(", new: "if false {\n\t\treturn c.end("},
+		{name: "attempts are bounded", file: placeFinish, old: "if r.attempt >= j.maxAttempts || j.atMostOnce {", new: "if j.atMostOnce {"},
+		{name: "a failed attempt is the last that may be one", file: placeFinish, old: "if r.attempt >= j.maxAttempts || j.atMostOnce {", new: "if r.attempt >= j.maxAttempts {"},
+		{name: "attempts of earlier submissions count", file: placeSubmit, old: "if a.N == 0 ||", new: "if a.N < 1000 ||"},
+		{name: "finished tasks are not run again", file: placeSubmit, old: "if s.finished(i) {", new: "if false {"},
+		{name: "an attempt that runs is adopted", file: placeClaim, old: "if !wanted || c.runsLonger(j, m.Task, launched) {", new: "if true {"},
+		{name: "of two attempts one is killed", file: placeClaim, old: "\t\tout = c.kill(j, m.Task, out)\n\t\tc.wait(j, m.Task)\n\t}\n\tc.occupy", new: "\t\tc.let(r)\n\t\tc.wait(j, m.Task)\n\t}\n\tc.occupy"},
+		{name: "a late result is taken", file: placeFinish, old: "return c.found(now, w, m, out) // late:", new: "return out // late:"},
+		{name: "a result that was not told counts", file: placeClaim, old: "if wk == nil || j == nil || !j.lacks(m.Task) {", new: "if true || wk == nil || j == nil || !j.lacks(m.Task) {"},
+		{name: "a task with an outcome gets no other", file: placeClaim, old: "j.tasks[t].state != stateEnded", new: "j.tasks[t].state >= 0"},
+		{name: "only the attempt that is bound ends its task", file: placeFinish, old: "if !s.holds(m.Ref, m.Task, m.Call) || s.attempt != m.Attempt {", new: "if false {"},
+		{name: "a launch that never arrived is taken back", file: placeClaim, old: "\t\tdefault:\n\t\t\tout = c.unlaunch(now, s, out)\n", new: ""},
+		{name: "a launch that may have run is lost", file: placeClaim, old: "case m.Dropped || s.started:", new: "case false:"},
+		{name: "results that may be missing count", file: placeClaim, old: "case m.Dropped || s.started:", new: "case s.started:"},
+		{name: "a declined launch is no attempt", file: placeFinish, old: "r.attempt--", new: ""},
+		{name: "a job that another has is let go", file: placeFinish, old: "case m.Reason == probe.RefusedFenced:\n\t\tc.stats.Declined++\n\t\treturn c.supersede(now, j, out)", new: "case false:"},
+		{name: "a declined claim lets its job go", file: placeFinish, old: "m.Reason == probe.RefusedFenced && m.Call == 0 && j.epoch > 0 {", new: "false {"},
+		{name: "attempts of a job that another has are not killed", file: placeFinish, old: "if why == causeSuperseded {", new: "if false {"},
+		{name: "reservations of a lost worker are sampled anew", file: placeFleet, old: "if found && j.deficit() > 0 {", new: "if false {"},
+		{name: "what a lost worker had is tried again", file: placeFleet, old: "if slots[i].state.binds() {", new: "if false {"},
+		{name: "a worker that is back may have started what was launched", file: placeFleet, old: "s.state = slotDoubted", new: "s.state = slotOver"},
+		{name: "a deadline ends a job", file: placeTimer, old: "if now >= j.deadline {", new: "if false {"},
+	}
+}
 
 // ofShells are protections that no seed sees, because they lie in what seeds model.
 func ofShells() []mutant {
 	return []mutant{
 		{name: "nothing is handled of a connection that was replaced", file: "worker/peer.go", old: "if p.gone {", new: "if false {", shell: true},
+		{name: "who was paused drops what lies unread", file: "worker/peer.go", old: "if h.Lease > max(w.cfg.Stream.BeatInterval, stream.DefaultBeatInterval) {", new: "if false {", shell: true},
+		{name: "another life at a worker's address voids the first", file: "scheduler/link.go", old: "errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)", new: "errors.Is(err, syscall.ECONNREFUSED)", shell: true},
+		{name: "a refused connection voids", file: "scheduler/link.go", old: "errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)", new: "errors.Is(err, errOtherLife)", shell: true},
+		{name: "a lease that is over voids", file: "scheduler/link.go", old: "l.voider = time.AfterFunc(max(left, 0), l.void)", new: "l.voider = time.AfterFunc(time.Hour, l.void); _ = left", shell: true},
+		{name: "results reach their client before they are acknowledged", file: "scheduler/receipt.go", old: "if up := l.settled.prefix(); up >= l.acked+ackEvery {", new: "if up := l.taken.prefix(); up >= l.acked+ackEvery {", shell: true},
+		{name: "results are acknowledged", file: "scheduler/receipt.go", old: "l.settled.add(r.seq)", new: "", shell: true},
+		{name: "a job without an owner starts nothing", file: "scheduler/ownership.go", old: "return s.hold(now, j, heldOwner, effects)\n}\n\n// giveUp", new: "return effects\n}\n\n// giveUp", shell: true},
+		{name: "a job without an owner is given up", file: "scheduler/ownership.go", old: "t.effects = s.abandon(now, j, t.effects)", new: "", shell: true},
+		{name: "after a pause clients are asked", file: "scheduler/ownership.go", old: "var t turn\n\ts.ask(now, &t)", new: "var t turn", shell: true},
+		{name: "who is asked starts nothing", file: "scheduler/ownership.go", old: "t.effects = s.hold(now, j, heldAsked, t.effects)", new: "", shell: true},
+		{name: "a reader that does not read holds up its job", file: "scheduler/credit.go", old: "if j.unreadSize > s.cfg.MaxUnreadBytes {", new: "if false {", shell: true},
 		{name: "an older connection of a scheduler is closed", file: "worker/peer.go", old: "if old.name == h.Name {", new: "if false {", shell: true},
 	}
 }

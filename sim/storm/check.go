@@ -117,7 +117,7 @@ func protections() []string {
 		"owner.Stats.HandedOn", "owner.Stats.Superseded", "owner.Stats.Refusals", "owner.Stats.Ended", "owner.Stats.Stale",
 		"placement.Stats.Severed", "placement.Stats.Unlaunched", "placement.Stats.Claims", "placement.Stats.Adopted", "placement.Stats.Found",
 		"placement.Stats.Superseded", "placement.Stats.Repeated", "placement.Stats.Lost", "placement.Stats.Declined", "placement.Stats.Overloaded",
-		"placement.Stats.Stale", "placement.Stats.Retries",
+		"placement.Stats.Stale", "placement.Stats.Retries", "placement.Stats.Quarantined",
 		"queue.Stats.Orphans", "queue.Stats.Unreported", "queue.Stats.Adopted", "queue.Stats.Claims", "queue.Stats.FencedClaims",
 		"queue.Stats.DeclinedFenced", "queue.Stats.ResultsDropped", "queue.Stats.StaleLaunches", "queue.Stats.Stuck",
 		"queue.Stats.Kills", "queue.Stats.Timeouts", "queue.Stats.Deadlines", "queue.Stats.RefusedFull", "queue.Stats.RefusedDraining",

@@ -202,4 +202,4 @@ func (x *clientSession) beat() {
 }
 
 // resumed is SIGCONT.
-func (c *client) resumed() { c.resume() }
+func (c *client) resumed() { c.resume(func() {}) }

@@ -79,14 +79,15 @@ func (p *process) stop() {
 	}
 }
 
-// resume is SIGCONT. What has come in meanwhile is there; nothing says which connection is read first, or whether a timer fires before.
-func (p *process) resume() {
+// resume is SIGCONT. The process does something first, if it knows that it was stopped. What has come in meanwhile is there; nothing says which connection is read first, or whether a timer fires before.
+func (p *process) resume(first func()) {
 	if !p.stopped {
 		return
 	}
 	p.stopped, p.woke = false, p.w.now
 	rest := p.backlog
 	p.backlog = nil
+	first()
 	life := p.life
 	for len(rest) > 0 && p.up && p.life == life {
 		i := p.w.chance.n(len(rest))

@@ -63,12 +63,14 @@ func (s *scheduler) die(machine bool) {
 	s.kill(machine)
 }
 
-// resumed is SIGCONT. A scheduler that stood still for more than a beat asks its clients what they still own.
+// resumed is SIGCONT. A scheduler that stood still for more than a beat asks its clients what they still own, before it does anything else.
 func (s *scheduler) resumed() {
-	if s.stopped && s.w.now-s.quiet > s.w.plan.Lease/3 {
-		s.backlog = append(s.backlog, pending{s.life, nil, s.ask})
-	}
-	s.resume()
+	long := s.w.now-s.quiet > s.w.plan.Lease/3
+	s.resume(func() {
+		if long {
+			s.ask()
+		}
+	})
 }
 
 // hear is gossip's news that a life of a worker is there.
@@ -309,6 +311,8 @@ func (s *scheduler) carryOut(out []placement.Effect) {
 			s.retry(f)
 		case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill, placement.EffectClaim:
 			s.send(f)
+		case placement.EffectQuarantine:
+			s.w.log("%s quarantines %d: %d", s.w.name(s.node), f.Worker, f.Count)
 		}
 	}
 	s.out = out[:0]
@@ -364,7 +368,7 @@ func (s *scheduler) send(f *placement.Effect) {
 		j := s.held(f.Ref)
 		s.w.log("%s claims job %d from %s under epoch %d", s.w.name(s.node), j.job.index, s.w.name(l.k.node), j.epoch)
 		l.claim(probe.Claim{Ref: f.Ref, Job: j.job.id, Epoch: j.epoch})
-	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone:
+	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone, placement.EffectQuarantine:
 	}
 }
 

@@ -94,16 +94,19 @@ func (k *worker) number(node int, life uint32) probe.SchedulerID {
 	return probe.SchedulerID(i + 1)
 }
 
-// resumed is SIGCONT: connections over which the schedulers may have given this worker up end, with all that lies unread on them.
+// resumed is SIGCONT: connections over which the schedulers may have given this worker up end first, with all that lies unread on them.
 func (k *worker) resumed() {
-	if k.stopped && k.w.now-k.quiet > k.w.plan.Lease {
+	long := k.w.now-k.quiet > k.w.plan.Lease
+	k.resume(func() {
+		if !long {
+			return
+		}
 		for _, p := range slices.Clone(k.peers) {
 			k.w.count("paused beyond a lease")
 			p.end.close()
 			k.leave(p)
 		}
-	}
-	k.resume()
+	})
 }
 
 // tell calls the core with a message from a scheduler.
