@@ -27,7 +27,7 @@
 //
 //   - The epoch rises with every submission behind one that may have been accepted: that was, or whose answer was lost with its connection. A
 //     rejected one has left no trace, and the next goes out under the same epoch, so that a job that was merely refused somewhere stays at epoch 0,
-//     for which workers and schedulers need no bookkeeping. It rises also when the same scheduler is submitted to again: if that is the
+//     for which workers and schedulers need no bookkeeping. A conflict is no such refusal: another owner of the job was there under the same epoch. It rises also when the same scheduler is submitted to again: if that is the
 //     same life, it still holds the job, sees that the epoch is the one behind its own, so that nobody can have had the job
 //     in between, and lets the client join it; if it is another life, the epoch makes it ask the workers what they hold.
 //   - Each task has one outcome: the first that is told. A scheduler that is joined again, or that adopts what another one had started, may

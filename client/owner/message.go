@@ -43,7 +43,9 @@ func (c *Core) Rejected(now time.Duration, s Scheduler, m submission.Rejected, o
 	}
 	c.stats.Refusals++
 	c.leave(j)
-	j.raise = false // it did not take the job, and so no later epoch is needed to take it back
+	// It did not take the job, and so no later epoch is needed to take it back; unless it says that somebody else has the job under
+	// this epoch: then only a later one is better.
+	j.raise = j.owned && m.Err.Code == task.CodeConflict
 	forNow := j.owned
 	switch m.Err.Code {
 	case task.CodeDraining:
