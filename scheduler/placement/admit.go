@@ -49,6 +49,11 @@ func (m *meter) advance(now time.Duration) {
 	m.step = step
 }
 
+// time is how long so many launches take at the present rate.
+func (m *meter) time(tasks int) time.Duration {
+	return time.Duration(float64(float64(tasks)/m.rate) * float64(time.Second))
+}
+
 // admitByTime refuses a job whose tasks would wait too long, by how fast such tasks are launched now (overload is an
 // answer, not a queue). Where nothing waits there is nothing to say, and where nothing was launched lately nothing is known.
 func (c *Core) admitByTime(now time.Duration, set *set, s *Spec) error {
@@ -57,8 +62,13 @@ func (c *Core) admitByTime(now time.Duration, set *set, s *Spec) error {
 	if set.waiting == 0 || m.steps < meterMinSteps || m.rate < 1 {
 		return nil
 	}
-	wait := time.Duration(float64(set.waiting) / m.rate * float64(time.Second))
-	most := min(c.cfg.MaxQueueTime, s.Deadline)
+	queue := m.time(set.waiting)
+	wait, most := queue, c.cfg.MaxQueueTime
+	if own := m.time(set.waiting + s.Tasks); queue <= most && own > s.Deadline/2 {
+		// Its last task would be launched in the second half of its time, and is to run and be tried again in it too. What
+		// is accepted and not finished is worse than refused: it has cost others their slots.
+		wait, most = own, s.Deadline/2
+	}
 	if wait <= most {
 		return nil
 	}
