@@ -33,6 +33,23 @@ func TestGoodput(t *testing.T) {
 	}
 }
 
+func TestKindPromises(t *testing.T) {
+	for _, tt := range []struct {
+		ends  map[string]int
+		holds bool
+	}{
+		{nil, true},
+		{map[string]int{"failed app_failed" + atMostOnce: 4}, true},
+		{map[string]int{"failed app_failed" + atMostOnce: 4, "failed app_failed": 1}, false},
+		{map[string]int{"refused draining": 1}, false},
+	} {
+		got := (&run{notes: newNotes()}).kindPromises(&report{Kinds: []kindReport{{Kind: "black-hole", Ends: tt.ends}}})
+		if len(got) != 1 || got[0].Holds != tt.holds {
+			t.Errorf("%v: %+v", tt.ends, got)
+		}
+	}
+}
+
 // TestReadByTime holds that a fault which a worker writes down begins before the harness ends it, though that is in another file.
 func TestReadByTime(t *testing.T) {
 	f := &fleet{dir: t.TempDir()}
@@ -60,15 +77,16 @@ func TestEnds(t *testing.T) {
 	records := []ledger.Record{
 		{Event: ledger.Submit, Job: "a"},
 		{Event: ledger.Submit, Job: "doomed", Kind: "poison"},
+		{Event: ledger.Submit, Job: "once", Once: true},
 		{Event: ledger.Inject, Fault: 1, Kind: "cut", At: 10 * second},
 		{Event: ledger.Heal, Fault: 1, Kind: "cut", At: 20 * second},
 		{Event: ledger.Inject, Fault: 2, Kind: "poison", At: 10 * second},
 		{Event: ledger.Heal, Fault: 2, Kind: "poison", At: 20 * second},
 		outcome("a", 9, "failed"), outcome("a", 11, "failed"), outcome("a", 21, "unknown"), outcome("a", 30, "failed"), outcome("a", 12, ledger.OK),
-		outcome("doomed", 12, "failed"),
+		outcome("doomed", 12, "failed"), outcome("once", 12, "unknown"),
 		{Event: ledger.Refuse, Job: "a", At: 13 * second, Code: "draining"},
 	}
-	if diff := cmp.Diff(map[string]int{"failed why": 1, "unknown why": 1, "refused draining": 1}, ends(records, "cut")); diff != "" {
+	if diff := cmp.Diff(map[string]int{"failed why": 1, "unknown why": 1, "refused draining": 1, "unknown why, at most once": 1}, ends(records, "cut")); diff != "" {
 		t.Error(diff)
 	}
 	if got := ends(records, "poison")["failed why"]; got != 2 {

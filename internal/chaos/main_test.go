@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -18,8 +20,28 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if builds != "" {
+		_ = os.RemoveAll(builds)
+	}
+	os.Exit(code)
 }
+
+var builds string // directory of the program under test, once that is built
+
+var build = sync.OnceValues(func() (string, error) {
+	var err error
+	if builds, err = os.MkdirTemp("", "dunnock-chaos-test-"); err != nil {
+		return "", err
+	}
+	path := filepath.Join(builds, "dunnock")
+	cmd := exec.Command("go", "build", "-o", path, "dunnock/cmd/dunnock")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, nil
+})
 
 // program runs this program with a command line.
 func program(t *testing.T, args ...string) (stdout, stderr string, code int) {
@@ -34,14 +56,12 @@ func program(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), complaints.String(), cmd.ProcessState.ExitCode()
 }
 
-// dunnock builds the program under test.
+// dunnock is the program under test.
 func dunnock(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "dunnock")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "dunnock/cmd/dunnock")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

@@ -103,10 +103,13 @@ func (p *report) judge(r *run, records []ledger.Record) {
 	p.Promises = r.promises(p, recoveries, records)
 }
 
+// atMostOnce marks outcomes of jobs whose tasks may start only once: in a fault, and at the first failure, these end without being ok.
+const atMostOnce = ", at most once"
+
 // ends counts what was not ok while faults of a kind lasted and settled.
 func ends(records []ledger.Record, kind string) map[string]int {
 	counts := map[string]int{}
-	doomed := map[string]bool{}
+	doomed, once := map[string]bool{}, map[string]bool{}
 	var windows []window
 	open := map[int]int64{}
 	for _, r := range records {
@@ -115,8 +118,9 @@ func ends(records []ledger.Record, kind string) map[string]int {
 			open[r.Fault] = r.At
 		case r.Event == ledger.Heal && r.Kind == kind:
 			windows = append(windows, window{open[r.Fault], r.At + int64(settle)})
-		case r.Event == ledger.Submit && r.Kind != "" && r.Kind != kind:
-			doomed[r.Job] = true
+		case r.Event == ledger.Submit:
+			doomed[r.Job] = r.Kind != "" && r.Kind != kind
+			once[r.Job] = r.Once
 		}
 	}
 	for _, r := range records {
@@ -125,6 +129,8 @@ func ends(records []ledger.Record, kind string) map[string]int {
 			what := r.Result + " " + r.Code
 			if r.Event == ledger.Refuse {
 				what = "refused " + r.Code
+			} else if once[r.Job] {
+				what += atMostOnce
 			}
 			counts[what]++
 		}
