@@ -38,6 +38,7 @@ type job struct {
 	twin      *job           // the same job, of another client
 	outcomes  []task.Outcome // by task, at its owner
 	ref       owner.Ref
+	since     time.Duration // its user has submitted it
 	taken     time.Duration // first accepted
 	isTaken   bool
 	over      bool // done or refused
@@ -164,6 +165,19 @@ func (b *book) explains(j *job, x *start) bool {
 func (b *book) touched(j *job, x *start) bool {
 	w := b.w
 	return max(x.k.touched, x.s.touched, j.client.touched, w.pair[x.k.node][x.s.node], w.pair[j.client.node][x.s.node]) >= x.at
+}
+
+// stopped notes that a handler is told to stop, and judges whether it may be: what runs is not killed because of a rumour.
+func (b *book) stopped(x *start, why probe.Status) {
+	w, j := b.w, x.task.job
+	x.stopped = why
+	w.log("job %d, task %d: is told to stop on %s, %d", j.index, x.task.index, w.name(x.k.node), why)
+	if why != probe.StatusKilled || j.twin != nil || j.cancelled || j.rest || len(x.task.starts) > 1 || w.now >= j.since+j.deadline {
+		return
+	}
+	if !b.touched(j, x) {
+		w.fail("job %d, task %d: stopped on %s, and nothing explains that", j.index, x.task.index, w.name(x.k.node))
+	}
 }
 
 // ended notes that a handler has returned, or died.

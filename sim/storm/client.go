@@ -64,7 +64,7 @@ func (c *client) submit(j *job) {
 		c.w.fail("job %d: not taken by its own client: %w", j.index, err)
 		return
 	}
-	j.ref = ref
+	j.ref, j.since = ref, c.w.now
 	c.jobs = append(c.jobs, j)
 	if j.cancelAfter > 0 {
 		c.after(j.cancelAfter, func() { c.cancel(j) })

@@ -1,2 +1,31 @@
-// Package storm breaks whole fleets in virtual time, from a seed, and demands that they keep their promises.
+// Package storm breaks whole fleets, one for each seed, and demands that they keep what they promise. A fleet is the cores of production code,
+// those of client/owner, scheduler/placement and worker/queue, in shells of virtual time, on a network where
+// anything may go wrong. For a while jobs come and faults strike; then all is well, and the fleet has to finish what it has
+// accepted, within a bound, and come to rest with nothing left behind.
+//
+// # What a seed decides
+//
+// A [Plan]: how large the fleet is, how much it has to do, and which faults strike how often. One seed in ten has none, others a
+// few kinds, others all. The same seed is the same run on every machine, so that a number is all that a failure needs.
+//
+// # What is production code and what is modelled
+//
+// The cores decide. What carries out their decisions is modelled, as small as it can be, after the live shells:
+//
+//   - Connections are ordered both ways and lose nothing but themselves. When one ends, its ends learn it each in its own time, or never;
+//     then the lease tells. Beats are not sent: an end that hears nothing for a lease gives up, as it would. What is sent into a cut path arrives when it heals.
+//   - Between schedulers and workers messages may also come twice or be overtaken, which TCP does not do.
+//   - A process that is stopped finds what has come in when it is continued, in any order among its connections and timers. A worker that
+//     stood still for longer than a lease first closes its connections; a scheduler that missed a beat first asks its clients what they still own.
+//   - A scheduler's link to a worker, a worker's peers, acknowledgements of results, and who owns which job at a scheduler (rejoined, held, given up,
+//     replaced) follow the packages scheduler and worker. HTTP, payloads, credit, and limits by count and size are left out.
+//   - Gossip is late, and lies.
+//
+// # What is checked
+//
+// The books see handlers begin and end, messages of claims, and what clients are told; they ask no core. Every accepted task has one outcome at its
+// owner. No task starts again unless it has failed, or a fault has touched its worker, its scheduler, its client or a connection between
+// them since. What may start once starts once. Starts are within max_attempts, but for those whose end a fault kept from being
+// counted. No worker runs more than it has slots for. Nothing starts behind a fence. Nothing is stopped because of a rumour. An outcome is what
+// happened. At rest nothing is left: no job, reservation, attempt or result. And every core checks its invariants, every few steps or at each.
 package storm

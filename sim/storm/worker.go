@@ -295,8 +295,7 @@ func (k *worker) stopHandler(f *queue.Effect) {
 	if s == nil {
 		return
 	}
-	s.stopped = f.Status
-	k.w.log("job %d, task %d: is told to stop on %s, %d", s.task.job.index, s.task.index, k.w.name(k.node), f.Status)
+	k.w.book.stopped(s, f.Status)
 	slot, call := f.Slot, f.Call
 	took := k.w.chance.below(time.Millisecond)
 	if s.task.odd == oddDeaf {

@@ -1,0 +1,131 @@
+package storm
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
+	"dunnock/task"
+	"dunnock/worker/queue"
+)
+
+// scene is a world in which nothing happens but what a test says: two workers of one slot, a scheduler and a client with one job of two tasks.
+type scene struct {
+	*world
+	j *job
+}
+
+func newScene() scene {
+	w := newWorld(Plan{Workers: 2, Slots: 1, Schedulers: 2, Clients: 1, Lease: time.Second, CheckEvery: 1, placement: placement.Config{}, queue: queue.Config{Slots: 1}}, nil)
+	for _, p := range w.processes {
+		p.owner.begin()
+	}
+	j := &job{id: task.JobID{1}, client: w.clients[0], deadline: time.Hour, maxAttempts: 2, isTaken: true, outcomes: make([]task.Outcome, 2)}
+	j.tasks = []*jobTask{{job: j}, {job: j, index: 1}}
+	w.book.jobs, w.book.byID[j.id] = []*job{j}, j
+	w.now = time.Minute
+	return scene{w, j}
+}
+
+// start has a worker start a task for a scheduler, and lets its handler be in the slot.
+func (s scene) start(k, from int, m probe.Launch) *start {
+	m.Job = s.j.id
+	sch := s.schedulers[from]
+	x := s.book.started(s.workers[k], &peer{s: sch, life: sch.life}, &m)
+	s.workers[k].handlers[0] = x
+	return x
+}
+
+func (s scene) end(x *start, status probe.Status) {
+	x.k.handlers[0] = nil
+	s.book.ended(x, status)
+}
+
+// Each promise that is broken is noticed, and what may happen is not.
+func TestBook(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		want string // of the error; empty: none
+		do   func(s scene)
+	}{
+		{"one start, one outcome", "", func(s scene) {
+			s.end(s.start(0, 0, probe.Launch{}), probe.StatusOK)
+			s.book.outcome(s.j, 0, task.OK, "")
+		}},
+		{"a second outcome", "a second outcome", func(s scene) {
+			s.end(s.start(0, 0, probe.Launch{}), probe.StatusOK)
+			s.book.outcome(s.j, 0, task.OK, "")
+			s.book.outcome(s.j, 0, task.OK, "")
+		}},
+		{"ok without a run", "never ended so", func(s scene) { s.book.outcome(s.j, 0, task.OK, "") }},
+		{"two in one slot", "2 attempts in 1 slots", func(s scene) {
+			s.start(0, 0, probe.Launch{})
+			s.start(0, 0, probe.Launch{Task: 1})
+		}},
+		{"again without a reason", "nothing explains that", func(s scene) {
+			s.end(s.start(0, 0, probe.Launch{}), probe.StatusOK)
+			s.start(1, 0, probe.Launch{})
+		}},
+		{"again after a failure", "", func(s scene) {
+			s.end(s.start(0, 0, probe.Launch{}), probe.StatusFailed)
+			s.start(1, 0, probe.Launch{})
+		}},
+		{"again after a fault of the worker", "", func(s scene) {
+			s.start(0, 0, probe.Launch{})
+			s.touch(&s.workers[0].process, 0)
+			s.start(1, 0, probe.Launch{})
+		}},
+		{"again after a fault of another worker", "nothing explains that", func(s scene) {
+			s.start(0, 0, probe.Launch{})
+			s.touch(&s.workers[1].process, 0)
+			s.start(1, 0, probe.Launch{})
+		}},
+		{"again after a fault that was over long before", "nothing explains that", func(s scene) {
+			s.touch(&s.workers[0].process, 0)
+			s.now += time.Minute
+			s.start(0, 0, probe.Launch{})
+			s.start(1, 0, probe.Launch{})
+		}},
+		{"again though it may once", "may once", func(s scene) {
+			s.j.once = true
+			s.end(s.start(0, 0, probe.Launch{}), probe.StatusFailed)
+			s.start(1, 0, probe.Launch{})
+		}},
+		{"more attempts than it may have", "may 2 times", func(s scene) {
+			for range 3 {
+				s.end(s.start(0, 0, probe.Launch{}), probe.StatusFailed)
+			}
+		}},
+		{"an old epoch behind a fence", "behind the fence", func(s scene) {
+			p := &peer{s: s.schedulers[1], life: 1}
+			s.book.claimed(s.workers[0], p, probe.Claim{Job: s.j.id, Ref: 1, Epoch: 1}, []queue.Effect{{Kind: queue.EffectTold, Ref: 1}})
+			s.start(0, 0, probe.Launch{})
+		}},
+		{"a claim that was refused is no fence", "", func(s scene) {
+			p := &peer{s: s.schedulers[1], life: 1}
+			s.book.claimed(s.workers[0], p, probe.Claim{Job: s.j.id, Ref: 1, Epoch: 1}, []queue.Effect{{Kind: queue.EffectDecline, Ref: 1}})
+			s.start(0, 0, probe.Launch{})
+		}},
+		{"stopped because of nothing", "nothing explains that", func(s scene) { s.book.stopped(s.start(0, 0, probe.Launch{}), probe.StatusKilled) }},
+		{"cancelled by nobody", "nobody did", func(s scene) { s.book.outcome(s.j, 0, task.Cancelled, task.CodeCancelled) }},
+		{"timed out early", "before its deadline", func(s scene) { s.book.outcome(s.j, 0, task.Timeout, task.CodeDeadline) }},
+		{"done without an outcome", "done without an outcome of task 0", func(s scene) { s.book.done(s.j, task.OK, 0) }},
+		{"left over", "has no end", func(s scene) { s.j.ref = 1; s.book.atRest() }},
+		{"still running at rest", "its start on w0 has no end", func(s scene) { s.start(0, 0, probe.Launch{}); s.book.atRest() }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene()
+			c.do(s)
+			switch {
+			case c.want == "" && s.err != nil:
+				t.Error(s.err)
+			case c.want != "" && (s.err == nil || !strings.Contains(s.err.Error(), c.want)):
+				t.Errorf("got %v, want %q", s.err, c.want)
+			}
+		})
+	}
+}
