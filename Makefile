@@ -58,6 +58,9 @@ paper: build ## measure a fleet on this machine beside the simulator, draw docs/
 chaos: build ## break a fleet of real processes, check that nothing is lost (as root; ARGS='--duration 10m --seed 2')
 	CGO_ENABLED=0 $(GO) run ./internal/chaos --dunnock $(BIN) $(ARGS)
 
+mutants: ## take out one protection at a time, and see that a checker notices (ARGS='--only fence')
+	CGO_ENABLED=0 $(GO) run ./internal/mutants $(ARGS)
+
 clean: ## remove what was built (the linter stays, in .cache)
 	rm -rf bin
 
