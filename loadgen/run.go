@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"dunnock/client"
 	"dunnock/loadgen/workload"
-	"dunnock/probe"
 	"dunnock/task"
 )
 
@@ -56,7 +54,8 @@ func (e *OutputError) Unwrap() error { return e.Err }
 // interrupted.
 //
 // The error is that of the configuration or of the source, or that no scheduler could be reached; then there is no result. With a
-// [*BehindError], an [*OutputError], or an error of the source that came up late, there is one.
+// [*BehindError], an [*OutputError], or an error of the source that came up late, there is one, and after the first and the last it is marked
+// as invalid.
 func Run(ctx context.Context, cfg Config, source *workload.Source) (*Result, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -104,31 +103,36 @@ func (r *run) openRecord() {
 	}
 }
 
-// connect has the client open its connections, by a submission that every scheduler refuses: no worker has an app of this name. The first
-// job of a run would have to wait for it.
+// connectTries is how many submissions [connect] makes for each scheduler: none of n is left out but with a chance below n·e⁻¹⁶.
+const connectTries = 16
+
+// connect has the client open its connections, by submissions that every scheduler refuses: no worker has an app of this name. The first
+// job of a run would have to wait for them. Which scheduler a job goes to is the client's own business, so jobs of random ids go to all.
 func connect(ctx context.Context, c *client.Client, schedulers []string) error {
-	// A client goes to the scheduler that a job's id ranks first. Ids are drawn until each has been first.
-	met := make(map[int]bool)
-	for len(met) < len(schedulers) {
-		id := task.JobID{}
-		for i := range id {
-			id[i] = byte(rand.Uint32())
-		}
-		first := probe.Rendezvous(id.String(), schedulers, 1, nil)[0]
-		if met[first] {
-			continue
-		}
-		met[first] = true
-		h, err := c.Submit(ctx, task.Job{ID: id, App: "loadgen.connect", Deadline: time.Second, Tasks: make([]task.Task, 1)})
-		var refused *task.Error
-		switch {
-		case err == nil:
-			h.Cancel()
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case !errors.As(err, &refused) || refused.Code == task.CodeSchedulerLost:
+	var refusals sync.WaitGroup
+	faults := make([]error, connectTries*len(schedulers))
+	for i := range faults {
+		refusals.Go(func() { faults[i] = connectOnce(ctx, c) })
+	}
+	refusals.Wait()
+	for _, err := range faults {
+		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func connectOnce(ctx context.Context, c *client.Client) error {
+	h, err := c.Submit(ctx, task.Job{App: "loadgen.connect", Deadline: time.Second, Tasks: make([]task.Task, 1)})
+	var refused *task.Error
+	switch {
+	case err == nil:
+		h.Cancel()
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case !errors.As(err, &refused) || refused.Code == task.CodeSchedulerLost:
+		return err
 	}
 	return nil
 }
@@ -152,8 +156,11 @@ func (r *run) run(ctx context.Context) (*Result, error) {
 
 	result := r.result(before, r.read(ctx))
 	result.Interrupted = interrupted || ctx.Err() != nil
-	if late != nil {
+	switch {
+	case late != nil:
 		result.Valid, result.Invalid = false, late.Error()
+	case r.plan.err != nil:
+		result.Valid, result.Invalid = false, "the workload ended early: "+r.plan.err.Error()
 	}
 	return result, errors.Join(late, r.plan.err, r.tally.check(), errors.Join(r.finish(ctx, result)...))
 }

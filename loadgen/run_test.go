@@ -7,16 +7,20 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"dunnock/client"
 	"dunnock/internal/fleettest"
 	"dunnock/loadgen/workload"
 	"dunnock/probe"
@@ -280,7 +284,7 @@ func TestJobsAreSpreadOverSchedulers(t *testing.T) {
 	})
 }
 
-// TestASchedulerGoes: the jobs after that go to the other.
+// TestASchedulerGoes: the jobs after that go to the other, and so do those that it had.
 func TestASchedulerGoes(t *testing.T) {
 	t.Parallel()
 	inBubble(t, 1, 2, 20, func(b *bubble) {
@@ -295,10 +299,13 @@ func TestASchedulerGoes(t *testing.T) {
 		}()
 		var lines bytes.Buffer
 		b.config.CSV = &lines
-		r := b.run(b.t.Context(), b.source("2", "const:1ms", "const", 100, workload.Window{Jobs: 400}))
+		r := b.run(b.t.Context(), b.source("2", "const:15ms", "const", 100, workload.Window{Jobs: 400}))
 		<-killed
 		if r.Jobs != 400 || r.LagMS.Max != 0 {
 			b.t.Errorf("%d jobs were due, up to %g ms late", r.Jobs, r.LagMS.Max)
+		}
+		if len(r.Errors) != 0 || r.FailedTasks != 0 || r.ResponseMS.Max < 15 {
+			b.t.Errorf("%v in error, %d tasks failed", r.Errors, r.FailedTasks)
 		}
 		before := 0
 		for _, row := range readCSV(b.t, &lines) {
@@ -524,7 +531,8 @@ func TestSourceThatEndsEarly(t *testing.T) {
 			b.t.Fatal(err)
 		}
 		var input *workload.InputError
-		if r, err := Run(b.t.Context(), b.config, source); !errors.As(err, &input) || input.Line != 2 || r == nil || r.Jobs != 1 {
+		if r, err := Run(b.t.Context(), b.config, source); !errors.As(err, &input) || input.Line != 2 || r == nil || r.Jobs != 1 || r.Valid ||
+			!strings.Contains(r.Invalid, "line 2") {
 			b.t.Errorf("got %v, %v", r, err)
 		}
 	})
@@ -559,5 +567,32 @@ func TestConnectionsAreOpenBeforeTheRun(t *testing.T) {
 		b.fleet.Delay(probe.RoleScheduler, 50*time.Millisecond)
 		r := b.run(b.t.Context(), b.source("1", "const:1ms", "const", 100, workload.Window{Jobs: 40}))
 		near(b.t, "the longest that a job took to be accepted", r.AcceptMS.Max, 100, 1)
+	})
+}
+
+// TestEverySchedulerIsConnectedTo, whatever a client chooses them by, and though it keeps no connections to spare.
+func TestEverySchedulerIsConnectedTo(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 8, 1, 1, func(b *bubble) {
+		var mu sync.Mutex // guards dialled
+		dialled := map[string]bool{}
+		c, err := client.New(client.Config{Schedulers: b.config.Schedulers, Spares: -1, Logger: b.config.Logger, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			mu.Lock()
+			dialled[addr] = true
+			mu.Unlock()
+			return b.config.Dial(ctx, network, addr)
+		}})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		defer c.Close()
+		if err := connect(b.t.Context(), c, b.config.Schedulers); err != nil {
+			b.t.Fatal(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if got := slices.Sorted(maps.Keys(dialled)); !slices.Equal(got, slices.Sorted(slices.Values(b.config.Schedulers))) {
+			b.t.Errorf("connected to %v of %v", got, b.config.Schedulers)
+		}
 	})
 }
