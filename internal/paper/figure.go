@@ -41,7 +41,7 @@ func columns() []column {
 // draw draws a figure: a row for each policy, with p50 on the left and p95 on the right.
 func (p *paper) draw(f *figure) *plot.Figure {
 	out := &plot.Figure{Title: f.Title, Subtitle: p.subtitle(f), Legend: []plot.Entry{
-		{Label: "live, with 95 % intervals over runs", Look: lookLive()},
+		{Label: "live, with 95 % intervals of its distance from simulated", Look: lookLive()},
 		{Label: "the same jobs simulated", Look: lookSimulated()},
 		{Label: "the same jobs under ideal", Look: lookIdeal()},
 	}}
@@ -62,7 +62,7 @@ func (p *paper) draw(f *figure) *plot.Figure {
 				if len(point.counted) == 0 {
 					continue
 				}
-				live = append(live, known(x, point.estimate(c.live)))
+				live = append(live, point.live(x, c))
 				simulated = append(simulated, exact(x, point.estimate(c.simulated).Mean))
 				ideal = append(ideal, exact(x, point.estimate(c.ideal).Mean))
 			}
@@ -111,6 +111,9 @@ func (p *paper) repeats(f *figure) string {
 			least = n
 		}
 	}
+	if least == 1 && most == 1 {
+		return "one run a point"
+	}
 	if least == most {
 		return fmt.Sprintf("%d runs a point", most)
 	}
@@ -119,6 +122,17 @@ func (p *paper) repeats(f *figure) string {
 
 func exact(x, y float64) plot.Point { return plot.Point{X: x, Y: y, Low: y, High: y} }
 
-func known(x float64, e stat.Estimate) plot.Point {
-	return plot.Point{X: x, Y: e.Mean, Low: e.Low, High: e.High}
+// live is the mean over runs, with the interval of how far it is from what was simulated: run by run, so that what the runs' own jobs differ by
+// cancels out. Both would go up and down together.
+func (p *point) live(x float64, c column) plot.Point {
+	live, simulated := make([]float64, 0, len(p.counted)), make([]float64, 0, len(p.counted))
+	for _, r := range p.counted {
+		live, simulated = append(live, c.live(r)), append(simulated, c.simulated(r))
+	}
+	if len(live) == 1 {
+		return exact(x, live[0])
+	}
+	d := stat.Paired(simulated, live)
+	half := d.Half(alpha)
+	return plot.Point{X: x, Y: d.B, Low: d.B - half, High: d.B + half}
 }

@@ -23,6 +23,7 @@ type options struct {
 	state   string
 	quick   bool
 	again   bool
+	busy    bool
 	list    bool
 	command string // that repeats this
 }
@@ -38,13 +39,15 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	f.StringVar(&o.state, "state", ".cache/paper", "`directory` for what has been measured so far")
 	f.BoolVar(&o.quick, "quick", false, "one short run of few points, to see that all works: nothing to believe")
 	f.BoolVar(&o.again, "again", false, "measure anew what does not count, because the generator was late or the machine was busy")
+	f.BoolVar(&o.busy, "busy", false, "count runs too during which the machine was busy with something else: for a measurement that has precedence, as under 'chrt --rr 1'")
 	f.BoolVar(&o.list, "list", false, "list the runs and how long they take, and exit")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(help, "paper measures a live fleet on this machine and draws it beside the simulator and beside an omniscient scheduler.\n\n"+
 				"    make paper                  # all of the plan, in less than half an hour; leave the machine alone meanwhile\n"+
 				"    make paper ARGS=--quick     # two minutes\n"+
-				"    make paper ARGS=--again     # then, if some runs do not count\n\nFlags:\n")
+				"    make paper ARGS=--again     # then, if some runs do not count\n"+
+				"    sudo chrt --rr 1 make paper ARGS=--busy   # on a machine that cannot be left alone\n\nFlags:\n")
 			f.SetOutput(help)
 			f.PrintDefaults()
 			return nil, err
@@ -94,6 +97,9 @@ func (o *options) run(ctx context.Context, out, progress io.Writer) error {
 	}
 	if o.quick {
 		plan.shorten()
+	}
+	if o.busy {
+		plan.MaxOther = 0
 	}
 	runs := plan.runs()
 	if o.list {

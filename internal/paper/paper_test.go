@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -240,8 +241,9 @@ func TestFigure(t *testing.T) {
 			}
 		}
 	}
+	// The p95 is 500 ms simulated, and live 2.2, 2.4, 2.6 and 2.8 % above it: standard error 0.129 %, t₃ = 3.182.
 	at := f.Rows[0].Panels[1].Curves[0].Points[1]
-	if at.X != 0.8 || !(at.Low < at.Y && at.Y < at.High) {
+	if half := (at.High - at.Low) / 2; at.X != 0.8 || math.Abs(at.Y-512.5) > 1e-9 || math.Abs(half-500*0.00129099*3.18245) > 1e-3 {
 		t.Errorf("got %+v", at)
 	}
 	if len(f.Legend) != 4 {

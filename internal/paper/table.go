@@ -41,7 +41,23 @@ func (p *paper) origin(b *strings.Builder) {
 			machines = append(machines, m)
 		}
 	}
-	fmt.Fprintf(b, "%s; %s to %s UTC; %d runs, of which %d count.\n\n", strings.Join(machines, "; "), minute(first), minute(last), len(p.measured), len(p.measured)-p.flawed())
+	fmt.Fprintf(b, "%s; %s to %s UTC; %d runs, of which %d count.%s\n\n",
+		strings.Join(machines, "; "), minute(first), minute(last), len(p.measured), len(p.measured)-p.flawed(), p.others())
+}
+
+// others says how busy the machine was with something else while the runs were made that count.
+func (p *paper) others() string {
+	sum, n := 0.0, 0
+	for i := range p.measured {
+		if m := &p.measured[i]; m.flaw == "" && m.Other != nil {
+			sum += *m.Other
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" Something else took %.1f %% of the processors meanwhile.", 100*sum/float64(n))
 }
 
 // minute shortens a time of RFC 3339.
@@ -99,7 +115,7 @@ func (p *paper) figureTable(b *strings.Builder, f *figure) {
 			count(at.estimate(func(r *loadgen.Result) float64 { return r.Bound.Simulated.MessagesPerTask })),
 			count(at.estimate(func(r *loadgen.Result) float64 { return orNaN(r.CPU.FleetS) / r.WallS })))
 	}
-	b.WriteString("\n± is half a 95 % interval over runs. That of a response is mostly what the runs' own arrivals differ by; in ratios, taken run by run, it cancels out.\n\n")
+	b.WriteString("\n± is half a 95 % interval over runs. That of a response is mostly what the runs' own arrivals differ by; in ratios, taken run by run, it cancels out, and so in the bars of the figure.\n\n")
 }
 
 // generator is what the generator itself can do.
