@@ -118,11 +118,7 @@ func (o *options) run(ctx context.Context, out, progress io.Writer) error {
 	}
 	defer state.close() //nolint:errcheck // each outcome was written when it came
 	if o.again {
-		for i := range runs {
-			if o := state.outcomes[runs[i].key()]; o != nil && plan.flaw(&runs[i], o) != "" {
-				state.forget(runs[i].key())
-			}
-		}
+		state.forgetFlawed(plan, runs)
 	}
 	m := &measurement{dunnock: o.dunnock, state: state, progress: progress}
 	if err := m.all(ctx, runs); err != nil {

@@ -99,8 +99,14 @@ func (s *state) add(o *outcome) error {
 	return nil
 }
 
-// forget leaves out an outcome, so that its run is made anew. Its line stays.
-func (s *state) forget(key string) { delete(s.outcomes, key) }
+// forgetFlawed leaves out the runs that do not count, so that they are made anew. Their lines stay.
+func (s *state) forgetFlawed(p *plan, runs []run) {
+	for i := range runs {
+		if o := s.outcomes[runs[i].key()]; o != nil && p.flaw(&runs[i], o) != "" {
+			delete(s.outcomes, o.Key)
+		}
+	}
+}
 
 func (s *state) close() error { return s.file.Close() }
 

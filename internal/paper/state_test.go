@@ -55,10 +55,6 @@ func TestResume(t *testing.T) {
 		t.Errorf("got %v, %d of other builds", s.outcomes, s.stale)
 	}
 	keep(t, s, "c", 4)
-	s.forget("b")
-	if s.outcomes["b"] != nil {
-		t.Error("forgotten, and there")
-	}
 	if err := s.close(); err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +66,23 @@ func TestResume(t *testing.T) {
 	}
 	if s = opened(t, dir, "two"); len(s.outcomes) != 0 || s.stale != 4 {
 		t.Errorf("another build has %v, and %d are stale", s.outcomes, s.stale)
+	}
+}
+
+// What does not count is made anew, and nothing else.
+func TestAgain(t *testing.T) {
+	p := paperOf(t, spoiled)
+	s := &state{outcomes: make(map[string]*outcome)}
+	var runs []run
+	for _, m := range p.measured {
+		s.outcomes[m.Key] = m.outcome
+		runs = append(runs, m.run)
+	}
+	s.forgetFlawed(p.plan, runs)
+	for _, m := range p.measured {
+		if again, want := s.outcomes[m.Key] == nil, m.flaw != ""; again != want {
+			t.Errorf("%s is made anew: %v, want %v", &m.run, again, want)
+		}
 	}
 }
 
