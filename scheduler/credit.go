@@ -87,6 +87,18 @@ func (s *Scheduler) keepUnread(now time.Duration, c *client, effects []placement
 	return effects
 }
 
+// keepResult takes over a result of a job without an owner.
+func (s *Scheduler) keepResult(now time.Duration, r receipt) {
+	if r.seq == 0 {
+		return
+	}
+	if n := len(s.lost); n > 0 && s.lost[n-1].at == now {
+		s.lost[n-1].receipts = append(s.lost[n-1].receipts, r)
+		return
+	}
+	s.lost = append(s.lost, lostResults{at: now, receipts: []receipt{r}})
+}
+
 // expireLost acknowledges the results that nobody has come back for.
 func (s *Scheduler) expireLost(now time.Duration, t *turn) {
 	for len(s.lost) > 0 && now-s.lost[0].at > lostTTL {

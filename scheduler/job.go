@@ -262,7 +262,7 @@ func (s *Scheduler) admitJob(tasks int, payload int64) *task.Error {
 }
 
 // taskDone records a task's one outcome and tells those who follow the job.
-func (s *Scheduler) taskDone(t *turn, e *placement.Effect) {
+func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
 	rec := &j.tasks[e.Task]
 	rec.outcome, rec.attempt, rec.wait, rec.service = e.Outcome, e.Attempt, e.Wait, e.Service
@@ -285,6 +285,8 @@ func (s *Scheduler) taskDone(t *turn, e *placement.Effect) {
 			f.client.sendTask(t, f.seq, j, e.Task, value, r)
 			r = receipt{}
 		}
+	} else if j.held&heldOwner != 0 {
+		s.keepResult(now, t.take()) // its owner may come back for it, here or elsewhere
 	}
 	s.keepValue(j, rec, value, t.owned)
 	if e.Outcome != task.OK && !isShared(rec.err) {

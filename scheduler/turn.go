@@ -55,7 +55,7 @@ func (s *Scheduler) exit(now time.Duration, t *turn) {
 func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 	switch e.Kind {
 	case placement.EffectTaskDone:
-		s.taskDone(t, e)
+		s.taskDone(now, t, e)
 		return
 	case placement.EffectJobDone:
 		s.jobDone(now, t, e)
