@@ -1,6 +1,7 @@
 package storm
 
 import (
+	"slices"
 	"time"
 
 	"dunnock/client/owner"
@@ -37,6 +38,8 @@ type job struct {
 	client    *client
 	twin      *job           // the same job, of another client
 	outcomes  []task.Outcome // by task, at its owner
+	failures  []uint16       // by task: attempts that its owner was told were in vain
+	sent      map[uint32]sent
 	ref       owner.Ref
 	since     time.Duration // its user has submitted it
 	taken     time.Duration // first accepted
@@ -44,6 +47,12 @@ type job struct {
 	over      bool // done or refused
 	cancelled bool
 	forsaken  bool // its client has died
+}
+
+// sent is what an owner knew when it submitted a job under an epoch.
+type sent struct {
+	finished []bool   // by task: it had its outcome
+	failures []uint16 // by task
 }
 
 // jobTask is one task.
@@ -61,6 +70,7 @@ type start struct {
 	task    *jobTask
 	at      time.Duration
 	k       *worker
+	life    uint32 // of the worker
 	s       *scheduler
 	epoch   uint32
 	attempt uint16
@@ -91,7 +101,7 @@ func (b *book) started(k *worker, p *peer, m *probe.Launch) *start {
 		return nil
 	}
 	t := j.tasks[m.Task]
-	x := &start{task: t, at: w.now, k: k, s: s, epoch: m.Epoch, attempt: m.Attempt}
+	x := &start{task: t, at: w.now, k: k, life: k.life, s: s, epoch: m.Epoch, attempt: m.Attempt}
 	b.starts++
 	running := 1
 	for _, h := range k.handlers {
@@ -110,6 +120,7 @@ func (b *book) started(k *worker, p *peer, m *probe.Launch) *start {
 	t.starts = append(t.starts, x)
 	w.log("job %d, task %d: starts on %s for %s, epoch %d attempt %d", j.index, t.index, w.name(k.node), w.name(s.node), m.Epoch, m.Attempt)
 	b.judgeStarts(j, t)
+	b.judgeSubmission(j, x)
 	return x
 }
 
@@ -139,6 +150,50 @@ func (b *book) judgeStarts(j *job, t *jobTask) {
 	if n-uncounted > j.maxAttempts && j.twin == nil {
 		w.fail("job %d, task %d: started %d times, of which faults hid %d; may %d times", j.index, t.index, n, uncounted, j.maxAttempts)
 	}
+}
+
+// submitted notes what an owner knows when it submits a job.
+func (b *book) submitted(j *job, epoch uint32) {
+	x := sent{finished: make([]bool, len(j.tasks)), failures: slices.Clone(j.failures)}
+	for i, o := range j.outcomes {
+		x.finished[i] = o != 0
+	}
+	if _, again := j.sent[epoch]; again {
+		return // it was refused before: nobody has had it in between
+	}
+	j.sent[epoch] = x
+}
+
+// inVain notes that an owner is told of an attempt that has failed.
+func (b *book) inVain(j *job, i uint32, attempt uint16) { j.failures[i] = max(j.failures[i], attempt) }
+
+// judgeSubmission judges a start by what its job's owner knew.
+func (b *book) judgeSubmission(j *job, x *start) {
+	w, t := b.w, x.task
+	known := j.sent[x.epoch]
+	switch {
+	case j.twin != nil:
+	case known.finished[t.index]:
+		w.fail("job %d, task %d: started under epoch %d, and its owner had its outcome before", j.index, t.index, x.epoch)
+	case x.attempt <= known.failures[t.index]:
+		w.fail("job %d, task %d: attempt %d started under epoch %d, and its owner knew of %d before", j.index, t.index, x.attempt, x.epoch, known.failures[t.index])
+	case len(t.starts) > 1 && b.keptResult(t.starts[len(t.starts)-2], x):
+		prev := t.starts[len(t.starts)-2]
+		w.fail("job %d, task %d: done again at %s, though %s has had its result since %v", j.index, t.index, w.name(x.k.node), w.name(prev.k.node), prev.ended)
+	}
+}
+
+// keptResult reports whether a scheduler that starts a task again must have heard from the worker that has done it: both live and are well, and
+// so is what connects them.
+func (b *book) keptResult(prev, x *start) bool {
+	w, k, s := b.w, prev.k, x.s
+	p := &w.plan
+	if !prev.over || prev.status != probe.StatusOK || p.Wild > 0 || p.Spikes > 0 || p.placement.ClaimWait < 4*(p.Delay+p.Jitter)+time.Millisecond {
+		return false
+	}
+	well := prev.at - p.Rumour - 10*(p.Delay+p.Jitter) // both knew each other by then
+	return k.life == prev.life && k.up && k.woke < well && s.woke < well && k.touched < prev.at && s.touched < prev.at &&
+		w.pair[k.node][s.node] < prev.at && k.core.Stats().ResultsDropped == 0
 }
 
 // explains reports whether a task may start again after a start.
@@ -259,6 +314,8 @@ func (b *book) outcome(j *job, i uint32, outcome task.Outcome, code task.Code) {
 		w.fail("job %d, task %d: ok at its owner, and it never ended so", j.index, i)
 	case outcome == task.Timeout && w.now < j.taken+j.deadline-w.slack() && code != task.CodeTaskTimeout && j.timeout == 0:
 		w.fail("job %d, task %d: timed out at %v, %v before its deadline", j.index, i, w.now, j.taken+j.deadline-w.now)
+	case outcome == task.Unknown && !j.once && j.twin == nil:
+		w.fail("job %d, task %d: unknown (%s), and it may start again", j.index, i, code)
 	case outcome == task.Cancelled && !j.cancelled && !j.rest && (j.twin == nil || !j.twin.cancelled):
 		w.fail("job %d, task %d: cancelled (%s), and nobody did", j.index, i, code)
 	}
@@ -286,7 +343,7 @@ func (b *book) done(j *job, outcome task.Outcome, failed uint32) {
 	if bad != failed || (outcome == task.OK) != (bad == 0) {
 		w.fail("job %d: done as %v with %d failed, counted %d", j.index, outcome, failed, bad)
 	}
-	if late := w.now - (j.taken + j.deadline + w.ownerGrace()); late > 0 && j.client.touched < j.taken+j.deadline {
+	if late := w.now - (j.taken + j.deadline + ownerGrace); late > 0 && j.client.touched < j.taken+j.deadline {
 		w.fail("job %d: done %v after its deadline and its grace", j.index, late)
 	}
 	j.over = true

@@ -24,6 +24,8 @@ func newScene() scene {
 	}
 	j := &job{id: task.JobID{1}, client: w.clients[0], deadline: time.Hour, maxAttempts: 2, isTaken: true, outcomes: make([]task.Outcome, 2)}
 	j.tasks = []*jobTask{{job: j}, {job: j, index: 1}}
+	j.failures, j.sent = make([]uint16, 2), make(map[uint32]sent)
+	w.book.submitted(j, 0)
 	w.book.jobs, w.book.byID[j.id] = []*job{j}, j
 	w.now = time.Minute
 	return scene{w, j}
@@ -32,6 +34,7 @@ func newScene() scene {
 // start has a worker start a task for a scheduler, and lets its handler be in the slot.
 func (s scene) start(k, from int, m probe.Launch) *start {
 	m.Job = s.j.id
+	m.Attempt = max(m.Attempt, 1)
 	sch := s.schedulers[from]
 	x := s.book.started(s.workers[k], &peer{s: sch, life: sch.life}, &m)
 	s.workers[k].handlers[0] = x
@@ -109,6 +112,18 @@ func TestBook(t *testing.T) {
 			s.book.claimed(s.workers[0], p, probe.Claim{Job: s.j.id, Ref: 1, Epoch: 1}, []queue.Effect{{Kind: queue.EffectDecline, Ref: 1}})
 			s.start(0, 0, probe.Launch{})
 		}},
+		{"attempts that begin anew", "its owner knew of 1 before", func(s scene) {
+			s.end(s.start(0, 0, probe.Launch{}), probe.StatusFailed)
+			s.book.inVain(s.j, 0, 1)
+			s.book.submitted(s.j, 1)
+			s.start(0, 0, probe.Launch{Epoch: 1})
+		}},
+		{"started though it has its outcome", "had its outcome before", func(s scene) {
+			s.j.outcomes[0] = task.Failed
+			s.book.submitted(s.j, 1)
+			s.start(0, 0, probe.Launch{Epoch: 1})
+		}},
+		{"unknown though it may start again", "may start again", func(s scene) { s.book.outcome(s.j, 0, task.Unknown, task.CodeSchedulerLost) }},
 		{"stopped because of nothing", "nothing explains that", func(s scene) { s.book.stopped(s.start(0, 0, probe.Launch{}), probe.StatusKilled) }},
 		{"cancelled by nobody", "nobody did", func(s scene) { s.book.outcome(s.j, 0, task.Cancelled, task.CodeCancelled) }},
 		{"timed out early", "before its deadline", func(s scene) { s.book.outcome(s.j, 0, task.Timeout, task.CodeDeadline) }},

@@ -154,6 +154,7 @@ func (c *client) say(i schedulerIndex, do func(n *session)) {
 // send submits a job, or what is left of it.
 func (c *client) send(f *owner.Effect) {
 	j, seq, epoch, left := c.find(f.Ref), f.Seq, f.Epoch, f.Deadline
+	c.w.book.submitted(j, epoch)
 	var finished []byte
 	var attempts []task.Attempts
 	if epoch > 0 {
@@ -172,6 +173,9 @@ func (c *client) rejected(i schedulerIndex, m submission.Rejected) {
 }
 
 func (c *client) taskRetry(i schedulerIndex, m submission.TaskRetry) {
+	if ref, ok := c.core.Lookup(i, m.Seq); ok {
+		c.w.book.inVain(c.find(ref), m.Task, m.Attempt)
+	}
 	c.carryOut(c.core.TaskRetry(i, m, c.out[:0]))
 }
 

@@ -161,10 +161,10 @@ func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duratio
 	h := &heldJob{job: j, ref: ref, epoch: epoch, skipped: slices.Clone(finished)}
 	s.jobs, s.byID[j.id] = append(s.jobs, h), h
 	n.follow(seq, h, false, nil)
+	s.carryOut(out)
 	if old != nil {
 		s.replace(old)
 	}
-	s.carryOut(out)
 }
 
 // rejoin answers a job id that is known here: it is joined, or accepted anew if it comes under a later epoch and this scheduler cannot go on
@@ -332,6 +332,10 @@ func (s *scheduler) taskDone(f *placement.Effect) {
 	for _, x := range h.followers {
 		x.session.sendTask(x.seq, t, s.receipt)
 		s.receipt = receipt{} // the first to have submitted it answers for the result
+	}
+	if r := s.receipt; r.seq != 0 && h.hold&holdOwner != 0 { // its owner may come back for it, here or elsewhere
+		s.receipt = receipt{}
+		s.after(lostTTL, func() { s.settleReceipt(r) })
 	}
 	h.ends = append(h.ends, t)
 	if h.abandoned {

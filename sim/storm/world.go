@@ -127,7 +127,8 @@ func (w *world) healed() bool { return w.now >= w.heal }
 // slack is how long a fault may have consequences behind its end.
 func (w *world) slack() time.Duration { return 3*w.plan.Lease + time.Second }
 
-func (w *world) ownerGrace() time.Duration { return owner.DefaultGrace + w.slack() }
+// ownerGrace is how long after its deadline a job ends in any case, if its client is well.
+const ownerGrace = owner.DefaultGrace + time.Millisecond
 
 // touch says that a fault that lasts for d explains what becomes of a process's work.
 func (w *world) touch(p *process, d time.Duration) { p.touched = max(p.touched, w.now+d+w.slack()) }
@@ -292,7 +293,7 @@ func (w *world) employ() {
 
 // hire has a client submit a job at a time, if it lives then.
 func (w *world) hire(j *job, at time.Duration) {
-	j.outcomes = make([]task.Outcome, len(j.tasks))
+	j.outcomes, j.failures, j.sent = make([]task.Outcome, len(j.tasks)), make([]uint16, len(j.tasks)), make(map[uint32]sent)
 	w.book.jobs = append(w.book.jobs, j)
 	w.after(at, func() {
 		c := j.client
