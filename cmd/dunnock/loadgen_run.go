@@ -246,7 +246,7 @@ func (c *loadgenRunCmd) repeat(p *process, cfg *loadgen.Config, out *outputs, sh
 		if _, ok := errors.AsType[*workload.InputError](err); ok {
 			err = fmt.Errorf("%s: %w", c.Workload, err)
 		}
-		if r != nil {
+		if r != nil && (err == nil || r.Jobs > 0) { // else there is nothing to report
 			results = append(results, r)
 		}
 		if err != nil {
@@ -333,6 +333,13 @@ func (c *loadgenRunCmd) open() (*outputs, error) {
 			out.discard()
 			return nil, err
 		}
+		for _, other := range out.all() {
+			if o.same(other) {
+				o.discard()
+				out.discard()
+				return nil, usagef("--%s: %s is where another output goes already", f.flag, f.path)
+			}
+		}
 		*f.to = o
 	}
 	return out, nil
@@ -358,12 +365,12 @@ func (c *loadgenRunCmd) write(out *outputs, results []*loadgen.Result) error {
 			return fmt.Errorf("--html: %w", err)
 		}
 	}
-	for i, o := range out.all() {
-		if o == nil {
-			continue
-		}
-		if err := o.commit(); err != nil {
-			return fmt.Errorf("--%s: %w", [...]string{"csv", "hgrm", "html", "record"}[i], err)
+	flags := [...]string{"csv", "hgrm", "html", "record"}
+	for _, step := range []func(*output) error{(*output).complete, (*output).commit} { // all are complete before one appears
+		for i, o := range out.all() {
+			if err := step(o); err != nil {
+				return fmt.Errorf("--%s: %w", flags[i], err)
+			}
 		}
 	}
 	return nil

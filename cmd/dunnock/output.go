@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,29 +12,39 @@ import (
 // output is a file that a command writes: whole, or not at all. It is opened before the work begins, so that a path that cannot be written
 // to is found out then.
 type output struct {
-	path string
-	file *os.File
-	temp bool // file is to be renamed to path
+	path    string
+	file    *os.File // nil: committed or discarded
+	inPlace bool     // it is written to as it is, such as /dev/full; else it is renamed to the path in the end
+	name    string   // of the file meanwhile; empty: it has none yet, and so goes away with the process, whatever that ends of
 }
 
-// newOutput opens the file of a flag; "-" is no file.
+// newOutput opens the file of a flag.
 func newOutput(flag, path string) (*output, error) {
 	o := &output{path: path}
 	info, err := os.Stat(path)
 	switch {
+	case path == "-":
+		return nil, usagef("--%s: want the name of a file, got -", flag)
 	case err == nil && info.IsDir():
 		return nil, fmt.Errorf("--%s: %s is a directory", flag, path)
 	case err == nil && !info.Mode().IsRegular(): // such as /dev/full, which must stay what it is
+		o.inPlace = true
 		o.file, err = os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // the user names it
-	case err == nil || errors.Is(err, fs.ErrNotExist):
-		if err == nil {
-			if path, err = filepath.EvalSymlinks(path); err != nil {
-				return nil, fmt.Errorf("--%s: %w", flag, err)
-			}
-			o.path = path
+	case err == nil:
+		// A file that may not be written to may not be replaced either.
+		var old *os.File
+		if old, err = os.OpenFile(path, os.O_WRONLY, 0); err != nil { //nolint:gosec // the user names it
+			break
 		}
-		o.temp = true
-		o.file, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+		_ = old.Close() // nothing was written
+		if o.path, err = filepath.EvalSymlinks(path); err == nil {
+			err = o.begin(info.Mode().Perm())
+		}
+	case errors.Is(err, fs.ErrNotExist):
+		err = o.begin(0)
+	}
+	if broken, ok := errors.AsType[*fs.PathError](err); ok {
+		err = &fs.PathError{Op: "write", Path: path, Err: broken.Err} // and not a name that nobody gave
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
@@ -41,26 +52,81 @@ func newOutput(flag, path string) (*output, error) {
 	return o, nil
 }
 
+// begin makes a file beside the path, with the permissions of the one whose place it is to take; 0 if there is none.
+func (o *output) begin(mode fs.FileMode) (err error) {
+	if o.file, err = openUnnamed(filepath.Dir(o.path)); err != nil { // not every file system has those
+		o.name = besideName(o.path)
+		o.file, err = os.OpenFile(o.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) //nolint:gosec // less what the user's umask takes away
+		if err != nil {
+			return err
+		}
+	}
+	if mode == 0 {
+		return nil
+	}
+	if err := o.file.Chmod(mode); err != nil {
+		o.discard()
+		return err
+	}
+	return nil
+}
+
+// besideName is one that nobody has, in the same directory.
+func besideName(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text())
+}
+
 // Write writes.
 func (o *output) Write(p []byte) (int, error) { return o.file.Write(p) }
 
-// commit makes the file appear under its name.
-func (o *output) commit() error {
-	if o.file == nil {
+// same reports whether two outputs are to be one file, of which one would take the other's place.
+func (o *output) same(other *output) bool {
+	if o == nil || other == nil || o.inPlace || other.inPlace || filepath.Base(o.path) != filepath.Base(other.path) {
+		return false
+	}
+	a, errA := os.Stat(filepath.Dir(o.path))
+	b, errB := os.Stat(filepath.Dir(other.path))
+	return errA == nil && errB == nil && os.SameFile(a, b)
+}
+
+// complete sees to it that all that was written is on the disk, in a file with a name. What can go wrong then is little.
+func (o *output) complete() error {
+	if o == nil || o.file == nil || o.inPlace {
 		return nil
 	}
-	err := error(nil)
-	if o.temp {
-		err = errors.Join(o.file.Chmod(0o644), o.file.Sync())
+	if err := o.file.Sync(); err != nil {
+		return err
 	}
-	err = errors.Join(err, o.file.Close())
-	name := o.file.Name()
+	if o.name != "" {
+		return nil
+	}
+	name := besideName(o.path)
+	if err := nameFile(o.file, name); err != nil {
+		return err
+	}
+	o.name = name
+	return nil
+}
+
+// commit makes the file appear under its name.
+func (o *output) commit() error {
+	if o == nil || o.file == nil {
+		return nil
+	}
+	if err := o.complete(); err != nil {
+		o.discard()
+		return err
+	}
+	err := o.file.Close()
 	o.file = nil
-	if err == nil && o.temp {
-		err = os.Rename(name, o.path)
+	if o.inPlace {
+		return err
 	}
-	if err != nil && o.temp {
-		_ = os.Remove(name) // what is left of it is of no use
+	if err == nil {
+		err = os.Rename(o.name, o.path)
+	}
+	if err != nil {
+		_ = os.Remove(o.name) // what is left of it is of no use
 	}
 	return err
 }
@@ -71,8 +137,8 @@ func (o *output) discard() {
 		return
 	}
 	_ = o.file.Close() // nobody wants it
-	if o.temp {
-		_ = os.Remove(o.file.Name())
+	if o.name != "" {
+		_ = os.Remove(o.name)
 	}
 	o.file = nil
 }
