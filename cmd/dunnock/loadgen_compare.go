@@ -23,7 +23,7 @@ type loadgenCompareCmd struct {
 	Confidence float64               `help:"Level of the intervals together, above 0.5 and below 1." default:"0.95" placeholder:"FRACTION"`
 	Tolerance  float64               `help:"What counts as the same, as a fraction of A." default:"0.05" placeholder:"FRACTION"`
 	FailIf     []objective.Condition `help:"Exit with code 3 if this holds for B, such as 'p99>50ms', 'errors>0.1%', or 'p99>1.1x' for more than 1.1 times what A has; several with several flags." sep:"none" placeholder:"CONDITION"`
-	Certain    bool                  `help:"Let a --fail-if count only if chance does not explain it (default: no)."`
+	Certain    bool                  `help:"Let a --fail-if count only if chance does not explain it; it takes three valid runs of a side (default: no)."`
 }
 
 // Help is shown above the flags.
@@ -72,7 +72,14 @@ func (c *loadgenCompareCmd) Run(p *process) error {
 	}
 	var met []string
 	for i, check := range found.Checks {
-		if check.Holds && (check.Certain || !c.Certain) {
+		runs := found.B.Runs
+		if c.FailIf[i].Relative() {
+			runs = min(runs, found.A.Runs)
+		}
+		switch {
+		case c.Certain && runs < comparison.LeastRuns: // a gate that could not close whatever was measured
+			return fmt.Errorf("--certain: --fail-if %s takes %d valid runs of a side, and there are %d", &c.FailIf[i], comparison.LeastRuns, runs)
+		case check.Holds && (check.Certain || !c.Certain):
 			met = append(met, checkText(&c.FailIf[i], &check))
 		}
 	}
