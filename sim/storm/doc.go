@@ -14,7 +14,7 @@
 //
 //   - Connections are ordered both ways and lose nothing but themselves. When one ends, its ends learn it each in its own time, or never;
 //     then the lease tells. Beats are not sent: an end that hears nothing for a lease gives up, as it would. What is sent into a cut path arrives when it heals.
-//   - Between schedulers and workers messages may also come twice or be overtaken, which TCP does not do.
+//   - Between schedulers and workers messages may also come twice or be overtaken, which TCP does not do; all but a Told, which ends what was said before it.
 //   - A process that is stopped finds what has come in when it is continued, in any order among its connections and timers. A worker that
 //     stood still for longer than a lease first closes its connections; a scheduler that missed a beat first asks its clients what they still own.
 //   - A scheduler's link to a worker, a worker's peers, acknowledgements of results, and who owns which job at a scheduler (rejoined, held, given up,

@@ -20,6 +20,7 @@ type end struct {
 	line *line
 	open bool
 	last time.Duration   // when the last message arrives at the other end
+	late time.Duration   // when the latest one does that others overtake
 	lost func(why cause) // the process is told that the connection has ended, unless it closed it itself
 
 	welcome func() // the handshake is answered
@@ -68,6 +69,7 @@ func (e *end) send(do func()) {
 	at := w.transit(e.p.node, e.peer.p.node)
 	if e.line.wild && w.plan.Wild > 0 && !w.healed() && w.chance.permille(w.plan.Wild) {
 		late := max(at, e.last) + w.chance.below(20*time.Millisecond)
+		e.late = max(e.late, late)
 		if w.chance.coin() {
 			w.count(duplicatedMessage)
 			w.log("a message from %s to %s comes twice", w.name(e.p.node), w.name(e.peer.p.node))
@@ -83,6 +85,15 @@ func (e *end) send(do func()) {
 	at = max(at, e.last)
 	e.last = at
 	w.at(at, func() { e.peer.receive(do) })
+}
+
+// sendLast sends a message that says that all has been said: it overtakes nothing and is not overtaken, or it would not be true.
+func (e *end) sendLast(do func()) {
+	e.last = max(e.last, e.late)
+	wild := e.line.wild
+	e.line.wild = false
+	e.send(do)
+	e.line.wild = wild
 }
 
 func (e *end) receive(do func()) {

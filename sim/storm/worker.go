@@ -254,7 +254,7 @@ func (k *worker) send(f *queue.Effect, status probe.Status) {
 		to(func(l *link) { l.adopt(m) })
 	case queue.EffectTold:
 		m := f.Told()
-		to(func(l *link) { l.told(m) })
+		e.sendLast(func() { e.peer.user.(*link).told(m) })
 	case queue.EffectStart, queue.EffectStop:
 	}
 }
