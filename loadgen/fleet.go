@@ -16,6 +16,7 @@ import (
 
 	"dunnock/internal/api"
 	"dunnock/probe"
+	"dunnock/task"
 )
 
 // askTimeout bounds all that is asked of a fleet before a run.
@@ -68,7 +69,7 @@ func Ask(ctx context.Context, schedulers []string) (Fleet, error) {
 			if err == nil {
 				answers[i].fleet, err = c.Fleet(ctx)
 			}
-			answers[i].err = inTime(ctx, s, err)
+			answers[i].err = named(ctx, s, err)
 		})
 	}
 	calls.Wait()
@@ -87,15 +88,20 @@ func Ask(ctx context.Context, schedulers []string) (Fleet, error) {
 		}
 	}
 	f := Fleet{Name: first.Fleet, Policy: first.Policy}
-	return f, inTime(ctx, schedulers[0], f.askNodes(ctx, schedulers[0]))
+	return f, named(ctx, schedulers[0], f.askNodes(ctx, schedulers[0]))
 }
 
-// inTime says in words that a call took too long.
-func inTime(ctx context.Context, url string, err error) error {
-	if err != nil && errors.Is(err, context.DeadlineExceeded) {
+// named says of which scheduler an error is, and in words that a call took too long.
+func named(ctx context.Context, url string, err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("cannot reach %s: %w", url, context.Cause(ctx))
+	case err == nil || strings.Contains(err.Error(), url):
+		return err
+	case errors.Is(err, task.CodeNotFound):
+		return fmt.Errorf("%s is no scheduler: %w", url, err)
 	}
-	return err
+	return fmt.Errorf("%s: %w", url, err)
 }
 
 // askNodes asks one scheduler for all nodes.

@@ -72,3 +72,24 @@ func TestAskRefusesTwoFleets(t *testing.T) {
 		}
 	}
 }
+
+// TestAskNamesWhoIsNoScheduler, such as a worker, which answers as a node does, and a stranger.
+func TestAskNamesWhoIsNoScheduler(t *testing.T) {
+	t.Parallel()
+	good := fleetServer(t, "f", "late-binding")
+	for answer, want := range map[string]string{
+		`{"error":{"code":"not_found","message":"no such path: /v1/fleet"}}`: " is no scheduler: not_found: no such path: /v1/fleet",
+		`{"error":{"code":"draining","message":"bye"}}`:                      ": draining: bye",
+		`<html>`: "GET /v1/fleet was answered with status 404 by something that is not Dunnock",
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(answer))
+		}))
+		defer s.Close()
+		if _, err := Ask(t.Context(), []string{good, s.URL}); err == nil || !strings.Contains(err.Error(), s.URL) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got %v, want it to end in %q", err, want)
+		}
+	}
+}
