@@ -39,6 +39,7 @@ type link struct {
 	taken   window // results that have come
 	settled window // results that have reached who owns them
 	acked   uint64
+	rests   bool // an acknowledgement of what is left over is due
 }
 
 func (s *scheduler) begin() {
@@ -286,8 +287,21 @@ func (s *scheduler) settleReceipt(r receipt) {
 	}
 	l := r.link
 	l.settled.add(r.seq)
+	if l.settled.prefix() >= l.acked+s.w.plan.AckEvery {
+		l.ack()
+	} else if !l.rests { // what is left over is when nothing more comes
+		l.rests = true
+		s.after(time.Second, func() {
+			l.rests = false
+			l.ack()
+		})
+	}
+}
+
+// ack acknowledges results, unless the worker is not connected.
+func (l *link) ack() {
 	up := l.settled.prefix()
-	if up < l.acked+s.w.plan.AckEvery || !l.up {
+	if !l.up || up <= l.acked {
 		return
 	}
 	l.acked = up
