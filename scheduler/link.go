@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -41,6 +42,7 @@ type link struct {
 	taken   window      // results that have come
 	settled window      // results that have reached who owns them
 	acked   uint64      // what the worker was told of that
+	unacked int         // bytes of results that have come since
 }
 
 // linkKey tells one life of a worker from the next.
@@ -138,7 +140,7 @@ func (l *link) run(ctx context.Context) {
 		}
 		l.s.node.Logger.Log(ctx, level, "worker not connected", slog.String("worker", l.member.Name), slog.String("addr", l.member.Addr),
 			slog.Any("reason", err), slog.Bool("leaving", l.leaving))
-		if l.leaving {
+		if l.leaving && !l.isSevered() {
 			return
 		}
 		timer := time.NewTimer(delay/2 + rand.N(delay)) // jitter, so that schedulers do not dial in step
@@ -201,14 +203,16 @@ func (l *link) down(ctx context.Context, err error) {
 	l.turn.effects = s.core.WorkerLost(now, l.id, l.turn.effects)
 	l.severed, l.load = true, probe.Load{}
 	delete(s.links, l.id)
-	left := s.cfg.Stream.Lease - l.conn.Silence()
-	l.voider = time.AfterFunc(max(left, 0), l.void)
+	// If it was this process that stood still, the silence says nothing: time is left for one more try at least.
+	left := max(s.cfg.Stream.Lease-l.conn.Silence(), s.cfg.Stream.Lease/4)
+	l.voider = time.AfterFunc(left, l.void)
 	if errors.Is(err, stream.ErrSilent) {
 		s.meters.leaseExpiries.Inc()
 	}
 	s.exit(now, &l.turn)
 	l.turn.batch.Flush()
-	if errors.Is(err, stream.ErrSilent) || l.leaving || ctx.Err() != nil {
+	hungUp := l.leaving && errors.Is(err, io.EOF) // as it said that it would
+	if errors.Is(err, stream.ErrSilent) || hungUp || ctx.Err() != nil {
 		l.void()
 	}
 }
@@ -230,7 +234,10 @@ func (l *link) void() {
 		t.effects = s.core.WorkerDown(now, l.id, t.effects)
 		s.freeIDs = append(s.freeIDs, l.id)
 		l.id, l.severed = 0, false
-		l.taken.restart(0)
+		// Should it be back in this life, it says all that it keeps; it may have forgotten us and number from 1 again.
+		l.taken.restart()
+		l.settled.restart()
+		l.acked = 0
 	}
 	s.exit(now, &t)
 	t.batch.Flush()
@@ -299,6 +306,7 @@ func (l *link) finished(body []byte, event func(*placement.Core, time.Duration, 
 	now := l.s.enter()
 	l.turn.finished, l.turn.owned = m, owned
 	l.taken.add(m.Seq)
+	l.unacked += len(m.Body)
 	l.turn.receipt = receipt{l, m.Seq}
 	l.turn.effects = event(l.s.core, now, l.id, m, l.turn.effects)
 	l.s.exit(now, &l.turn)
@@ -314,15 +322,17 @@ func (l *link) told(body []byte) error {
 	}
 	now := l.s.enter()
 	if m.Ref == 0 {
-		l.settled.restart(max(m.Acked, l.settled.base))
-		l.acked = max(m.Acked, l.acked)
+		// What is not kept any more will not be said again, and need not be.
+		l.taken.advance(m.Acked)
+		l.settled.advance(m.Acked)
+		l.acked = m.Acked
 	}
 	l.turn.effects = l.s.core.Told(now, l.id, m, l.turn.effects)
 	l.s.exit(now, &l.turn)
 	return nil
 }
 
-// drain takes the worker out of sampling. When it hangs up it will not be back.
+// drain takes the worker out of sampling. When it hangs up it will not be back; a connection that breaks before that is dialled again.
 func (l *link) drain() error {
 	now := l.s.enter()
 	l.leaving = true

@@ -18,9 +18,12 @@ func (t *turn) take() receipt {
 	return r
 }
 
-// ackEvery is how many results are acknowledged with one message, where there are so many: an acknowledgement that is late
-// costs a worker memory and nothing else.
-const ackEvery = 64
+// An acknowledgement that is late costs a worker memory and nothing else. So results are acknowledged with one message for many, or
+// for much; what is left over is when keepRetention comes by.
+const (
+	ackEvery = 64
+	ackBytes = 1 << 20
+)
 
 // settle notes that a result has reached who owns it, and tells its worker when there is enough to tell. It runs under the lock.
 func (s *Scheduler) settle(t *turn, r receipt) {
@@ -31,6 +34,17 @@ func (s *Scheduler) settle(t *turn, r receipt) {
 	l.settled.add(r.seq)
 	if up := l.settled.prefix(); up >= l.acked+ackEvery {
 		l.ack(t, up)
+	} else if up > l.acked && l.unacked >= ackBytes {
+		l.ack(t, up)
+	}
+}
+
+// ackRest tells the workers of all that has reached its owners. It runs under the lock.
+func (s *Scheduler) ackRest(t *turn) {
+	for _, l := range s.links {
+		if up := l.settled.prefix(); up > l.acked {
+			l.ack(t, up)
+		}
 	}
 }
 
@@ -39,7 +53,7 @@ func (l *link) ack(t *turn, up uint64) {
 	if l.id == 0 || l.severed {
 		return
 	}
-	l.acked = up
+	l.acked, l.unacked = up, 0
 	l.conn.End(probe.AppendAck(l.conn.Begin(uint8(probe.KindAck)), probe.Ack{Seq: up}))
 	t.batch.Add(l.conn)
 }
@@ -80,5 +94,11 @@ func (u *unread) pop(passed func(stream.Mark) bool) (sentResult, bool) {
 	*r = sentResult{}
 	u.head = (u.head + 1) & (len(u.ring) - 1)
 	u.live--
+	if u.live == 0 && len(u.ring) > idleUnread {
+		u.ring, u.head = nil, 0
+	}
 	return out, true
 }
+
+// idleUnread is the largest ring that is kept empty for the results to come.
+const idleUnread = 1 << 10

@@ -158,7 +158,7 @@ func (s *Scheduler) forget(j *job) {
 	}
 }
 
-// keepRetention forgets finished jobs when their time is over.
+// keepRetention forgets finished jobs when their time is over, and has workers forget what has reached its owners.
 func (s *Scheduler) keepRetention(ctx context.Context) {
 	ticker := time.NewTicker(max(min(s.cfg.ResultTTL/4, time.Second), time.Millisecond))
 	defer ticker.Stop()
@@ -172,6 +172,7 @@ func (s *Scheduler) keepRetention(ctx context.Context) {
 		now := s.enter()
 		s.expire(now)
 		s.expireLost(now, &t)
+		s.ackRest(&t)
 		s.exit(now, &t)
 		t.batch.Flush()
 	}

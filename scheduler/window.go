@@ -21,14 +21,7 @@ func (w *window) add(n uint64) {
 		w.bits = append(w.bits, 0)
 	}
 	w.bits[i/64] |= 1 << (i % 64)
-	full := 0
-	for full < len(w.bits) && w.bits[full] == ^uint64(0) {
-		full++
-	}
-	if full > 0 {
-		w.base += 64 * uint64(full)
-		w.bits = w.bits[:copy(w.bits, w.bits[full:])]
-	}
+	w.shift()
 }
 
 // prefix is the number up to which there are all.
@@ -39,5 +32,40 @@ func (w *window) prefix() uint64 {
 	return w.base + uint64(bits.TrailingZeros64(^w.bits[0]))
 }
 
-// restart makes the window hold all numbers up to n and no other.
-func (w *window) restart(n uint64) { w.base, w.bits = n, w.bits[:0] }
+// advance adds all numbers up to n.
+func (w *window) advance(n uint64) {
+	if n <= w.base {
+		return
+	}
+	words, rest := (n-w.base)/64, (n-w.base)%64
+	if words >= uint64(len(w.bits)) {
+		w.base, w.bits = n-rest, w.bits[:0]
+	} else {
+		w.base += 64 * words
+		w.bits = w.bits[:copy(w.bits, w.bits[words:])]
+	}
+	if rest == 0 {
+		w.shift()
+		return
+	}
+	if len(w.bits) == 0 {
+		w.bits = append(w.bits, 0)
+	}
+	w.bits[0] |= 1<<rest - 1
+	w.shift()
+}
+
+// shift drops the words at the front that are full.
+func (w *window) shift() {
+	full := 0
+	for full < len(w.bits) && w.bits[full] == ^uint64(0) {
+		full++
+	}
+	if full > 0 {
+		w.base += 64 * uint64(full)
+		w.bits = w.bits[:copy(w.bits, w.bits[full:])]
+	}
+}
+
+// restart makes the window empty.
+func (w *window) restart() { w.base, w.bits = 0, w.bits[:0] }

@@ -23,7 +23,12 @@ func TestWindow(t *testing.T) {
 			"next":    func(*rapid.T) { n := prefix() + 1; seen[n] = true; w.add(n) },
 			"some":    func(t *rapid.T) { n := base + rapid.Uint64Range(0, 300).Draw(t, "n"); seen[n] = true; w.add(n) },
 			"far":     func(*rapid.T) { w.add(base + windowSpan + 1000) },
-			"restart": func(t *rapid.T) { base += rapid.Uint64Range(0, 100).Draw(t, "by"); clear(seen); w.restart(base) },
+			"restart": func(*rapid.T) { base = 0; clear(seen); w.restart() },
+			"advance": func(t *rapid.T) {
+				base += rapid.Uint64Range(0, 300).Draw(t, "by") // who was seen beyond stays so
+				w.advance(base)
+			},
+			"advance to what is behind": func(t *rapid.T) { w.advance(rapid.Uint64Range(0, prefix()).Draw(t, "n")) },
 			"": func(t *rapid.T) {
 				if got, want := w.prefix(), prefix(); got != want {
 					t.Fatalf("prefix %d, want %d", got, want)

@@ -44,6 +44,8 @@ func newMeters(w *Worker) *meters {
 	load(`dunnock_slots{state="running"}`, func(l queue.Load) int { return l.Running + l.Stopping })
 	load(`dunnock_slots{state="stuck"}`, func(l queue.Load) int { return l.Stuck })
 	load("dunnock_queue_depth", func(l queue.Load) int { return int(l.Reservations) })
+	load("dunnock_unacked_results", func(l queue.Load) int { return l.Results })
+	load("dunnock_unacked_result_bytes", func(l queue.Load) int { return l.ResultBytes })
 	set.NewGauge("dunnock_connections", func() float64 {
 		w.mu.Lock()
 		defer w.mu.Unlock()

@@ -1,0 +1,86 @@
+package scheduler_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"dunnock/internal/fleettest"
+	"dunnock/probe"
+)
+
+// Workers keep results until they are acknowledged, and they are: also those before a connection broke, and those behind one that was given
+// up, and also the last few, on an idle fleet.
+func TestResultsAreAcknowledged(t *testing.T) {
+	for name, between := range map[string]func(f *fleettest.Fleet, w *fleettest.Node){
+		"connected": func(*fleettest.Fleet, *fleettest.Node) {},
+		"broken":    func(f *fleettest.Fleet, w *fleettest.Node) { f.Break(w) },
+		"given up": func(f *fleettest.Fleet, w *fleettest.Node) {
+			f.Drop(w, true)
+			time.Sleep(5 * time.Second)
+			f.Drop(w, false)
+			time.Sleep(5 * time.Second)
+		},
+		"away for so long that its numbers are forgotten": func(f *fleettest.Fleet, w *fleettest.Node) {
+			f.Drop(w, true)
+			time.Sleep(20 * time.Minute)
+			f.Drop(w, false)
+			time.Sleep(5 * time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+				s := f.Scheduler("s1", nil)
+				w := f.Worker("w1", 4, apps(nil), nil)
+				synctest.Wait()
+				for i := range 3 {
+					h, err := f.Client(s).Submit(t.Context(), echoJob(100, "1ms"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err := h.Wait(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(3 * time.Second)
+					if n := w.Metric("dunnock_unacked_results"); n != 0 {
+						t.Errorf("after %d jobs the worker keeps %v results that everybody has", i+1, n)
+					}
+					between(f, w)
+					time.Sleep(100 * time.Millisecond)
+				}
+			})
+		})
+	}
+}
+
+// A draining worker whose connection breaks is not taken for one that has left: what runs there goes on, and nothing starts twice.
+func TestBrokenWhileDraining(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		var starts [1024]atomic.Int32
+		s := f.Scheduler("s1", nil)
+		w := f.Worker("w1", 2, apps(&starts), nil)
+		f.Worker("w2", 2, apps(&starts), nil)
+		synctest.Wait()
+		h, err := f.Client(s).Submit(t.Context(), echoJob(4, "1s"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(300 * time.Millisecond)
+		w.Drain()
+		time.Sleep(300 * time.Millisecond)
+		f.Break(w)
+		if _, err := h.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 4 {
+			if n := starts[i].Load(); n != 1 {
+				t.Errorf("task %d started %d times", i, n)
+			}
+		}
+		if err := w.Wait(); err != nil {
+			t.Error(err)
+		}
+		f.Forget(probe.RoleWorker, "w1")
+	})
+}
