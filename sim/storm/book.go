@@ -135,7 +135,7 @@ func (b *book) judgeStarts(j *job, t *jobTask) {
 		w.fail("job %d, task %d: started %d times, and may once", j.index, t.index, n)
 	}
 	prev := t.starts[n-2]
-	if !b.explains(j, prev) {
+	if !b.explains(j, prev) && !b.stale(j, prev, x) {
 		w.fail("job %d, task %d: started at %v on %s by %s (epoch %d, attempt %d) and again at %v on %s by %s (epoch %d, attempt %d), and nothing explains that",
 			j.index, t.index, prev.at, w.name(prev.k.node), w.name(prev.s.node), prev.epoch, prev.attempt,
 			x.at, w.name(x.k.node), w.name(x.s.node), x.epoch, x.attempt)
@@ -214,6 +214,12 @@ func (b *book) explains(j *job, x *start) bool {
 		}
 	}
 	return false
+}
+
+// stale reports whether a start is one of a scheduler that has lost the job to another, and was kept by a fault from learning that.
+func (b *book) stale(j *job, prev, x *start) bool {
+	w := b.w
+	return x.epoch < prev.epoch && max(x.s.touched, x.k.touched, w.pair[x.k.node][x.s.node], w.pair[j.client.node][x.s.node]) >= prev.at
 }
 
 // touched reports whether a fault has touched the start's worker, scheduler or client, or the connections between them, since it was.

@@ -92,6 +92,17 @@ func TestBook(t *testing.T) {
 			s.start(0, 0, probe.Launch{})
 			s.start(1, 0, probe.Launch{})
 		}},
+		{"again by a scheduler that was cut off", "", func(s scene) {
+			s.book.submitted(s.j, 1)
+			s.touchPair(&s.clients[0].process, &s.schedulers[0].process, 0)
+			s.start(0, 1, probe.Launch{Epoch: 1})
+			s.start(1, 0, probe.Launch{})
+		}},
+		{"again by a scheduler that should know", "nothing explains that", func(s scene) {
+			s.book.submitted(s.j, 1)
+			s.start(0, 1, probe.Launch{Epoch: 1})
+			s.start(1, 0, probe.Launch{})
+		}},
 		{"again though it may once", "may once", func(s scene) {
 			s.j.once = true
 			s.end(s.start(0, 0, probe.Launch{}), probe.StatusFailed)
