@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -333,12 +334,10 @@ func (c *loadgenRunCmd) open() (*outputs, error) {
 			out.discard()
 			return nil, err
 		}
-		for _, other := range out.all() {
-			if o.same(other) {
-				o.discard()
-				out.discard()
-				return nil, usagef("--%s: %s is where another output goes already", f.flag, f.path)
-			}
+		if slices.ContainsFunc(out.all(), o.same) {
+			o.discard()
+			out.discard()
+			return nil, usagef("--%s: %s is where another output goes already", f.flag, f.path)
 		}
 		*f.to = o
 	}
