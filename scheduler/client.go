@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"time"
 
 	"dunnock/internal/node"
@@ -56,9 +55,7 @@ func (c *client) leave(err error) {
 	for seq, j := range c.jobs {
 		j.unfollow(c, seq)
 		c.turn.effects = s.disown(now, j, c.turn.effects)
-		if !slices.ContainsFunc(j.clients, func(f follower) bool { return f.client.asked }) {
-			c.turn.effects = s.unhold(now, j, heldAsked, c.turn.effects) // nobody is left who could answer
-		}
+		c.turn.effects = s.unasked(now, j, c.turn.effects)
 	}
 	if errors.Is(err, stream.ErrSilent) {
 		s.meters.leaseExpiries.Inc()

@@ -49,6 +49,7 @@ type job struct {
 
 	forgotten bool          // finished, and not readable any more
 	skipped   []byte        // bitmap of tasks that had finished before this submission
+	before    int           // how many those are
 	payload   int64         // bytes of payloads
 	retained  int64         // bytes counted in Scheduler.retained
 	piece     []byte        // memory for small values; see copyOf
@@ -153,6 +154,11 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 	j := &job{
 		spec: spec, digest: digest, ref: ref, accepted: now, tasks: make([]record, len(spec.Tasks)), order: make([]uint32, 0, len(spec.Tasks)),
 		payload: payload, skipped: bytes.Clone(spec.Finished),
+	}
+	for i := range 8 * len(spec.Finished) {
+		if i < len(j.tasks) && isSet(spec.Finished, uint32(i)) {
+			j.before++
+		}
 	}
 	s.jobs[ref], s.byID[spec.ID] = j, j
 	s.payload += payload
@@ -304,6 +310,8 @@ func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 func (s *Scheduler) jobDone(now time.Duration, t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
 	j.outcome, j.ended = e.Outcome, now
+	s.held.count(j.held, -1)
+	j.held = 0
 	delete(s.jobs, e.Ref)
 	s.payload -= j.payload
 	j.spec.Finished = nil
@@ -434,13 +442,13 @@ func (c *client) sendTask(t *turn, seq uint32, j *job, index uint32, value []byt
 }
 
 // sendRetry appends that an attempt was in vain: the client counts them, should it have to hand the job to another scheduler.
-func (c *client) sendRetry(t *turn, seq uint32, e *placement.Effect) {
+func (c *client) sendRetry(t *turn, seq uint32, j *job, e *placement.Effect, r receipt) {
 	if c.mute() {
 		return
 	}
-	c.conn.End(submission.AppendTaskRetry(c.conn.Begin(uint8(submission.KindTaskRetry)), submission.TaskRetry{
-		Seq: seq, Task: e.Task, Attempt: e.Attempt, Code: e.Code,
-	}))
+	c.head = submission.AppendTaskRetry(c.head[:0], submission.TaskRetry{Seq: seq, Task: e.Task, Attempt: e.Attempt, Code: e.Code})
+	mark := c.conn.Send(uint8(submission.KindTaskRetry), c.head, nil)
+	c.sent(j, sentResult{mark: mark, receipt: r, job: j})
 	t.batch.Add(c.conn)
 }
 

@@ -44,7 +44,7 @@ func (s *Scheduler) summary(j *job) api.JobSummary {
 func (s *Scheduler) summarise(j *job) api.JobSummary {
 	row := api.JobSummary{
 		Job: j.spec.ID.String(), App: j.spec.App, User: j.spec.User, State: api.StateRunning, Tasks: len(j.tasks),
-		Finished: len(j.order), Failed: j.failed, Detached: j.detached, AgeMS: api.Millis(s.clock.Now() - j.accepted),
+		Finished: j.before + len(j.order), Failed: j.failed, Detached: j.detached, AgeMS: api.Millis(s.clock.Now() - j.accepted),
 	}
 	if j.outcome != 0 {
 		row.State = j.outcome.String()
@@ -105,13 +105,28 @@ func (s *Scheduler) taskState(j *job, i int) api.TaskState {
 // why says what the waiting tasks of an unfinished job wait for. It runs under the lock.
 func (s *Scheduler) why(j *job) string {
 	v, ok := s.core.Job(j.ref)
-	switch {
-	case !ok || v.Waiting == 0:
+	if !ok || v.Waiting == 0 {
 		return ""
+	}
+	var reason string
+	now := s.clock.Now()
+	switch {
+	case j.held&heldOwner != 0 && j.abandoned:
+		reason = "no owner is connected any more; the job ends when what runs of it has ended"
+	case j.held&heldOwner != 0:
+		reason = fmt.Sprintf("no owner is connected; the job is given up in %v unless one comes back",
+			max(j.orphaned+s.cfg.ClientGrace-now, 0).Round(time.Millisecond))
+	case j.held&heldAsked != 0:
+		reason = "this scheduler stood still, and the job's client has not said yet whether it still owns the job"
+	case j.held&heldCredit != 0:
+		reason = fmt.Sprintf("the job's client has %d bytes of results to read; it goes on below %d", j.unreadSize, s.cfg.MaxUnreadBytes/2)
+	case v.Claiming:
+		reason = "the job was submitted before, and workers are asked what they hold of it"
 	case v.Eligible == 0:
-		return fmt.Sprintf("%d tasks wait: no connected worker has app %s and the required labels any more", v.Waiting, j.spec.App)
+		reason = fmt.Sprintf("no connected worker has app %s and the required labels any more", j.spec.App)
 	default:
 		return fmt.Sprintf("%d tasks wait for a free slot: %d reservations are queued at %d eligible workers, for %v",
-			v.Waiting, v.Reservations, v.Eligible, (s.clock.Now() - j.accepted).Round(time.Millisecond))
+			v.Waiting, v.Reservations, v.Eligible, (now - j.accepted).Round(time.Millisecond))
 	}
+	return fmt.Sprintf("%d tasks wait: %s", v.Waiting, reason)
 }

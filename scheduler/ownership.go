@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"dunnock/internal/submission"
@@ -22,6 +23,21 @@ const (
 	heldCredit                  // its owner has too much to read
 )
 
+// heldJobs are the unfinished jobs that start nothing for now, by reason.
+type heldJobs struct{ owner, asked, credit int }
+
+func (h *heldJobs) count(why held, n int) {
+	if why&heldOwner != 0 {
+		h.owner += n
+	}
+	if why&heldAsked != 0 {
+		h.asked += n
+	}
+	if why&heldCredit != 0 {
+		h.credit += n
+	}
+}
+
 // hold keeps a job from starting anything for a reason.
 func (s *Scheduler) hold(now time.Duration, j *job, why held, effects []placement.Effect) []placement.Effect {
 	if j.outcome != 0 {
@@ -30,6 +46,7 @@ func (s *Scheduler) hold(now time.Duration, j *job, why held, effects []placemen
 	if j.held == 0 {
 		effects = s.core.Suspend(now, j.ref, effects)
 	}
+	s.held.count(why&^j.held, 1)
 	j.held |= why
 	return effects
 }
@@ -39,6 +56,7 @@ func (s *Scheduler) unhold(now time.Duration, j *job, why held, effects []placem
 	if j.held&why == 0 {
 		return effects
 	}
+	s.held.count(j.held&why, -1)
 	j.held &^= why
 	if j.held == 0 && j.outcome == 0 {
 		effects = s.core.Resume(now, j.ref, effects)
@@ -202,6 +220,7 @@ func (c *client) still(body []byte) error {
 	for _, seq := range m.Seqs {
 		owned[seq] = true
 	}
+	c.asked = false
 	for seq, j := range c.jobs {
 		if owned[seq] {
 			c.turn.effects = s.unhold(now, j, heldAsked, c.turn.effects)
@@ -210,8 +229,16 @@ func (c *client) still(body []byte) error {
 		delete(c.jobs, seq)
 		j.unfollow(c, seq)
 		c.turn.effects = s.giveUp(now, j, c.turn.effects)
+		c.turn.effects = s.unasked(now, j, c.turn.effects)
 	}
-	c.asked = false
 	s.exit(now, &c.turn)
 	return nil
+}
+
+// unasked lets a job go on that was waiting for a client's word, when no client is left that could say it. Others may own it.
+func (s *Scheduler) unasked(now time.Duration, j *job, effects []placement.Effect) []placement.Effect {
+	if slices.ContainsFunc(j.clients, func(f follower) bool { return f.client.asked }) {
+		return effects
+	}
+	return s.unhold(now, j, heldAsked, effects)
 }

@@ -28,9 +28,9 @@ func TestAfterPause(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ask := func(call uint32) {
+	ask := func(call uint32, ref probe.Ref) {
 		t.Helper()
-		m := probe.GetTask{Slot: 0, Call: call, Ref: 1, Res: 1}
+		m := probe.GetTask{Slot: 0, Call: call, Ref: ref}
 		if err := c.links[0].Message(uint8(probe.KindGetTask), probe.AppendGetTask(nil, m)); err != nil {
 			t.Fatal(err)
 		}
@@ -51,11 +51,14 @@ func TestAfterPause(t *testing.T) {
 	if kept.held != heldAsked || lost.held != heldAsked || !c.clients[0].asked {
 		t.Fatalf("after a pause the jobs are held for %b and %b", kept.held, lost.held)
 	}
-	ask(1)
+	ask(1, kept.ref)
 	if n := s.meters.launches.Get(); n != 0 {
 		t.Errorf("%d launches before the client has answered", n)
 	}
 	say(submission.KindStill, submission.AppendStill(nil, submission.Still{Seqs: []uint32{0}}))
+	if ask(2, kept.ref); s.meters.launches.Get() != 1 {
+		t.Error("no launch after the client has answered")
+	}
 	if kept.held != 0 || lost.outcome != task.Cancelled || len(s.jobs) != 1 {
 		t.Errorf("held for %b; the other ended as %v; %d jobs", kept.held, lost.outcome, len(s.jobs))
 	}

@@ -18,6 +18,17 @@ func (t *turn) take() receipt {
 	return r
 }
 
+// tell tells those who follow a job of what came with the turn's receipt. The first who has submitted it answers for that.
+func (t *turn) tell(j *job, say func(follower, receipt)) {
+	for i, f := range j.clients {
+		if i == 0 {
+			say(f, t.take())
+			continue
+		}
+		say(f, receipt{})
+	}
+}
+
 // An acknowledgement that is late costs a worker memory and nothing else. So results are acknowledged with one message for many, or
 // for much; what is left over is when keepRetention comes by.
 const (

@@ -48,14 +48,15 @@ type Scheduler struct {
 	stood      time.Duration       // for how long this process had stood still when it last asked
 	orphans    []orphan            // in the order in which they lost their last owner
 	drained    []*job              // given up, and some of their tasks run on
-	slow       []*job              // whose clients have too much to read
-	lost       []lostResults       // in the order in which their clients left
-	payload    int64               // bytes of payloads that jobs hold
-	retained   int64               // bytes that finished jobs and kept results hold
-	closed     bool                // no connection is taken any more
-	ctx        context.Context     //nolint:containedctx // of Run: the life of connections that the HTTP server hands over
-	orphaned   chan struct{}       // capacity 1: keepOwners should look again
-	idle       chan struct{}       // closed when a draining scheduler has no job left
+	held       heldJobs
+	slow       []*job          // whose clients have too much to read
+	lost       []lostResults   // in the order in which their clients left
+	payload    int64           // bytes of payloads that jobs hold
+	retained   int64           // bytes that finished jobs and kept results hold
+	closed     bool            // no connection is taken any more
+	ctx        context.Context //nolint:containedctx // of Run: the life of connections that the HTTP server hands over
+	orphaned   chan struct{}   // capacity 1: keepOwners should look again
+	idle       chan struct{}   // closed when a draining scheduler has no job left
 }
 
 // Run joins the fleet and schedules until ctx is done, then drains: accepted jobs finish, within

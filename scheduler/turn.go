@@ -124,9 +124,7 @@ func (s *Scheduler) launch(l *link, e *placement.Effect) {
 func (s *Scheduler) retry(t *turn, e *placement.Effect) {
 	s.meters.retries.Inc()
 	j := s.jobs[e.Ref]
-	for _, f := range j.clients {
-		f.client.sendRetry(t, f.seq, e)
-	}
+	t.tell(j, func(f follower, r receipt) { f.client.sendRetry(t, f.seq, j, e, r) })
 	if j.abandoned {
 		s.wakeOwners() // it drains
 	}
