@@ -32,6 +32,12 @@ func Example() {
 				fmt.Printf("to scheduler %d: %+v\n", e.Scheduler, e.Refuse())
 			case queue.EffectDecline:
 				fmt.Printf("to scheduler %d: %+v\n", e.Scheduler, e.Decline())
+			case queue.EffectAdopt:
+				fmt.Printf("to scheduler %d: %+v\n", e.Scheduler, e.Adopt())
+			case queue.EffectFound:
+				fmt.Printf("to scheduler %d: %+v with %q\n", e.Scheduler, e.Finished(), core.Body(e))
+			case queue.EffectTold:
+				fmt.Printf("to scheduler %d: %+v\n", e.Scheduler, e.Told())
 			}
 		}
 		out = out[:0]
