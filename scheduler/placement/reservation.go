@@ -136,7 +136,8 @@ func (c *Core) cancel(j *job, i uint32) Effect {
 
 // sample draws ⌈ratio·tasks⌉ reservations for tasks that any eligible worker may run: one each for
 // distinct workers, or when there are fewer workers than that, the same count for each and one more
-// for a sample of them (batch sampling: Ousterhout et al., SOSP 2013, §3).
+// for a sample of them (batch sampling: Ousterhout et al., SOSP 2013, §3). Either way they go out in random order: the first worker
+// to hear of a job is often the first to ask, and in a small fleet it would be the same one for every job.
 func (c *Core) sample(j *job, tasks int, out []Effect) []Effect {
 	eligible := j.set.eligible
 	if len(eligible) == 0 {
@@ -144,7 +145,7 @@ func (c *Core) sample(j *job, tasks int, out []Effect) []Effect {
 	}
 	k := probes(j.ratio, tasks)
 	each, more := k/len(eligible), k%len(eligible)
-	probe.Sample(c.rng, eligible, more)
+	probe.Sample(c.rng, eligible, min(k, len(eligible)))
 	if each == 0 {
 		eligible = eligible[:more]
 	}
