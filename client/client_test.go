@@ -199,3 +199,30 @@ func TestMalformedJob(t *testing.T) {
 		t.Errorf("nobody listens: %v", err)
 	}
 }
+
+// A client that is closed with an unfinished job tells its scheduler, and is not held up: everything it started ends at once.
+func TestCloseTakesNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fleettest.New(t)
+		defer f.Stop()
+		s := f.Scheduler("s1", nil)
+		f.Worker("w1", 1, map[string]worker.Handler{"echo": fleettest.Echo}, nil)
+		synctest.Wait()
+		c := f.Client(s)
+		h, err := c.Submit(t.Context(), task.Job{App: "echo", Tasks: []task.Task{{Payload: []byte("1h")}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := c.Close(); err != nil || time.Since(began) != 0 {
+			t.Errorf("closed after %v: %v", time.Since(began), err)
+		}
+		if h.Outcome() != task.Unknown {
+			t.Errorf("the job ended %v", h.Outcome())
+		}
+		synctest.Wait()
+		if n := s.Metric("dunnock_running_jobs"); n != 0 {
+			t.Errorf("%v jobs are left", n)
+		}
+	})
+}

@@ -174,9 +174,10 @@ func (k *clock) start() {
 	k.timer.Stop()
 }
 
+// stop has keepTime find out that the client is closed.
 func (k *clock) stop() {
 	if k.running {
-		k.timer.Stop()
+		k.timer.Reset(0)
 	}
 }
 

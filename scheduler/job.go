@@ -274,6 +274,8 @@ func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 	rec.outcome, rec.attempt, rec.wait, rec.service = e.Outcome, e.Attempt, e.Wait, e.Service
 	if e.Attempt == 0 {
 		rec.worker = ""
+	} else if _, said := t.body(e); said {
+		rec.worker = t.worker // which need not be where the last attempt was launched
 	}
 	var value []byte
 	if e.Outcome == task.OK {
@@ -338,17 +340,23 @@ var (
 	errDeadline   = task.Errorf(task.CodeDeadline, "the job's deadline passed")
 	errCancelled  = task.Errorf(task.CodeCancelled, "the job was cancelled")
 	errDoubt      = task.Errorf(task.CodeSchedulerLost, "the scheduler that had the job was lost, no worker holds the task, and it may start once only")
+	errUsedUp     = task.Errorf(task.CodeWorkerLost, "the attempts that this task may have were used up before this submission")
 	errSuperseded = task.Errorf(task.CodeSuperseded, "another scheduler has the job, under a later epoch")
 )
 
 // isShared reports whether an error is one of those above.
 func isShared(e *task.Error) bool {
-	return e == errDeadline || e == errCancelled || e == errDoubt || e == errSuperseded
+	return e == errDeadline || e == errCancelled || e == errDoubt || e == errUsedUp || e == errSuperseded
 }
 
 // explain gives the error of a task that ended without its worker's word.
 func explain(c task.Code, rec *record) *task.Error {
 	switch c {
+	case task.CodeWorkerLost:
+		if rec.worker == "" {
+			return errUsedUp
+		}
+		return task.Errorf(c, "worker %s was lost while it ran attempt %d", rec.worker, rec.attempt)
 	case task.CodeDeadline:
 		return errDeadline
 	case task.CodeCancelled:
@@ -357,8 +365,6 @@ func explain(c task.Code, rec *record) *task.Error {
 		return errDoubt
 	case task.CodeSuperseded:
 		return errSuperseded
-	case task.CodeWorkerLost:
-		return task.Errorf(c, "worker %s was lost while it ran attempt %d", rec.worker, rec.attempt)
 	default:
 		return task.Errorf(c, "attempt %d on worker %s failed", rec.attempt, rec.worker)
 	}

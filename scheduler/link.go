@@ -259,7 +259,7 @@ func (l *link) Message(kind uint8, body []byte) error {
 	case probe.KindFound:
 		return l.finished(body, (*placement.Core).Found)
 	case probe.KindAdopt:
-		return tell(l, body, probe.DecodeAdopt, (*placement.Core).Adopt)
+		return l.adopt(body)
 	case probe.KindTold:
 		return l.told(body)
 	case probe.KindRefuse:
@@ -304,13 +304,30 @@ func (l *link) finished(body []byte, event func(*placement.Core, time.Duration, 
 		m.Body, owned = bytes.Clone(m.Body), true
 	}
 	now := l.s.enter()
-	l.turn.finished, l.turn.owned = m, owned
+	l.turn.finished, l.turn.owned, l.turn.worker = m, owned, l.member.Name
 	l.taken.add(m.Seq)
 	l.unacked += len(m.Body)
 	l.turn.receipt = receipt{l, m.Seq}
 	l.turn.effects = event(l.s.core, now, l.id, m, l.turn.effects)
 	l.s.exit(now, &l.turn)
 	l.turn.finished = probe.Finished{}
+	return nil
+}
+
+// adopt takes the worker's word that it runs an attempt.
+func (l *link) adopt(body []byte) error {
+	m, err := probe.DecodeAdopt(body)
+	if err != nil {
+		return err
+	}
+	s := l.s
+	now := s.enter()
+	l.turn.effects = s.core.Adopt(now, l.id, m, l.turn.effects)
+	if v, ok := s.core.Task(m.Ref, int(m.Task)); ok && v.State == placement.TaskRunning && v.Worker == l.id {
+		rec := &s.jobs[m.Ref].tasks[m.Task]
+		rec.worker, rec.attempt = l.member.Name, m.Attempt
+	}
+	s.exit(now, &l.turn)
 	return nil
 }
 

@@ -115,7 +115,7 @@ func TestAdoption(t *testing.T) {
 					unknown++
 					continue
 				}
-				if n != 1 || r.Outcome != task.OK {
+				if n != 1 || r.Outcome != task.OK || r.Worker == "" {
 					t.Errorf("task %d started %d times: %+v", i, n, r)
 				}
 			}

@@ -14,7 +14,7 @@ import (
 )
 
 // shared are the errors that cost nothing.
-var shared = []*task.Error{errDeadline, errCancelled, errDropped, errDelivered, errDoubt, errSuperseded}
+var shared = []*task.Error{errDeadline, errCancelled, errDropped, errDelivered, errDoubt, errUsedUp, errSuperseded}
 
 // books is what a scheduler holds, counted again from what its jobs really have.
 func books(s *Scheduler, running []*job) error {

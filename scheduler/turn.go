@@ -18,6 +18,7 @@ type turn struct {
 	owned    bool           // finished.Body has memory of its own
 	receipt  receipt        // of the result that the core is being told
 	finished probe.Finished // that the core is being told: its body goes with the task's outcome
+	worker   string         // that says so
 }
 
 // enter takes the lock and reads the clock. If this process has stood still, it first asks who owns the jobs here.
