@@ -107,6 +107,9 @@ func (c *loadgenSearchCmd) Run(p *process) error {
 	if err != nil {
 		return given(p.ctx, err)
 	}
+	if found.End == objective.EndTime && p.ctx.Err() != nil {
+		found.End = endInterrupted
+	}
 	r := s.result(found)
 	r.WallS = time.Since(began).Seconds()
 	if err := c.print(p.stdout, r, func(w *tabwriter.Writer) { searchTable(w, r) }); err != nil {

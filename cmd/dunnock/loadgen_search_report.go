@@ -87,6 +87,9 @@ func (s *loadSearch) both(v float64) (rate, load float64) {
 	return spec.JobRate(), spec.OfferedLoad()
 }
 
+// endInterrupted is why a search ended that a signal has cut short, beside those of package objective.
+const endInterrupted = "interrupted"
+
 // searchText is the answer in a sentence.
 func searchText(r *searchResult) string {
 	slo := strings.Join(r.Objectives, " and ")
@@ -98,6 +101,8 @@ func searchText(r *searchResult) string {
 		return cutText(r, slo, at) + "; there are no more runs"
 	case objective.EndTime:
 		return cutText(r, slo, at) + "; the time is up"
+	case endInterrupted:
+		return cutText(r, slo, at) + "; the search was interrupted"
 	}
 	switch beyond := aboveText(r); {
 	case r.Rate == 0 && r.AboveBy == objective.VerdictGenerator:

@@ -23,6 +23,7 @@ func TestSearchText(t *testing.T) {
 		{searchResult{End: objective.EndGenerator, Rate: 40, AboveRate: 42, AboveBy: generator}, "p99<30ms holds up to 40 jobs/s; at 42 jobs/s the generator does not keep up, so the fleet may do more"},
 		{searchResult{End: objective.EndGenerator, AboveRate: 5, AboveBy: generator}, "cannot tell: even at 5 jobs/s the generator does not keep up, so the fleet may do more"},
 		{searchResult{End: objective.EndTime}, "cannot tell; the time is up"},
+		{searchResult{End: endInterrupted}, "cannot tell; the search was interrupted"},
 		{searchResult{End: objective.EndProbes, AboveRate: 5, AboveBy: broken}, "p99<30ms does not hold at 5 jobs/s; there are no more runs"},
 		{searchResult{End: objective.EndProbes, AboveRate: 5, AboveBy: generator}, "at 5 jobs/s the generator does not keep up, so the fleet may do more; there are no more runs"},
 		{searchResult{End: objective.EndTime, Rate: 5}, "p99<30ms holds at 5 jobs/s, which the last vote has not confirmed; the time is up"},
