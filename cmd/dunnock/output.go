@@ -43,11 +43,8 @@ func newOutput(flag, path string) (*output, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		err = o.begin(0)
 	}
-	if broken, ok := errors.AsType[*fs.PathError](err); ok {
-		err = &fs.PathError{Op: "write", Path: path, Err: broken.Err} // and not a name that nobody gave
-	}
 	if err != nil {
-		return nil, fmt.Errorf("--%s: %w", flag, err)
+		return nil, fmt.Errorf("--%s: %w", flag, ofPath(path, err))
 	}
 	return o, nil
 }
@@ -77,7 +74,18 @@ func besideName(path string) string {
 }
 
 // Write writes.
-func (o *output) Write(p []byte) (int, error) { return o.file.Write(p) }
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.file.Write(p)
+	return n, ofPath(o.path, err)
+}
+
+// ofPath has an error name the path that the user gave, and not a name that nobody did.
+func ofPath(path string, err error) error {
+	if broken, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: "write", Path: path, Err: broken.Err}
+	}
+	return err
+}
 
 // same reports whether two outputs are to be one file, of which one would take the other's place.
 func (o *output) same(other *output) bool {

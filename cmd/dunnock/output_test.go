@@ -88,6 +88,9 @@ func TestOutputsAppearTogether(t *testing.T) {
 	if err := out.record.file.Close(); err != nil { // so that it cannot be synced
 		t.Fatal(err)
 	}
+	if _, err := out.record.Write([]byte("x")); err == nil || !strings.Contains(err.Error(), out.record.path) {
+		t.Errorf("the path is not named: %v", err)
+	}
 	if err := (&loadgenRunCmd{}).write(out, nil); err == nil || !strings.HasPrefix(err.Error(), "--record: ") {
 		t.Errorf("got %v", err)
 	}
