@@ -246,7 +246,7 @@ func TestCommandDiesWithItsWorker(t *testing.T) {
 		return
 	}
 	file := filepath.Join(t.TempDir(), "pid")
-	self := exec.Command(os.Args[0], "-test.run", "^TestCommandDiesWithItsWorker$") //nolint:gosec // itself
+	self := exec.Command(os.Args[0], "-test.run", "^TestCommandDiesWithItsWorker$")
 	self.Env = append(os.Environ(), variable+"="+file)
 	if err := self.Start(); err != nil {
 		t.Fatal(err)
