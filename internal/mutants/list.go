@@ -91,7 +91,7 @@ func ofPlacement() []mutant {
 		{name: "a claim does not wait for ever", file: placeTimer, old: "if now >= j.claimUntil {", new: "if now < 0 {"},
 		{name: "in doubt nothing starts that may once", file: placeClaim, old: "if !j.atMostOnce {\n\t\treturn c.proceed", new: "if true {\n\t\treturn c.proceed"},
 		{name: "a lost attempt is the last that may be one", file: placeFleet, old: "if j.atMostOnce {\n\t\treturn c.end(", new: "if false {\n\t\treturn c.end("},
-		{name: "attempts are bounded", file: placeFinish, old: "if r.attempt >= j.maxAttempts || j.atMostOnce {", new: "if j.atMostOnce {"},
+		{name: "attempts are bounded", file: placeFinish, old: "if r.attempt >= j.maxAttempts || j.atMostOnce {", new: "if r.attempt > 10_000 || j.atMostOnce {"},
 		{name: "a failed attempt is the last that may be one", file: placeFinish, old: "if r.attempt >= j.maxAttempts || j.atMostOnce {", new: "if r.attempt >= j.maxAttempts {"},
 		{name: "attempts of earlier submissions count", file: placeSubmit, old: "if a.N == 0 ||", new: "if a.N < 1000 ||"},
 		{name: "finished tasks are not run again", file: placeSubmit, old: "if s.finished(i) {", new: "if false {"},

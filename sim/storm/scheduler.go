@@ -304,6 +304,7 @@ func (l *link) ack() {
 	if !l.up || up <= l.acked {
 		return
 	}
+	l.s.w.log("%s acknowledges %d of %s", l.s.w.name(l.s.node), up, l.s.w.name(l.k.node))
 	l.acked = up
 	l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
 		c.Ack(now, id, probe.Ack{Seq: up})
