@@ -27,14 +27,15 @@ const (
 type eventStream struct {
 	s     *Scheduler
 	job   *job
-	owner bool // the job ends with the stream
+	owner bool   // the job ends with the stream
+	has   []byte // bitmap of tasks whose outcome the client has, and does not hear again
 	out   eventWriter
 	sent  int // of job.order
 }
 
 // streamEvents answers with NDJSON events until the job is done. The connection
 // is hijacked, since only so its end is noticed when the client has no more to say.
-func (s *Scheduler) streamEvents(ctx *fasthttp.RequestCtx, j *job, owner bool) {
+func (s *Scheduler) streamEvents(ctx *fasthttp.RequestCtx, j *job, owner bool, has []byte) {
 	chunked := ctx.Request.Header.IsHTTP11()
 	head := ctx.IsHead()
 	ctx.HijackSetNoResponse(true)
@@ -43,7 +44,7 @@ func (s *Scheduler) streamEvents(ctx *fasthttp.RequestCtx, j *job, owner bool) {
 		if u, ok := c.(interface{ UnsafeConn() net.Conn }); ok {
 			raw = u.UnsafeConn() // its Close closes
 		}
-		es := &eventStream{s: s, job: j, owner: owner, out: eventWriter{conn: raw, w: bufio.NewWriterSize(raw, 32<<10), chunked: chunked}}
+		es := &eventStream{s: s, job: j, owner: owner, has: has, out: eventWriter{conn: raw, w: bufio.NewWriterSize(raw, 32<<10), chunked: chunked}}
 		life, ok := s.admit()
 		if ok {
 			s.countReader(j, 1)
@@ -142,7 +143,9 @@ func (es *eventStream) catchUp() (done bool, changed <-chan struct{}, err error)
 	}
 	for len(events) < eventsPerWrite && es.sent < len(j.order) {
 		i := j.order[es.sent]
-		events = append(events, taskEvent(int(i), &j.tasks[i]))
+		if !isSet(es.has, i) {
+			events = append(events, taskEvent(int(i), &j.tasks[i]))
+		}
 		if es.owner {
 			es.s.release(j, &j.tasks[i])
 		}

@@ -90,7 +90,7 @@ func (s *Scheduler) postJob(ctx *fasthttp.RequestCtx) {
 	case refused != nil:
 		node.Fail(ctx, refused)
 	case wait:
-		s.streamEvents(ctx, j, true)
+		s.streamEvents(ctx, j, true, spec.Finished)
 	default:
 		ctx.Response.Header.Set(fasthttp.HeaderLocation, "/v1/jobs/"+j.spec.ID.String())
 		node.Answer(ctx, fasthttp.StatusAccepted, api.Accepted{Job: j.spec.ID.String(), Tasks: len(j.tasks)})
@@ -117,7 +117,7 @@ func (s *Scheduler) routeJob(ctx *fasthttp.RequestCtx, name string, events bool)
 	case j == nil:
 		node.Fail(ctx, s.unknownJob(id))
 	case events:
-		s.streamEvents(ctx, j, false)
+		s.streamEvents(ctx, j, false, nil)
 	case ctx.IsDelete():
 		s.cancelJob(j)
 		node.Answer(ctx, fasthttp.StatusOK, s.summary(j))

@@ -194,6 +194,35 @@ func TestJoinWithWhatHasFinished(t *testing.T) {
 	})
 }
 
+// A request that comes back to its job with what it has finished hears of the rest, and nothing twice.
+func TestStreamComesBack(t *testing.T) {
+	withHTTP(t, nil, func(t *testing.T, _ *fleettest.Fleet, _ *fleettest.Node, c *caller) {
+		const tasks = `"id":"00000000000000000000000000000001","app":"echo","tasks":[{"text":"10ms"},{"text":"1s"},{"text":"2s"}]}`
+		ctx, hangUp := context.WithCancel(t.Context())
+		res := c.open(ctx, "POST", "/v1/jobs?wait=true", "{"+tasks)
+		lines := bufio.NewScanner(res.Body)
+		for range 2 {
+			c.next(lines) // accepted, and task 0
+		}
+		hangUp()
+		time.Sleep(100 * time.Millisecond)
+		res = c.open(t.Context(), "POST", "/v1/jobs?wait=true", `{"epoch":1,"finished":"AQ==",`+tasks)
+		var story []string
+		for lines := bufio.NewScanner(res.Body); ; {
+			e, ok := c.next(lines)
+			if !ok {
+				break
+			}
+			if e.Event != "beat" {
+				story = append(story, strings.TrimSpace(fmt.Sprintf("%s %d %s %s", e.Event, e.Task, e.Outcome, e.Result)))
+			}
+		}
+		if got, want := strings.Join(story, "|"), "accepted 0|task 1 ok 1s|task 2 ok 2s|done 0 ok"; got != want {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	})
+}
+
 // A drain lets open streams see their jobs' ends, and idle keep-alive connections do not hold it up.
 func TestDrainWithOpenStreams(t *testing.T) {
 	withHTTP(t, nil, func(t *testing.T, f *fleettest.Fleet, s *fleettest.Node, c *caller) {
