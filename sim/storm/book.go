@@ -46,6 +46,7 @@ type job struct {
 	isTaken   bool
 	over      bool // done or refused
 	cancelled bool
+	givenUp   bool // by a scheduler, because no owner came back: results that come in after that are acknowledged although nobody has them
 	forsaken  bool // its client has died
 }
 
@@ -188,7 +189,7 @@ func (b *book) judgeSubmission(j *job, x *start) {
 func (b *book) keptResult(prev, x *start) bool {
 	w, k, s := b.w, prev.k, x.s
 	p := &w.plan
-	if !prev.over || prev.status != probe.StatusOK || p.Wild > 0 || p.Spikes > 0 || p.placement.ClaimWait < 4*(p.Delay+p.Jitter)+time.Millisecond {
+	if !prev.over || prev.status != probe.StatusOK || prev.task.job.givenUp || p.Wild > 0 || p.Spikes > 0 || p.placement.ClaimWait < 4*(p.Delay+p.Jitter)+time.Millisecond {
 		return false
 	}
 	well := prev.at - p.Rumour - 10*(p.Delay+p.Jitter) // both knew each other by then
