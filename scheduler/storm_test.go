@@ -62,6 +62,10 @@ func (s *storm) run() {
 		if i%6 == 0 {
 			s.submit(byte(i + 1))
 		}
+		if i == 30 { // one scheduler dies for good
+			s.schedulers[0].Kill()
+			s.schedulers = s.schedulers[1:]
+		}
 		s.disturb()
 		time.Sleep(time.Duration(s.rng.IntN(300)) * time.Millisecond)
 	}
