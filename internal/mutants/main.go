@@ -138,7 +138,7 @@ func serve(ctx context.Context, root string, list []mutant, verdicts []verdict, 
 	}
 	for i := range work {
 		started := time.Now()
-		by, err := try(ctx, root, dir, list[i])
+		by, err := try(ctx, dir, list[i])
 		if errors.Is(err, errBroken) {
 			fmt.Fprintln(os.Stderr, list[i].name+":", err)
 			by, err = broken, nil
@@ -153,9 +153,9 @@ func serve(ctx context.Context, root string, list []mutant, verdicts []verdict, 
 }
 
 // try applies a mutation to a copy, has the checkers look for it, and takes it back.
-func try(ctx context.Context, root, dir string, m mutant) (noticed string, _ error) {
+func try(ctx context.Context, dir string, m mutant) (noticed string, _ error) {
 	path := filepath.Join(dir, m.file)
-	whole, err := os.ReadFile(filepath.Join(root, m.file)) //nolint:gosec // a name of the list
+	whole, err := os.ReadFile(path) //nolint:gosec // a name of the list
 	if err != nil {
 		return "", err
 	}

@@ -46,7 +46,6 @@ type job struct {
 	isTaken   bool
 	over      bool // done or refused
 	cancelled bool
-	givenUp   bool // by a scheduler, because no owner came back: results that come in after that are acknowledged although nobody has them
 	forsaken  bool // its client has died
 }
 
@@ -185,11 +184,11 @@ func (b *book) judgeSubmission(j *job, x *start) {
 }
 
 // keptResult reports whether a scheduler that starts a task again must have heard from the worker that has done it: both live and are well, and
-// so is what connects them.
+// so is what connects them. A result that its first scheduler has acknowledged is not kept any more; it may have been of a job that was given up there.
 func (b *book) keptResult(prev, x *start) bool {
 	w, k, s := b.w, prev.k, x.s
 	p := &w.plan
-	if !prev.over || prev.status != probe.StatusOK || prev.task.job.givenUp || p.Wild > 0 || p.Spikes > 0 || p.placement.ClaimWait < 4*(p.Delay+p.Jitter)+time.Millisecond {
+	if !prev.over || prev.status != probe.StatusOK || k.acked[prev.s] >= prev.ended || p.Wild > 0 || p.Spikes > 0 || p.placement.ClaimWait < 4*(p.Delay+p.Jitter)+time.Millisecond {
 		return false
 	}
 	well := prev.at - p.Rumour - 10*(p.Delay+p.Jitter) // both knew each other by then

@@ -245,7 +245,7 @@ func (s *scheduler) orphan(h *heldJob) {
 // abandon ends a job without an owner: at once, or when what runs of it has ended if it asked for that.
 func (s *scheduler) abandon(h *heldJob) {
 	s.w.count("abandoned job")
-	h.abandoned, h.job.givenUp = true, true
+	h.abandoned = true
 	if h.job.drain {
 		s.drainJob(h)
 		return

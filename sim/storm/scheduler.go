@@ -307,6 +307,7 @@ func (l *link) ack() {
 	l.s.w.log("%s acknowledges %d of %s", l.s.w.name(l.s.node), up, l.s.w.name(l.k.node))
 	l.acked = up
 	l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
+		l.k.acked[l.s] = now
 		c.Ack(now, id, probe.Ack{Seq: up})
 		return out
 	})

@@ -14,7 +14,8 @@ type worker struct {
 	core     *queue.Core
 	peers    []*peer
 	lives    []schedulerLife
-	handlers []*start // by slot
+	handlers []*start                     // by slot
+	acked    map[*scheduler]time.Duration // when each has acknowledged results last
 	armed    time.Duration
 	draining bool
 	black    bool // everything fails here at once
@@ -40,7 +41,7 @@ func (k *worker) begin() {
 	k.core = queue.New(k.w.plan.queue)
 	k.check = k.core.CheckInvariants
 	k.peers, k.lives, k.armed, k.draining = nil, nil, never, false
-	k.handlers = make([]*start, k.w.plan.Slots)
+	k.handlers, k.acked = make([]*start, k.w.plan.Slots), make(map[*scheduler]time.Duration)
 	k.w.news(k)
 }
 
