@@ -119,7 +119,6 @@ func ofPlacement() []mutant {
 func ofShells() []mutant {
 	return []mutant{
 		{name: "nothing is handled of a connection that was replaced", file: "worker/peer.go", old: "if p.gone {", new: "if false {", shell: true},
-		{name: "who was paused drops what lies unread", file: "worker/peer.go", old: "if h.Lease > max(w.cfg.Stream.BeatInterval, stream.DefaultBeatInterval) {", new: "if false {", shell: true},
 		{name: "another life at a worker's address voids the first", file: "scheduler/link.go", old: "errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)", new: "errors.Is(err, syscall.ECONNREFUSED)", shell: true},
 		{name: "a refused connection voids", file: "scheduler/link.go", old: "errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)", new: "errors.Is(err, syscall.ENOTTY) || errors.Is(err, errOtherLife)", shell: true},
 		{name: "a lease that is over voids", file: "scheduler/link.go", old: ", l.void)\n\tif errors.Is(err, stream.ErrSilent) {", new: ", func() {})\n\tif errors.Is(err, stream.ErrSilent) {", shell: true},
