@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -142,18 +143,25 @@ func withHint(err error) error {
 	return usagef("%w (see '%s --help')", err, command)
 }
 
-// untilSignal returns a context that is done at the first SIGINT or SIGTERM. The second one
+// oneSignal is how close together signals are one: timeout(1), for example, signals the process and then its group.
+const oneSignal = 250 * time.Millisecond
+
+// untilSignal returns a context that is done at the first SIGINT or SIGTERM. A second one
 // ends the process at once.
 func untilSignal() (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
+		var first time.Time
 		for s := range signals {
-			if ctx.Err() != nil {
+			switch {
+			case first.IsZero():
+				first = time.Now()
+				cancel(&signalError{s})
+			case time.Since(first) > oneSignal:
 				os.Exit(exitFailure)
 			}
-			cancel(&signalError{s})
 		}
 	}()
 	return ctx, func() {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -30,8 +31,26 @@ func (p *progress) show(format string, args ...any) {
 	if p.w == nil {
 		return
 	}
-	fmt.Fprintf(p.w, "\r\x1b[K"+format+" …", args...)
+	fmt.Fprint(p.w, "\r\x1b[K"+fit(fmt.Sprintf(format, args...)+" …", columns(p.w)))
 	p.dirty = true
+}
+
+// columns is how wide a terminal is.
+func columns(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 80
+}
+
+// fit cuts a line so that it does not wrap: a wrapped one could not be written over.
+func fit(line string, columns int) string {
+	if utf8.RuneCountInString(line) < columns {
+		return line
+	}
+	return string([]rune(line)[:max(columns-2, 0)]) + "…"
 }
 
 func (p *progress) percent(what string, done, of int) {

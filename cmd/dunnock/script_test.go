@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"start":    cmdStart,
 			"ready":    cmdReady,
 			"signal":   cmdSignal,
+			"insist":   cmdInsist,
 			"ended":    cmdEnded,
 			"poll":     cmdPoll,
 			"freeport": cmdFreePort,
@@ -144,7 +145,23 @@ func cmdReady(ts *testscript.TestScript, _ bool, args []string) {
 // signal NAME TERM|INT|KILL
 func cmdSignal(ts *testscript.TestScript, _ bool, args []string) {
 	s := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL}[args[1]]
-	ts.Check(find(ts, args[0]).cmd.Process.Signal(s))
+	if err := find(ts, args[0]).cmd.Process.Signal(s); !errors.Is(err, os.ErrProcessDone) {
+		ts.Check(err)
+	}
+}
+
+// insist NAME SIGNAL sends a signal again and again, until the process has ended: signals that come close together are one.
+func cmdInsist(ts *testscript.TestScript, _ bool, args []string) {
+	b := find(ts, args[0])
+	until(ts, "the end of "+args[0], func() bool {
+		select {
+		case <-b.done:
+			return true
+		default:
+			cmdSignal(ts, false, args)
+			return false
+		}
+	})
 }
 
 // ended NAME CODE waits for a process's end.
