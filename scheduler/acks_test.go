@@ -54,33 +54,37 @@ func TestResultsAreAcknowledged(t *testing.T) {
 	}
 }
 
-// A draining worker whose connection breaks is not taken for one that has left: what runs there goes on, and nothing starts twice.
+// A draining worker whose connection breaks is not taken for one that has left, and does not leave before it has told its results: nothing
+// starts twice.
 func TestBrokenWhileDraining(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
-		var starts [1024]atomic.Int32
-		s := f.Scheduler("s1", nil)
-		w := f.Worker("w1", 2, apps(&starts), nil)
-		f.Worker("w2", 2, apps(&starts), nil)
-		synctest.Wait()
-		h, err := f.Client(s).Submit(t.Context(), echoJob(4, "1s"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(300 * time.Millisecond)
-		w.Drain()
-		time.Sleep(300 * time.Millisecond)
-		f.Break(w)
-		if _, err := h.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		for i := range 4 {
-			if n := starts[i].Load(); n != 1 {
-				t.Errorf("task %d started %d times", i, n)
+	for _, left := range []time.Duration{400 * time.Millisecond, time.Millisecond} { // until the tasks end
+		inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+			var starts [1024]atomic.Int32
+			s := f.Scheduler("s1", nil)
+			w := f.Worker("w1", 2, apps(&starts), nil)
+			f.Worker("w2", 2, apps(&starts), nil)
+			synctest.Wait()
+			h, err := f.Client(s).Submit(t.Context(), echoJob(4, "1s"))
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		if err := w.Wait(); err != nil {
-			t.Error(err)
-		}
-		f.Forget(probe.RoleWorker, "w1")
-	})
+			time.Sleep(300 * time.Millisecond)
+			w.Drain()
+			time.Sleep(700*time.Millisecond - left)
+			f.Break(w)
+			if _, err := h.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 4 {
+				if n := starts[i].Load(); n != 1 {
+					t.Errorf("%v before its end task %d lost its connection; it started %d times", left, i, n)
+				}
+			}
+			began := time.Now()
+			if err := w.Wait(); err != nil || time.Since(began) > 3*time.Second {
+				t.Errorf("left after %v: %v", time.Since(began), err)
+			}
+			f.Forget(probe.RoleWorker, "w1")
+		})
+	}
 }

@@ -34,7 +34,7 @@ func (w *Worker) exit(now time.Duration, t *turn) {
 	t.effects = t.effects[:0]
 	next, due := w.core.NextWake()
 	w.clock.Arm(now, next, due)
-	w.noteIdle()
+	w.noteIdle(now)
 	w.mu.Unlock()
 }
 
@@ -109,12 +109,29 @@ func stopFault(s probe.Status) []byte {
 }
 
 // noteIdle tells leave when a draining worker has nothing left to do.
-func (w *Worker) noteIdle() {
-	if w.core.Draining() && w.core.Idle() {
+func (w *Worker) noteIdle(now time.Duration) {
+	if w.core.Draining() && w.core.Idle() && !w.awaited(now) {
 		select {
 		case <-w.idle:
 		default:
 			close(w.idle)
 		}
 	}
+}
+
+// returnTime is how long a draining worker with results that nobody may have waits for a scheduler whose connection has ended: it
+// comes back within milliseconds if it lives, and if it does not, another one asks.
+const returnTime = 2 * time.Second
+
+// awaited reports whether a scheduler may come back for results.
+func (w *Worker) awaited(now time.Duration) bool {
+	if w.core.Load().Results == 0 {
+		return false
+	}
+	for _, n := range w.lives {
+		if w.peers[n.id] == nil && now-n.left < returnTime {
+			return true // reportLoad looks again
+		}
+	}
+	return false
 }
