@@ -181,12 +181,12 @@ func (f *Fleet) messages(ctx context.Context) (float64, error) {
 // sumMessages adds up one scheduler's messages from its metrics.
 func sumMessages(r io.Reader) (float64, error) {
 	weights := map[string]float64{
-		"dunnock_reservations_total":           1,
-		"dunnock_launches_total":               3, // the call, the launch, the result
-		"dunnock_notask_total":                 2, // the call, the answer
-		"dunnock_cancelled_reservations_total": 1,
-		"dunnock_refused_reservations_total":   1,
-		"dunnock_declined_launches_total":      0, // the refusal takes the place of the result
+		"dunnock_reserve_messages_total":     1,
+		"dunnock_launches_total":             3, // the call, the launch, the result
+		"dunnock_notask_total":               2, // the call, the answer
+		"dunnock_cancel_messages_total":      1,
+		"dunnock_refused_reservations_total": 1,
+		"dunnock_declined_launches_total":    0, // the refusal takes the place of the result
 	}
 	sum, found := 0.0, 0
 	lines := bufio.NewScanner(r)

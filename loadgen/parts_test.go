@@ -261,10 +261,10 @@ func TestBatches(t *testing.T) {
 func TestSumMessages(t *testing.T) {
 	t.Parallel()
 	const text = `dunnock_jobs_total{result="ok"} 5
-dunnock_reservations_total 200
+dunnock_reserve_messages_total 200
 dunnock_launches_total 100
 dunnock_notask_total 30
-dunnock_cancelled_reservations_total 70
+dunnock_cancel_messages_total 70
 dunnock_refused_reservations_total 2
 dunnock_declined_launches_total 1
 `

@@ -18,6 +18,8 @@ type meters struct {
 	response, wait *metrics.Histogram
 	reservations   *metrics.Counter
 	cancelled      *metrics.Counter
+	reserves       *metrics.Counter // messages, however many reservations they carry
+	cancels        *metrics.Counter // messages
 	launches       *metrics.Counter
 	noTasks        *metrics.Counter
 	retries        *metrics.Counter
@@ -33,6 +35,8 @@ func newMeters(s *Scheduler) *meters {
 		wait:           set.NewHistogram("dunnock_task_wait_seconds"),
 		reservations:   set.NewCounter("dunnock_reservations_total"),
 		cancelled:      set.NewCounter("dunnock_cancelled_reservations_total"),
+		reserves:       set.NewCounter("dunnock_reserve_messages_total"),
+		cancels:        set.NewCounter("dunnock_cancel_messages_total"),
 		launches:       set.NewCounter("dunnock_launches_total"),
 		noTasks:        set.NewCounter("dunnock_notask_total"),
 		retries:        set.NewCounter("dunnock_retries_total"),

@@ -74,9 +74,11 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 	switch e.Kind {
 	case placement.EffectReserve:
 		s.meters.reservations.AddInt64(int64(e.Count))
+		s.meters.reserves.Inc()
 		c.End(probe.AppendReserve(c.Begin(uint8(probe.KindReserve)), probe.Reserve{Ref: e.Ref, Res: e.Res, Count: e.Count}))
 	case placement.EffectCancel:
 		s.meters.cancelled.AddInt64(int64(e.Count))
+		s.meters.cancels.Inc()
 		c.End(probe.AppendCancel(c.Begin(uint8(probe.KindCancel)), probe.Cancel{Ref: e.Ref, Res: e.Res}))
 	case placement.EffectLaunch:
 		s.launch(l, e)
