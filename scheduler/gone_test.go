@@ -21,7 +21,7 @@ func TestGone(t *testing.T) {
 		stream.ErrSilent:               false,
 		context.DeadlineExceeded:       false,
 		syscall.ECONNRESET:             false,
-		fmt.Errorf("no route to host"): false, //nolint:perfsprint // an error like any other
+		fmt.Errorf("no route to host"): false,
 	} {
 		if got := gone(err); got != want {
 			t.Errorf("%v: got %v", err, got)
