@@ -62,7 +62,7 @@ func TestRuns(t *testing.T) {
 		if n := count[r.cell]; r.seed != p.Seed+uint64(n) {
 			t.Errorf("repeat %d of %s has seed %d", n, r.cell, r.seed)
 		}
-		if at, again := last[r.cell]; again && count[r.cell] < p.Repeats && i-at < 20 {
+		if at, again := last[r.cell]; again && count[r.cell] < p.Repeats && i-at < 18 {
 			t.Errorf("%s: repeats only %d runs apart", r, i-at)
 		}
 		last[r.cell] = i
@@ -77,11 +77,11 @@ func TestRuns(t *testing.T) {
 			t.Errorf("%s: %d runs, want %d", c, n, want)
 		}
 	}
-	if len(count) != 2*(6+5-1) || capacity != p.Capacity.Repeats {
+	if len(count) != 2*(5+5-1) || capacity != p.Capacity.Repeats {
 		t.Errorf("%d points, %d runs of the generator's capacity", len(count), capacity)
 	}
 	want := "loadgen run --json --local schedulers=2,workers=20,slots=4 --policy late-binding --probe-ratio 1.1 --load 0.8 " +
-		"--tasks 10 --service const:100ms --duration 16s --warmup 4s --seed 2"
+		"--tasks 10 --service const:100ms --duration 10s --warmup 2s --seed 2"
 	if !keys[want] {
 		t.Errorf("no run is\n%s", want)
 	}
