@@ -50,14 +50,14 @@ func (n *Node) keepJoined(ctx context.Context) {
 		if now := n.alone(); now != alone {
 			alone = now
 			pause.reset()
-			n.tellCompany(alone)
+			n.tellCompany(ctx, alone)
 		}
 		switch {
 		case !alone:
 			warned = time.Time{}
 		case err != nil && time.Since(warned) >= warnInterval:
 			warned = time.Now()
-			n.log.Warn("cannot join the fleet yet, trying on", slog.Any("join", n.cfg.Join), slog.Any("error", err))
+			n.log.Log(ctx, n.concern(), "cannot join the fleet yet, trying on", slog.Any("join", n.cfg.Join), slog.Any("error", err))
 		}
 		var next time.Duration
 		switch {
@@ -72,9 +72,18 @@ func (n *Node) keepJoined(ctx context.Context) {
 	}
 }
 
-func (n *Node) tellCompany(alone bool) {
+// concern is how much it matters that nobody is there: to a node that drains, and may well be the last of a fleet that ends, not at
+// all.
+func (n *Node) concern() slog.Level {
+	if n.draining.Load() {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
+}
+
+func (n *Node) tellCompany(ctx context.Context, alone bool) {
 	if alone {
-		n.log.Warn("every other node is gone, joining anew", slog.Any("join", n.cfg.Join))
+		n.log.Log(ctx, n.concern(), "every other node is gone, joining anew", slog.Any("join", n.cfg.Join))
 	} else {
 		n.log.Info("joined the fleet", slog.Int("nodes", n.nodes()))
 	}

@@ -69,6 +69,29 @@ func TestLastOneRejoins(t *testing.T) {
 	})
 }
 
+// A fleet that ends has a last node, and that is no trouble.
+func TestDrainingNodeIsLastWithoutAWarning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		first := f.config("w1")
+		seed := f.start(first)
+		n := f.start(f.config("w2", first.Bind))
+		n.until(t, hasLen(2))
+		if err := n.SetState(view.Draining); err != nil {
+			t.Fatal(err)
+		}
+		seed.Close()
+		n.until(t, hasLen(1))
+		time.Sleep(10 * time.Minute)
+		for _, text := range []string{"every other node is gone, joining anew", "cannot join the fleet yet, trying on"} {
+			if got := f.logs.count(text); got != 0 {
+				t.Errorf("%d lines say: %s", got, text)
+			}
+		}
+		f.end(n, seed)
+	})
+}
+
 func TestCompanyQuickensJoining(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t)

@@ -45,12 +45,13 @@ type Node struct {
 	// the calls to memberlist that may not overlap (UpdateNode with itself, Leave with Shutdown). It is no mutex because some
 	// of them wait, and waiting for a mutex is nothing that a synctest bubble can see. memberlist calls
 	// us back while it is full; so callbacks never wait for it.
-	turn    chan struct{}
-	running bool
-	closed  bool
-	state   view.State // as SetState wants it: Active or Draining
-	ml      *memberlist.Memberlist
-	cancel  context.CancelFunc // of Run's context
+	turn     chan struct{}
+	running  bool
+	closed   bool
+	state    view.State  // as SetState wants it: Active or Draining
+	draining atomic.Bool // as state, for who does not wait for a turn
+	ml       *memberlist.Memberlist
+	cancel   context.CancelFunc // of Run's context
 
 	// mu guards what follows. memberlist's callbacks take it, so it is never
 	// held in a call to memberlist.
@@ -235,6 +236,7 @@ func (n *Node) SetState(s view.State) error {
 		return ErrClosed
 	}
 	n.state = s
+	n.draining.Store(s == view.Draining)
 	return n.announceLocked()
 }
 
