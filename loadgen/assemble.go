@@ -63,7 +63,7 @@ func (r *run) result(before, after reading) *Result {
 	t, c := r.tally, r.cfg
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	half := t.means.halfWidth()
+	half := t.means.HalfWidth()
 	mean := t.response.mean()
 	res := &Result{
 		Policy: c.Fleet.Policy, Load: c.Plan.Load, Workers: c.Fleet.Workers, Slots: c.Fleet.PerWorker(), Schedulers: len(c.Schedulers), Seed: c.Plan.Seed,

@@ -229,35 +229,6 @@ func TestNamesInTheirOrder(t *testing.T) {
 	}
 }
 
-// TestBatches: the interval of independent values is that of their mean, about as often as it says.
-func TestBatches(t *testing.T) {
-	t.Parallel()
-	rng := rand.New(rand.NewPCG(1, 2))
-	inside := 0
-	const runs, values = 400, 3000
-	for range runs {
-		var b batches
-		sum := 0.0
-		for range values {
-			x := rng.ExpFloat64()
-			b.add(x)
-			sum += x
-		}
-		if b.full < maxBatches/2 || b.full > maxBatches {
-			t.Fatalf("%d batches", b.full)
-		}
-		if math.Abs(sum/values-1) <= b.halfWidth() {
-			inside++
-		}
-	}
-	if inside < runs*92/100 || inside > runs*98/100 {
-		t.Errorf("the mean lies within its 95 %% interval in %d of %d runs", inside, runs)
-	}
-	if (&batches{}).halfWidth() != 0 {
-		t.Error("nothing has an interval")
-	}
-}
-
 func TestSumMessages(t *testing.T) {
 	t.Parallel()
 	const text = `dunnock_jobs_total{result="ok"} 5

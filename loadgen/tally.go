@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"dunnock/internal/stat"
 	"dunnock/task"
 )
 
@@ -27,7 +28,7 @@ type tally struct {
 
 	// Of the jobs after the warm-up.
 	response, wait, service, lag, accept histogram
-	means                                batches
+	means                                stat.Batches
 	parts                                parts
 	counting                             bool // the first has been due
 	first, last                          time.Duration
@@ -175,7 +176,7 @@ func (t *tally) finish(j *job, sent, accepted, ended time.Duration, scheduler st
 	}
 	if j.counted {
 		t.response.add(response)
-		t.means.add(float64(response))
+		t.means.Add(float64(response))
 		t.accept.add(accepted - sent)
 	}
 	if n := len(results); n > 0 && results[n-1].Outcome == task.OK {

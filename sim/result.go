@@ -79,7 +79,7 @@ func (e *Engine) result(wall time.Duration) *Result {
 		}
 	}
 	q := func(h *histogram, q float64) float64 { return inMS(float64(h.quantile(q))) }
-	mean, half := t.responses.mean(), t.means.halfWidth()
+	mean, half := t.responses.mean(), t.means.HalfWidth()
 	r.ResponseMS = Response{
 		Mean: inMS(mean), P50: q(&t.responses, 0.5), P90: q(&t.responses, 0.9), P95: q(&t.responses, 0.95),
 		P99: q(&t.responses, 0.99), P999: q(&t.responses, 0.999), Max: inMS(float64(t.responses.max)),

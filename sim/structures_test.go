@@ -135,55 +135,6 @@ func TestHistogramEmpty(t *testing.T) {
 	}
 }
 
-// TestBatchesCover measures how often the interval covers the true mean of a series whose neighbours depend on each other (an
-// autoregression with coefficient 0.9), where the interval of independent observations would be a quarter as wide.
-func TestBatchesCover(t *testing.T) {
-	t.Parallel()
-	rng := rand.New(rand.NewPCG(1, 1))
-	covered := 0
-	const runs = 400
-	for range runs {
-		var b batches
-		x, sum := 0.0, 0.0
-		const n = 5000
-		for range n {
-			x = 0.9*x + rng.NormFloat64()
-			b.add(x)
-			sum += x
-		}
-		if math.Abs(sum/n) <= b.halfWidth() {
-			covered++
-		}
-	}
-	if covered < 360 || covered > 396 { // 95 % is 380, with a standard deviation of 4.4
-		t.Errorf("%d of %d intervals cover the mean", covered, runs)
-	}
-}
-
-// TestBatchesFew has no interval to show for one observation, and a known one for two.
-func TestBatchesFew(t *testing.T) {
-	t.Parallel()
-	var b batches
-	b.add(1)
-	if got := b.halfWidth(); got != 0 {
-		t.Errorf("half width %g after one observation", got)
-	}
-	b.add(3)
-	if got := b.halfWidth(); math.Abs(got-12.706) > 0.01 { // t(1)·√2/√2
-		t.Errorf("half width %g after 1 and 3, want 12.706", got)
-	}
-}
-
-// TestStudent compares with the tables.
-func TestStudent(t *testing.T) {
-	t.Parallel()
-	for freedom, want := range map[int]float64{1: 12.706, 5: 2.571, 9: 2.262, 10: 2.228, 20: 2.086, 31: 2.040, 63: 1.998} {
-		if got := student95(freedom); math.Abs(got-want) > 0.001 {
-			t.Errorf("%d degrees of freedom: %g, want %g", freedom, got, want)
-		}
-	}
-}
-
 // TestTheory compares the closed forms with published values.
 func TestTheory(t *testing.T) {
 	t.Parallel()

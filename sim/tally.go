@@ -6,6 +6,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"dunnock/internal/stat"
 	"dunnock/task"
 )
 
@@ -18,9 +19,9 @@ type tally struct {
 	ended    uint64 // tasks
 	failed   uint64 // tasks that ended not OK
 
-	responses histogram // of the jobs after the warm-up
-	waits     histogram // of their tasks
-	means     batches   // of the responses
+	responses histogram    // of the jobs after the warm-up
+	waits     histogram    // of their tasks
+	means     stat.Batches // of the responses
 
 	busy     int64         // slots that run a task
 	since    time.Duration // when busy last changed
@@ -119,7 +120,7 @@ func (t *tally) jobDone(now time.Duration, j *job, response time.Duration) {
 		return
 	}
 	t.responses.add(response)
-	t.means.add(float64(response))
+	t.means.Add(float64(response))
 }
 
 // record begins a record of the digest.

@@ -1,14 +1,15 @@
-package sim
+package stat
 
 import "math"
 
 // maxBatches is how many batches there are at most; when they are full, neighbours are merged.
 const maxBatches = 64
 
-// batches estimates the confidence interval of a mean from observations that depend on each other, by batch means (Law and
+// Batches estimates the confidence interval of a mean from observations that depend on each other, by batch means (Law and
 // Kelton, "Simulation Modeling and Analysis", §9.5.3): consecutive observations are gathered into batches long enough that
-// their means hardly do. The length doubles as a run goes on, so that there are 32 to 64 batches in the end and memory is fixed.
-type batches struct {
+// their means hardly do. The length doubles as a run goes on, so that there are 32 to 64 batches in the end and memory is fixed. The zero
+// Batches is empty.
+type Batches struct {
 	sums   [maxBatches]float64
 	full   int     // batches
 	length uint64  // observations of a batch
@@ -16,7 +17,8 @@ type batches struct {
 	sum    float64 // of the batch under way
 }
 
-func (b *batches) add(x float64) {
+// Add takes the next observation.
+func (b *Batches) Add(x float64) {
 	if b.length == 0 {
 		b.length = 1
 	}
@@ -37,8 +39,8 @@ func (b *batches) add(x float64) {
 	}
 }
 
-// halfWidth returns half the width of the 95 % confidence interval; 0 with fewer than two batches, which say nothing about it.
-func (b *batches) halfWidth() float64 {
+// HalfWidth returns half the width of the 95 % confidence interval; 0 with fewer than two batches, which say nothing about it.
+func (b *Batches) HalfWidth() float64 {
 	if b.full < 2 {
 		return 0
 	}
@@ -57,7 +59,8 @@ func (b *batches) halfWidth() float64 {
 }
 
 // student95 returns the 97.5 % quantile of Student's t distribution: the exact values for few degrees of freedom, and
-// the expansion of Fisher and Cornish (1960) from 10 on, where it is good to three digits.
+// the expansion of Fisher and Cornish (1960) from 10 on, where it is good to three digits. Unlike [StudentQuantile] it gives the same
+// to the last bit on every machine, which what a simulation prints has to.
 func student95(freedom int) float64 {
 	few := [...]float64{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262}
 	if freedom <= len(few) {
