@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -97,11 +98,15 @@ func (s *Scheduler) keepLinks(ctx context.Context) {
 	}
 }
 
-// syncSampling takes out of sampling the connected workers that membership has lost or that
+// syncSampling tells the core how many schedulers there are, takes out of sampling the connected workers that membership has lost or that
 // drain, and takes back those that it has found again. It ends nothing: only a connection's end does.
 func (s *Scheduler) syncSampling(v *view.View) {
 	var t turn
+	schedulers := v.Schedulers()
 	now := s.enter()
+	if self := slices.IndexFunc(schedulers, func(m view.Member) bool { return m.Name == s.node.Name }); self >= 0 {
+		s.core.Peers(self, len(schedulers))
+	}
 	for id, l := range s.links {
 		m, known := v.Lookup(probe.RoleWorker, l.member.Name)
 		if known && m.Incarnation == l.member.Incarnation && m.State == view.Active && !l.leaving {

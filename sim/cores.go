@@ -108,6 +108,7 @@ func (c *cores) startScheduler(i uint32) {
 	s.life++
 	rng := newStream(c.engine.cfg.Seed, labelPlacement).generator(uint64(s.life-1)<<32 | uint64(i))
 	s.core, s.jobs, s.armed = placement.New(c.config, rng), nil, never
+	s.core.Peers(int(i), len(c.schedulers))
 }
 
 // startWorker begins a life of a worker.

@@ -20,6 +20,8 @@ type Core struct {
 	sets      []*set
 	byKey     map[string]*set
 
+	self, schedulers int // which of the fleet's schedulers this is, and how many there are
+
 	jobs   []*job   // by the low half of their Ref; those that are done wait in free
 	free   []uint32 // indices into jobs
 	oldest *job     // live jobs, in the order that they came in
@@ -51,7 +53,9 @@ func New(cfg Config, rng *rand.Rand) *Core {
 	if err := cfg.Validate(); err != nil {
 		panic("placement: " + err.Error())
 	}
-	return &Core{cfg: cfg.withDefaults(), rng: rng, byKey: make(map[string]*set), breakers: make(map[probe.WorkerID]*breaker), trialAt: never}
+	return &Core{
+		cfg: cfg.withDefaults(), rng: rng, schedulers: 1, byKey: make(map[string]*set), breakers: make(map[probe.WorkerID]*breaker), trialAt: never,
+	}
 }
 
 // Load is what a core has to do now.

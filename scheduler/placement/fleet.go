@@ -118,7 +118,8 @@ func (c *Core) bound(s *slot) *job {
 // WorkerUp adds a worker that has connected. Jobs whose waiting tasks it may run give it
 // reservations at once, oldest first: each as many as it would have got had it been there
 // when the job was sampled (probe ratio × waiting tasks / eligible workers, rounded up or down by
-// chance), and at least one as long as it got fewer than 2 per slot altogether.
+// chance), and at least one as long as it got fewer than 2 per slot altogether, of which each scheduler may give its part
+// ([Core.Peers]).
 //
 // The id is a dense number: the core's memory grows with the largest. It may be used again after
 // [Core.WorkerDown]. After [Core.WorkerLost] the same id is the same life of the worker, which is back: what is bound there is doubtful
@@ -196,18 +197,38 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 			s.eligible = append(s.eligible, w.id)
 		}
 	}
-	given := 0
+	given, welcome := 0, c.welcome(slots)
 	for j := c.oldest; j != nil; j = j.next {
 		if !j.set.joined || j.waiting() == 0 || j.halted() {
 			continue
 		}
-		if n := c.share(j, given < 2*slots) - j.held(w.id); n > 0 {
+		if n := c.share(j, given < welcome) - j.held(w.id); n > 0 {
 			given += n
 			out = c.reserve(j, w.id, n, 0, out)
 		}
 		out = c.replenish(now, j, out)
 	}
 	return out
+}
+
+// Peers tells how many schedulers share the workers, at least 1, and which of them this one is, from 0. A worker that joins is given
+// something to do at once, 2 reservations per slot where that much waits, and if each scheduler gave it that, many would flood
+// it. So they deal: each gives its part, and what does not divide the first ones give. Without a call there is one scheduler.
+// Schedulers that do not agree for a while give somewhat more or less.
+func (c *Core) Peers(self, schedulers int) {
+	if self < 0 || self >= schedulers {
+		panic(fmt.Sprintf("placement: scheduler %d of %d", self, schedulers))
+	}
+	c.self, c.schedulers = self, schedulers
+}
+
+// welcome is up to how many reservations in all a worker that joins gets at least one of each waiting job.
+func (c *Core) welcome(slots int) int {
+	n := 2 * slots / c.schedulers
+	if c.self < 2*slots%c.schedulers {
+		n++
+	}
+	return n
 }
 
 // share is how many reservations of a waiting job a worker gets that joins its eligible ones.

@@ -46,6 +46,7 @@ func (s *scheduler) begin() {
 	s.start()
 	seed := s.w.plan.Seed
 	s.core = placement.New(s.w.plan.placement, rand.New(rand.NewPCG(seed, uint64(s.node)<<32|uint64(s.life))))
+	s.core.Peers(s.node-len(s.w.workers), len(s.w.schedulers))
 	s.check = s.core.CheckInvariants
 	s.links, s.free, s.last, s.armed = nil, nil, 0, never
 	s.open()
