@@ -199,9 +199,15 @@ func (s *session) handshake(kind uint8, body []byte) error {
 			return s.c.core.SchedulerUp(now, s.index, out)
 		})
 	}
+	if probe.Kind(kind) != probe.KindHello {
+		return fmt.Errorf("message of kind %d before the handshake", kind)
+	}
 	h, err := probe.DecodeHello(body)
-	if err != nil || probe.Kind(kind) != probe.KindHello || h.Role != probe.RoleScheduler || h.Version != probe.Version {
-		return fmt.Errorf("%s is not a scheduler of this version", s.addr())
+	if err != nil {
+		return fmt.Errorf("handshake refused: %w", err)
+	}
+	if h.Role != probe.RoleScheduler {
+		return fmt.Errorf("handshake refused: a %s", h.Role)
 	}
 	s.greeted, s.name = true, h.Name
 	return nil

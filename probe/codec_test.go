@@ -3,7 +3,10 @@ package probe_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"math"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,7 +108,7 @@ func draw(t *rapid.T) any {
 func drawHello(t *rapid.T, lease time.Duration) probe.Hello {
 	name := rapid.StringMatching(`[a-z0-9.-]{1,63}`)
 	h := probe.Hello{
-		Version: rapid.Uint32().Draw(t, "version"), Role: probe.Role(rapid.IntRange(1, 3).Draw(t, "role")), Name: name.Draw(t, "name"),
+		Version: probe.Version, Role: probe.Role(rapid.IntRange(1, 3).Draw(t, "role")), Name: name.Draw(t, "name"),
 		Incarnation: probe.Incarnation(rapid.Uint64().Draw(t, "incarnation")), Fleet: name.Draw(t, "fleet"),
 		Slots: rapid.Uint16Range(0, probe.MaxSlots).Draw(t, "slots"), Draining: rapid.Bool().Draw(t, "draining"), Policy: "late-binding", Lease: lease,
 		Results: rapid.Uint64().Draw(t, "results"),
@@ -146,7 +149,7 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// FuzzDecoders: any bytes give a message or ErrMalformed, and a message encodes to something that decodes to it again.
+// FuzzDecoders: any bytes give a message, ErrMalformed or ErrVersion, and a message encodes to something that decodes to it again.
 func FuzzDecoders(f *testing.F) {
 	all := codecs()
 	order := []any{
@@ -164,7 +167,7 @@ func FuzzDecoders(f *testing.F) {
 		probe.Adopt{},
 		probe.Told{},
 		probe.Ack{},
-		probe.Hello{Role: probe.RoleWorker, Name: "w1", Apps: []string{"echo"}, Labels: []probe.Label{{Key: "a", Value: "b"}}},
+		probe.Hello{Version: probe.Version, Role: probe.RoleWorker, Name: "w1", Apps: []string{"echo"}, Labels: []probe.Label{{Key: "a", Value: "b"}}},
 	}
 	for i, m := range order {
 		f.Add(uint8(i), all[reflect.TypeOf(m)].encode(nil, m))
@@ -173,7 +176,7 @@ func FuzzDecoders(f *testing.F) {
 		c := all[reflect.TypeOf(order[int(which)%len(order)])]
 		m, err := c.decode(body)
 		if err != nil {
-			if !errors.Is(err, wire.ErrMalformed) {
+			if !errors.Is(err, wire.ErrMalformed) && !errors.Is(err, probe.ErrVersion) {
 				t.Fatalf("unexpected error %v", err)
 			}
 			return
@@ -196,6 +199,24 @@ func normal(m any) any {
 		return m
 	default:
 		return m
+	}
+}
+
+// A Hello of another version is told from a broken one, whatever follows its first field.
+func TestHelloOfAnotherVersion(t *testing.T) {
+	for _, version := range []uint64{0, 1, probe.Version + 1, math.MaxUint32} {
+		for _, rest := range []string{"", "\xff", strings.Repeat("\x01", 300)} {
+			_, err := probe.DecodeHello(append(wire.AppendUint(nil, version), rest...))
+			want := fmt.Sprintf("ours is %d, the peer's %d", probe.Version, version)
+			if !errors.Is(err, probe.ErrVersion) || !strings.Contains(err.Error(), want) {
+				t.Errorf("version %d and %d bytes: %v", version, len(rest), err)
+			}
+		}
+	}
+	for _, broken := range []string{"", "\xff", strings.Repeat("\xff", 30), string(wire.AppendUint(nil, 1<<32)) + "\x01"} {
+		if _, err := probe.DecodeHello([]byte(broken)); !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("%q: %v", broken, err)
+		}
 	}
 }
 

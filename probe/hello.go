@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -99,11 +100,19 @@ func AppendHello(b []byte, h *Hello) []byte {
 	return wire.AppendUint(b, h.Results)
 }
 
+// ErrVersion: a peer speaks another version of the protocol.
+var ErrVersion = errors.New("the protocol version differs")
+
 // DecodeHello reads a Hello. It checks names and bounds, so that what it
-// returns can be used as it is. The error is [wire.ErrMalformed].
+// returns can be used as it is. The error is [wire.ErrMalformed], or [ErrVersion] with both versions: they are the first field in
+// all of them, and nothing behind it can be relied on in another one.
 func DecodeHello(body []byte) (Hello, error) {
 	r := wire.NewReader(body)
-	h := Hello{Version: r.Uint32(), Role: Role(r.Uint8())}
+	h := Hello{Version: r.Uint32()}
+	if h.Version != Version && (r.Len() > 0 || r.Close() == nil) {
+		return Hello{}, fmt.Errorf("%w: ours is %d, the peer's %d", ErrVersion, Version, h.Version)
+	}
+	h.Role = Role(r.Uint8())
 	h.Name = r.String(MaxNodeName)
 	h.Incarnation = Incarnation(r.Uint64())
 	h.Fleet = r.String(MaxNodeName)

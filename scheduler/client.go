@@ -181,10 +181,10 @@ func (c *client) handshake(kind uint8, body []byte) error {
 	}
 	h, err := probe.DecodeHello(body)
 	if err != nil {
-		return err
+		return fmt.Errorf("handshake refused: %w", err)
 	}
-	if h.Role != probe.RoleClient || h.Version != probe.Version {
-		return fmt.Errorf("handshake refused: a %s with protocol version %d", h.Role, h.Version)
+	if h.Role != probe.RoleClient {
+		return fmt.Errorf("handshake refused: a %s", h.Role)
 	}
 	c.overdue.Stop()
 	c.greets = true

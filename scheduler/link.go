@@ -382,12 +382,12 @@ func (l *link) handshake(kind uint8, body []byte) error {
 	}
 	h, err := probe.DecodeHello(body)
 	if err != nil {
-		return err
+		return fmt.Errorf("handshake refused: %w", err)
 	}
 	s := l.s
 	switch {
-	case h.Role != probe.RoleWorker || h.Version != probe.Version || h.Fleet != s.node.Fleet:
-		return fmt.Errorf("handshake refused: a %s of fleet %q with protocol version %d", h.Role, h.Fleet, h.Version)
+	case h.Role != probe.RoleWorker || h.Fleet != s.node.Fleet:
+		return fmt.Errorf("handshake refused: a %s of fleet %q", h.Role, h.Fleet)
 	case h.Name != l.member.Name || h.Incarnation != l.member.Incarnation:
 		return fmt.Errorf("%w: %s answers for %s", errOtherLife, h.Name, l.member.Name)
 	case h.Slots == 0:

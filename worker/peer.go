@@ -165,11 +165,11 @@ func (p *peer) handshake(kind uint8, body []byte) error {
 	}
 	h, err := probe.DecodeHello(body)
 	if err != nil {
-		return err
+		return fmt.Errorf("handshake refused: %w", err)
 	}
 	w := p.w
-	if h.Role != probe.RoleScheduler || h.Version != probe.Version || h.Fleet != w.node.Fleet {
-		return fmt.Errorf("handshake refused: a %s of fleet %q with protocol version %d", h.Role, h.Fleet, h.Version)
+	if h.Role != probe.RoleScheduler || h.Fleet != w.node.Fleet {
+		return fmt.Errorf("handshake refused: a %s of fleet %q", h.Role, h.Fleet)
 	}
 	p.overdue.Stop()
 	// Once we were paused for longer than the scheduler waits, it holds void what we had, and what lies unread here.

@@ -20,7 +20,7 @@ import (
 func token() string { return Protocol + "/" + strconv.Itoa(probe.Version) }
 
 // Upgrade turns an HTTP request into a fleet connection. If the request asks for that,
-// with GET and "Upgrade: dunnock/1", it answers 101 and calls serve on a goroutine of
+// with GET and "Upgrade: dunnock/" and our version, it answers 101 and calls serve on a goroutine of
 // its own once the handler has returned; serve owns the connection until it returns, by
 // when its Run must have. Nothing of the request may be used there: copy what is needed
 // before. If the request does not ask for it, Upgrade answers 426 and returns why, a

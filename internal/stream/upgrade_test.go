@@ -271,7 +271,7 @@ func TestDialBytesBehind(t *testing.T) {
 			for line := "x"; line != "\r\n"; {
 				line, _ = r.ReadString('\n')
 			}
-			_, _ = far.Write(append([]byte("HTTP/1.1 101 Switching Protocols\r\nupgrade: DUNNOCK/1\r\n\r\n"), frame(3, 'h', 'i')...))
+			_, _ = far.Write(append([]byte("HTTP/1.1 101 Switching Protocols\r\nupgrade: " + strings.ToUpper(token()) + "\r\n\r\n"), frame(3, 'h', 'i')...))
 			_ = far.Close()
 		}()
 		c, err := Dial(t.Context(), func(context.Context, string, string) (net.Conn, error) { return near, nil }, "x:1", "/", nil, Config{})
@@ -336,11 +336,11 @@ func TestUpgradeRefused(t *testing.T) {
 	addr := serveTCP(t, s, nil)
 	for _, request := range []string{
 		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: dunnock/1\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: " + token() + "\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: dunnock/2\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: dunnock/1\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-		"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: dunnock/1\r\nContent-Length: 0\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: " + token() + "\r\nContent-Length: 0\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: " + strings.Repeat("x", 2000) + "\r\n\r\n",
 	} {
 		nc, err := net.Dial("tcp", addr)
@@ -357,7 +357,7 @@ func TestUpgradeRefused(t *testing.T) {
 				t.Fatalf("%.80q: %v", request, err)
 			}
 			err := checkAnswer(&answer)
-			if answer.StatusCode() != fasthttp.StatusUpgradeRequired || string(answer.Header.Peek("Upgrade")) != "dunnock/1" {
+			if answer.StatusCode() != fasthttp.StatusUpgradeRequired || string(answer.Header.Peek("Upgrade")) != token() {
 				t.Errorf("%.80q: status %d, Upgrade %q", request, answer.StatusCode(), answer.Header.Peek("Upgrade"))
 			}
 			if !errors.Is(err, task.CodeUnsupported) {
@@ -375,7 +375,7 @@ func TestUpgradeRefused(t *testing.T) {
 func TestDialWrongAnswer(t *testing.T) {
 	for name, answer := range map[string]string{
 		"another protocol": "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-		"another version":  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: dunnock/2\r\n\r\n",
+		"another version":  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: dunnock/1\r\n\r\n",
 		"no protocol":      "HTTP/1.1 101 Switching Protocols\r\n\r\n",
 		"not HTTP":         "SSH-2.0-OpenSSH_9.6\r\n\r\n",
 		"nothing":          "",
