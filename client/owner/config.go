@@ -32,7 +32,7 @@ type Config struct {
 	// 1 to [MaxSchedulers].
 	Schedulers []string
 	// Tries is how often a job that nobody has accepted yet is handed to the fleet before its submission has failed: each
-	// time to every scheduler that is there, or to none because none is. It bounds as well how often a job may be superseded. Default 5,
+	// time to every scheduler that is there, or to none because none is. It bounds as well how often a job may be superseded without a task of it ending in between. Default 5,
 	// at least 1; 1 never tries again. A job that was accepted is tried until its deadline.
 	Tries int
 	// MinBackoff is the wait before a scheduler is dialled again, and before a job that every scheduler has refused is handed out again if

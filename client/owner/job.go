@@ -43,7 +43,7 @@ type job struct {
 	refused   uint64        // bitmap of the schedulers that have refused it since it last backed off
 	tries     int           // rounds in which everybody has refused it, since it was last accepted
 	misses    int           // schedulers that could not be reached while it waited for the first acceptance
-	usurped   int           // times that it was superseded
+	usurped   int           // times that it was superseded since a task of it ended
 	notBefore time.Duration // when those who have refused it want to see it again
 	code      task.Code     // of the last refusal
 	deadline  time.Duration // how long it may take

@@ -106,6 +106,7 @@ func (c *Core) TaskDone(now time.Duration, s Scheduler, m *submission.TaskDone, 
 		return out
 	}
 	c.stats.Outcomes++
+	j.usurped = 0
 	return c.conclude(j, m.Task, m.Outcome, "", out)
 }
 

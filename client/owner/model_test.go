@@ -448,6 +448,9 @@ func (m *machine) outcome(j *modelJob, e *Effect) error {
 	case e.Code == "" && (m.handling == nil || m.handling.job != j || m.told.Task != e.Task || m.told.Outcome != e.Outcome):
 		return fmt.Errorf("nobody told the outcome of task %d", e.Task)
 	}
+	if e.Code == "" {
+		j.usurped = 0
+	}
 	j.outcomes[e.Task] = e.Outcome
 	return nil
 }
