@@ -100,7 +100,7 @@ func AppendHello(b []byte, h *Hello) []byte {
 	return wire.AppendUint(b, h.Results)
 }
 
-// ErrVersion: a peer speaks another version of the protocol.
+// ErrVersion says that a peer speaks another version of the protocol.
 var ErrVersion = errors.New("the protocol version differs")
 
 // DecodeHello reads a Hello. It checks names and bounds, so that what it

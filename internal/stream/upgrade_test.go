@@ -271,7 +271,7 @@ func TestDialBytesBehind(t *testing.T) {
 			for line := "x"; line != "\r\n"; {
 				line, _ = r.ReadString('\n')
 			}
-			_, _ = far.Write(append([]byte("HTTP/1.1 101 Switching Protocols\r\nupgrade: " + strings.ToUpper(token()) + "\r\n\r\n"), frame(3, 'h', 'i')...))
+			_, _ = far.Write(append([]byte("HTTP/1.1 101 Switching Protocols\r\nupgrade: "+strings.ToUpper(token())+"\r\n\r\n"), frame(3, 'h', 'i')...))
 			_ = far.Close()
 		}()
 		c, err := Dial(t.Context(), func(context.Context, string, string) (net.Conn, error) { return near, nil }, "x:1", "/", nil, Config{})
