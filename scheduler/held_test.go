@@ -119,7 +119,7 @@ func TestFailureIsAcknowledgedLast(t *testing.T) {
 	}
 	m := probe.Finished{Seq: 1, Slot: 0, Call: 1, Ref: j.ref, Task: 0, Attempt: 1, Status: probe.StatusFailed}
 	say(probe.KindFinished, append(probe.AppendFinishedHead(nil, &m), probe.AppendFault(nil, task.Errorf(task.CodeAppFailed, "no"))...))
-	if c.s.meters.retries.Get() != 1 || l.settled.prefix() != 0 {
-		t.Errorf("%d retries; settled up to %d though the client cannot have heard", c.s.meters.retries.Get(), l.settled.prefix())
+	if c.s.meters.retries.Get() != 1 || l.results.Settled() != 0 {
+		t.Errorf("%d retries; settled up to %d though the client cannot have heard", c.s.meters.retries.Get(), l.results.Settled())
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"dunnock/internal/node"
 	"dunnock/internal/stream"
 	"dunnock/probe"
+	"dunnock/scheduler/ack"
 	"dunnock/scheduler/placement"
 )
 
@@ -37,19 +38,20 @@ type link struct {
 	overdue *time.Timer // closes a connection that does not get to its handshake
 	leaving bool        // the worker has said that it drains; as conn
 
-	// Guarded by Scheduler.mu. The worker numbers the results that it reports to this scheduler.
+	// Guarded by Scheduler.mu.
 	severed bool        // id is set and there is no connection: the same life of the worker may be back
 	voider  *time.Timer // gives the severed worker up
-	taken   window      // results that have come
-	settled window      // results that have reached who owns them
-	acked   uint64      // what the worker was told of that
-	unacked int         // bytes of results that have come since
+	results ack.Account // that it has reported, and keeps until they are acknowledged
 }
 
 // linkKey tells one life of a worker from the next.
 type linkKey struct {
 	name        string
 	incarnation probe.Incarnation
+}
+
+func newLink(s *Scheduler, m view.Member) *link {
+	return &link{s: s, member: m, results: ack.NewAccount(ack.Config{})}
 }
 
 // keepLinks runs one link for every life of a worker that membership knows.
@@ -74,7 +76,7 @@ func (s *Scheduler) keepLinks(ctx context.Context) {
 			if known {
 				continue
 			}
-			l := &link{s: s, member: m}
+			l := newLink(s, m)
 			wg.Go(func() {
 				l.run(ctx)
 				mu.Lock()
@@ -184,7 +186,7 @@ func (l *link) session(ctx context.Context) (connected bool, err error) {
 	l.conn = conn
 	s.mu.Lock()
 	hello := s.hello
-	hello.Results = l.taken.prefix()
+	hello.Results = l.results.Taken()
 	s.mu.Unlock()
 	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &hello))
 	conn.Flush()
@@ -239,10 +241,7 @@ func (l *link) void() {
 		t.effects = s.core.WorkerDown(now, l.id, t.effects)
 		s.freeIDs = append(s.freeIDs, l.id)
 		l.id, l.severed = 0, false
-		// Should it be back in this life, it says all that it keeps; it may have forgotten us and number from 1 again.
-		l.taken.restart()
-		l.settled.restart()
-		l.acked = 0
+		l.results.Void()
 	}
 	s.exit(now, &t)
 	t.batch.Flush()
@@ -310,8 +309,7 @@ func (l *link) finished(body []byte, event func(*placement.Core, time.Duration, 
 	}
 	now := l.s.enter()
 	l.turn.finished, l.turn.owned, l.turn.worker = m, owned, l.member.Name
-	l.taken.add(m.Seq)
-	l.unacked += len(m.Body)
+	l.results.Take(m.Seq, len(m.Body))
 	l.turn.receipt = receipt{l, m.Seq}
 	l.turn.effects = event(l.s.core, now, l.id, m, l.turn.effects)
 	l.s.exit(now, &l.turn)
@@ -344,10 +342,7 @@ func (l *link) told(body []byte) error {
 	}
 	now := l.s.enter()
 	if m.Ref == 0 {
-		// What is not kept any more will not be said again, and need not be.
-		l.taken.advance(m.Acked)
-		l.settled.advance(m.Acked)
-		l.acked = m.Acked
+		l.results.Told(m.Acked)
 	}
 	l.turn.effects = l.s.core.Told(now, l.id, m, l.turn.effects)
 	l.s.exit(now, &l.turn)

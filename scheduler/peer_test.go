@@ -47,7 +47,7 @@ func stopped() *time.Timer { return time.NewTimer(time.Hour) }
 
 func (c *chatter) connectWorker() error {
 	name := fmt.Sprintf("w%d", c.rng.IntN(3))
-	l := &link{s: c.s, member: view.Member{Name: name, Incarnation: 1}}
+	l := newLink(c.s, view.Member{Name: name, Incarnation: 1})
 	c.links = append(c.links, l)
 	return c.greet(l)
 }

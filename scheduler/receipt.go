@@ -29,31 +29,20 @@ func (t *turn) tell(j *job, say func(follower, receipt)) {
 	}
 }
 
-// An acknowledgement that is late costs a worker memory and nothing else. So results are acknowledged with one message for many, or
-// for much; what is left over is when keepRetention comes by.
-const (
-	ackEvery = 64
-	ackBytes = 1 << 20
-)
-
 // settle notes that a result has reached who owns it, and tells its worker when there is enough to tell. It runs under the lock.
 func (s *Scheduler) settle(t *turn, r receipt) {
 	if r.seq == 0 {
 		return
 	}
-	l := r.link
-	l.settled.add(r.seq)
-	if up := l.settled.prefix(); up >= l.acked+ackEvery {
-		l.ack(t, up)
-	} else if up > l.acked && l.unacked >= ackBytes {
-		l.ack(t, up)
+	if up, due := r.link.results.Settle(r.seq); due {
+		r.link.ack(t, up)
 	}
 }
 
 // ackRest tells the workers of all that has reached its owners. It runs under the lock.
 func (s *Scheduler) ackRest(t *turn) {
 	for _, l := range s.links {
-		if up := l.settled.prefix(); up > l.acked {
+		if up, due := l.results.Rest(); due {
 			l.ack(t, up)
 		}
 	}
@@ -64,7 +53,7 @@ func (l *link) ack(t *turn, up uint64) {
 	if l.id == 0 || l.severed {
 		return
 	}
-	l.acked, l.unacked = up, 0
+	l.results.Acked(up)
 	l.conn.End(probe.AppendAck(l.conn.Begin(uint8(probe.KindAck)), probe.Ack{Seq: up}))
 	t.batch.Add(l.conn)
 }

@@ -6,9 +6,12 @@ import (
 	"testing"
 
 	"github.com/valyala/fasthttp/fasthttputil"
+
+	"dunnock/scheduler/ack"
 )
 
-// Results are acknowledged when they have reached their owners, many with one message, and none before all that came before it.
+// A worker is told of many results with one message, of the last few when somebody comes by, and of none while it is not connected: then it
+// is told later.
 func TestAcknowledgement(t *testing.T) {
 	t.Parallel()
 	s, err := New(Config{Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler)})
@@ -21,28 +24,31 @@ func TestAcknowledgement(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := c.links[0]
-	settle := func(from, to uint64) {
+	for _, step := range []struct {
+		upTo    uint64 // settled
+		severed bool
+		rest    bool // somebody comes by
+		told    uint64
+	}{
+		{upTo: ack.DefaultEvery - 1},
+		{upTo: ack.DefaultEvery, told: ack.DefaultEvery},
+		{upTo: ack.DefaultEvery + 1, told: ack.DefaultEvery},
+		{upTo: ack.DefaultEvery + 1, rest: true, told: ack.DefaultEvery + 1},
+		{upTo: 5 * ack.DefaultEvery, severed: true, told: ack.DefaultEvery + 1},
+		{upTo: 5 * ack.DefaultEvery, severed: true, rest: true, told: ack.DefaultEvery + 1},
+		{upTo: 5 * ack.DefaultEvery, rest: true, told: 5 * ack.DefaultEvery},
+	} {
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		for n := from; n <= to; n++ {
+		l.severed = step.severed
+		for n := l.results.Settled() + 1; n <= step.upTo; n++ {
 			s.settle(&l.turn, receipt{link: l, seq: n})
 		}
-	}
-	for n := range uint64(1000) {
-		l.taken.add(n + 1) // they are here, which is not enough
-	}
-	for _, step := range []struct{ from, to, acked uint64 }{
-		{1, ackEvery - 1, 0},
-		{ackEvery, ackEvery, ackEvery},
-		{ackEvery + 2, 5 * ackEvery, ackEvery}, // one is missing
-		{ackEvery + 1, ackEvery + 1, 5 * ackEvery},
-	} {
-		if settle(step.from, step.to); l.acked != step.acked {
-			t.Errorf("%d to %d: acknowledged up to %d, want %d", step.from, step.to, l.acked, step.acked)
+		if step.rest {
+			s.ackRest(&l.turn)
 		}
-	}
-	l.severed = true
-	if settle(5*ackEvery+1, 9*ackEvery); l.acked != 5*ackEvery {
-		t.Errorf("acknowledged up to %d without a connection", l.acked)
+		s.mu.Unlock()
+		if told := l.results.Acknowledged(); told != step.told {
+			t.Errorf("%+v: told up to %d", step, told)
+		}
 	}
 }

@@ -14,6 +14,8 @@ const (
 	placeSubmit  = "scheduler/placement/submit.go"
 	placeJob     = "scheduler/placement/job.go"
 	placeTimer   = "scheduler/placement/timer.go"
+	ackAccount   = "scheduler/ack/account.go"
+	ackWindow    = "scheduler/ack/window.go"
 	ownerCore    = "client/owner/core.go"
 	ownerMessage = "client/owner/message.go"
 	ownerPlace   = "client/owner/place.go"
@@ -25,6 +27,7 @@ func mutants() []mutant {
 	list = append(list, ofQueue()...)
 	list = append(list, ofOwner()...)
 	list = append(list, ofPlacement()...)
+	list = append(list, ofAccounts()...)
 	return append(list, ofShells()...)
 }
 
@@ -115,6 +118,23 @@ func ofPlacement() []mutant {
 	}
 }
 
+// ofAccounts are the protections of the results that workers keep.
+func ofAccounts() []mutant {
+	return []mutant{
+		{name: "results reach their owner before they are acknowledged", file: ackAccount, old: "a.settled.add(seq)\n\tup = a.settled.prefix()", new: "up = a.taken.prefix()"},
+		{name: "results are acknowledged", file: ackAccount, old: "a.settled.add(seq)\n", new: ""},
+		{name: "a result that has not come yet holds up those behind it", file: ackWindow, old: "bits.TrailingZeros64(^w.bits[0])", new: "bits.OnesCount64(w.bits[0])"},
+		{name: "many results are acknowledged at once", file: ackAccount, old: "up >= a.acked+a.cfg.Every ||", new: "up >= a.acked+1<<40 ||"},
+		{name: "large results are acknowledged sooner", file: ackAccount, old: "(up > a.acked && a.bytes >= a.cfg.Bytes)", new: "up > 1<<40"},
+		{name: "what is left over can be acknowledged", file: ackAccount, old: "return up, up > a.acked\n", new: "return up, up >= a.acked+a.cfg.Every\n"},
+		{name: "what a worker has dropped holds up nothing", file: ackAccount, old: "a.settled.advance(seq)", new: ""},
+		{name: "what a worker has dropped need not come", file: ackAccount, old: "a.taken.advance(seq)", new: ""},
+		{name: "an acknowledgement that was lost is repeated", file: ackAccount, old: "a.settled.advance(seq)\n\ta.acked = seq", new: "a.settled.advance(seq)\n\ta.acked = max(a.acked, seq)"},
+		{name: "with a worker that was given up numbers begin anew", file: ackAccount, old: "a.taken.restart()", new: ""},
+		{name: "and what had reached its owner is not taken for what has now", file: ackAccount, old: "a.settled.restart()", new: ""},
+	}
+}
+
 // ofShells are protections that no seed sees, because they lie in what seeds model.
 func ofShells() []mutant {
 	return []mutant{
@@ -122,8 +142,9 @@ func ofShells() []mutant {
 		{name: "another life at a worker's address voids the first", file: "scheduler/link.go", old: "errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)", new: "errors.Is(err, syscall.ECONNREFUSED)", shell: true},
 		{name: "a refused connection voids", file: "scheduler/link.go", old: "errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)", new: "errors.Is(err, syscall.ENOTTY) || errors.Is(err, errOtherLife)", shell: true},
 		{name: "a lease that is over voids", file: "scheduler/link.go", old: ", l.void)\n\tif errors.Is(err, stream.ErrSilent) {", new: ", func() {})\n\tif errors.Is(err, stream.ErrSilent) {", shell: true},
-		{name: "results reach their client before they are acknowledged", file: "scheduler/receipt.go", old: "if up := l.settled.prefix(); up >= l.acked+ackEvery", new: "if up := l.taken.prefix(); up >= l.acked+ackEvery", shell: true},
-		{name: "results are acknowledged", file: "scheduler/receipt.go", old: "l.settled.add(r.seq)", new: "", shell: true},
+		{name: "what has reached its owner is acknowledged", file: "scheduler/receipt.go", old: "if up, due := r.link.results.Settle(r.seq); due {", new: "if up, due := r.link.results.Settle(r.seq); due && false {", shell: true},
+		{name: "what is left over is acknowledged", file: "scheduler/receipt.go", old: "if up, due := l.results.Rest(); due {", new: "if up, due := l.results.Rest(); due && false {", shell: true},
+		{name: "only who is connected is told", file: "scheduler/receipt.go", old: "if l.id == 0 || l.severed {", new: "if l.id == 0 {", shell: true},
 		{name: "a job without an owner starts nothing", file: "scheduler/ownership.go", old: "return s.hold(now, j, heldOwner, effects)\n}\n\n// giveUp", new: "return effects\n}\n\n// giveUp", shell: true},
 		{name: "a job without an owner is given up", file: "scheduler/ownership.go", old: "t.effects = s.abandon(now, j, t.effects)", new: "", shell: true},
 		{name: "after a pause clients are asked", file: "scheduler/ownership.go", old: "var t turn\n\ts.ask(now, &t)", new: "var t turn", shell: true},

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"dunnock/client/owner"
+	"dunnock/scheduler/ack"
 	"dunnock/scheduler/placement"
 	"dunnock/worker/queue"
 )
@@ -20,13 +21,12 @@ type Plan struct {
 
 	NoCancel bool // policy late-binding-nocancel
 
-	Storm    time.Duration // how long jobs come and things go wrong
-	Delay    time.Duration // one way
-	Jitter   time.Duration // more, below this
-	Service  time.Duration // tasks take about that
-	Lease    time.Duration // silence after which a connection is given up
-	Rumour   time.Duration // how long gossip's news take at most
-	AckEvery uint64        // results that are acknowledged with one message
+	Storm   time.Duration // how long jobs come and things go wrong
+	Delay   time.Duration // one way
+	Jitter  time.Duration // more, below this
+	Service time.Duration // tasks take about that
+	Lease   time.Duration // silence after which a connection is given up
+	Rumour  time.Duration // how long gossip's news take at most
 
 	Faults [faults]int   // by kind: how many there are in all
 	Wild   int           // messages between schedulers and workers, per thousand, that come twice or are overtaken
@@ -39,6 +39,7 @@ type Plan struct {
 	owner     owner.Config
 	placement placement.Config
 	queue     queue.Config
+	ack       ack.Config
 	grace     time.Duration // of a client that is gone
 }
 
@@ -69,7 +70,7 @@ func NewPlan(seed uint64) Plan {
 		Storm: d.spread(500*time.Millisecond, 5*time.Second), Delay: d.spread(50*time.Microsecond, 5*time.Millisecond),
 		Jitter: d.spread(10*time.Microsecond, 5*time.Millisecond),
 		Lease:  d.spread(300*time.Millisecond, 1500*time.Millisecond), Rumour: d.spread(5*time.Millisecond, 300*time.Millisecond),
-		AckEvery: uint64(1) << d.n(7), CheckEvery: uint64(1) << d.between(3, 8),
+		ack: ack.Config{Every: uint64(1) << d.n(7)}, CheckEvery: uint64(1) << d.between(3, 8),
 	}
 	if d.permille(100) {
 		p.CheckEvery = 1

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dunnock/probe"
+	"dunnock/scheduler/ack"
 	"dunnock/scheduler/placement"
 	"dunnock/worker/queue"
 )
@@ -36,10 +37,8 @@ type link struct {
 	leaving bool
 	fails   int
 
-	taken   window // results that have come
-	settled window // results that have reached who owns them
-	acked   uint64
-	rests   bool // an acknowledgement of what is left over is due
+	results ack.Account // that it has reported, and keeps until they are acknowledged
+	rests   bool        // somebody will come by for what is left over
 }
 
 func (s *scheduler) begin() {
@@ -86,7 +85,7 @@ func (s *scheduler) hear(k *worker, life uint32) {
 			return
 		}
 	}
-	l := &link{s: s, k: k, life: life, known: true}
+	l := &link{s: s, k: k, life: life, known: true, results: ack.NewAccount(s.w.plan.ack)}
 	s.links = append(s.links, l)
 	l.dial()
 }
@@ -116,7 +115,7 @@ func (l *link) sync() {
 // dial connects to the worker.
 func (l *link) dial() {
 	s, k := l.s, l.k
-	life, hello := s.life, l.taken.prefix()
+	life, hello := s.life, l.results.Taken()
 	l.end = s.w.dial(&s.process, &k.process, func(e *end) bool {
 		return k.life == l.life && k.greet(e, s, life, hello)
 	}, l.welcome, l.failed)
@@ -190,7 +189,7 @@ func (l *link) void() {
 	s.w.log("%s gives %s up", s.w.name(s.node), s.w.name(l.k.node))
 	l.severed = false
 	l.voids++
-	l.taken.restart(0)
+	l.results.Void()
 	id := l.id
 	s.carryOut(s.core.WorkerDown(s.w.now, id, s.out[:0]))
 	s.free = append(s.free, id)
@@ -234,7 +233,7 @@ func (l *link) getTask(m probe.GetTask) {
 
 func (l *link) finished(m probe.Finished, found bool) {
 	s := l.s
-	l.taken.add(m.Seq)
+	l.results.Take(m.Seq, 0)
 	s.receipt = receipt{l, m.Seq}
 	if found {
 		if h := s.held(m.Ref); h != nil {
@@ -269,8 +268,8 @@ func (l *link) adopt(m probe.Adopt) {
 func (l *link) told(m probe.Told) {
 	s := l.s
 	if m.Ref == 0 {
-		l.settled.restart(max(m.Acked, l.settled.base))
-		l.acked = max(m.Acked, l.acked)
+		l.results.Told(m.Acked)
+		l.restLater() // what it was told before may have been lost
 	}
 	s.carryOut(s.core.Told(s.w.now, l.id, m, s.out[:0]))
 }
@@ -286,27 +285,34 @@ func (s *scheduler) settleReceipt(r receipt) {
 	if r.seq == 0 {
 		return
 	}
-	l := r.link
-	l.settled.add(r.seq)
-	if l.settled.prefix() >= l.acked+s.w.plan.AckEvery {
-		l.ack()
-	} else if !l.rests { // what is left over is when nothing more comes
-		l.rests = true
-		s.after(time.Second, func() {
-			l.rests = false
-			l.ack()
-		})
+	if up, due := r.link.results.Settle(r.seq); due {
+		r.link.ack(up)
+	} else {
+		r.link.restLater()
 	}
 }
 
-// ack acknowledges results, unless the worker is not connected.
-func (l *link) ack() {
-	up := l.settled.prefix()
-	if !l.up || up <= l.acked {
+// restLater has somebody come by for what is left over when nothing more comes.
+func (l *link) restLater() {
+	if _, due := l.results.Rest(); !due || l.rests {
+		return
+	}
+	l.rests = true
+	l.s.after(time.Second, func() {
+		l.rests = false
+		if up, due := l.results.Rest(); due {
+			l.ack(up)
+		}
+	})
+}
+
+// ack acknowledges results, unless the worker is not connected: it is told when it is back, behind its Told.
+func (l *link) ack(up uint64) {
+	if !l.up {
 		return
 	}
 	l.s.w.log("%s acknowledges %d of %s", l.s.w.name(l.s.node), up, l.s.w.name(l.k.node))
-	l.acked = up
+	l.results.Acked(up)
 	l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
 		l.k.acked[l.s] = now
 		c.Ack(now, id, probe.Ack{Seq: up})
@@ -388,29 +394,3 @@ func (s *scheduler) send(f *placement.Effect) {
 	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone, placement.EffectQuarantine:
 	}
 }
-
-// window is a set of numbers that are met about in their order, from 1: all up to base, and some beyond.
-type window struct {
-	base   uint64
-	beyond []uint64
-}
-
-func (w *window) add(n uint64) {
-	if n <= w.base || slices.Contains(w.beyond, n) {
-		return
-	}
-	w.beyond = append(w.beyond, n)
-	for {
-		i := slices.Index(w.beyond, w.base+1)
-		if i < 0 {
-			return
-		}
-		w.base++
-		w.beyond = slices.Delete(w.beyond, i, i+1)
-	}
-}
-
-// prefix is the number up to which there are all.
-func (w *window) prefix() uint64 { return w.base }
-
-func (w *window) restart(n uint64) { w.base, w.beyond = n, nil }

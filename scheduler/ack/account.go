@@ -1,0 +1,82 @@
+package ack
+
+// Config says for how much an acknowledgement is worth a message. Zero fields take their defaults.
+type Config struct {
+	// Every is for how many results at least one is sent. Default 64.
+	Every uint64
+	// Bytes is how much in results has come since the last when one is sent for fewer. Default 1 MiB.
+	Bytes int
+}
+
+// Defaults of [Config].
+const (
+	DefaultEvery = 64
+	DefaultBytes = 1 << 20
+)
+
+// Account is what a scheduler knows of the results of one life of a worker.
+type Account struct {
+	cfg     Config
+	taken   window // that have come
+	settled window // that have reached who owns them
+	acked   uint64 // what the worker was told of that
+	bytes   int    // of results that have come since
+}
+
+// NewAccount returns an account without results.
+func NewAccount(cfg Config) Account {
+	if cfg.Every == 0 {
+		cfg.Every = DefaultEvery
+	}
+	if cfg.Bytes == 0 {
+		cfg.Bytes = DefaultBytes
+	}
+	return Account{cfg: cfg}
+}
+
+// Taken is the number up to which all results have come. The worker is told at a handshake, and does not repeat them.
+func (a *Account) Taken() uint64 { return a.taken.prefix() }
+
+// Settled is the number up to which all results have reached who owns them.
+func (a *Account) Settled() uint64 { return a.settled.prefix() }
+
+// Acknowledged is the number up to which the worker was told.
+func (a *Account) Acknowledged() uint64 { return a.acked }
+
+// Take notes that a result has come, of so many bytes. One may come twice.
+func (a *Account) Take(seq uint64, bytes int) {
+	a.taken.add(seq)
+	a.bytes += bytes
+}
+
+// Settle notes that a result has reached who owns it, or that nobody does. If an acknowledgement is due it returns for which results.
+func (a *Account) Settle(seq uint64) (up uint64, due bool) {
+	a.settled.add(seq)
+	up = a.settled.prefix()
+	return up, up >= a.acked+a.cfg.Every || (up > a.acked && a.bytes >= a.cfg.Bytes)
+}
+
+// Rest returns for which results an acknowledgement could be sent, however few they are.
+func (a *Account) Rest() (up uint64, due bool) {
+	up = a.settled.prefix()
+	return up, up > a.acked
+}
+
+// Acked notes that the worker was told. Not before it was: one that is not connected is told later.
+func (a *Account) Acked(up uint64) { a.acked, a.bytes = up, 0 }
+
+// Told takes the worker's word that it keeps nothing up to a number: what it has said at a handshake begins behind that. What is not kept
+// will not be said again and need not be settled. An acknowledgement that was lost on its way is due once more.
+func (a *Account) Told(seq uint64) {
+	a.taken.advance(seq)
+	a.settled.advance(seq)
+	a.acked = seq
+}
+
+// Void forgets everything, with the worker. Should it be back in the same life it says all that it keeps; it may have forgotten the scheduler,
+// and number from 1 again.
+func (a *Account) Void() {
+	a.taken.restart()
+	a.settled.restart()
+	a.acked, a.bytes = 0, 0
+}
