@@ -108,30 +108,13 @@ func stopFault(s probe.Status) []byte {
 	return nil
 }
 
-// noteIdle tells leave when a draining worker has nothing left to do.
+// noteIdle tells leave when a draining worker has nothing left to do. reportLoad comes by often enough where only time has to pass.
 func (w *Worker) noteIdle(now time.Duration) {
-	if w.core.Draining() && w.core.Idle() && !w.awaited(now) {
+	if w.core.MayLeave(now) {
 		select {
 		case <-w.idle:
 		default:
 			close(w.idle)
 		}
 	}
-}
-
-// returnTime is how long a draining worker with results that nobody may have waits for a scheduler whose connection has ended: it
-// comes back within milliseconds if it lives, and if it does not, another one asks.
-const returnTime = 2 * time.Second
-
-// awaited reports whether a scheduler may come back for results.
-func (w *Worker) awaited(now time.Duration) bool {
-	if w.core.Load().Results == 0 {
-		return false
-	}
-	for _, n := range w.lives {
-		if w.peers[n.id] == nil && now-n.left < returnTime {
-			return true // reportLoad looks again
-		}
-	}
-	return false
 }

@@ -6,6 +6,7 @@ const (
 	queueCore    = "worker/queue/core.go"
 	queueAttempt = "worker/queue/attempt.go"
 	queueResult  = "worker/queue/result.go"
+	queueLoad    = "worker/queue/load.go"
 	queueSlot    = "worker/queue/slot.go"
 	placeBind    = "scheduler/placement/bind.go"
 	placeClaim   = "scheduler/placement/claim.go"
@@ -59,6 +60,8 @@ func ofQueue() []mutant {
 		{name: "only the attempt that was launched is killed", file: queueAttempt, old: "sl.state != Running || sl.call != m.Call ||", new: "sl.state != Running ||"},
 		{name: "an attempt's end is reported once", file: queueAttempt, old: "if sl.state != Stuck {\n\t\tout = c.finish", new: "if true {\n\t\tout = c.finish"},
 		{name: "a draining worker takes nothing new", file: queueCore, old: "case c.draining:", new: "case false:"},
+		{name: "who drains waits for those who may come back", file: queueLoad, old: "!l.up && now-l.left < returnTime", new: "false"},
+		{name: "who drains does not wait for ever", file: queueLoad, old: "!l.up && now-l.left < returnTime", new: "!l.up"},
 		{name: "the queue is bounded", file: queueCore, old: "case c.queue.len() >= int(c.limit):", new: "case false:"},
 	}
 }

@@ -152,7 +152,7 @@ func (w *world) reset(a, b *process) bool {
 	w.touchPair(a, b, 0)
 	e.line.broken = true
 	for _, x := range []*end{e, e.peer} {
-		w.after(w.chance.below(2*w.plan.Delay+w.plan.Jitter), func() { x.end(hungUp) })
+		w.after(w.chance.below(2*w.plan.Delay+w.plan.Jitter), func() { x.end(broken) })
 	}
 	return true
 }
@@ -169,7 +169,7 @@ func (w *world) halfOpen(a, b *process) bool {
 		if w.chance.coin() {
 			one = e.peer
 		}
-		one.end(hungUp)
+		one.end(broken)
 	}
 	e.line.black = max(w.now, 1)
 	e.watch()

@@ -32,6 +32,7 @@ type cause int
 
 const (
 	hungUp cause = iota + 1
+	broken       // reset, with what was on its way
 	silent       // the lease is over
 	gone         // refused: no process listens, or another life does
 )
@@ -131,12 +132,20 @@ func (e *end) hangUp() {
 	if !e.line.broken {
 		at = max(at, e.last)
 	}
-	w.at(at, func() { e.peer.end(hungUp) })
+	w.at(at, func() { e.peer.end(e.line.why()) })
+}
+
+// why is what an end learns of the other's.
+func (l *line) why() cause {
+	if l.broken {
+		return broken
+	}
+	return hungUp
 }
 
 // end tells the process that the connection has ended.
 func (e *end) end(why cause) {
-	if e.line.black > 0 && why == hungUp {
+	if e.line.black > 0 && why != silent {
 		return
 	}
 	e.p.run(e.life, e, func() {

@@ -64,9 +64,10 @@ func (s *scheduler) die(machine bool) {
 	s.kill(machine)
 }
 
-// resumed is SIGCONT. A scheduler that stood still for more than a beat asks its clients what they still own, before it does anything else.
+// resumed is SIGCONT. A scheduler that stood still for so long that its clients may have given it up asks them what they still own, before
+// it does anything else. They may have heard it last a beat before it was stopped.
 func (s *scheduler) resumed() {
-	long := s.w.now-s.quiet > s.w.plan.Lease/3
+	long := s.w.now-s.quiet > s.w.chance.within(s.w.plan.Lease/2, s.w.plan.Lease*2/3)
 	s.resume(func() {
 		if long {
 			s.ask()
@@ -162,21 +163,33 @@ func (l *link) failed(why cause) {
 
 // down is the end of the connection. The worker may be back in the same life; it is given up when its lease is over, or at once if it cannot be back.
 func (l *link) down(why cause) {
-	s := l.s
+	s, lease := l.s, l.s.w.plan.Lease
 	s.w.log("%s loses %s (%d)", s.w.name(s.node), s.w.name(l.k.node), why)
 	l.up, l.severed = false, true
 	s.carryOut(s.core.WorkerLost(s.w.now, l.id, s.out[:0]))
 	l.voids++
 	this := l.voids
-	s.after(s.w.plan.Lease, func() {
+	s.after(max(lease-l.silence(), lease/4), func() {
 		if l.voids == this {
 			l.void()
 		}
 	})
-	if why == silent || l.leaving {
+	if why == silent || (why == hungUp && l.leaving) {
 		l.void()
 	}
 	l.again()
+}
+
+// silence is for how long the worker has not been heard. If it was this process that stood still, it may not have found that out yet.
+func (l *link) silence() time.Duration {
+	s := l.s
+	if s.woke == s.w.now && s.w.chance.coin() {
+		return s.w.now - s.quiet
+	}
+	if since, deaf := l.end.deaf(); deaf {
+		return s.w.now - since
+	}
+	return 0
 }
 
 // void gives a severed worker up: what was bound there is placed anew.
@@ -199,7 +212,7 @@ func (l *link) void() {
 func (l *link) again() {
 	s := l.s
 	l.end = nil
-	if l.leaving || (!l.known && !l.severed) {
+	if !l.severed && (l.leaving || !l.known) {
 		l.drop()
 		return
 	}

@@ -18,6 +18,7 @@ type worker struct {
 	acked    map[*scheduler]time.Duration // when each has acknowledged results last
 	armed    time.Duration
 	draining bool
+	waits    bool // for the time to look again whether it may leave
 	black    bool // everything fails here at once
 	out      []queue.Effect
 }
@@ -40,7 +41,7 @@ func (k *worker) begin() {
 	k.start()
 	k.core = queue.New(k.w.plan.queue)
 	k.check = k.core.CheckInvariants
-	k.peers, k.lives, k.armed, k.draining = nil, nil, never, false
+	k.peers, k.lives, k.armed, k.draining, k.waits = nil, nil, never, false, false
 	k.handlers, k.acked = make([]*start, k.w.plan.Slots), make(map[*scheduler]time.Duration)
 	k.w.news(k)
 }
@@ -95,9 +96,10 @@ func (k *worker) number(node int, life uint32) probe.SchedulerID {
 	return probe.SchedulerID(i + 1)
 }
 
-// resumed is SIGCONT: connections over which the schedulers may have given this worker up end first, with all that lies unread on them.
+// resumed is SIGCONT: connections over which the schedulers may have given this worker up end first, with all that lies unread on them. They
+// may have heard it last a beat before it was stopped.
 func (k *worker) resumed() {
-	long := k.w.now-k.quiet > k.w.plan.Lease
+	long := k.w.now-k.quiet > k.w.chance.within(k.w.plan.Lease*2/3, k.w.plan.Lease)
 	k.resume(func() {
 		if !long {
 			return
@@ -174,7 +176,7 @@ func (k *worker) carryOutEnd(out []queue.Effect, status probe.Status) {
 	k.settle(out)
 }
 
-// settle arms the core's timer, and has a draining worker leave when it has nothing left to do.
+// settle arms the core's timer.
 func (k *worker) settle(out []queue.Effect) {
 	k.out = out[:0]
 	if at, due := k.core.NextWake(); due && at < k.armed {
@@ -182,11 +184,23 @@ func (k *worker) settle(out []queue.Effect) {
 		k.after(at-k.w.now, k.wake)
 	}
 	if k.draining && k.core.Idle() {
-		k.after(0, func() {
-			if k.draining && k.core.Idle() {
-				k.w.count("worker left")
-				k.depart()
-			}
+		k.after(0, k.leaveIfIdle)
+	}
+}
+
+// leaveIfIdle has a draining worker leave when it has nothing left to do, and nobody may come back for what it keeps.
+func (k *worker) leaveIfIdle() {
+	switch {
+	case !k.draining || !k.core.Idle():
+	case k.core.MayLeave(k.w.now):
+		k.w.count("worker left")
+		k.depart()
+	case !k.waits:
+		k.waits = true
+		k.w.count("awaited a scheduler")
+		k.after(250*time.Millisecond, func() {
+			k.waits = false
+			k.leaveIfIdle()
 		})
 	}
 }

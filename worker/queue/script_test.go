@@ -94,6 +94,8 @@ func (s *script) command(name string) string {
 		return nonZero(s.core.Stats())
 	case "idle":
 		return strconv.FormatBool(s.core.Idle())
+	case "mayleave":
+		return strconv.FormatBool(s.core.MayLeave(s.now))
 	case "wake":
 		if at, ok := s.core.NextWake(); ok {
 			return at.String()
