@@ -16,14 +16,15 @@ import (
 
 // peer is one connected scheduler. Its messages are handled in the connection's reader.
 type peer struct {
-	w    *Worker
-	conn *stream.Conn
-	id   probe.SchedulerID // 0 until the handshake
-	name string
-	inc  probe.Incarnation
-	load probe.Load // last reported; guarded by Worker.mu
-	gone bool       // another connection has taken its place; guarded by Worker.mu
-	turn turn
+	w     *Worker
+	conn  *stream.Conn
+	id    probe.SchedulerID // 0 until the handshake
+	name  string
+	inc   probe.Incarnation
+	lease time.Duration // the silence after which it gives us up; 0: never
+	load  probe.Load    // last reported; guarded by Worker.mu
+	gone  error         // why what lies unread is not handled any more; guarded by Worker.mu
+	turn  turn
 
 	overdue *time.Timer // closes a connection that does not get to its handshake
 }
@@ -70,9 +71,12 @@ func (p *peer) leave(err error) {
 	if errors.Is(err, stream.ErrSilent) {
 		w.meters.leaseExpiries.Inc()
 	}
+	said := p.gone != nil
 	w.exit(now, &p.turn)
 	p.turn.batch.Flush()
-	w.node.Logger.Info("scheduler disconnected", slog.String("scheduler", p.name), slog.Any("reason", err))
+	if !said {
+		w.node.Logger.Info("scheduler disconnected", slog.String("scheduler", p.name), slog.Any("reason", err))
+	}
 }
 
 // Flush sends what handling the last messages made.
@@ -128,13 +132,13 @@ func ack(c *queue.Core, now time.Duration, s probe.SchedulerID, m probe.Ack, out
 
 var errReplaced = errors.New("replaced by a new connection")
 
-// enter is that of Worker, unless the scheduler has another connection by now: on that it was told what is here, and what lies
-// unread on this one must not change it any more.
+// enter is that of Worker, unless this connection is of no use any more. The scheduler has another one, or will have: on that it is told
+// what is here, and what lies unread on this one must not change it any more.
 func (p *peer) enter() (time.Duration, error) {
 	now := p.w.enter()
-	if p.gone {
-		p.w.mu.Unlock()
-		return 0, errReplaced
+	if p.gone != nil {
+		defer p.w.mu.Unlock()
+		return 0, p.gone
 	}
 	return now, nil
 }
@@ -172,20 +176,13 @@ func (p *peer) handshake(kind uint8, body []byte) error {
 		return fmt.Errorf("handshake refused: a %s of fleet %q", h.Role, h.Fleet)
 	}
 	p.overdue.Stop()
-	// Once we were paused for longer than the scheduler waits, it holds void what we had, and what lies unread here.
-	if h.Lease > max(w.cfg.Stream.BeatInterval, stream.DefaultBeatInterval) {
-		p.conn.SetPeerLease(h.Lease)
-	}
 	now := w.enter()
-	for id, old := range w.peers { // one connection per scheduler: an older one is dead and does not know it
+	for _, old := range w.peers { // one connection per scheduler: an older one is dead and does not know it
 		if old.name == h.Name {
-			delete(w.peers, id)
-			old.gone = true
-			old.conn.Close(errReplaced)
-			p.turn.effects = w.core.SchedulerDown(now, id, p.turn.effects)
+			p.turn.effects = w.drop(now, old, errReplaced, p.turn.effects)
 		}
 	}
-	p.id, p.name, p.inc = w.lifeOf(now, &h), h.Name, h.Incarnation
+	p.id, p.name, p.inc, p.lease = w.lifeOf(now, &h), h.Name, h.Incarnation, h.Lease
 	w.peers[p.id] = p
 	p.conn.End(probe.AppendHello(p.conn.Begin(uint8(probe.KindHello)), &w.hello))
 	p.turn.batch.Add(p.conn)

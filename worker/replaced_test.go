@@ -22,7 +22,7 @@ func TestReplacedConnectionIsNotHandled(t *testing.T) {
 		cancel()
 		_ = w.Run(ctx)
 	})
-	p := &peer{w: w, id: 1, gone: true}
+	p := &peer{w: w, id: 1, gone: errReplaced}
 	for kind, body := range map[probe.Kind][]byte{
 		probe.KindLaunch:  probe.AppendLaunchHead(nil, &probe.Launch{Call: 1, Attempt: 1, Deadline: 1}),
 		probe.KindReserve: probe.AppendReserve(nil, probe.Reserve{Ref: 1, Count: 1}),

@@ -19,10 +19,16 @@ type turn struct {
 	end     queue.End    // of the attempt that the core is being told, for EffectFinished
 }
 
-// enter takes the lock and reads the clock.
+// enter takes the lock and reads the clock. If this process has stood still, it first lets go of who may have given it up.
 func (w *Worker) enter() time.Duration {
 	w.mu.Lock()
-	return w.clock.Now()
+	now := w.clock.Now()
+	if stood := w.watch.StoodStill(w.clock.Time(now)); stood != w.stood {
+		pause := stood - w.stood
+		w.stood = stood
+		w.afterPause(now, pause)
+	}
+	return now
 }
 
 // exit carries out what the core said, in its order, and lets go of the lock. Frames are

@@ -30,6 +30,7 @@ type Worker struct {
 	hello  probe.Hello
 	apps   []Handler // by index in hello.Apps
 	clock  *node.Clock
+	watch  *stream.Watch
 
 	conns sync.WaitGroup // connections whose goroutine has not ended
 
@@ -41,6 +42,7 @@ type Worker struct {
 	peers    map[probe.SchedulerID]*peer
 	lives    map[life]lifeNumber // of schedulers, connected or not long gone
 	lastPeer probe.SchedulerID
+	stood    time.Duration   // for how long this process had stood still when that was last looked at
 	closed   bool            // no connection is taken any more
 	ctx      context.Context //nolint:containedctx // of Run: the life of connections that the HTTP server hands over
 	idle     chan struct{}   // closed when a draining worker has nothing left to do
@@ -75,7 +77,7 @@ func New(cfg Config) (*Worker, error) {
 		return nil, err
 	}
 	w := &Worker{
-		cfg: cfg, node: n, clock: node.NewClock(), peers: make(map[probe.SchedulerID]*peer), lives: make(map[life]lifeNumber), idle: make(chan struct{}),
+		cfg: cfg, node: n, clock: node.NewClock(), watch: newWatch(), peers: make(map[probe.SchedulerID]*peer), lives: make(map[life]lifeNumber), idle: make(chan struct{}),
 		core: queue.New(queue.Config{Slots: cfg.Slots, MaxReservations: cfg.MaxReservations, StopGrace: cfg.StopGrace, Apps: len(cfg.Apps)}),
 	}
 	w.hello = probe.Hello{
@@ -116,6 +118,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	g.Go(func() error { return w.server.Run(gctx) })
 	g.Go(func() error { w.keepTime(gctx); return nil })
 	g.Go(func() error { w.reportLoad(gctx); return nil })
+	g.Go(func() error { w.watch.Run(gctx); return nil })
 	g.Go(func() error {
 		defer cancel()
 		return w.leave(gctx)

@@ -141,7 +141,8 @@ func ofAccounts() []mutant {
 // ofShells are protections that no seed sees, because they lie in what seeds model.
 func ofShells() []mutant {
 	return []mutant{
-		{name: "nothing is handled of a connection that was replaced", file: "worker/peer.go", old: "if p.gone {", new: "if false {", shell: true},
+		{name: "nothing is handled of a connection that was replaced", file: "worker/peer.go", old: "if p.gone != nil {", new: "if false {", shell: true},
+		{name: "nothing is handled that was said before a pause", file: "worker/pause.go", old: "t.effects = w.drop(now, p, errPaused, t.effects)", new: "_ = p", shell: true},
 		{name: "another life at a worker's address voids the first", file: "scheduler/link.go", old: "errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)", new: "errors.Is(err, syscall.ECONNREFUSED)", shell: true},
 		{name: "a refused connection voids", file: "scheduler/link.go", old: "errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)", new: "errors.Is(err, syscall.ENOTTY) || errors.Is(err, errOtherLife)", shell: true},
 		{name: "a lease that is over voids", file: "scheduler/link.go", old: ", l.void)\n\tif errors.Is(err, stream.ErrSilent) {", new: ", func() {})\n\tif errors.Is(err, stream.ErrSilent) {", shell: true},

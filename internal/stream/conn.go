@@ -47,8 +47,6 @@ type Conn struct {
 	told   told // what the last beat that it sent has told the peer
 
 	heard     atomic.Int64 // when the peer was heard last, or its lease begun anew; ns since origin
-	pulsed    atomic.Int64 // when the pulse beat last
-	peerLease atomic.Int64 // SetPeerLease, ns
 	handling  atomic.Bool  // the reader handles what it read: silence is ours
 	processed sharedCounts // of the peer's messages
 	passed    sharedCounts // messages of ours that the peer had processed, by its last beat
@@ -113,9 +111,7 @@ func (c *Conn) Run(ctx context.Context, h Handler) error {
 	c.running = true
 	c.mu.Unlock()
 
-	now := c.now()
-	c.heard.Store(now)
-	c.pulsed.Store(now)
+	c.heard.Store(c.now())
 	var wg sync.WaitGroup
 	wg.Go(c.write)
 	wg.Go(func() { c.pulse(ctx) })
@@ -176,9 +172,6 @@ func (c *Conn) receive(b []byte) (int, error) {
 	}
 	now := c.now()
 	c.readAt = now
-	if lease := c.peerLease.Load(); lease > 0 && now-c.pulsed.Load() > lease {
-		return 0, ErrPaused
-	}
 	if n > 0 {
 		c.heard.Store(now)
 		c.reads.Add(1)
@@ -267,14 +260,6 @@ func (c *Conn) Done() <-chan struct{} { return c.dying }
 func (c *Conn) Silence() time.Duration {
 	return max(0, time.Duration(c.now()-c.heard.Load()))
 }
-
-// SetPeerLease says for how long the peer waits for us before it gives us up, if that
-// matters: when this process turns out to have been paused for longer than that since its last
-// beat, the connection ends with [ErrPaused] and unread messages are dropped, because the peer
-// holds them void. That is found out at each read; what one read has brought is handled to its end, so
-// whoever must not handle even that asks a [Watch]. It must be more than BeatInterval. 0, the
-// default: it does not matter.
-func (c *Conn) SetPeerLease(d time.Duration) { c.peerLease.Store(int64(d)) }
 
 // RemoteAddr is the peer's network address.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }

@@ -70,8 +70,8 @@
 // Either side sends a beat every [Config.BeatInterval]; a peer that says nothing for
 // [Config.Lease] is given up. Silence counts only if we would have heard the peer: not while our own
 // handler runs, not while bytes lie unread in the socket, and not while this process was
-// paused, which a timer that fires more than one beat late gives away. A peer that could have given us up
-// meanwhile ends the connection before anything more is read, if its lease is known ([Conn.SetPeerLease]).
+// paused, which a timer that fires more than one beat late gives away. That a peer may have given us up
+// meanwhile is for the users to find out, with a [Watch].
 //
 // [Conn.Run] owns three goroutines: the reader, on which it was called; the
 // writer, which makes the writes that would block and those that FlushSoon asks for; and the pulse, a

@@ -17,9 +17,6 @@ var (
 	ErrTooLarge = errors.New("stream: message too large")
 	// ErrVersion: the peer speaks another version of the protocol.
 	ErrVersion = errors.New("stream: protocol version differs")
-	// ErrPaused: this process stood still for so long that the peer has given
-	// it up; see [Conn.SetPeerLease]. What was not read by then is dropped.
-	ErrPaused = errors.New("stream: this process was paused for longer than the peer waits")
 	// ErrNotUpgraded: the answer to the Upgrade request was neither 101 nor one of
 	// Dunnock's errors, so what listens there is something else.
 	ErrNotUpgraded = errors.New("stream: peer does not speak " + Protocol)

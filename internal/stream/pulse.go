@@ -56,11 +56,6 @@ func (p *pulser) due(now int64) int64 {
 // tick runs late by that many nanoseconds.
 func (p *pulser) tick(now, late int64) {
 	c := p.c
-	if lease := c.peerLease.Load(); lease > 0 && now-c.pulsed.Load() > lease {
-		c.fail(ErrPaused)
-		return
-	}
-
 	// Silence is the peer's only if we would have heard it. While we were
 	// paused we could not; while the reader handles what it read, or bytes lie unread in the
 	// socket because the reader gets no CPU, the peer has spoken.
@@ -76,7 +71,6 @@ func (p *pulser) tick(now, late int64) {
 	}
 	if now >= p.beatDue {
 		p.beatDue = now + int64(c.cfg.BeatInterval)
-		c.pulsed.Store(now)
 		p.beat()
 	}
 }

@@ -70,7 +70,6 @@ func TestBeats(t *testing.T) {
 func TestBeatsKeepAlive(t *testing.T) {
 	inBubbles(t, Config{}, func(t *testing.T, a, b *Conn) {
 		endA, endB := run(t.Context(), a, &recorder{}), run(t.Context(), b, &recorder{})
-		a.SetPeerLease(DefaultLease)
 		mark := a.Send(1, nil, []byte("x"))
 		a.Flush()
 		time.Sleep(time.Hour)
@@ -180,7 +179,6 @@ func tickAt(t *testing.T, cfg Config) (*pulser, int64) {
 	c.running = true
 	now := int64(time.Hour)
 	c.heard.Store(now - int64(2*DefaultLease))
-	c.pulsed.Store(now - int64(DefaultBeatInterval))
 	t.Cleanup(func() { c.Close(io.EOF) })
 	return &pulser{c: c, beatDue: now}, now
 }
@@ -216,53 +214,6 @@ func TestPausedJudgesNobody(t *testing.T) {
 			t.Errorf("late by %v: after the new lease %v, want ErrSilent", tc.late, p.c.err)
 		}
 	}
-}
-
-// A process that was paused for longer than the peer waits closes the
-// connection and drops what it has not read: the peer holds it void.
-func TestPausedForLongerThanThePeerWaits(t *testing.T) {
-	t.Run("found by the pulse", func(t *testing.T) {
-		p, now := tickAt(t, Config{})
-		p.c.SetPeerLease(3 * time.Second)
-		p.c.pulsed.Store(now - int64(3*time.Second))
-		p.tick(now, int64(time.Hour))
-		if p.c.closed {
-			t.Errorf("paused for no longer than the peer waits: %v", p.c.err)
-		}
-		p.tick(now+int64(3*time.Second)+1, int64(time.Hour))
-		if !errors.Is(p.c.err, ErrPaused) {
-			t.Errorf("got %v, want ErrPaused", p.c.err)
-		}
-	})
-	t.Run("from the last beat on", func(t *testing.T) {
-		p, now := tickAt(t, Config{})
-		p.c.heard.Store(now)
-		p.c.SetPeerLease(time.Second)
-		p.tick(now, 0)
-		p.tick(now+int64(400*time.Millisecond), 0) // to see after the peer's lease: that tells the peer nothing
-		p.tick(now+int64(time.Second)+1, int64(500*time.Millisecond))
-		if !errors.Is(p.c.err, ErrPaused) {
-			t.Errorf("got %v, want ErrPaused", p.c.err)
-		}
-	})
-	t.Run("found by the reader", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			fa, fb := fakePair(1<<20, 0)
-			a := newDirect(fa, quiet) // its pulse does not tick, as if it were paused
-			a.SetPeerLease(time.Second)
-			r := &recorder{}
-			end := run(t.Context(), a, r)
-			time.Sleep(time.Second)
-			_, _ = fb.Write(frame(1))
-			synctest.Wait()
-			time.Sleep(time.Nanosecond)
-			_, _ = fb.Write(frame(2))
-			wantEnd(t, "a", end, ErrPaused)
-			if len(r.got) != 1 || r.got[0].kind != 1 {
-				t.Errorf("got %v, want the first message only", r.got)
-			}
-		})
-	})
 }
 
 // An idle connection gives back the buffers of a burst.

@@ -19,7 +19,6 @@ func TestUnreadIsNoSilence(t *testing.T) {
 	c := New(nc1, nil, Config{})
 	defer c.Close(io.EOF)
 	p := &pulser{c: c, beatDue: int64(2 * time.Hour)}
-	c.pulsed.Store(int64(time.Hour))
 	if _, err := nc2.Write([]byte{1}); err != nil {
 		t.Fatal(err)
 	}
