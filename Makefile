@@ -3,7 +3,7 @@
 
 GO       ?= go
 FUZZTIME ?= 5s
-# What `demo`, `bench`, `paper` and `chaos` are given on their command line.
+# What `demo`, `bench`, `bench-rivals`, `paper` and `chaos` are given on their command line.
 ARGS     ?=
 
 BIN      := bin/dunnock
@@ -15,13 +15,15 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 TOOLSKEY := $(shell { cat tools/go.mod tools/go.sum; $(GO) env GOVERSION; } 2>/dev/null | cksum | cut -d' ' -f1)
 TOOLS    := .cache/bin/$(TOOLSKEY)
 LINT     := GOLANGCI_LINT_CACHE='$(CURDIR)/.cache/golangci-lint' $(TOOLS)/golangci-lint
+# The same for the module bench/, from there.
+LINTBENCH := GOLANGCI_LINT_CACHE='$(CURDIR)/.cache/golangci-lint' ../$(TOOLS)/golangci-lint
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test race fuzz lint fmt check bench paper chaos clean
+.PHONY: help build demo test race fuzz lint fmt check bench bench-rivals rivals paper chaos mutants clean
 
 help: # itself is not worth a line
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: ## build bin/dunnock
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN) ./cmd/dunnock
@@ -43,14 +45,23 @@ lint: $(TOOLS)/golangci-lint ## check style, imports and go.mod (builds the lint
 	$(GO) mod tidy -diff
 	$(LINT) run
 	$(LINT) fmt --diff
+	$(GO) -C bench mod tidy -diff
+	cd bench && $(LINTBENCH) run && $(LINTBENCH) fmt --diff
 
 fmt: $(TOOLS)/golangci-lint ## format the code
 	$(LINT) fmt
 
-check: lint test race fuzz ## all that CI runs
+check: lint test race fuzz rivals ## all that CI runs
+
+rivals: # that nothing in bench/ rots: each contender runs for a moment
+	CGO_ENABLED=0 $(GO) -C bench test -timeout 3m ./...
 
 bench: ## measure tasks/s, CPU per task and job latency of a fleet on this machine
 	CGO_ENABLED=0 $(GO) run ./internal/bench $(ARGS)
+
+bench-rivals: ## measure it beside NATS, gRPC, fasthttp, Redis on this machine: an hour (ARGS=--help)
+	CGO_ENABLED=0 $(GO) -C bench build -trimpath -ldflags '-X main.version=$(VERSION)' -o ../bin/bench-rivals .
+	bin/bench-rivals $(ARGS)
 
 paper: build ## measure a fleet on this machine beside the simulator, draw docs/results/live.svg (ARGS=--quick)
 	CGO_ENABLED=0 $(GO) run ./internal/paper --dunnock $(BIN) $(ARGS)
