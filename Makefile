@@ -54,7 +54,7 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 check: lint test race fuzz rivals ## all that CI runs
 
 rivals: # that nothing in bench/ rots: each contender runs for a moment
-	CGO_ENABLED=0 $(GO) -C bench test -timeout 3m ./...
+	CGO_ENABLED=0 $(GO) -C bench test -v -timeout 3m ./...
 
 bench: ## measure tasks/s, CPU per task and job latency of a fleet on this machine
 	CGO_ENABLED=0 $(GO) run ./internal/bench $(ARGS)
