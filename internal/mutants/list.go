@@ -17,6 +17,7 @@ const (
 	placeTimer   = "scheduler/placement/timer.go"
 	ackAccount   = "scheduler/ack/account.go"
 	ackWindow    = "scheduler/ack/window.go"
+	streamPulse  = "internal/stream/pulse.go"
 	ownerCore    = "client/owner/core.go"
 	ownerMessage = "client/owner/message.go"
 	ownerPlace   = "client/owner/place.go"
@@ -154,6 +155,25 @@ func ofShells() []mutant {
 		{name: "after a pause clients are asked", file: "scheduler/ownership.go", old: "var t turn\n\ts.ask(now, &t)", new: "var t turn", shell: true},
 		{name: "who is asked starts nothing", file: "scheduler/ownership.go", old: "t.effects = s.hold(now, j, heldAsked, t.effects)", new: "_ = j", shell: true},
 		{name: "a reader that does not read holds up its job", file: "scheduler/credit.go", old: "if j.unreadSize > s.cfg.MaxUnreadBytes {", new: "if false {", shell: true},
+		{name: "our own silence gives up no worker that was not dialled again", file: "scheduler/link.go", old: "max(s.cfg.Stream.Lease-l.conn.Silence(), s.cfg.Stream.Lease/4)", new: "s.cfg.Stream.Lease-l.conn.Silence()", shell: true},
+		{name: "a worker's silence counts from when it was heard", file: "scheduler/link.go", old: "max(s.cfg.Stream.Lease-l.conn.Silence(), s.cfg.Stream.Lease/4)", new: "s.cfg.Stream.Lease", shell: true},
+		{name: "who has gone as it said is not waited for", file: "scheduler/link.go", old: "errors.Is(err, stream.ErrSilent) || hungUp ||", new: "errors.Is(err, stream.ErrSilent) ||", shell: true},
+		{name: "who drains and breaks off may be back", file: "scheduler/link.go", old: "hungUp := l.leaving && errors.Is(err, io.EOF)", new: "hungUp := l.leaving", shell: true},
+		{name: "a silent peer is given up", file: streamPulse, old: "if lease := int64(c.cfg.Lease); lease > 0 && now-c.heard.Load() >= lease {", new: "if lease := int64(c.cfg.Lease); lease < 0 && now-c.heard.Load() >= lease {", shell: true},
+		{name: "a pause of ours is not the peer's silence", file: streamPulse, old: "late > int64(c.cfg.BeatInterval) || c.handling.Load()", new: "c.handling.Load()", shell: true},
+		{name: "who is being listened to is not silent", file: streamPulse, old: "late > int64(c.cfg.BeatInterval) || c.handling.Load()", new: "late > int64(c.cfg.BeatInterval)", shell: true},
+		{name: "who has said what lies unread is not silent", file: streamPulse, old: "if c.sock.unread() == 0 {", new: "if true {", shell: true},
+		{name: "after a pause beyond the peer's lease nothing is read", file: "internal/stream/conn.go", old: "if lease := c.peerLease.Load(); lease > 0 && now-c.pulsed.Load() > lease {", new: "if false {", shell: true},
+		{name: "after a pause beyond the peer's lease an idle connection ends", file: streamPulse, old: "if lease := c.peerLease.Load(); lease > 0 && now-c.pulsed.Load() > lease {", new: "if false {", shell: true},
+		{name: "schedulers say how long they wait", file: "worker/peer.go", old: "if h.Lease > max(w.cfg.Stream.BeatInterval, stream.DefaultBeatInterval) {", new: "if false {", shell: true},
+		{name: "a worker waits with leaving until it may", file: "worker/turn.go", old: "if w.core.MayLeave(now) {", new: "if w.core.Draining() && w.core.Idle() {", shell: true},
+		{name: "a worker that may leave by now leaves", file: "worker/worker.go", old: "t.batch.Add(p.conn)\n\t\t\t}\n\t\t}\n\t\tw.exit(now, &t)", new: "t.batch.Add(p.conn)\n\t\t\t}\n\t\t}\n\t\tw.mu.Unlock()", shell: true},
+		{name: "failed attempts are acknowledged when their client has heard", file: "scheduler/turn.go", old: "f.client.sendRetry(t, f.seq, j, e, r)", new: "_ = r; f.client.sendRetry(t, f.seq, j, e, receipt{})", shell: true},
+		{name: "results that a client has not read are kept for a while", file: "scheduler/credit.go", old: "if r.receipt.seq != 0 {\n\t\t\tlost.receipts", new: "if s.settle(&c.turn, r.receipt); false {\n\t\t\tlost.receipts", shell: true},
+		{name: "results of a job without an owner are kept for a while", file: "scheduler/job.go", old: "s.keepResult(now, t.take())", new: "_ = now", shell: true},
+		{name: "results that nobody comes back for are acknowledged", file: "scheduler/credit.go", old: "s.settle(t, r)", new: "_ = r", shell: true},
+		{name: "a reader that reads again has its job go on", file: "scheduler/credit.go", old: "return c.s.unhold(now, r.job, heldCredit, effects)", new: "return effects", shell: true},
+		{name: "what a lost client has not read holds up nobody", file: "scheduler/credit.go", old: "effects = c.hasRead(now, r, effects)", new: "", shell: true},
 		{name: "an older connection of a scheduler is closed", file: "worker/peer.go", old: "if old.name == h.Name {", new: "if false {", shell: true},
 	}
 }
