@@ -16,8 +16,7 @@ func (c *client) sent(j *job, r sentResult) {
 		return // nobody waits to hear of it
 	}
 	c.unread.push(r)
-	j.unreadSize += int64(r.size)
-	if j.unreadSize > c.s.cfg.MaxUnreadBytes && j.held&heldCredit == 0 {
+	if j.unread.Send(int64(r.size), c.s.cfg.MaxUnreadBytes) && j.held&heldCredit == 0 {
 		c.s.slow = append(c.s.slow, j)
 		c.s.wakeOwners() // who may call the core, which carrying out its effects may not
 	}
@@ -27,7 +26,7 @@ func (c *client) sent(j *job, r sentResult) {
 func (s *Scheduler) holdSlow(now time.Duration, t *turn) {
 	for i, j := range s.slow {
 		s.slow[i] = nil
-		if j.unreadSize > s.cfg.MaxUnreadBytes {
+		if j.unread.Over(s.cfg.MaxUnreadBytes) {
 			t.effects = s.hold(now, j, heldCredit, t.effects)
 		}
 	}
@@ -51,8 +50,7 @@ func (c *client) settleRead() {
 
 // hasRead gives a job its credit back.
 func (c *client) hasRead(now time.Duration, r sentResult, effects []placement.Effect) []placement.Effect {
-	r.job.unreadSize -= int64(r.size)
-	if r.job.unreadSize <= c.s.cfg.MaxUnreadBytes/2 {
+	if r.job.unread.Read(int64(r.size), c.s.cfg.MaxUnreadBytes) {
 		return c.s.unhold(now, r.job, heldCredit, effects)
 	}
 	return effects

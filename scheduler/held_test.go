@@ -77,7 +77,7 @@ func TestHeldIsSaid(t *testing.T) {
 	check("has not said yet", heldJobs{asked: 1})
 	c.say(t, submission.KindStill, submission.AppendStill(nil, submission.Still{Seqs: []uint32{1}}))
 	check("wait for a free slot", heldJobs{})
-	j.unreadSize = 1000
+	j.unread.Send(1000, 100)
 	s.slow = append(s.slow, j)
 	now = s.enter()
 	s.holdSlow(now, &c.clients[0].turn)

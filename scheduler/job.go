@@ -14,6 +14,7 @@ import (
 
 	"dunnock/internal/submission"
 	"dunnock/probe"
+	"dunnock/scheduler/ack"
 	"dunnock/scheduler/placement"
 	"dunnock/task"
 )
@@ -45,7 +46,7 @@ type job struct {
 	abandoned  bool          // it was given up because no owner came back
 	superseded bool          // another scheduler has it, under a later epoch
 	replaced   bool          // a later submission here has it
-	unreadSize int64         // bytes of results that clients were sent and have not read
+	unread     ack.Credit    // results that clients were sent and have not read
 
 	forgotten bool          // finished, and not readable any more
 	skipped   []byte        // bitmap of tasks that had finished before this submission

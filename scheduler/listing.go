@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dunnock/internal/api"
+	"dunnock/scheduler/ack"
 	"dunnock/scheduler/placement"
 )
 
@@ -119,7 +120,7 @@ func (s *Scheduler) why(j *job) string {
 	case j.held&heldAsked != 0:
 		reason = "this scheduler stood still, and the job's client has not said yet whether it still owns the job"
 	case j.held&heldCredit != 0:
-		reason = fmt.Sprintf("the job's client has %d bytes of results to read; it goes on below %d", j.unreadSize, s.cfg.MaxUnreadBytes/2)
+		reason = fmt.Sprintf("the job's client has %d bytes of results to read; it goes on below %d", j.unread.Unread(), ack.Low(s.cfg.MaxUnreadBytes))
 	case v.Claiming:
 		reason = "the job was submitted before, and workers are asked what they hold of it"
 	case v.Eligible == 0:

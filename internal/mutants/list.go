@@ -16,6 +16,7 @@ const (
 	placeJob     = "scheduler/placement/job.go"
 	placeTimer   = "scheduler/placement/timer.go"
 	ackAccount   = "scheduler/ack/account.go"
+	ackUnread    = "scheduler/ack/credit.go"
 	ackWindow    = "scheduler/ack/window.go"
 	streamPulse  = "internal/stream/pulse.go"
 	ownerCore    = "client/owner/core.go"
@@ -134,6 +135,9 @@ func ofAccounts() []mutant {
 		{name: "what a worker has dropped holds up nothing", file: ackAccount, old: "a.settled.advance(seq)", new: ""},
 		{name: "what a worker has dropped need not come", file: ackAccount, old: "a.taken.advance(seq)", new: ""},
 		{name: "an acknowledgement that was lost is repeated", file: ackAccount, old: "a.settled.advance(seq)\n\ta.acked = seq", new: "a.settled.advance(seq)\n\ta.acked = max(a.acked, seq)"},
+		{name: "what is unread has a limit", file: ackUnread, old: "return c.unread > limit", new: "return false"},
+		{name: "what has been read counts no more", file: ackUnread, old: "c.unread -= bytes\n", new: ""},
+		{name: "who reads again has half of the limit first", file: ackUnread, old: "return limit / 2", new: "return limit"},
 		{name: "with a worker that was given up numbers begin anew", file: ackAccount, old: "a.taken.restart()", new: ""},
 		{name: "and what had reached its owner is not taken for what has now", file: ackAccount, old: "a.settled.restart()", new: ""},
 	}
@@ -154,7 +158,7 @@ func ofShells() []mutant {
 		{name: "a job without an owner is given up", file: "scheduler/ownership.go", old: "t.effects = s.abandon(now, j, t.effects)", new: "", shell: true},
 		{name: "after a pause clients are asked", file: "scheduler/ownership.go", old: "var t turn\n\ts.ask(now, &t)", new: "var t turn", shell: true},
 		{name: "who is asked starts nothing", file: "scheduler/ownership.go", old: "t.effects = s.hold(now, j, heldAsked, t.effects)", new: "_ = j", shell: true},
-		{name: "a reader that does not read holds up its job", file: "scheduler/credit.go", old: "if j.unreadSize > s.cfg.MaxUnreadBytes {", new: "if false {", shell: true},
+		{name: "a reader that does not read holds up its job", file: "scheduler/credit.go", old: "if j.unread.Over(s.cfg.MaxUnreadBytes) {", new: "if false {", shell: true},
 		{name: "our own silence gives up no worker that was not dialled again", file: "scheduler/link.go", old: "max(s.cfg.Stream.Lease-l.conn.Silence(), s.cfg.Stream.Lease/4)", new: "s.cfg.Stream.Lease-l.conn.Silence()", shell: true},
 		{name: "a worker's silence counts from when it was heard", file: "scheduler/link.go", old: "max(s.cfg.Stream.Lease-l.conn.Silence(), s.cfg.Stream.Lease/4)", new: "s.cfg.Stream.Lease", shell: true},
 		{name: "who has gone as it said is not waited for", file: "scheduler/link.go", old: "errors.Is(err, stream.ErrSilent) || hungUp ||", new: "errors.Is(err, stream.ErrSilent) ||", shell: true},
@@ -163,9 +167,6 @@ func ofShells() []mutant {
 		{name: "a pause of ours is not the peer's silence", file: streamPulse, old: "late > int64(c.cfg.BeatInterval) || c.handling.Load()", new: "c.handling.Load()", shell: true},
 		{name: "who is being listened to is not silent", file: streamPulse, old: "late > int64(c.cfg.BeatInterval) || c.handling.Load()", new: "late > int64(c.cfg.BeatInterval)", shell: true},
 		{name: "who has said what lies unread is not silent", file: streamPulse, old: "if c.sock.unread() == 0 {", new: "if true {", shell: true},
-		{name: "after a pause beyond the peer's lease nothing is read", file: "internal/stream/conn.go", old: "if lease := c.peerLease.Load(); lease > 0 && now-c.pulsed.Load() > lease {", new: "if false {", shell: true},
-		{name: "after a pause beyond the peer's lease an idle connection ends", file: streamPulse, old: "if lease := c.peerLease.Load(); lease > 0 && now-c.pulsed.Load() > lease {", new: "if false {", shell: true},
-		{name: "schedulers say how long they wait", file: "worker/peer.go", old: "if h.Lease > max(w.cfg.Stream.BeatInterval, stream.DefaultBeatInterval) {", new: "if false {", shell: true},
 		{name: "a worker waits with leaving until it may", file: "worker/turn.go", old: "if w.core.MayLeave(now) {", new: "if w.core.Draining() && w.core.Idle() {", shell: true},
 		{name: "a worker that may leave by now leaves", file: "worker/worker.go", old: "t.batch.Add(p.conn)\n\t\t\t}\n\t\t}\n\t\tw.exit(now, &t)", new: "t.batch.Add(p.conn)\n\t\t\t}\n\t\t}\n\t\tw.mu.Unlock()", shell: true},
 		{name: "failed attempts are acknowledged when their client has heard", file: "scheduler/turn.go", old: "f.client.sendRetry(t, f.seq, j, e, r)", new: "_ = r; f.client.sendRetry(t, f.seq, j, e, receipt{})", shell: true},

@@ -1,4 +1,5 @@
-// Package ack decides when a scheduler acknowledges the results of a worker, which keeps them until then.
+// Package ack decides about results on their way: when a scheduler acknowledges them to the worker that keeps them until then, and when a
+// job has to wait because its clients have too many to read.
 //
 // A worker numbers what it reports to a scheduler. An [Account] is what the scheduler knows of one life of one worker: which numbers have
 // come ([Account.Take]), which have reached who owns them ([Account.Settle]), and what the worker was told of that ([Account.Acked]). An
@@ -12,5 +13,7 @@
 //		account.Acked(up)
 //	}
 //
-// It does not know what a result is, whose it is, or whether the worker is connected.
+// A [Credit] counts the bytes of one job's results that its clients were sent and have not read.
+//
+// The package does not know what a result is, whose it is, or whether the worker is connected.
 package ack

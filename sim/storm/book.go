@@ -60,6 +60,7 @@ type jobTask struct {
 	job      *job
 	index    uint32
 	service  time.Duration
+	bytes    int    // of its result
 	odd      oddity // or -1
 	failures int    // of a flaky one
 	starts   []*start
@@ -269,6 +270,43 @@ func (b *book) claimed(k *worker, p *peer, m probe.Claim, out []queue.Effect) {
 		b.w.fail("job %d: %s grants epoch %d to %s behind the fence of epoch %d", key.job, b.w.name(k.node), m.Epoch, b.w.name(s.node), f.epoch)
 	}
 	b.fences[key] = fence{m.Epoch, s.node, p.life}
+}
+
+// result is one that a scheduler has sent to a client.
+type result struct {
+	of    *heldJob
+	bytes int
+	read  bool // the client has it, or is gone
+}
+
+// sentTo notes that a client has one more result to read.
+func (b *book) sentTo(r *result) {
+	h := r.of
+	if h.unread += r.bytes; h.unread > int(b.w.plan.Unread) && h.unreadOver == 0 {
+		h.unreadOver = b.w.now
+	}
+}
+
+// hasRead notes that a client has a result, or is gone.
+func (b *book) hasRead(r *result) {
+	if r.read {
+		return
+	}
+	r.read = true
+	h := r.of
+	if h.unread -= r.bytes; h.unread <= int(b.w.plan.Unread) {
+		h.unreadOver = 0
+	}
+}
+
+// launched judges a launch by what the clients of its job have to read. The answer to a call may be repeated at any time.
+func (b *book) launched(s *scheduler, h *heldJob, i uint32, attempt uint16) {
+	repeated := h.launched[i] == attempt
+	h.launched[i] = attempt
+	if over := h.unreadOver; over > 0 && b.w.now > over && !repeated {
+		b.w.fail("job %d, task %d: %s launches it, though its clients have %d bytes to read since %v, and %d are the limit",
+			h.job.index, i, b.w.name(s.node), h.unread, over, b.w.plan.Unread)
+	}
 }
 
 // told judges an outcome as a scheduler tells it.

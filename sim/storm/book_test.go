@@ -18,7 +18,7 @@ type scene struct {
 }
 
 func newScene() scene {
-	w := newWorld(Plan{Workers: 2, Slots: 1, Schedulers: 2, Clients: 1, Lease: time.Second, CheckEvery: 1, placement: placement.Config{}, queue: queue.Config{Slots: 1}}, nil)
+	w := newWorld(Plan{Workers: 2, Slots: 1, Schedulers: 2, Clients: 1, Lease: time.Second, Unread: 100, CheckEvery: 1, placement: placement.Config{}, queue: queue.Config{Slots: 1}}, nil)
 	for _, p := range w.processes {
 		p.owner.begin()
 	}
@@ -40,6 +40,9 @@ func (s scene) start(k, from int, m probe.Launch) *start {
 	s.workers[k].handlers[0] = x
 	return x
 }
+
+// held is the job at a scheduler, where a client may have 100 bytes to read.
+func (s scene) held(tasks int) *heldJob { return &heldJob{job: s.j, launched: make([]uint16, tasks)} }
 
 func (s scene) end(x *start, status probe.Status) {
 	x.k.handlers[0] = nil
@@ -139,6 +142,30 @@ func TestBook(t *testing.T) {
 		{"cancelled by nobody", "nobody did", func(s scene) { s.book.outcome(s.j, 0, task.Cancelled, task.CodeCancelled) }},
 		{"timed out early", "before its deadline", func(s scene) { s.book.outcome(s.j, 0, task.Timeout, task.CodeDeadline) }},
 		{"done without an outcome", "done without an outcome of task 0", func(s scene) { s.book.done(s.j, task.OK, 0) }},
+		{"launched though there is too much to read", "are the limit", func(s scene) {
+			h := s.held(2)
+			s.book.sentTo(&result{of: h, bytes: 60})
+			s.book.sentTo(&result{of: h, bytes: 60})
+			s.now++
+			s.book.launched(s.schedulers[0], h, 0, 1)
+		}},
+		{"launched before it was known that there is too much to read", "", func(s scene) {
+			h := s.held(2)
+			s.book.sentTo(&result{of: h, bytes: 120})
+			s.book.launched(s.schedulers[0], h, 0, 1)
+			s.now++
+			s.book.launched(s.schedulers[0], h, 0, 1) // the answer again
+		}},
+		{"launched when enough was read", "", func(s scene) {
+			h := s.held(2)
+			r := &result{of: h, bytes: 90}
+			s.book.sentTo(r)
+			s.book.sentTo(&result{of: h, bytes: 90})
+			s.now++
+			s.book.hasRead(r)
+			s.book.hasRead(r)
+			s.book.launched(s.schedulers[0], h, 0, 1)
+		}},
 		{"left over", "has no end", func(s scene) { s.j.ref = 1; s.book.atRest() }},
 		{"still running at rest", "its start on w0 has no end", func(s scene) { s.start(0, 0, probe.Launch{}); s.book.atRest() }},
 	} {

@@ -28,7 +28,7 @@ type clientSession struct {
 	c         *client
 	i         schedulerIndex
 	end       *end
-	processed int // outcomes since the last beat
+	processed int // results since the last beat
 	beating   bool
 }
 
@@ -188,13 +188,17 @@ func (c *client) ask(i schedulerIndex) {
 }
 
 func (c *client) taskDone(i schedulerIndex, m *submission.TaskDone) {
+	c.carryOut(c.core.TaskDone(c.w.now, i, m, c.out[:0]))
+}
+
+// processed counts what the next beat speaks of.
+func (c *client) processed(i schedulerIndex) {
 	x := c.sessions[i]
 	x.processed++
 	if !x.beating {
 		x.beating = true
 		c.after(c.w.chance.below(c.w.plan.Lease/3), x.beat)
 	}
-	c.carryOut(c.core.TaskDone(c.w.now, i, m, c.out[:0]))
 }
 
 // beat says what the client has processed.

@@ -1,5 +1,5 @@
 // Package storm breaks whole fleets, one for each seed, and demands that they keep what they promise. A fleet is the cores of production code,
-// those of client/owner, scheduler/placement and worker/queue, in shells of virtual time, on a network where
+// those of client/owner, scheduler/placement, scheduler/ack and worker/queue, in shells of virtual time, on a network where
 // anything may go wrong. For a while jobs come and faults strike; then all is well, and the fleet has to finish what it has
 // accepted, within a bound, and come to rest with nothing left behind.
 //
@@ -17,8 +17,11 @@
 //   - Between schedulers and workers messages may also come twice or be overtaken, which TCP does not do; all but a Told, which ends what was said before it.
 //   - A process that is stopped finds what has come in when it is continued, in any order among its connections and timers. A worker that
 //     stood still for longer than a lease first closes its connections; a scheduler that missed a beat first asks its clients what they still own.
-//   - A scheduler's link to a worker, a worker's peers, acknowledgements of results, and who owns which job at a scheduler (rejoined, held, given up,
-//     replaced) follow the packages scheduler and worker. HTTP, payloads, credit, and limits by count and size are left out.
+//   - When results are acknowledged, and when a job waits because its client has too much to read, is decided by scheduler/ack, as in the fleet. Results
+//     have sizes and no content.
+//   - A client that reads slowly, or not at all, lives and says so; what it is sent waits at its end of the connection.
+//   - A scheduler's link to a worker, a worker's peers, and who owns which job at a scheduler (rejoined, held, given up,
+//     replaced) follow the packages scheduler and worker. HTTP, payloads, and limits by count and size are left out.
 //   - Gossip is late, and lies.
 //
 // # What is checked
@@ -26,6 +29,6 @@
 // The books see handlers begin and end, messages of claims, and what clients are told; they ask no core. Every accepted task has one outcome at its
 // owner. No task starts again unless it has failed, or a fault has touched its worker, its scheduler, its client or a connection between
 // them since. What may start once starts once. Starts are within max_attempts, but for those whose end a fault kept from being
-// counted. No worker runs more than it has slots for. Nothing starts behind a fence. Nothing is stopped because of a rumour. An outcome is what
+// counted. Nothing of a job is launched while its clients have too much to read. No worker runs more than it has slots for. Nothing starts behind a fence. Nothing is stopped because of a rumour. An outcome is what
 // happened. At rest nothing is left: no job, reservation, attempt or result. And every core checks its invariants, every few steps or at each.
 package storm

@@ -1,6 +1,9 @@
 package storm
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // fault is a kind of what goes wrong.
 type fault int
@@ -22,6 +25,8 @@ const (
 	faultPartition       // a worker and some or all schedulers do not hear each other
 	faultOneWay          // only one way
 	faultClientPartition // a client and a scheduler do not hear each other, or only one way
+	faultStopReader      // a client reads nothing of what a scheduler sends, and is alive
+	faultSlowReader      // it reads one message in a while
 	faultRumour          // gossip says that a live worker is dead
 	faultDrainWorker
 	faultDrainScheduler
@@ -43,7 +48,7 @@ func (f fault) String() string {
 	return [...]string{
 		"connection reset", "client connection reset", "half-open connection", "worker killed", "worker restarted within 100 ms", "worker's machine off",
 		"scheduler killed", "scheduler restarted within 100 ms", "scheduler's machine off", "client killed", "worker stopped", "scheduler stopped", "client stopped",
-		"partition", "one-way partition", "client partition", "false rumour of death", "worker drained", "scheduler drained", "rolling restart", "workers join",
+		"partition", "one-way partition", "client partition", "client stops reading", "client reads slowly", "false rumour of death", "worker drained", "scheduler drained", "rolling restart", "workers join",
 	}[f]
 }
 
@@ -118,6 +123,10 @@ func (w *world) inflict(kind fault) {
 		}
 	case faultClientPartition:
 		w.partition(&c.process, &s.process, d, w.chance.coin())
+	case faultStopReader:
+		hit = lineOf(&c.process, &s.process).lagBehind(d, 0)
+	case faultSlowReader:
+		hit = lineOf(&c.process, &s.process).lagBehind(d, w.chance.spread(time.Millisecond, 100*time.Millisecond))
 	case faultRumour:
 		w.rumour(k, s, d)
 	case faultDrainWorker:
@@ -266,6 +275,11 @@ func (w *world) healAll() {
 	for _, p := range w.processes {
 		if p.up && p.stopped {
 			p.owner.resumed()
+		}
+		for _, e := range slices.Clone(p.ends) {
+			if e.lag != nil {
+				e.catchUp()
+			}
 		}
 		if !p.up {
 			w.restart(p.node, 0)

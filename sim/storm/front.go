@@ -6,17 +6,19 @@ import (
 
 	"dunnock/internal/submission"
 	"dunnock/probe"
+	"dunnock/scheduler/ack"
 	"dunnock/scheduler/placement"
 	"dunnock/task"
 )
 
 // front is a scheduler's half that faces clients: who owns which job, and what becomes of one without an owner. It is a model of what the live
-// shell does, without payloads, HTTP, credit and limits.
+// shell does, without payloads, HTTP and limits.
 type front struct {
 	jobs     []*heldJob // unfinished
 	byID     map[task.JobID]*heldJob
 	sessions []*session
-	receipt  receipt // of the result that the core is being told
+	receipt  receipt        // of the result that the core is being told
+	told     probe.Finished // that result
 	draining bool
 }
 
@@ -28,6 +30,7 @@ type heldJob struct {
 	skipped []byte // tasks that had finished before this submission
 
 	ends    []taskEnd // in their order
+	credit  ack.Credit
 	outcome task.Outcome
 
 	followers  []follower
@@ -36,6 +39,10 @@ type heldJob struct {
 	abandoned  bool
 	superseded bool
 	replaced   bool
+
+	unread     int           // the book's: bytes of results that clients were sent and do not have
+	launched   []uint16      // the book's: by task, the last attempt
+	unreadOver time.Duration // since when that is more than it may be; 0: it is not
 }
 
 // taskEnd is the outcome of a task at a scheduler.
@@ -43,6 +50,7 @@ type taskEnd struct {
 	task    uint32
 	outcome task.Outcome
 	code    task.Code
+	bytes   int // of its result
 }
 
 // follower is a client that follows a job under its own number.
@@ -55,8 +63,9 @@ type follower struct {
 type hold uint8
 
 const (
-	holdOwner hold = 1 << iota // it has no owner
-	holdAsked                  // its owner has been asked whether it is one
+	holdOwner  hold = 1 << iota // it has no owner
+	holdAsked                   // its owner has been asked whether it is one
+	holdCredit                  // its owner has too much to read
 )
 
 // session is the connection from a client.
@@ -66,7 +75,13 @@ type session struct {
 	jobs   []*heldJob // by place in seqs
 	seqs   []uint32
 	asked  bool
-	unread []receipt // results that were sent, in their order
+	unread []sentResult // in their order
+}
+
+// sentResult is what a client was told and has not said that it has.
+type sentResult struct {
+	receipt receipt
+	result  *result
 }
 
 func (s *scheduler) open() {
@@ -107,9 +122,13 @@ func (n *session) leave() {
 	}
 	lost := n.unread
 	n.unread = nil
+	for _, r := range lost {
+		s.w.book.hasRead(r.result)
+		s.creditBack(r.result)
+	}
 	s.after(lostTTL, func() {
 		for _, r := range lost {
-			s.settleReceipt(r)
+			s.settleReceipt(r.receipt)
 		}
 	})
 }
@@ -158,7 +177,7 @@ func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duratio
 		n.reject(seq, err.(*task.Error)) //nolint:errorlint,forcetypeassert // what Submit returns
 		return
 	}
-	h := &heldJob{job: j, ref: ref, epoch: epoch, skipped: slices.Clone(finished)}
+	h := &heldJob{job: j, ref: ref, epoch: epoch, skipped: slices.Clone(finished), launched: make([]uint16, len(j.tasks))}
 	s.jobs, s.byID[j.id] = append(s.jobs, h), h
 	n.follow(seq, h, false, nil)
 	s.carryOut(out)
@@ -189,7 +208,7 @@ func (n *session) follow(seq uint32, h *heldJob, again bool, has []byte) {
 	if again {
 		for _, t := range h.ends {
 			if !isSet(has, t.task) {
-				n.sendTask(seq, t, receipt{})
+				n.sendTask(seq, h, t, receipt{})
 			}
 		}
 	}
@@ -210,7 +229,7 @@ func (s *scheduler) replace(h *heldJob) {
 	}
 	for _, f := range h.followers {
 		f.session.forget(f.seq)
-		f.session.sendTask(f.seq, taskEnd{outcome: task.Unknown, code: task.CodeSuperseded}, receipt{})
+		f.session.sendTask(f.seq, h, taskEnd{outcome: task.Unknown, code: task.CodeSuperseded}, receipt{})
 	}
 	h.followers, h.replaced = nil, true
 	s.orphan(h)
@@ -326,11 +345,14 @@ func (n *session) cancel(seq uint32) {
 // taskDone tells who follows a job of an outcome.
 func (s *scheduler) taskDone(f *placement.Effect) {
 	h := s.held(f.Ref)
-	t := taskEnd{f.Task, f.Outcome, f.Code}
+	t := taskEnd{task: f.Task, outcome: f.Outcome, code: f.Code}
+	if f.Outcome == task.OK {
+		t.bytes = len(s.told.Body)
+	}
 	s.w.book.told(h.job, t)
 	h.superseded = h.superseded || f.Code == task.CodeSuperseded
 	for _, x := range h.followers {
-		x.session.sendTask(x.seq, t, s.receipt)
+		x.session.sendTask(x.seq, h, t, s.receipt)
 		s.receipt = receipt{} // the first to have submitted it answers for the result
 	}
 	if r := s.receipt; r.seq != 0 && h.hold&holdOwner != 0 { // its owner may come back for it, here or elsewhere
@@ -348,7 +370,8 @@ func (s *scheduler) retry(f *placement.Effect) {
 	h := s.held(f.Ref)
 	for _, x := range h.followers {
 		m := submission.TaskRetry{Seq: x.seq, Task: f.Task, Attempt: f.Attempt, Code: f.Code}
-		x.session.tell(func(c *client, i schedulerIndex) { c.taskRetry(i, m) })
+		x.session.sendResult(s.receipt, &result{of: h}, func(c *client, i schedulerIndex) { c.taskRetry(i, m) })
+		s.receipt = receipt{} // as in taskDone
 	}
 	if h.abandoned {
 		s.after(0, func() { s.drainJob(h) })
@@ -368,21 +391,51 @@ func (s *scheduler) jobDone(f *placement.Effect) {
 	h.followers = nil
 }
 
-// sendTask tells the client of an outcome. When it has processed that, the result is acknowledged.
-func (n *session) sendTask(seq uint32, t taskEnd, r receipt) {
-	n.unread = append(n.unread, r)
-	n.tell(func(c *client, i schedulerIndex) {
+// sendTask tells the client of an outcome.
+func (n *session) sendTask(seq uint32, h *heldJob, t taskEnd, r receipt) {
+	n.sendResult(r, &result{of: h, bytes: t.bytes}, func(c *client, i schedulerIndex) {
 		c.taskDone(i, &submission.TaskDone{Seq: seq, Task: t.task, Outcome: t.outcome, Code: t.code})
 	})
 }
 
-// passed is a beat of the client: it has processed so many outcomes since the one before.
-func (n *session) passed(outcomes int) {
-	outcomes = min(outcomes, len(n.unread))
-	for _, r := range n.unread[:outcomes] {
-		n.s.settleReceipt(r)
+// sendResult tells the client of what has come with a receipt. When it has processed that, the receipt is settled. Once it has too much to read, the
+// job starts nothing more.
+func (n *session) sendResult(r receipt, x *result, say func(c *client, i schedulerIndex)) {
+	s, h := n.s, x.of
+	n.unread = append(n.unread, sentResult{r, x})
+	s.w.book.sentTo(x)
+	n.tell(func(c *client, i schedulerIndex) {
+		s.w.book.hasRead(x)
+		c.processed(i)
+		say(c, i)
+	})
+	limit := s.w.plan.Unread
+	if h.credit.Send(int64(x.bytes), limit) && h.hold&holdCredit == 0 {
+		s.after(0, func() { // carrying out what the core says may not call it
+			if h.credit.Over(limit) {
+				s.w.count("held for credit")
+				s.suspend(h, holdCredit)
+			}
+		})
 	}
-	n.unread = n.unread[outcomes:]
+}
+
+// creditBack lets a job go on when enough of its results have been read.
+func (s *scheduler) creditBack(x *result) {
+	if x.of.credit.Read(int64(x.bytes), s.w.plan.Unread) {
+		s.unhold(x.of, holdCredit)
+	}
+}
+
+// passed is a beat of the client: it has processed so many results since the one before.
+func (n *session) passed(results int) {
+	results = min(results, len(n.unread))
+	read := n.unread[:results]
+	n.unread = n.unread[results:]
+	for _, r := range read {
+		n.s.creditBack(r.result)
+		n.s.settleReceipt(r.receipt)
+	}
 }
 
 // tell has the client do something when a message reaches it.

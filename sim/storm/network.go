@@ -23,6 +23,9 @@ type end struct {
 	late time.Duration   // when the latest one does that others overtake
 	lost func(why cause) // the process is told that the connection has ended, unless it closed it itself
 
+	lag  *lag          // it reads slowly, or not at all; nil: it does not
+	read time.Duration // when it had caught up
+
 	welcome func() // the handshake is answered
 	user    any    // whose end it is: a *peer, a *link, a *session or a *clientSession
 }
@@ -101,11 +104,63 @@ func (e *end) receive(do func()) {
 	if e.line.broken || e.line.black > 0 {
 		return
 	}
-	e.p.run(e.life, e, func() {
+	e.handle(func() {
 		if e.open {
 			do()
 		}
 	})
+}
+
+// handle has the process do something now, or when it has read all that came before.
+func (e *end) handle(do func()) {
+	if e.lag != nil {
+		e.lag.unread = append(e.lag.unread, do)
+		return
+	}
+	e.p.run(e.life, e, do)
+}
+
+// lag is what lies unread at an end whose process reads slowly. That lives, and says so: its peer does not miss it.
+type lag struct{ unread []func() }
+
+// lagBehind has an end read nothing for a while, or one message in each pace.
+func (e *end) lagBehind(d, pace time.Duration) bool {
+	if e == nil || e.lag != nil {
+		return false
+	}
+	w, l := e.p.w, &lag{}
+	e.lag = l
+	var next func()
+	next = func() {
+		if e.lag != l {
+			return
+		}
+		if len(l.unread) > 0 {
+			do := l.unread[0]
+			l.unread = l.unread[1:]
+			e.p.run(e.life, e, do)
+		}
+		w.after(pace, next)
+	}
+	if pace > 0 {
+		w.after(pace, next)
+	}
+	w.after(d, func() {
+		if e.lag == l {
+			e.catchUp()
+		}
+	})
+	return true
+}
+
+// catchUp has it read again.
+func (e *end) catchUp() {
+	rest := e.lag.unread
+	e.lag, e.read = nil, e.p.w.now
+	for _, do := range rest {
+		e.p.run(e.life, e, do)
+	}
+	e.watch()
 }
 
 // close ends the connection from this side; the other learns it behind all that was sent.
@@ -148,7 +203,7 @@ func (e *end) end(why cause) {
 	if e.line.black > 0 && why != silent {
 		return
 	}
-	e.p.run(e.life, e, func() {
+	learn := func() {
 		if e.open {
 			e.open = false
 			e.forget()
@@ -157,7 +212,12 @@ func (e *end) end(why cause) {
 			}
 			e.lost(why)
 		}
-	})
+	}
+	if why == hungUp {
+		e.handle(learn) // behind all that was sent
+	} else {
+		e.p.run(e.life, e, learn)
+	}
 }
 
 // deaf returns since when this end can hear nothing; false if it can.
@@ -173,10 +233,10 @@ func (e *end) deaf() (time.Duration, bool) {
 	if e.line.black > 0 {
 		since = min(since, e.line.black)
 	}
-	if since == never {
+	if since == never || e.lag != nil { // who has something unread does not know whether there is more
 		return 0, false
 	}
-	return max(since, e.p.woke), true
+	return max(since, e.p.woke, e.read), true
 }
 
 // watch has the end give the connection up when it has heard nothing for a lease. Beats are not sent: as long as nothing is wrong they would be heard.

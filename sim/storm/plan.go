@@ -27,6 +27,8 @@ type Plan struct {
 	Service time.Duration // tasks take about that
 	Lease   time.Duration // silence after which a connection is given up
 	Rumour  time.Duration // how long gossip's news take at most
+	Largest int           // bytes of a result, at most
+	Unread  int64         // bytes of results of a job that its client may have to read before the job starts nothing more
 
 	Faults [faults]int   // by kind: how many there are in all
 	Wild   int           // messages between schedulers and workers, per thousand, that come twice or are overtaken
@@ -70,7 +72,8 @@ func NewPlan(seed uint64) Plan {
 		Storm: d.spread(500*time.Millisecond, 5*time.Second), Delay: d.spread(50*time.Microsecond, 5*time.Millisecond),
 		Jitter: d.spread(10*time.Microsecond, 5*time.Millisecond),
 		Lease:  d.spread(300*time.Millisecond, 1500*time.Millisecond), Rumour: d.spread(5*time.Millisecond, 300*time.Millisecond),
-		ack: ack.Config{Every: uint64(1) << d.n(7)}, CheckEvery: uint64(1) << d.between(3, 8),
+		Largest: d.between(0, 4096), Unread: int64(1) << d.between(9, 17),
+		ack: ack.Config{Every: uint64(1) << d.n(7), Bytes: 1 << d.between(10, 20)}, CheckEvery: uint64(1) << d.between(3, 8),
 	}
 	if d.permille(100) {
 		p.CheckEvery = 1
@@ -120,6 +123,9 @@ func (p *Plan) configure(d dice) {
 	}
 	if d.permille(150) {
 		p.queue.MaxResults = d.between(1, 20)
+	}
+	if d.permille(100) {
+		p.queue.MaxResultBytes = 1 << d.between(8, 14)
 	}
 	if d.permille(100) {
 		p.queue.MaxReservations = d.between(1, 20)

@@ -246,8 +246,8 @@ func (l *link) getTask(m probe.GetTask) {
 
 func (l *link) finished(m probe.Finished, found bool) {
 	s := l.s
-	l.results.Take(m.Seq, 0)
-	s.receipt = receipt{l, m.Seq}
+	l.results.Take(m.Seq, len(m.Body))
+	s.receipt, s.told = receipt{l, m.Seq}, m
 	if found {
 		if h := s.held(m.Ref); h != nil {
 			s.w.log("%s hears that job %d, task %d ended on %s, attempt %d, with %d", s.w.name(s.node), h.job.index, m.Task, s.w.name(l.k.node), m.Attempt, m.Status)
@@ -257,7 +257,7 @@ func (l *link) finished(m probe.Finished, found bool) {
 		s.carryOut(s.core.Finished(s.w.now, l.id, m, s.out[:0]))
 	}
 	s.settleReceipt(s.receipt) // who it was for, if it was for anyone, has taken it
-	s.receipt = receipt{}
+	s.receipt, s.told = receipt{}, probe.Finished{}
 }
 
 func (l *link) refuse(m probe.Refuse) {
@@ -386,6 +386,7 @@ func (s *scheduler) send(f *placement.Effect) {
 		})
 	case placement.EffectLaunch:
 		j := s.held(f.Ref)
+		s.w.book.launched(s, j, f.Task, f.Attempt)
 		l.launch(probe.Launch{
 			Slot: f.Slot, Call: f.Call, Ref: f.Ref, Job: j.job.id, Task: f.Task, Attempt: f.Attempt, Epoch: j.epoch, Deadline: f.Deadline, Timeout: j.job.timeout,
 		})

@@ -151,7 +151,16 @@ func (k *worker) done(s *start, slot uint16, call uint32, status probe.Status) {
 	}
 	k.handlers[slot] = nil
 	k.w.book.ended(s, status)
-	k.carryOutEnd(k.core.Done(k.w.now, slot, call, queue.End{Status: status}, k.out[:0]), status)
+	end := queue.End{Status: status, Body: s.body(status), Owned: true}
+	k.carryOutEnd(k.core.Done(k.w.now, slot, call, end, k.out[:0]), &end)
+}
+
+// body is what comes of a task.
+func (s *start) body(status probe.Status) []byte {
+	if status != probe.StatusOK {
+		return nil
+	}
+	return s.k.w.value[:s.task.bytes]
 }
 
 func (k *worker) carryOut(out []queue.Effect, launch *probe.Launch) {
@@ -163,15 +172,15 @@ func (k *worker) carryOut(out []queue.Effect, launch *probe.Launch) {
 		case queue.EffectStop:
 			k.stopHandler(f)
 		case queue.EffectGetTask, queue.EffectFinished, queue.EffectRefuse, queue.EffectDecline, queue.EffectAdopt, queue.EffectFound, queue.EffectTold:
-			k.send(f, 0)
+			k.send(f, nil)
 		}
 	}
 	k.settle(out)
 }
 
-func (k *worker) carryOutEnd(out []queue.Effect, status probe.Status) {
+func (k *worker) carryOutEnd(out []queue.Effect, end *queue.End) {
 	for i := range out {
-		k.send(&out[i], status)
+		k.send(&out[i], end)
 	}
 	k.settle(out)
 }
@@ -234,8 +243,8 @@ func (k *worker) drain() {
 	k.carryOut(out, nil)
 }
 
-// send sends what the core says to a scheduler.
-func (k *worker) send(f *queue.Effect, status probe.Status) {
+// send sends what the core says to a scheduler; end is what a handler has just made.
+func (k *worker) send(f *queue.Effect, end *queue.End) {
 	i := slices.IndexFunc(k.peers, func(p *peer) bool { return p.id == f.Scheduler })
 	if i < 0 {
 		return
@@ -251,12 +260,12 @@ func (k *worker) send(f *queue.Effect, status probe.Status) {
 	case queue.EffectFinished:
 		m := f.Finished()
 		if m.Status == 0 {
-			m.Status = status
+			m.Status, m.Body = end.Status, end.Body
 		}
 		to(func(l *link) { l.finished(m, false) })
 	case queue.EffectFound:
 		m := f.Finished()
-		_ = k.core.Body(f)
+		m.Body = k.core.Body(f)
 		to(func(l *link) { l.finished(m, true) })
 	case queue.EffectRefuse:
 		m := f.Refuse()

@@ -24,6 +24,7 @@ type world struct {
 	clients    []*client
 	processes  []*process // of all of them, by node
 	apps       []string
+	value      []byte // as long as the longest result; what it says does not matter
 
 	cut      [][]time.Duration // by sender and receiver: messages are not heard until then
 	cutSince [][]time.Duration
@@ -41,7 +42,7 @@ type world struct {
 }
 
 func newWorld(p Plan, trace io.Writer) *world {
-	w := &world{plan: p, chance: newDice(p.Seed, 2), apps: []string{"app"}, heal: p.Storm, trace: trace, counts: make(map[string]uint64)}
+	w := &world{plan: p, chance: newDice(p.Seed, 2), apps: []string{"app"}, value: make([]byte, p.Largest), heal: p.Storm, trace: trace, counts: make(map[string]uint64)}
 	w.book = &book{w: w, byID: make(map[task.JobID]*job), fences: make(map[fenceKey]fence)}
 	for range p.Workers {
 		k := &worker{}
@@ -270,7 +271,7 @@ func (w *world) employ() {
 			j.timeout = d.spread(20*time.Millisecond, time.Second)
 		}
 		for n := range d.between(1, p.MostTasks) {
-			t := &jobTask{job: j, index: uint32(n), odd: -1, service: d.within(p.Service/2, p.Service*3/2)}
+			t := &jobTask{job: j, index: uint32(n), odd: -1, service: d.within(p.Service/2, p.Service*3/2), bytes: d.between(0, p.Largest)}
 			for _, odd := range []oddity{oddFlaky, oddPermanent, oddPoison, oddDeaf, oddLong} {
 				if d.permille(p.Odd[odd]) {
 					t.odd, t.failures = odd, d.between(1, 2)
