@@ -99,7 +99,7 @@ func (k *worker) number(node int, life uint32) probe.SchedulerID {
 // resumed is SIGCONT: connections over which the schedulers may have given this worker up end first, with all that lies unread on them. They
 // may have heard it last a beat before it was stopped.
 func (k *worker) resumed() {
-	long := k.w.now-k.quiet > k.w.chance.within(k.w.plan.Lease*2/3, k.w.plan.Lease)
+	long := k.w.now-k.quiet > k.w.chance.within(k.w.plan.Lease/2, k.w.plan.Lease*2/3)
 	k.resume(func() {
 		if !long {
 			return
