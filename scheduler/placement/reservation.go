@@ -143,7 +143,8 @@ func (c *Core) sample(j *job, tasks int, out []Effect) []Effect {
 	if len(eligible) == 0 {
 		return out
 	}
-	k := probes(j.ratio, tasks)
+	// One worker has no use for more reservations than there are tasks: the rest could only be answered with NoTask.
+	k := min(probes(j.ratio, tasks), tasks*len(eligible))
 	each, more := k/len(eligible), k%len(eligible)
 	probe.Sample(c.rng, eligible, min(k, len(eligible)))
 	if each == 0 {

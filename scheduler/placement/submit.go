@@ -64,7 +64,7 @@ func (s *Spec) validate() error {
 }
 
 // Submit accepts a job and samples workers for it: one draw of ⌈probe ratio × tasks to run⌉
-// reservations. A job whose tasks are all finished is done at once, and its Ref unknown when Submit returns. One with an epoch
+// reservations, and at one worker no more than there are tasks. A job whose tasks are all finished is done at once, and its Ref unknown when Submit returns. One with an epoch
 // is claimed from all workers first (EffectClaim) and sampled for when they have answered or [Config].ClaimWait has passed.
 //
 // The error is an [*task.Error], and nothing has happened: task.CodeNoWorkers if no worker is connected that is not
