@@ -56,54 +56,14 @@ func (c *client) hasRead(now time.Duration, r sentResult, effects []placement.Ef
 	return effects
 }
 
-// lostResults are results that a client was sent whose connection has ended. It may ask for them elsewhere, so their workers
-// keep them for a while.
-type lostResults struct {
-	at       time.Duration
-	receipts []receipt
-}
-
-// lostTTL is how long that is: longer than a client takes to find another scheduler.
-const lostTTL = 10 * time.Second
-
-// keepUnread takes over what a client has not read when its connection ends.
+// keepUnread has what a client has not read kept when its connection ends: it may ask for it, here or elsewhere.
 func (s *Scheduler) keepUnread(now time.Duration, c *client, effects []placement.Effect) []placement.Effect {
-	lost := lostResults{at: now}
 	for {
 		r, ok := c.unread.pop(func(stream.Mark) bool { return true })
 		if !ok {
-			break
+			return effects
 		}
 		effects = c.hasRead(now, r, effects)
-		if r.receipt.seq != 0 {
-			lost.receipts = append(lost.receipts, r.receipt)
-		}
-	}
-	if len(lost.receipts) > 0 {
-		s.lost = append(s.lost, lost)
-	}
-	return effects
-}
-
-// keepResult takes over a result of a job without an owner.
-func (s *Scheduler) keepResult(now time.Duration, r receipt) {
-	if r.seq == 0 {
-		return
-	}
-	if n := len(s.lost); n > 0 && s.lost[n-1].at == now {
-		s.lost[n-1].receipts = append(s.lost[n-1].receipts, r)
-		return
-	}
-	s.lost = append(s.lost, lostResults{at: now, receipts: []receipt{r}})
-}
-
-// expireLost acknowledges the results that nobody has come back for.
-func (s *Scheduler) expireLost(now time.Duration, t *turn) {
-	for len(s.lost) > 0 && now-s.lost[0].at > lostTTL {
-		for _, r := range s.lost[0].receipts {
-			s.settle(t, r)
-		}
-		s.lost[0] = lostResults{}
-		s.lost = s.lost[1:]
+		s.keepResult(now, r.receipt)
 	}
 }

@@ -1,10 +1,12 @@
 package scheduler
 
 import (
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/valyala/fasthttp/fasthttputil"
 
@@ -121,5 +123,89 @@ func TestFailureIsAcknowledgedLast(t *testing.T) {
 	say(probe.KindFinished, append(probe.AppendFinishedHead(nil, &m), probe.AppendFault(nil, task.Errorf(task.CodeAppFailed, "no"))...))
 	if c.s.meters.retries.Get() != 1 || l.results.Settled() != 0 {
 		t.Errorf("%d retries; settled up to %d though the client cannot have heard", c.s.meters.retries.Get(), l.results.Settled())
+	}
+}
+
+// An attempt that fails while its job's owner is away is kept for it: it counts the attempts.
+func TestFailureIsKept(t *testing.T) {
+	c, j := heldFleet(t)
+	l := c.links[0]
+	say := func(kind probe.Kind, body []byte) {
+		t.Helper()
+		if err := l.Message(uint8(kind), body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Slot: 0, Call: 1, Ref: j.ref, Res: 0}))
+	c.clients[0].leave(io.EOF)
+	m := probe.Finished{Seq: 1, Slot: 0, Call: 1, Ref: j.ref, Task: 0, Attempt: 1, Status: probe.StatusFailed}
+	say(probe.KindFinished, append(probe.AppendFinishedHead(nil, &m), probe.AppendFault(nil, task.Errorf(task.CodeAppFailed, "no"))...))
+	if c.s.meters.retries.Get() != 1 || l.results.Settled() != 0 || l.results.Kept() != 1 {
+		t.Errorf("%d retries; settled up to %d, %d kept", c.s.meters.retries.Get(), l.results.Settled(), l.results.Kept())
+	}
+}
+
+// What comes in of a job is kept after its end if somebody may come for it: not if its user has cancelled it, and not what was stopped.
+func TestKeptAfterTheEnd(t *testing.T) {
+	for name, test := range map[string]struct {
+		end    func(c *chatter, j *job)
+		status probe.Status
+		kept   int
+	}{
+		"its owner is away":                {func(c *chatter, _ *job) { c.clients[0].leave(io.EOF); c.s.abandonAll() }, probe.StatusOK, 1},
+		"its owner is away, and it failed": {func(c *chatter, _ *job) { c.clients[0].leave(io.EOF); c.s.abandonAll() }, probe.StatusFailed, 1},
+		"its owner is away, it was killed": {func(c *chatter, _ *job) { c.clients[0].leave(io.EOF); c.s.abandonAll() }, probe.StatusKilled, 0},
+		"its user has cancelled it":        {func(c *chatter, j *job) { c.s.cancelJob(j) }, probe.StatusOK, 0},
+		"another scheduler has it": {func(c *chatter, j *job) {
+			m := probe.Decline{Slot: 0, Call: 1, Ref: j.ref, Task: 0, Reason: probe.RefusedFenced}
+			_ = c.links[0].Message(uint8(probe.KindDecline), probe.AppendDecline(nil, m))
+		}, probe.StatusOK, 1},
+	} {
+		c, j := heldFleet(t)
+		l := c.links[0]
+		if err := l.Message(uint8(probe.KindGetTask), probe.AppendGetTask(nil, probe.GetTask{Slot: 0, Call: 1, Ref: j.ref, Res: 0})); err != nil {
+			t.Fatal(err)
+		}
+		if test.end(c, j); j.outcome == 0 {
+			t.Fatalf("%s: the job goes on", name)
+		}
+		m := probe.Finished{Seq: 1, Slot: 0, Call: 1, Ref: j.ref, Task: 0, Attempt: 1, Status: test.status}
+		if err := l.Message(uint8(probe.KindFinished), probe.AppendFinishedHead(nil, &m)); err != nil {
+			t.Fatal(err)
+		}
+		if l.results.Kept() != test.kept || l.results.Settled() != uint64(1-test.kept) {
+			t.Errorf("%s: %d kept, settled up to %d", name, l.results.Kept(), l.results.Settled())
+		}
+	}
+}
+
+// abandonAll gives up the jobs whose owners are away, as if their time were over.
+func (s *Scheduler) abandonAll() {
+	var t turn
+	now := s.enter()
+	for i := range s.orphans {
+		s.orphans[i].at, s.orphans[i].job.orphaned = now-s.cfg.ClientGrace, now-s.cfg.ClientGrace
+	}
+	s.expireOrphans(now, &t)
+	s.exit(now, &t)
+}
+
+// Jobs that may go on elsewhere are remembered for a while, and no more than a number of them.
+func TestParted(t *testing.T) {
+	var p parted
+	knows := func(ref probe.Ref) bool { return p.wants(&probe.Finished{Ref: ref, Status: probe.StatusOK}) }
+	for ref := range probe.Ref(maxParted + 1) {
+		p.add(time.Duration(ref), ref)
+	}
+	if knows(0) || !knows(1) || !knows(maxParted) || len(p.jobs) != maxParted || len(p.order) != maxParted {
+		t.Errorf("%d jobs, %d in order; the first %v, the second %v", len(p.jobs), len(p.order), knows(0), knows(1))
+	}
+	p.expire(1 + partedTTL)
+	if !knows(1) {
+		t.Error("forgotten before its time")
+	}
+	p.expire(2 + partedTTL)
+	if knows(1) || !knows(2) {
+		t.Error("the second is remembered, or the third is not")
 	}
 }

@@ -288,15 +288,7 @@ func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 		}
 	}
 	s.meters.taskDone(rec)
-	if len(j.clients) > 0 {
-		r := t.take() // the first to have submitted it answers for the result
-		for _, f := range j.clients {
-			f.client.sendTask(t, f.seq, j, e.Task, value, r)
-			r = receipt{}
-		}
-	} else if j.held&heldOwner != 0 {
-		s.keepResult(now, t.take()) // its owner may come back for it, here or elsewhere
-	}
+	s.tell(now, t, j, func(f follower, r receipt) { f.client.sendTask(t, f.seq, j, e.Task, value, r) })
 	s.keepValue(j, rec, value, t.owned)
 	if e.Outcome != task.OK && !isShared(rec.err) {
 		s.keepFault(j, rec)
@@ -316,6 +308,9 @@ func (s *Scheduler) jobDone(now time.Duration, t *turn, e *placement.Effect) {
 	s.held.count(j.held, -1)
 	j.held = 0
 	delete(s.jobs, e.Ref)
+	if j.abandoned || j.superseded || j.replaced {
+		s.parted.add(now, e.Ref)
+	}
 	s.payload -= j.payload
 	j.spec.Finished = nil
 	j.spec.Tasks = nil // len(j.tasks) still says how many

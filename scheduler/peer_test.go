@@ -201,7 +201,7 @@ func (c *chatter) time() {
 	}
 	c.s.expireOrphans(now, &t)
 	c.s.holdSlow(now, &t)
-	c.s.expireLost(now, &t)
+	c.s.expireKept(now, &t)
 	c.s.exit(now, &t)
 }
 

@@ -1,6 +1,8 @@
 package scheduler
 
 import (
+	"time"
+
 	"dunnock/internal/stream"
 	"dunnock/probe"
 )
@@ -18,8 +20,12 @@ func (t *turn) take() receipt {
 	return r
 }
 
-// tell tells those who follow a job of what came with the turn's receipt. The first who has submitted it answers for that.
-func (t *turn) tell(j *job, say func(follower, receipt)) {
+// tell tells those who follow a job of what came with the turn's receipt. The first who has submitted it answers for that; if its owners are
+// gone it is kept for them.
+func (s *Scheduler) tell(now time.Duration, t *turn, j *job, say func(follower, receipt)) {
+	if len(j.clients) == 0 && j.held&heldOwner != 0 {
+		s.keepResult(now, t.take())
+	}
 	for i, f := range j.clients {
 		if i == 0 {
 			say(f, t.take())

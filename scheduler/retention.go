@@ -171,7 +171,8 @@ func (s *Scheduler) keepRetention(ctx context.Context) {
 		}
 		now := s.enter()
 		s.expire(now)
-		s.expireLost(now, &t)
+		s.expireKept(now, &t)
+		s.parted.expire(now)
 		s.ackRest(&t)
 		s.exit(now, &t)
 		t.batch.Flush()

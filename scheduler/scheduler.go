@@ -50,7 +50,7 @@ type Scheduler struct {
 	drained    []*job              // given up, and some of their tasks run on
 	held       heldJobs
 	slow       []*job          // whose clients have too much to read
-	lost       []lostResults   // in the order in which their clients left
+	parted     parted          // jobs whose owners may come for them elsewhere
 	payload    int64           // bytes of payloads that jobs hold
 	retained   int64           // bytes that finished jobs and kept results hold
 	closed     bool            // no connection is taken any more

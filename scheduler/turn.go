@@ -62,7 +62,7 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 		s.jobDone(now, t, e)
 		return
 	case placement.EffectRetry:
-		s.retry(t, e)
+		s.retry(now, t, e)
 		return
 	case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill, placement.EffectClaim, placement.EffectQuarantine:
 	}
@@ -124,10 +124,10 @@ func (s *Scheduler) launch(l *link, e *placement.Effect) {
 }
 
 // retry says why an attempt did not count; the task waits again.
-func (s *Scheduler) retry(t *turn, e *placement.Effect) {
+func (s *Scheduler) retry(now time.Duration, t *turn, e *placement.Effect) {
 	s.meters.retries.Inc()
 	j := s.jobs[e.Ref]
-	t.tell(j, func(f follower, r receipt) { f.client.sendRetry(t, f.seq, j, e, r) })
+	s.tell(now, t, j, func(f follower, r receipt) { f.client.sendRetry(t, f.seq, j, e, r) })
 	if j.abandoned {
 		s.wakeOwners() // it drains
 	}

@@ -1,17 +1,30 @@
 package ack
 
+import "time"
+
 // Config says for how much an acknowledgement is worth a message. Zero fields take their defaults.
 type Config struct {
 	// Every is for how many results at least one is sent. Default 64.
 	Every uint64
 	// Bytes is how much in results has come since the last when one is sent for fewer. Default 1 MiB.
 	Bytes int
+	// KeepFor is how long a result is kept that its owner may come for. Default 20 s: less than the 30 s for which a worker keeps what nobody
+	// acknowledges, since what it drops by itself makes it say that something is missing.
+	KeepFor time.Duration
+	// MaxKept bounds the results of ours that a worker keeps because the first of them is kept for its owner. Default 65,536: a quarter of what
+	// a worker keeps for all its schedulers.
+	MaxKept uint64
+	// MaxKeptBytes bounds their bytes likewise. Default 16 MiB, a quarter as well.
+	MaxKeptBytes int
 }
 
 // Defaults of [Config].
 const (
-	DefaultEvery = 64
-	DefaultBytes = 1 << 20
+	DefaultEvery        = 64
+	DefaultBytes        = 1 << 20
+	DefaultKeepFor      = 20 * time.Second
+	DefaultMaxKept      = 1 << 16
+	DefaultMaxKeptBytes = 16 << 20
 )
 
 // Account is what a scheduler knows of the results of one life of a worker.
@@ -21,17 +34,23 @@ type Account struct {
 	settled window // that have reached who owns them
 	acked   uint64 // what the worker was told of that
 	bytes   int    // of results that have come since
+	kept    []kept // of the taken, not settled: in the order of their times
 }
 
 // NewAccount returns an account without results.
 func NewAccount(cfg Config) Account {
-	if cfg.Every == 0 {
-		cfg.Every = DefaultEvery
-	}
-	if cfg.Bytes == 0 {
-		cfg.Bytes = DefaultBytes
-	}
+	setDefault(&cfg.Every, DefaultEvery)
+	setDefault(&cfg.Bytes, DefaultBytes)
+	setDefault(&cfg.KeepFor, DefaultKeepFor)
+	setDefault(&cfg.MaxKept, DefaultMaxKept)
+	setDefault(&cfg.MaxKeptBytes, DefaultMaxKeptBytes)
 	return Account{cfg: cfg}
+}
+
+func setDefault[T int | uint64 | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
 }
 
 // Taken is the number up to which all results have come. The worker is told at a handshake, and does not repeat them.
@@ -52,6 +71,10 @@ func (a *Account) Take(seq uint64, bytes int) {
 // Settle notes that a result has reached who owns it, or that nobody does. If an acknowledgement is due it returns for which results.
 func (a *Account) Settle(seq uint64) (up uint64, due bool) {
 	a.settled.add(seq)
+	return a.due()
+}
+
+func (a *Account) due() (up uint64, due bool) {
 	up = a.settled.prefix()
 	return up, up >= a.acked+a.cfg.Every || (up > a.acked && a.bytes >= a.cfg.Bytes)
 }
@@ -78,5 +101,5 @@ func (a *Account) Told(seq uint64) {
 func (a *Account) Void() {
 	a.taken.restart()
 	a.settled.restart()
-	a.acked, a.bytes = 0, 0
+	a.acked, a.bytes, a.kept = 0, 0, nil
 }

@@ -1,0 +1,81 @@
+package scheduler
+
+import (
+	"time"
+
+	"dunnock/probe"
+	"dunnock/scheduler/ack"
+)
+
+// A result is its client's, and its worker keeps it until the client has it. A client that is gone may come for it later than its job is held here, and to
+// another scheduler, which asks the workers. So what nobody has is not acknowledged for a while; see [ack.Config].
+
+// keepResult has a worker keep a result that nobody has and somebody may come for.
+func (s *Scheduler) keepResult(now time.Duration, r receipt) {
+	if r.seq != 0 {
+		r.link.results.Keep(now, r.seq)
+	}
+}
+
+// expireKept acknowledges the results that nobody has come for.
+func (s *Scheduler) expireKept(now time.Duration, t *turn) {
+	for _, l := range s.links {
+		l.expireKept(now, t)
+	}
+}
+
+func (l *link) expireKept(now time.Duration, t *turn) {
+	if up, due := l.results.Expire(now); due {
+		l.ack(t, up)
+	}
+}
+
+// parted are jobs that ended here while they may go on elsewhere: because no owner came back for them, or because another scheduler has them, or a later
+// submission. Attempts that had ended by then, and were on their way, are as good as any others.
+type parted struct {
+	jobs  map[probe.Ref]struct{}
+	order []partedJob // in the order of their times
+}
+
+type partedJob struct {
+	ref probe.Ref
+	at  time.Duration
+}
+
+const (
+	// partedTTL is how long what comes in of such a job is kept. It was on its way, or its worker was not connected.
+	partedTTL = ack.DefaultKeepFor
+	// maxParted bounds their number; the oldest go.
+	maxParted = 1 << 16
+)
+
+func (p *parted) add(now time.Duration, ref probe.Ref) {
+	if p.jobs == nil {
+		p.jobs = make(map[probe.Ref]struct{})
+	}
+	if len(p.order) >= maxParted {
+		p.drop()
+	}
+	p.jobs[ref] = struct{}{}
+	p.order = append(p.order, partedJob{ref, now})
+}
+
+func (p *parted) drop() {
+	delete(p.jobs, p.order[0].ref)
+	p.order = p.order[1:]
+}
+
+func (p *parted) expire(now time.Duration) {
+	for len(p.order) > 0 && now-p.order[0].at > partedTTL {
+		p.drop()
+	}
+}
+
+// wants reports whether somebody may come for what a worker says of an attempt. That it was stopped is of no use: whoever comes starts it again.
+func (p *parted) wants(m *probe.Finished) bool {
+	if len(p.jobs) == 0 || m.Status == probe.StatusKilled {
+		return false
+	}
+	_, ok := p.jobs[m.Ref]
+	return ok
+}
