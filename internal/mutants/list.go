@@ -126,7 +126,7 @@ func ofPlacement() []mutant {
 // ofAccounts are the protections of the results that workers keep.
 func ofAccounts() []mutant {
 	return []mutant{
-		{name: "results reach their owner before they are acknowledged", file: ackAccount, old: "a.settled.add(seq)\n\tup = a.settled.prefix()", new: "up = a.taken.prefix()"},
+		{name: "results reach their owner before they are acknowledged", file: ackAccount, old: "a.settled.add(seq)\n\treturn a.due()", new: "a.settled = a.taken\n\treturn a.due()"},
 		{name: "results are acknowledged", file: ackAccount, old: "a.settled.add(seq)\n", new: ""},
 		{name: "a result that has not come yet holds up those behind it", file: ackWindow, old: "bits.TrailingZeros64(^w.bits[0])", new: "bits.OnesCount64(w.bits[0])"},
 		{name: "many results are acknowledged at once", file: ackAccount, old: "up >= a.acked+a.cfg.Every ||", new: "up >= a.acked+1<<40 ||"},
@@ -172,11 +172,13 @@ func ofShells() []mutant {
 		{name: "a worker waits with leaving until it may", file: "worker/turn.go", old: "if w.core.MayLeave(now) {", new: "if w.core.Draining() && w.core.Idle() {", shell: true},
 		{name: "a worker that may leave by now leaves", file: "worker/worker.go", old: "t.batch.Add(p.conn)\n\t\t\t}\n\t\t}\n\t\tw.exit(now, &t)", new: "t.batch.Add(p.conn)\n\t\t\t}\n\t\t}\n\t\tw.mu.Unlock()", shell: true},
 		{name: "failed attempts are acknowledged when their client has heard", file: "scheduler/turn.go", old: "f.client.sendRetry(t, f.seq, j, e, r)", new: "_ = r; f.client.sendRetry(t, f.seq, j, e, receipt{})", shell: true},
-		{name: "results that a client has not read are kept for a while", file: "scheduler/credit.go", old: "if r.receipt.seq != 0 {\n\t\t\tlost.receipts", new: "if s.settle(&c.turn, r.receipt); false {\n\t\t\tlost.receipts", shell: true},
-		{name: "results of a job without an owner are kept for a while", file: "scheduler/job.go", old: "s.keepResult(now, t.take())", new: "_ = now", shell: true},
-		{name: "results that nobody comes back for are acknowledged", file: "scheduler/credit.go", old: "s.settle(t, r)", new: "_ = r", shell: true},
+		{name: "results that a client has not read are kept for a while", file: "scheduler/credit.go", old: "s.keepResult(now, r.receipt)", new: "s.settle(&c.turn, r.receipt)", shell: true},
+		{name: "results that nobody comes for are acknowledged", file: "scheduler/ack/keep.go", old: "(now-a.kept[0].at > a.cfg.KeepFor || a.crowded())", new: "(now < 0 || a.crowded())", shell: true},
+		{name: "what is kept for who may come is bounded", file: "scheduler/ack/keep.go", old: "(now-a.kept[0].at > a.cfg.KeepFor || a.crowded())", new: "now-a.kept[0].at > a.cfg.KeepFor", shell: true},
 		{name: "a reader that reads again has its job go on", file: "scheduler/credit.go", old: "return c.s.unhold(now, r.job, heldCredit, effects)", new: "return effects", shell: true},
 		{name: "what a lost client has not read holds up nobody", file: "scheduler/credit.go", old: "effects = c.hasRead(now, r, effects)", new: "", shell: true},
+		{name: "what comes in of a job that was given up is kept", file: "scheduler/late.go", old: "_, ok := p.jobs[m.Ref]\n\treturn ok", new: "return false", shell: true},
+		{name: "what ends while nobody owns its job is kept", file: "scheduler/receipt.go", old: "if len(j.clients) == 0 && j.held&heldOwner != 0 {", new: "if false {", shell: true},
 		{name: "an older connection of a scheduler is closed", file: "worker/peer.go", old: "if old.name == h.Name {", new: "if false {", shell: true},
 	}
 }
