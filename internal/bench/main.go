@@ -1,9 +1,11 @@
 // Command bench measures what a task costs when it does nothing: jobs of no-op
-// tasks through one scheduler process and one worker process, driven in a closed loop by a client
-// in a third. It prints tasks per second, CPU time per task of all three
-// processes, and the response of a job, for each round and as medians.
+// tasks through one scheduler process and the workers of one or several processes, driven in a closed loop by a client
+// in another. It prints tasks per second, CPU time per task of all
+// processes, and the response of a job, for each round and as medians; and what the processes asked of the kernel.
 //
 //	go run ./internal/bench
+//	go run ./internal/bench -workers 64 -slots 4 -processes 2
+//	go run ./internal/bench -rest    a job of one task at a time, beside one request of plain fasthttp
 //
 // Figures are of this machine and this moment; compare only what one run measured.
 package main
@@ -15,8 +17,11 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"dunnock/internal/node"
 	"dunnock/scheduler"
@@ -27,7 +32,11 @@ func main() {
 	var o options
 	flag.StringVar(&o.role, "role", "", "internal: what this process is")
 	flag.StringVar(&o.join, "join", "", "internal: gossip address of the scheduler")
-	flag.IntVar(&o.slots, "slots", 16, "slots of the worker")
+	flag.IntVar(&o.slots, "slots", 16, "slots of a worker")
+	flag.IntVar(&o.workers, "workers", 1, "workers in all")
+	flag.IntVar(&o.processes, "processes", 1, "processes that the workers are spread over")
+	flag.IntVar(&o.first, "first", 0, "internal: the number of a process's first worker")
+	flag.BoolVar(&o.rest, "rest", false, "measure the response of a job of one task when nothing else is going on, instead")
 	flag.IntVar(&o.tasks, "tasks", 10, "tasks of a job")
 	flag.IntVar(&o.inFlight, "in-flight", 64, "jobs in flight")
 	flag.IntVar(&o.rounds, "rounds", 5, "measured rounds")
@@ -46,6 +55,9 @@ func main() {
 type options struct {
 	role, join             string
 	slots, tasks, inFlight int
+	workers, processes     int
+	first                  int
+	rest                   bool
 	rounds                 int
 	length                 time.Duration
 	profile                string
@@ -63,11 +75,30 @@ func (o *options) run(ctx context.Context) error {
 	case "scheduler":
 		return scheduler.Run(ctx, scheduler.Config{Name: "s1", Logger: quiet, OnReady: ready})
 	case "worker":
-		noop := func(context.Context, worker.Task) ([]byte, error) { return nil, nil }
-		return worker.Run(ctx, worker.Config{
-			Name: "w1", Slots: o.slots, Apps: map[string]worker.Handler{"noop": noop}, Join: []string{o.join}, Logger: quiet, OnReady: ready,
-		})
-	default:
-		return o.measure(ctx)
+		return o.runWorkers(ctx, quiet, ready)
+	case "echo":
+		return echo(ctx)
 	}
+	if o.workers < o.processes || o.processes < 1 {
+		return fmt.Errorf("%d workers cannot be spread over %d processes", o.workers, o.processes)
+	}
+	if o.rest {
+		return o.measureRest(ctx)
+	}
+	return o.measure(ctx)
+}
+
+// runWorkers runs the workers of one process.
+func (o *options) runWorkers(ctx context.Context, log *slog.Logger, ready func(node.Ready)) error {
+	noop := func(context.Context, worker.Task) ([]byte, error) { return nil, nil }
+	g, ctx := errgroup.WithContext(ctx)
+	for i := range o.workers {
+		g.Go(func() error {
+			return worker.Run(ctx, worker.Config{
+				Name: "w" + strconv.Itoa(o.first+i), Slots: o.slots, Apps: map[string]worker.Handler{"noop": noop}, Join: []string{o.join},
+				Logger: log, OnReady: ready,
+			})
+		})
+	}
+	return g.Wait()
 }

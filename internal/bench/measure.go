@@ -20,41 +20,32 @@ import (
 
 // round is what one round measured.
 type round struct {
-	tasksPerSecond            float64
-	client, scheduler, worker time.Duration // CPU per task
-	p50, p99                  time.Duration // response of a job
+	tasks          int64
+	tasksPerSecond float64
+	used           [parts]usage  // by client, scheduler, workers
+	p50, p99       time.Duration // response of a job
 }
 
-func (r round) cpu() time.Duration { return r.client + r.scheduler + r.worker }
+// cpu is CPU time per task.
+func (r round) cpu(part int) time.Duration { return r.used[part].cpu / time.Duration(r.tasks) }
+
+func (r round) cpuOfAll() time.Duration { return r.cpu(0) + r.cpu(1) + r.cpu(2) }
 
 // measure starts the fleet, drives it for some rounds, and prints them.
 func (o *options) measure(ctx context.Context) error {
-	s, err := o.spawn(ctx, "scheduler", "")
+	f, err := o.start(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = s.stop() }()
-	w, err := o.spawn(ctx, "worker", s.gossip)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = w.stop() }()
-	c, err := client.New(client.Config{Schedulers: []string{s.http}})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = c.Close() }()
-	if err := waitForWorker(ctx, c); err != nil {
-		return err
-	}
-	fmt.Printf("%d jobs in flight, %d no-op tasks a job, 1 scheduler, 1 worker with %d slots, %d CPUs, %s\n",
-		o.inFlight, o.tasks, o.slots, runtime.NumCPU(), runtime.Version())
-	if _, err := o.round(ctx, c, s, w); err != nil { // warm-up
+	defer f.stop()
+	fmt.Printf("jobs in flight: %d of %d no-op tasks; workers: %d of %d slots; worker processes: %d; schedulers: 1; %d CPUs, %s\n",
+		o.inFlight, o.tasks, o.workers, o.slots, o.processes, runtime.NumCPU(), runtime.Version())
+	if _, err := o.round(ctx, f); err != nil { // warm-up
 		return err
 	}
 	var rounds []round
 	for range o.rounds {
-		r, err := o.round(ctx, c, s, w)
+		r, err := o.round(ctx, f)
 		if err != nil {
 			return err
 		}
@@ -63,27 +54,11 @@ func (o *options) measure(ctx context.Context) error {
 	return report(rounds)
 }
 
-// waitForWorker submits until there is a worker.
-func waitForWorker(ctx context.Context, c *client.Client) error {
-	for ctx.Err() == nil {
-		h, err := c.Submit(ctx, noopJob(1))
-		if err == nil {
-			_, err = h.Wait(ctx)
-			return err
-		}
-		if !errors.Is(err, task.CodeNoWorkers) {
-			return err
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	return ctx.Err()
-}
-
 func noopJob(tasks int) task.Job { return task.Job{App: "noop", Tasks: make([]task.Task, tasks)} }
 
 // round keeps inFlight jobs going for a while.
-func (o *options) round(ctx context.Context, c *client.Client, s, w *process) (round, error) {
-	before, err := cpuTimes(s, w)
+func (o *options) round(ctx context.Context, f *fleet) (round, error) {
+	before, err := f.usage()
 	if err != nil {
 		return round{}, err
 	}
@@ -97,7 +72,7 @@ func (o *options) round(ctx context.Context, c *client.Client, s, w *process) (r
 	for range o.inFlight {
 		wg.Go(func() {
 			mine := newHistogram()
-			err := o.drive(ctx, c, began.Add(o.length), mine)
+			err := o.drive(ctx, f.client, began.Add(o.length), mine)
 			mu.Lock()
 			defer mu.Unlock()
 			all.Merge(mine)
@@ -106,16 +81,19 @@ func (o *options) round(ctx context.Context, c *client.Client, s, w *process) (r
 	}
 	wg.Wait()
 	took := time.Since(began)
-	after, err := cpuTimes(s, w)
+	after, err := f.usage()
 	if err = errors.Join(fault, err); err != nil {
 		return round{}, err
 	}
-	tasks := all.TotalCount() * int64(o.tasks)
-	perTask := func(i int) time.Duration { return (after[i] - before[i]) / time.Duration(tasks) }
-	return round{
-		tasksPerSecond: float64(tasks) / took.Seconds(), client: perTask(0), scheduler: perTask(1), worker: perTask(2),
-		p50: time.Duration(all.ValueAtQuantile(50)), p99: time.Duration(all.ValueAtQuantile(99)),
-	}, nil
+	r := round{
+		tasks: all.TotalCount() * int64(o.tasks),
+		p50:   time.Duration(all.ValueAtQuantile(50)), p99: time.Duration(all.ValueAtQuantile(99)),
+	}
+	r.tasksPerSecond = float64(r.tasks) / took.Seconds()
+	for i := range r.used {
+		r.used[i] = after[i].sub(before[i])
+	}
+	return r, nil
 }
 
 // drive submits one job after the other until the round is over.
@@ -140,32 +118,33 @@ func (o *options) drive(ctx context.Context, c *client.Client, until time.Time, 
 
 func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, int64(time.Minute), 3) }
 
-// cpuTimes are of client, scheduler and worker.
-func cpuTimes(s, w *process) ([3]time.Duration, error) {
-	self, err1 := cpuOf(os.Getpid())
-	ofS, err2 := s.cpu()
-	ofW, err3 := w.cpu()
-	return [3]time.Duration{self, ofS, ofW}, errors.Join(err1, err2, err3)
-}
-
 func report(rounds []round) error {
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "round\ttasks/s\tCPU/task\tclient\tscheduler\tworker\tjob p50\tjob p99\t")
-	row := func(name string, r round) {
-		fmt.Fprintf(t, "%s\t%.0f\t%v\t%v\t%v\t%v\t%v\t%v\t\n", name, r.tasksPerSecond, r.cpu().Round(10*time.Nanosecond),
-			r.client, r.scheduler, r.worker, r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
+	row := func(name string, tasksPerSecond float64, times ...time.Duration) {
+		fmt.Fprintf(t, "%s\t%.0f\t", name, tasksPerSecond)
+		for _, d := range times {
+			fmt.Fprintf(t, "%v\t", d.Round(10*time.Nanosecond))
+		}
+		fmt.Fprintln(t)
 	}
 	for i, r := range rounds {
-		row(strconv.Itoa(i+1), r)
+		row(strconv.Itoa(i+1), r.tasksPerSecond, r.cpuOfAll(), r.cpu(0), r.cpu(1), r.cpu(2), r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
 	}
-	row("median", round{
-		tasksPerSecond: median(rounds, func(r round) float64 { return r.tasksPerSecond }),
-		client:         median(rounds, func(r round) time.Duration { return r.client }),
-		scheduler:      median(rounds, func(r round) time.Duration { return r.scheduler }),
-		worker:         median(rounds, func(r round) time.Duration { return r.worker }),
-		p50:            median(rounds, func(r round) time.Duration { return r.p50 }),
-		p99:            median(rounds, func(r round) time.Duration { return r.p99 }),
-	})
+	cpu := func(part int) time.Duration {
+		return median(rounds, func(r round) time.Duration { return r.cpu(part) })
+	}
+	row("median", median(rounds, func(r round) float64 { return r.tasksPerSecond }), median(rounds, round.cpuOfAll), cpu(0), cpu(1), cpu(2),
+		median(rounds, func(r round) time.Duration { return r.p50.Round(time.Microsecond) }),
+		median(rounds, func(r round) time.Duration { return r.p99.Round(time.Microsecond) }))
+	fmt.Fprintln(t, "\nin 100 tasks\treads\twrites\tswitches\t")
+	for part, name := range [parts]string{"client", "scheduler", "worker"} {
+		per := func(of func(usage) uint64) float64 {
+			return median(rounds, func(r round) float64 { return 100 * float64(of(r.used[part])) / float64(r.tasks) })
+		}
+		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.1f\t\n", name, per(func(u usage) uint64 { return u.reads }), per(func(u usage) uint64 { return u.writes }),
+			per(func(u usage) uint64 { return u.switches }))
+	}
 	return t.Flush()
 }
 

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"runtime/pprof"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -21,12 +20,13 @@ type process struct {
 }
 
 // spawn starts this program again as a node, and waits until it says where it listens.
-func (o *options) spawn(ctx context.Context, role, join string) (*process, error) {
+func (o *options) spawn(ctx context.Context, role string, args ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "-role", role, "-join", join, "-slots", strconv.Itoa(o.slots), "-profile", o.profile) //nolint:gosec // itself
+	args = append([]string{"-role", role, "-slots", strconv.Itoa(o.slots), "-profile", o.profile}, args...)
+	cmd := exec.CommandContext(ctx, self, args...) //nolint:gosec // itself
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Stderr = os.Stderr
@@ -52,29 +52,6 @@ func (p *process) stop() error {
 	return p.cmd.Wait()
 }
 
-// cpu is the CPU time that the process has used.
-func (p *process) cpu() (time.Duration, error) {
-	return cpuOf(p.cmd.Process.Pid)
-}
-
-// clockTick is the unit of /proc/PID/stat: 100 a second on every Linux.
-const clockTick = 10 * time.Millisecond
-
-func cpuOf(pid int) (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(stat), ") ") // the name may hold anything
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat: unexpected form", pid)
-	}
-	user, err1 := strconv.ParseInt(fields[11], 10, 64)
-	sys, err2 := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+sys) * clockTick, errors.Join(err1, err2)
-}
-
 // startProfile writes a CPU profile until the returned function is called.
 func startProfile(prefix, role string) (func(), error) {
 	if prefix == "" {
@@ -82,6 +59,9 @@ func startProfile(prefix, role string) (func(), error) {
 	}
 	if role == "" {
 		role = "client"
+	}
+	if role != "client" && role != "scheduler" {
+		role += strconv.Itoa(os.Getpid()) // there may be several
 	}
 	f, err := os.Create(prefix + role + ".prof") //nolint:gosec // the user names it
 	if err != nil {
