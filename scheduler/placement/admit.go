@@ -56,7 +56,11 @@ func (m *meter) time(tasks int) time.Duration {
 
 // admitByTime refuses a job whose tasks would wait too long, by how fast such tasks are launched now (overload is an
 // answer, not a queue). Where nothing waits there is nothing to say, and where nothing was launched lately nothing is known.
-func (c *Core) admitByTime(now time.Duration, set *set, s *Spec) error {
+func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
+	set := p.set
+	if p.prefers {
+		set = p.wider[0] // it gives way before anything is too late
+	}
 	m := &set.meter
 	m.advance(now)
 	if set.waiting == 0 || m.steps < meterMinSteps || m.rate < 1 {
@@ -64,7 +68,7 @@ func (c *Core) admitByTime(now time.Duration, set *set, s *Spec) error {
 	}
 	queue := m.time(set.waiting)
 	wait, most := queue, c.cfg.MaxQueueTime
-	if own := m.time(set.waiting + s.Tasks); queue <= most && own > s.Deadline/2 {
+	if own := m.time(set.waiting + p.tasks); queue <= most && own > s.Deadline/2 {
 		// Its last task would be launched in the second half of its time, and is to run and be tried again in it too. What
 		// is accepted and not finished is worse than refused: it has cost others their slots.
 		wait, most = own, s.Deadline/2

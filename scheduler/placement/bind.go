@@ -55,22 +55,49 @@ func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 	if j == nil {
 		return c.noTask(w, m, out)
 	}
-	spent, last, owner := c.spend(j, w, m.Res, 1)
-	if j.halted() || wk.standing == quarantined || (spent == 0 && !j.set.matches(c.offer(wk))) {
+	spent, asked, last, owner := c.spend(j, w, m.Res, 1)
+	if j.halted() || wk.standing == quarantined {
 		return c.noTask(w, m, out)
 	}
-	t, out, ok := c.pick(j, wk, owner, out)
+	g, t, out, ok := asked, uint32(0), out, false
+	if spent > 0 || g.set.matches(c.offer(wk)) {
+		t, out, ok = c.pick(j, g, wk, owner, out)
+	}
+	if !ok && j.several() {
+		g, t, out, ok = c.pickOther(j, g, wk, out)
+	}
 	if !ok {
-		return c.replenish(now, j, c.noTask(w, m, out))
+		return c.replenish(now, j, asked, c.noTask(w, m, out))
 	}
 	out = c.bind(now, j, t, wk, m, out)
 	switch {
-	case j.waiting() == 0:
-		return c.settled(j, out)
-	case last && j.wide && wk.active && j.anywhere() > 0:
-		out = c.renew(j, w, out)
+	case g.waiting() == 0:
+		out = c.settled(j, g, out)
+	case g == asked && last && g.wide && wk.active && g.anywhere() > 0:
+		out = c.renew(j, g, w, out)
 	}
-	return c.replenish(now, j, out)
+	if g != asked {
+		out = c.replenish(now, j, g, out)
+	}
+	return c.replenish(now, j, asked, out)
+}
+
+// pickOther chooses a waiting task that a worker gets of another group than the one that its reservation was for, of which none waits
+// any more. It looks at some groups, beginning behind that one.
+func (c *Core) pickOther(j *job, asked *group, w *worker, out []Effect) (*group, uint32, []Effect, bool) {
+	n, offer := j.groups(), c.offer(w)
+	for i := range min(n-1, scanLimit) {
+		g := j.at((int(asked.index) + 1 + i) % n)
+		if g.waiting() == 0 || !g.set.matches(offer) {
+			continue
+		}
+		if t, more, ok := c.pick(j, g, w, 0, out); ok {
+			return g, t, more, true
+		} else { //nolint:revive // the effects are kept
+			out = more
+		}
+	}
+	return asked, 0, out, false
 }
 
 // repeat answers a slot's last call again.
@@ -95,37 +122,40 @@ func (c *Core) noTask(w probe.WorkerID, m probe.GetTask, out []Effect) []Effect 
 
 // pick chooses the waiting task that a worker gets: the displaced one whose own reservation it used (owner,
 // from 1), else the first at the head that it may run, else the first fresh one.
-func (c *Core) pick(j *job, w *worker, owner uint32, out []Effect) (uint32, []Effect, bool) {
+func (c *Core) pick(j *job, g *group, w *worker, owner uint32, out []Effect) (uint32, []Effect, bool) {
 	if owner != 0 {
 		return owner - 1, out, true
 	}
 	for range scanLimit {
-		i := j.returned.head
+		i := g.returned.head
 		if i == 0 {
 			break
 		}
 		r := &j.tasks[i-1]
-		if c.mayRun(j, r, w) {
+		if c.mayRun(g, r, w) {
 			return i - 1, out, true
 		}
 		// It had nowhere else to go when it came back, and now it has.
-		out = c.displace(j, i-1, out)
+		out = c.displace(j, g, i-1, out)
 	}
-	i := j.displaced.head
+	i := g.displaced.head
 	for n := 0; i != 0 && n < scanLimit; n++ {
 		r := &j.tasks[i-1]
-		if c.mayRun(j, r, w) {
+		if c.mayRun(g, r, w) {
 			return i - 1, out, true
 		}
 		i = r.next
 	}
-	if j.fresh == 0 {
+	switch {
+	case g.fresh == 0:
 		return 0, out, false
+	case j.several():
+		return g.unbound.head - 1, out, true
 	}
-	for j.tasks[j.cursor].state != stateFresh {
-		j.cursor++
+	for j.tasks[g.cursor].state != stateFresh {
+		g.cursor++
 	}
-	return uint32(j.cursor), out, true
+	return uint32(g.cursor), out, true
 }
 
 // bind gives a waiting task to the slot that asked.
@@ -138,19 +168,20 @@ func (c *Core) bind(now time.Duration, j *job, t uint32, w *worker, m probe.GetT
 	s.state, s.job, s.task, s.attempt = slotBound, uint32(j.ref), t, r.attempt
 	s.started = false
 	c.stats.Launches++
-	j.set.meter.count(now)
+	j.of(t).set.meter.count(now)
 	return append(out, c.launch(now, j, s, w.id, m))
 }
 
 // occupy makes a waiting task run in a slot.
 func (c *Core) occupy(j *job, t uint32, w *worker, slot uint16) {
-	c.unlink(j, t)
+	g := j.of(t)
+	c.unlink(j, g, t)
 	r := &j.tasks[t]
 	r.state = stateRunning
 	r.worker, r.slot, r.hasWorker = w.id, slot, true
 	j.running++
 	c.load.Running++
-	c.waits(j, -1)
+	c.waits(j, g, -1)
 }
 
 func (c *Core) launch(now time.Duration, j *job, s *slot, w probe.WorkerID, m probe.GetTask) Effect {
@@ -162,54 +193,60 @@ func (c *Core) launch(now time.Duration, j *job, s *slot, w probe.WorkerID, m pr
 }
 
 // unlink takes a waiting task out of where it waits; its own reservations are anybody's from now on.
-func (c *Core) unlink(j *job, t uint32) {
+func (c *Core) unlink(j *job, g *group, t uint32) {
 	r := &j.tasks[t]
 	switch r.state {
 	case stateFresh:
-		j.fresh--
-	case stateReturned:
-		j.returned.remove(j.tasks, t)
-	case stateDisplaced:
-		j.displaced.remove(j.tasks, t)
-		if r.probes == 0 {
-			j.bare--
+		g.fresh--
+		if j.several() {
+			g.unbound.remove(j.tasks, t)
 		}
-		j.owned -= int(r.probes)
+	case stateReturned:
+		g.returned.remove(j.tasks, t)
+	case stateDisplaced:
+		g.displaced.remove(j.tasks, t)
+		if r.probes == 0 {
+			g.bare--
+		}
+		g.owned -= int(r.probes)
 		r.probes = 0
 	case stateRunning, stateEnded:
 	}
 }
 
 // displace makes a waiting task wait for a worker that it has not failed on, with reservations of its own.
-func (c *Core) displace(j *job, t uint32, out []Effect) []Effect {
-	c.unlink(j, t)
+func (c *Core) displace(j *job, g *group, t uint32, out []Effect) []Effect {
+	c.unlink(j, g, t)
 	r := &j.tasks[t]
 	r.state = stateDisplaced
 	r.round++
-	j.displaced.push(j.tasks, t)
-	j.bare++
-	return c.place(j, t, out)
+	g.displaced.push(j.tasks, t)
+	g.bare++
+	return c.place(j, g, t, out)
 }
 
-// settled is when the last waiting task has been bound: what reservations are left are needed no more
+// settled is when the last waiting task of a group has been bound: what reservations are left are needed no more
 // (proactive cancellation: Ousterhout et al., SOSP 2013, §3).
-func (c *Core) settled(j *job, out []Effect) []Effect {
-	if j.resampleAt != never {
-		j.resampleAt = never
-		c.timers.update(j)
+func (c *Core) settled(j *job, g *group, out []Effect) []Effect {
+	if g.resampleAt != never {
+		g.resampleAt = never
+		c.rewake(j, g)
 	}
 	if c.cfg.Policy == LateBindingNoCancel {
 		return out
 	}
-	return c.cancelAll(j, out)
+	return c.cancelGroup(j, g, out)
 }
 
 // renew gives a worker that has used up its share of a wide job a new one, as
 // large as sampling now would make it. Shares are equal whatever a worker's slots and speed, so without this
 // a fast worker would be idle while the job's tasks wait for slow ones. Shares shrink with what waits, so there are
 // few renewals but for the last tasks, where it is at most one per launch.
-func (c *Core) renew(j *job, w probe.WorkerID, out []Effect) []Effect {
-	n := max(1, int(float64(j.ratio*float64(j.anywhere()))/float64(len(j.set.eligible))))
+func (c *Core) renew(j *job, g *group, w probe.WorkerID, out []Effect) []Effect {
+	if len(g.set.eligible) == 0 {
+		return out
+	}
+	n := max(1, int(float64(j.ratio*float64(g.anywhere()))/float64(len(g.set.eligible))))
 	c.stats.Renewed += uint64(n)
-	return c.reserve(j, w, n, 0, out)
+	return c.reserve(j, g, w, n, 0, out)
 }

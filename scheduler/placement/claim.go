@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"slices"
 	"time"
 
 	"dunnock/probe"
@@ -32,24 +33,36 @@ func (c *Core) claimAll(now time.Duration, j *job, out []Effect) []Effect {
 	if j.atMostOnce {
 		j.claimUntil = after(now, c.cfg.DoubtWait)
 	}
-	c.timers.update(j)
+	c.timers.update(&j.timer)
 	for i := range c.workers {
-		if w := c.known(probe.WorkerID(i)); w != nil && j.set.matches(c.offer(w)) {
+		if w := c.known(probe.WorkerID(i)); w != nil && j.concerns(c.offer(w)) {
 			out = c.claim(j, w, out)
 		}
 	}
 	return out
 }
 
+// concerns reports whether tasks of a job may be or have been at a worker. Of a job whose tasks differ in their constraints every worker
+// with the app may have one: asking a few in vain costs less than looking at all constraints for each.
+func (j *job) concerns(w *Worker) bool {
+	if j.mixed {
+		return slices.Contains(w.Apps, j.first.set.app)
+	}
+	return j.first.base().matches(w)
+}
+
 // hold has a job launch nothing while it is claiming or suspended. What waits of it holds up nobody in the meantime.
 func (c *Core) hold(j *job, claiming, suspended bool) {
 	was := j.halted()
 	j.claiming, j.suspended = claiming, suspended
-	switch is := j.halted(); {
-	case is && !was:
-		j.set.wait(-j.waiting())
-	case was && !is:
-		j.set.wait(j.waiting())
+	is := j.halted()
+	for i := range j.groups() {
+		switch g := j.at(i); {
+		case is && !was:
+			g.set.wait(-g.waiting())
+		case was && !is:
+			g.set.wait(g.waiting())
+		}
 	}
 }
 
@@ -71,7 +84,7 @@ func (c *Core) answered(now time.Duration, j *job, w probe.WorkerID, out []Effec
 func (c *Core) claimed(now time.Duration, j *job, out []Effect) []Effect {
 	j.claimUntil, j.unanswered = never, 0
 	j.asked = j.asked[:0]
-	c.timers.update(j)
+	c.timers.update(&j.timer)
 	c.hold(j, false, j.suspended)
 	if !j.atMostOnce {
 		return c.proceed(now, j, out)
@@ -88,13 +101,16 @@ func (c *Core) claimed(now time.Duration, j *job, out []Effect) []Effect {
 
 // proceed lets a job launch that was not to for a while.
 func (c *Core) proceed(now time.Duration, j *job, out []Effect) []Effect {
-	if j.halted() || j.waiting() == 0 {
+	if j.halted() {
 		return out
 	}
-	if j.res == nil {
-		out = c.begin(j, out)
+	if !j.begun {
+		return c.begin(now, j, out)
 	}
-	return c.replenish(now, j, out)
+	for i := range j.groups() {
+		out = c.replenish(now, j, j.at(i), out)
+	}
+	return out
 }
 
 // Adopt takes a worker's word that it runs an attempt: one that was launched before the connection broke, or one of a job that was
@@ -146,8 +162,8 @@ func (c *Core) Adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []E
 	}
 	c.occupy(j, m.Task, wk, m.Slot)
 	r.launched, r.service = max(launched, j.submitted), 0
-	if j.waiting() == 0 {
-		return c.settled(j, out)
+	if j.of(m.Task).waiting() == 0 {
+		return c.settled(j, j.of(m.Task), out)
 	}
 	return out
 }
@@ -242,15 +258,19 @@ func (c *Core) conclusion(now time.Duration, j *job, w *worker, m *probe.Finishe
 		return c.endWaiting(now, j, m.Task, why.outcome(), why, out)
 	}
 	out = c.retry(j, m.Task, w, why, out)
-	switch {
-	case c.hasElsewhere(j, r):
-		out = c.displace(j, m.Task, out)
-	case r.state != stateReturned:
-		c.unlink(j, m.Task)
-		r.state = stateReturned
-		j.returned.push(j.tasks, m.Task)
+	g := j.of(m.Task)
+	for g.wider[0] != nil && !c.hasElsewhere(g, r) {
+		out = c.relax(now, j, g, out)
 	}
-	return c.replenish(now, j, out)
+	switch {
+	case c.hasElsewhere(g, r):
+		out = c.displace(j, g, m.Task, out)
+	case r.state != stateReturned:
+		c.unlink(j, g, m.Task)
+		r.state = stateReturned
+		g.returned.push(j.tasks, m.Task)
+	}
+	return c.replenish(now, j, g, out)
 }
 
 // Told takes a worker's word that it has said all that it holds: with Ref 0, of this scheduler's, once after it has
@@ -290,7 +310,8 @@ func (c *Core) unlaunch(now time.Duration, s *slot, out []Effect) []Effect {
 	r := &j.tasks[s.task]
 	r.attempt--
 	r.hasWorker = false
-	return c.replenish(now, j, c.requeue(j, s.task, out))
+	t := s.task
+	return c.replenish(now, j, j.of(t), c.requeue(now, j, t, out))
 }
 
 // supersede ends a job that another scheduler has taken over. Its attempts run on: they are the other's, or will be.
@@ -308,9 +329,11 @@ func (c *Core) Suspend(_ time.Duration, ref probe.Ref, out []Effect) []Effect {
 		return out
 	}
 	c.hold(j, j.claiming, true)
-	if j.resampleAt != never {
-		j.resampleAt = never
-		c.timers.update(j)
+	for i := range j.groups() {
+		if g := j.at(i); g.resampleAt != never {
+			g.resampleAt = never
+			c.rewake(j, g)
+		}
 	}
 	return c.cancelAll(j, out)
 }

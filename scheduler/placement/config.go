@@ -53,6 +53,7 @@ const (
 	DefaultClaimWait    = 50 * time.Millisecond
 	DefaultDoubtWait    = 1500 * time.Millisecond
 	DefaultMaxQueueTime = 10 * time.Second
+	DefaultPreferWait   = 50 * time.Millisecond
 
 	DefaultMinQuarantine = time.Second
 	DefaultMaxQuarantine = time.Minute
@@ -70,7 +71,11 @@ type Config struct {
 	// MaxBackoff bounds the wait, and so how long a job may overlook that workers
 	// have room again. Default 1 s, at most 1 m.
 	MaxBackoff time.Duration
-	// MaxSets is how many constraint sets (an app and its required labels, with the list of workers that have
+	// PreferWait is how long tasks wait for the workers that they prefer before any other eligible worker will do. Default 50 ms, about
+	// half of what a task of such a fleet takes: a worker that has a slot free answers within a millisecond or two, and to wait longer than a
+	// slot takes to get free costs more than most caches are worth. At most 1 m; below 0: no time, but preferred workers are asked first.
+	PreferWait time.Duration
+	// MaxSets is how many constraint sets (an app, required and excluded labels, with the list of workers that satisfy
 	// them) are kept for jobs to come. Those of live jobs are kept in any case. Default 128, at least
 	// 1. Larger where jobs ask for more combinations of labels than that, at 4 bytes per set and worker.
 	MaxSets int
@@ -119,6 +124,9 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("%s: want %v to %v, got %v", d.name, time.Millisecond, d.most, d.value))
 		}
 	}
+	if c.PreferWait > time.Minute {
+		errs = append(errs, fmt.Errorf("prefer_wait: want at most %v, got %v", time.Minute, c.PreferWait))
+	}
 	if c.MaxQuarantine > time.Hour {
 		errs = append(errs, fmt.Errorf("max_quarantine: want at most %v, got %v", time.Hour, c.MaxQuarantine))
 	}
@@ -163,6 +171,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxQueueTime == 0 {
 		c.MaxQueueTime = DefaultMaxQueueTime
+	}
+	if c.PreferWait == 0 {
+		c.PreferWait = DefaultPreferWait
 	}
 	if c.MinQuarantine == 0 {
 		c.MinQuarantine = DefaultMinQuarantine

@@ -19,6 +19,8 @@ type Core struct {
 	lives     uint32    // connections so far: tells apart those that had one id
 	sets      []*set
 	byKey     map[string]*set
+	pinned    int   // sets that groups of live jobs need
+	index     index // of workers that may be sampled
 
 	self, schedulers int // which of the fleet's schedulers this is, and how many there are
 
@@ -32,6 +34,11 @@ type Core struct {
 	avoidsFree uint32  // the first free one + 1; 0: none
 	taskPool   pool[taskRec]
 	resPool    pool[reservation]
+	linkPool   pool[resLink]
+	groupPool  pool[group]
+	plan       []planned     // scratch of Submit
+	heads      []uint32      // scratch of Submit: the first planned group of each of the Spec's
+	zone       []probe.Label // scratch of Submit
 
 	load  Load
 	stats Stats
@@ -54,7 +61,7 @@ func New(cfg Config, rng *rand.Rand) *Core {
 		panic("placement: " + err.Error())
 	}
 	return &Core{
-		cfg: cfg.withDefaults(), rng: rng, schedulers: 1, byKey: make(map[string]*set), breakers: make(map[probe.WorkerID]*breaker), trialAt: never,
+		cfg: cfg.withDefaults(), rng: rng, schedulers: 1, byKey: make(map[string]*set), index: newIndex(), breakers: make(map[probe.WorkerID]*breaker), trialAt: never,
 	}
 }
 
@@ -93,6 +100,7 @@ type Stats struct {
 	Found        uint64 // ends of attempts that were not bound and still told something new
 	Overloaded   uint64 // jobs refused because their tasks would wait too long
 	Quarantined  uint64 // times that a worker was quarantined
+	Relaxed      uint64 // times that a preference gave way, or a spread
 	Superseded   uint64 // jobs that another scheduler has taken over
 	Delayed      uint64 // times that a job put off sampling anew
 	Repeated     uint64 // GetTasks that repeated the last call of their slot and were answered again

@@ -25,34 +25,39 @@ func TestTimersMatchSortedList(t *testing.T) {
 		at := rapid.Custom(func(t *rapid.T) time.Duration { return time.Duration(rapid.IntRange(0, 20).Draw(t, "at")) })
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
-				j := &job{deadline: at.Draw(t, "deadline"), resampleAt: never}
+				j := &job{deadline: at.Draw(t, "deadline"), claimUntil: never, first: group{resampleAt: never, relaxAt: never}}
+				j.timer.j = j
+				if rapid.Bool().Draw(t, "group") {
+					j.timer.g = &j.first
+					j.first.resampleAt = at.Draw(t, "resample")
+				}
 				jobs = append(jobs, j)
-				h.add(j)
+				h.add(&j.timer)
 			},
 			"move": func(t *rapid.T) {
 				if len(jobs) == 0 {
 					t.Skip()
 				}
 				j := rapid.SampledFrom(jobs).Draw(t, "job")
-				j.resampleAt = at.Draw(t, "to")
-				h.update(j)
+				j.first.resampleAt = at.Draw(t, "to")
+				h.update(&j.timer)
 			},
 			"remove": func(t *rapid.T) {
 				if len(jobs) == 0 {
 					t.Skip()
 				}
 				i := rapid.IntRange(0, len(jobs)-1).Draw(t, "job")
-				h.remove(jobs[i])
+				h.remove(&jobs[i].timer)
 				jobs = slices.Delete(jobs, i, i+1)
 			},
 			"": func(t *rapid.T) {
-				slices.SortFunc(jobs, func(a, b *job) int { return int(a.wake() - b.wake()) })
-				if len(h) != len(jobs) || len(h) > 0 && h[0].at != jobs[0].wake() {
+				slices.SortFunc(jobs, func(a, b *job) int { return int(a.timer.at() - b.timer.at()) })
+				if len(h) != len(jobs) || len(h) > 0 && h[0].at != jobs[0].timer.at() {
 					t.Fatalf("the heap of %d begins with %v; sorted: %d jobs", len(h), h, len(jobs))
 				}
 				for i, e := range h {
-					if e.j.timer != i || e.at != e.j.wake() {
-						t.Fatalf("timer %d is %+v of a job at %d", i, e, e.j.timer)
+					if e.of.place != i+1 || e.at != e.of.at() {
+						t.Fatalf("timer %d is %+v of a job at %d", i, e, e.of.place)
 					}
 				}
 			},
@@ -125,22 +130,22 @@ func TestReservationsAreBounded(t *testing.T) {
 	for i := 1; i < len(j.res); i++ { // outstanding, as far as the bound is concerned
 		j.res[i].left = 1
 	}
-	out = c.reserve(j, 1, 1, 0, out[:0])
+	out = c.reserve(j, &j.first, 1, 1, 0, out[:0])
 	if len(out) != 0 {
 		t.Fatalf("one reservation too many: %+v", out)
 	}
 	// Both are given back. Of the two that are sampled anew, in one Reserve, that fits; nothing else does.
 	out = c.Refuse(0, 1, probe.Refuse{Ref: ref, Res: 0, Count: 1, Reason: probe.RefusedDraining}, out)
-	if len(out) != 0 || j.deficit() != 1 {
+	if len(out) != 0 || j.deficit(&j.first) != 1 {
 		t.Fatalf("a draining worker is sampled: %+v", out)
 	}
 	out = c.WorkerUp(0, 2, Worker{Slots: 1, Apps: []string{"app"}}, out)
-	if len(out) != 0 || j.resampleAt == never {
-		t.Fatalf("resample at %v, effects %+v", j.resampleAt, out)
+	if len(out) != 0 || j.first.resampleAt == never {
+		t.Fatalf("resample at %v, effects %+v", j.first.resampleAt, out)
 	}
 	j.res = j.res[:1] // the others end
-	out = c.Tick(j.resampleAt, out)
-	if len(out) != 1 || out[0].Worker != 2 || j.deficit() != 0 {
+	out = c.Tick(j.first.resampleAt, out)
+	if len(out) != 1 || out[0].Worker != 2 || j.deficit(&j.first) != 0 {
 		t.Fatalf("after the wait: %+v", out)
 	}
 }
@@ -165,11 +170,11 @@ func TestDisplacedTaskAtTheBound(t *testing.T) {
 		j.resFree = 0
 		out := c.GetTask(0, 1, probe.GetTask{Call: 2, Ref: ref, Res: indexMask}, nil)
 		want := map[int]EffectKind{1: EffectNoTask, 2: EffectLaunch}[tasks]
-		if len(out) != 1 || out[0].Kind != want || j.bare != 1 || j.resampleAt == never {
-			t.Errorf("%d tasks: %d without a reservation, next try at %v, effects %+v", tasks, j.bare, j.resampleAt, out)
+		if len(out) != 1 || out[0].Kind != want || j.first.bare != 1 || j.first.resampleAt == never {
+			t.Errorf("%d tasks: %d without a reservation, next try at %v, effects %+v", tasks, j.first.bare, j.first.resampleAt, out)
 		}
 		j.res = j.res[:used]
-		if out = c.Tick(j.resampleAt, out[:0]); len(out) != 1 || out[0].Worker != 2 || j.bare != 0 {
+		if out = c.Tick(j.first.resampleAt, out[:0]); len(out) != 1 || out[0].Worker != 2 || j.first.bare != 0 {
 			t.Errorf("%d tasks: after the wait %+v", tasks, out)
 		}
 	}
@@ -193,16 +198,16 @@ func TestScanOfTheHeadIsBounded(t *testing.T) {
 		c.Finished(0, 1, probe.Finished{Slot: s, Call: 1, Ref: ref, Task: uint32(s), Attempt: 1, Status: probe.StatusFailed}, nil)
 	}
 	j := c.find(ref)
-	if j.returned.n != n {
-		t.Fatalf("%d tasks returned to the only worker", j.returned.n)
+	if j.first.returned.n != n {
+		t.Fatalf("%d tasks returned to the only worker", j.first.returned.n)
 	}
 	out = c.WorkerUp(0, 2, up, out[:0])
 	if len(out) != 1 {
 		t.Fatalf("share of the new worker: %+v", out)
 	}
 	out = c.GetTask(0, 1, probe.GetTask{Slot: n, Call: 1, Ref: ref}, out[:0])
-	if j.displaced.n != scanLimit || out[len(out)-1].Kind != EffectNoTask {
-		t.Fatalf("%d tasks displaced by one call, and the answer is %+v", j.displaced.n, out[len(out)-1])
+	if j.first.displaced.n != scanLimit || out[len(out)-1].Kind != EffectNoTask {
+		t.Fatalf("%d tasks displaced by one call, and the answer is %+v", j.first.displaced.n, out[len(out)-1])
 	}
 	for s := range uint16(n) {
 		out = c.GetTask(0, 2, probe.GetTask{Slot: s, Call: 1, Ref: ref, Res: math.MaxUint32}, out[:0])

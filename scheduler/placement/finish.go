@@ -54,7 +54,7 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 		return out
 	}
 	s.state = slotOver
-	j.backoff = 0 // its reservations lead to something
+	j.of(m.Task).backoff = 0 // its reservations lead to something
 	j.tasks[m.Task].service = max(m.Service, 0)
 	switch m.Status {
 	case probe.StatusOK:
@@ -114,13 +114,13 @@ func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out
 	switch m.Reason {
 	case probe.RefusedDraining:
 		c.profiles[w].leaving = true
-		c.drain(wk)
+		c.drain(now, wk)
 	case probe.RefusedFull, probe.RefusedApp:
 		c.avoidWorker(r, wk, false)
 	case probe.RefusedStale, probe.RefusedFenced:
 	}
-	out = c.requeue(j, m.Task, out)
-	return c.give(now, j, m.Reason, out)
+	out = c.requeue(now, j, m.Task, out)
+	return c.give(now, j, j.of(m.Task), m.Reason, out)
 }
 
 // Refuse takes back reservations that a worker did not queue, or gave up because it drains. Jobs
@@ -130,33 +130,33 @@ func (c *Core) Refuse(now time.Duration, w probe.WorkerID, m probe.Refuse, out [
 	wk, j := c.worker(w), c.find(m.Ref)
 	if wk != nil && m.Reason == probe.RefusedDraining {
 		c.profiles[w].leaving = true
-		c.drain(wk)
+		c.drain(now, wk)
 	}
 	if wk == nil || j == nil {
 		c.stats.Stale++
 		return out
 	}
-	n, _, owner := c.spend(j, w, m.Res, m.Count)
+	n, g, _, owner := c.spend(j, w, m.Res, m.Count)
 	if n == 0 {
 		c.stats.Stale++
 		return out
 	}
 	c.stats.Refused += uint64(n)
 	if m.Reason == probe.RefusedDraining && owner != 0 && j.tasks[owner-1].probes == 0 {
-		out = c.place(j, owner-1, out)
+		out = c.place(j, g, owner-1, out)
 	}
-	return c.give(now, j, m.Reason, out)
+	return c.give(now, j, g, m.Reason, out)
 }
 
-// give gets a job the reservations that it lacks after a worker gave some back for a reason.
-func (c *Core) give(now time.Duration, j *job, reason probe.Refusal, out []Effect) []Effect {
+// give gets a group the reservations that it lacks after a worker gave some back for a reason.
+func (c *Core) give(now time.Duration, j *job, g *group, reason probe.Refusal, out []Effect) []Effect {
 	switch {
-	case j.deficit() == 0:
+	case j.deficit(g) == 0:
 		return out
 	case reason == probe.RefusedDraining:
-		return c.resample(now, j, out)
+		return c.resample(now, j, g, out)
 	}
-	c.putOff(now, j)
+	c.putOff(now, j, g)
 	return out
 }
 
@@ -167,8 +167,8 @@ func (c *Core) fail(now time.Duration, j *job, t uint32, w *worker, why cause, o
 		return c.end(now, j, t, why.outcome(), why, out)
 	}
 	out = c.retry(j, t, w, why, out)
-	out = c.requeue(j, t, out)
-	return c.replenish(now, j, out)
+	out = c.requeue(now, j, t, out)
+	return c.replenish(now, j, j.of(t), out)
 }
 
 // retry tells that a task's last attempt is to be followed by another, and remembers where that is not to be.
@@ -188,24 +188,33 @@ func (c *Core) retry(j *job, t uint32, w *worker, why cause, out []Effect) []Eff
 func (c *Core) wait(j *job, t uint32) {
 	j.running--
 	c.load.Running--
-	c.waits(j, 1)
+	g := j.of(t)
+	c.waits(j, g, 1)
 	j.tasks[t].state = stateReturned
-	j.returned.push(j.tasks, t)
+	g.returned.push(j.tasks, t)
 }
 
-// waits notes that n tasks more of a job wait, or fewer.
-func (c *Core) waits(j *job, n int) {
+// waits notes that n tasks more of a group wait, or fewer.
+func (c *Core) waits(j *job, g *group, n int) {
 	c.load.Waiting += n
 	if !j.halted() {
-		j.set.wait(n)
+		g.set.wait(n)
 	}
 }
 
-// requeue puts a task that was running back to the head, elsewhere if there is an elsewhere.
-func (c *Core) requeue(j *job, t uint32, out []Effect) []Effect {
+// requeue puts a task that was running back to the head, elsewhere if there is an elsewhere. What gives way does so rather than that a
+// task is tried again where it failed.
+func (c *Core) requeue(now time.Duration, j *job, t uint32, out []Effect) []Effect {
 	c.wait(j, t)
-	if r := &j.tasks[t]; r.avoid != 0 && c.hasElsewhere(j, r) {
-		return c.displace(j, t, out)
+	g, r := j.of(t), &j.tasks[t]
+	if r.avoid == 0 {
+		return out
+	}
+	for g.wider[0] != nil && !c.hasElsewhere(g, r) {
+		out = c.relax(now, j, g, out)
+	}
+	if c.hasElsewhere(g, r) {
+		return c.displace(j, g, t, out)
 	}
 	return out
 }
@@ -219,12 +228,12 @@ func (c *Core) end(now time.Duration, j *job, t uint32, outcome task.Outcome, wh
 
 // endWaiting gives a waiting task its outcome. It may end the job.
 func (c *Core) endWaiting(now time.Duration, j *job, t uint32, outcome task.Outcome, why cause, out []Effect) []Effect {
-	ref := j.ref
-	c.unlink(j, t)
-	c.waits(j, -1)
+	ref, g := j.ref, j.of(t)
+	c.unlink(j, g, t)
+	c.waits(j, g, -1)
 	out = c.conclude(now, j, t, outcome, why, out)
-	if j.ref == ref && j.waiting() == 0 {
-		return c.settled(j, out)
+	if j.ref == ref && g.waiting() == 0 {
+		return c.settled(j, g, out)
 	}
 	return out
 }
@@ -283,8 +292,9 @@ func (c *Core) endAll(now time.Duration, j *job, why cause, outcome task.Outcome
 				out = c.kill(j, t, out)
 			}
 		case stateFresh, stateReturned, stateDisplaced:
-			c.unlink(j, t)
-			c.waits(j, -1)
+			g := j.of(t)
+			c.unlink(j, g, t)
+			c.waits(j, g, -1)
 		}
 		out = c.record(now, j, t, why.outcome(), why, out)
 	}

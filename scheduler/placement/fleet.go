@@ -160,7 +160,7 @@ func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Ef
 	}
 	out = c.join(now, wk, out)
 	for j := c.oldest; j != nil; j = j.next {
-		if j.epoch > 0 && j.set.matches(c.offer(wk)) {
+		if j.epoch > 0 && j.concerns(c.offer(wk)) {
 			out = c.claim(j, wk, out)
 		}
 	}
@@ -191,6 +191,7 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 	c.load.Workers++
 	slots := c.offer(w).Slots
 	c.load.Slots += slots
+	c.index.enter(w.id, c.offer(w))
 	for _, s := range c.sets {
 		s.joined = s.matches(c.offer(w))
 		if s.joined {
@@ -199,14 +200,27 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 	}
 	given, welcome := 0, c.welcome(slots)
 	for j := c.oldest; j != nil; j = j.next {
-		if !j.set.joined || j.waiting() == 0 || j.halted() {
+		if j.halted() {
 			continue
 		}
-		if n := c.share(j, given < welcome) - j.held(w.id); n > 0 {
-			given += n
-			out = c.reserve(j, w.id, n, 0, out)
+		for i := range j.groups() {
+			g := j.at(i)
+			if g.waiting() == 0 {
+				continue
+			}
+			if g.gives() {
+				out = c.relax(now, j, g, out)
+				continue
+			}
+			if !g.set.joined {
+				continue
+			}
+			if n := c.share(j, g, given < welcome) - j.held(g, w.id); n > 0 {
+				given += n
+				out = c.reserve(j, g, w.id, n, 0, out)
+			}
+			out = c.replenish(now, j, g, out)
 		}
-		out = c.replenish(now, j, out)
 	}
 	return out
 }
@@ -231,9 +245,9 @@ func (c *Core) welcome(slots int) int {
 	return n
 }
 
-// share is how many reservations of a waiting job a worker gets that joins its eligible ones.
-func (c *Core) share(j *job, atLeastOne bool) int {
-	exact := float64(j.ratio*float64(j.waiting())) / float64(len(j.set.eligible))
+// share is how many reservations of a group that waits a worker gets that joins its eligible ones.
+func (c *Core) share(j *job, g *group, atLeastOne bool) int {
+	exact := float64(j.ratio*float64(g.waiting())) / float64(len(g.set.eligible))
 	n := int(exact)
 	if float64(c.rng.Uint64()<<11>>11)/(1<<53) < exact-float64(n) {
 		n++
@@ -244,11 +258,11 @@ func (c *Core) share(j *job, atLeastOne bool) int {
 	return n
 }
 
-// held counts the job's outstanding reservations at a worker.
-func (j *job) held(id probe.WorkerID) int {
+// held counts a group's outstanding reservations at a worker.
+func (j *job) held(g *group, id probe.WorkerID) int {
 	n := 0
-	for i := range j.res {
-		if r := &j.res[i]; r.left > 0 && r.worker == id {
+	for i := j.firstRes(g); i != 0; i = j.nextRes(i) {
+		if r := &j.res[i-1]; r.left > 0 && r.worker == id {
 			n += int(r.left)
 		}
 	}
@@ -257,18 +271,18 @@ func (j *job) held(id probe.WorkerID) int {
 
 // WorkerDrain takes a worker out of sampling. What it runs runs on, and the reservations that it has
 // are given to others when it refuses them. An unknown worker is no mistake: its connection may just have ended.
-func (c *Core) WorkerDrain(_ time.Duration, id probe.WorkerID, out []Effect) []Effect {
+func (c *Core) WorkerDrain(now time.Duration, id probe.WorkerID, out []Effect) []Effect {
 	w := c.worker(id)
 	if w == nil {
 		c.stats.Stale++
 		return out
 	}
 	c.profiles[id].drained = true
-	c.drain(w)
+	c.drain(now, w)
 	return out
 }
 
-func (c *Core) drain(w *worker) {
+func (c *Core) drain(now time.Duration, w *worker) {
 	if !w.active {
 		return
 	}
@@ -279,9 +293,13 @@ func (c *Core) drain(w *worker) {
 	c.load.Workers--
 	c.load.Draining++
 	c.load.Slots -= c.offer(w).Slots
+	c.index.leave(w.id, c.offer(w))
 	for _, s := range c.sets {
-		if s.matches(c.offer(w)) {
-			s.drop(w.id)
+		if !s.matches(c.offer(w)) {
+			continue
+		}
+		if s.eligible = dropWorker(s.eligible, w.id); len(s.eligible) == 0 {
+			s.emptied = now
 		}
 	}
 }
@@ -295,7 +313,7 @@ func (c *Core) WorkerLost(now time.Duration, id probe.WorkerID, out []Effect) []
 		c.stats.Stale++
 		return out
 	}
-	c.drain(w)
+	c.drain(now, w)
 	if w.standing == quarantined {
 		out = c.discharge(w, out)
 	}
@@ -328,7 +346,7 @@ func (c *Core) WorkerDown(now time.Duration, id probe.WorkerID, out []Effect) []
 		return out
 	}
 	if w.up {
-		c.drain(w)
+		c.drain(now, w)
 		if w.standing == quarantined {
 			out = c.discharge(w, out)
 		}
@@ -356,17 +374,26 @@ func (c *Core) forfeit(now time.Duration, j *job, id probe.WorkerID, out []Effec
 	if j.outstanding == 0 {
 		return out
 	}
-	found := false
 	for i := range j.res {
 		if r := &j.res[i]; r.left > 0 && r.worker == id {
-			c.deduct(j, r, r.left)
+			g := j.holder(uint32(i))
+			g.touched = true
+			c.deduct(j, g, r, r.left)
 			j.reuse(uint32(i))
-			found = true
 		}
 	}
-	if found && j.deficit() > 0 {
-		// Workers come and go rarely, so this one does not wait for the job's backoff.
-		out = c.resample(now, j, out)
+	return c.regain(now, j, out)
+}
+
+// regain gives the groups of a job others for reservations that they have just lost. Workers come and go rarely, so this does not wait
+// for a backoff.
+func (c *Core) regain(now time.Duration, j *job, out []Effect) []Effect {
+	for i := range j.groups() {
+		g := j.at(i)
+		if g.touched && j.deficit(g) > 0 {
+			out = c.resample(now, j, g, out)
+		}
+		g.touched = false
 	}
 	return out
 }

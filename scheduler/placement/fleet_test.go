@@ -73,10 +73,7 @@ func (f *fleet) tell(ev event, effects []placement.Effect) {
 
 func (f *fleet) submit(s placement.Spec) {
 	ref, effects, err := f.core.Submit(f.now, s, nil)
-	eligible := false
-	for _, w := range f.workers {
-		eligible = eligible || !w.draining && w.matches(&s)
-	}
+	eligible := f.satisfiable(&s)
 	if fault := (*task.Error)(nil); errors.As(err, &fault) && fault.Code == task.CodeOverloaded {
 		return
 	}
@@ -103,7 +100,7 @@ func (f *fleet) submit(s placement.Spec) {
 	}
 	f.jobs[ref] = j
 	want := 0
-	if s.Epoch > 0 && slices.ContainsFunc(effects, func(e placement.Effect) bool { return e.Kind == placement.EffectClaim }) {
+	if _, live := f.core.Job(ref); live && s.Epoch > 0 {
 		j.claiming, j.owing = true, f.asked(&s, false)
 		want = len(f.asked(&s, true))
 		f.scatter(ref, &s)
@@ -112,6 +109,29 @@ func (f *fleet) submit(s placement.Spec) {
 	if f.event.claims != want {
 		f.rt.Fatalf("%d workers were asked, want %d", f.event.claims, want)
 	}
+}
+
+// satisfiable reports whether a job is to be accepted: each task that is to be run has somebody who may run it; in a job that was accepted
+// before, somebody who has its app is enough.
+func (f *fleet) satisfiable(s *placement.Spec) bool {
+	some := func(fits func(w *modelWorker) bool) bool {
+		for _, w := range f.workers {
+			if !w.draining && fits(w) {
+				return true
+			}
+		}
+		return false
+	}
+	if !some(func(w *modelWorker) bool { return slices.Contains(w.apps, s.App) }) {
+		return false
+	}
+	for i := range s.Tasks {
+		finished := i/8 < len(s.Finished) && s.Finished[i/8]>>(i%8)&1 == 1
+		if s.Epoch == 0 && !finished && !some(func(w *modelWorker) bool { return w.runs(s, i) }) {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *fleet) up(slots int, apps []string, labels []probe.Label) {
@@ -126,7 +146,7 @@ func (f *fleet) up(slots int, apps []string, labels []probe.Label) {
 func (f *fleet) connect(id probe.WorkerID, n *node) {
 	want := 0
 	for _, j := range f.jobs {
-		if w := f.workers[id]; j.spec.Epoch > 0 && w.matches(&j.spec) {
+		if w := f.workers[id]; j.spec.Epoch > 0 && w.concerned(&j.spec) {
 			want++
 			if j.claiming {
 				j.owing[id] = true
@@ -416,7 +436,9 @@ func (f *fleet) heal() {
 	for _, ref := range slices.Sorted(maps.Keys(f.jobs)) {
 		f.suspend(ref, false)
 	}
-	f.up(2, []string{"x", "y"}, []probe.Label{{Key: "zone", Value: "a"}})
+	for _, zone := range []string{"a", "b"} {
+		f.up(2, []string{"x", "y"}, []probe.Label{{Key: "zone", Value: zone}, {Key: "ssd", Value: "yes"}})
+	}
 	until := f.now + time.Minute
 	for len(f.jobs) > 0 {
 		moved := false
@@ -462,6 +484,17 @@ func drawStatus(t *rapid.T) probe.Status {
 	}).Draw(t, "status")
 }
 
+// drawConstraints draws what a worker of zone a or b with an ssd can satisfy.
+func drawConstraints(t *rapid.T) (require, prefer, exclude []probe.Label) {
+	a, b, ssd := probe.Label{Key: "zone", Value: "a"}, probe.Label{Key: "zone", Value: "b"}, probe.Label{Key: "ssd", Value: "yes"}
+	require = rapid.SampledFrom([][]probe.Label{nil, {a}, {ssd}, {ssd, a}}).Draw(t, "require")
+	prefer = rapid.SampledFrom([][]probe.Label{nil, nil, {b}, {ssd}}).Draw(t, "prefer")
+	if exclude = [][]probe.Label{nil, {b}}[rapid.IntRange(0, 1).Draw(t, "exclude")]; len(require) == 0 && rapid.Bool().Draw(t, "exclude a") {
+		exclude = []probe.Label{a}
+	}
+	return require, prefer, exclude
+}
+
 func drawSpec(t *rapid.T) placement.Spec {
 	s := placement.Spec{
 		App: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "app"), Tasks: rapid.IntRange(1, 8).Draw(t, "tasks"),
@@ -469,8 +502,21 @@ func drawSpec(t *rapid.T) placement.Spec {
 		Deadline:   rapid.SampledFrom([]time.Duration{20 * time.Millisecond, time.Hour, time.Hour, time.Hour}).Draw(t, "deadline"),
 		AtMostOnce: rapid.IntRange(0, 3).Draw(t, "once") == 0, CancelOnFailure: rapid.IntRange(0, 3).Draw(t, "rest") == 0,
 	}
-	if rapid.IntRange(0, 2).Draw(t, "constrained") == 0 {
-		s.Require = []probe.Label{{Key: "zone", Value: "a"}}
+	if rapid.IntRange(0, 1).Draw(t, "constrained") == 0 {
+		s.Require, s.Prefer, s.Exclude = drawConstraints(t)
+		s.Spread = rapid.SampledFrom([]string{"", "", "zone", "none"}).Draw(t, "spread")
+		for range rapid.IntRange(0, 2).Draw(t, "groups") {
+			s.Groups = append(s.Groups, placement.Group{})
+		}
+		for i := range s.Tasks {
+			if g := rapid.IntRange(0, len(s.Groups)).Draw(t, "group"); g > 0 {
+				s.Groups[g-1].Tasks = append(s.Groups[g-1].Tasks, uint32(i))
+			}
+		}
+		for i := range s.Groups {
+			g := &s.Groups[i]
+			g.Require, g.Prefer, g.Exclude = drawConstraints(t)
+		}
 	}
 	if rapid.IntRange(0, 2).Draw(t, "resubmitted") == 0 {
 		s.Epoch = uint32(rapid.IntRange(0, 2).Draw(t, "epoch"))

@@ -45,7 +45,7 @@ func (k *checker) expect(ok bool, format string, args ...any) {
 // slab checks that every job struct is either live, in the list and the heap, or free.
 func (k *checker) slab() {
 	c := k.c
-	live := 0
+	live, wakers := 0, 0
 	var prev *job
 	for j := c.oldest; j != nil; j = j.next {
 		live++
@@ -56,39 +56,62 @@ func (k *checker) slab() {
 		k.expect(c.find(j.ref) == j, "live job %#x is not where its Ref says", j.ref)
 		k.expect(j.prev == prev, "job %#x: wrong predecessor", j.ref)
 		k.expect(prev == nil || prev.submitted <= j.submitted, "job %#x is out of order", j.ref)
-		k.expect(j.timer < len(c.timers) && c.timers[j.timer].j == j, "job %#x is not in the heap", j.ref)
+		k.waker(&j.timer, "job", j)
+		wakers++
+		for i := range j.more {
+			g := &j.more[i]
+			k.expect(g.timer.g == g && g.timer.j == j && int(g.index) == i+1, "job %#x: group %d does not know itself", j.ref, i+1)
+			k.expect((g.timer.place != 0) == (g.wake() != never), "job %#x: group %d wants to be woken at %v, in place %d", j.ref, i+1, g.wake(), g.timer.place)
+			if g.timer.place != 0 {
+				k.waker(&g.timer, "group", j)
+				wakers++
+			}
+		}
 		prev = j
 	}
 	k.expect(c.newest == prev, "the list of live jobs has another end")
-	k.expect(len(c.timers) == live, "%d timers for %d live jobs", len(c.timers), live)
+	k.expect(len(c.timers) == wakers, "%d timers for %d live jobs and groups", len(c.timers), wakers)
 	k.expect(live+len(c.free) == len(c.jobs), "%d live and %d free of %d jobs", live, len(c.free), len(c.jobs))
 	for _, i := range c.free {
 		k.expect(c.jobs[i].ref == 0 && c.jobs[i].tasks == nil, "free job %d is in use", i)
 	}
 	for i, t := range c.timers {
-		k.expect(t.at == t.j.wake(), "job %#x: timer at %v, want %v", t.j.ref, t.at, t.j.wake())
+		k.expect(t.at == t.of.at(), "job %#x: timer at %v, want %v", t.of.j.ref, t.at, t.of.at())
 		k.expect(i == 0 || c.timers[(i-1)/2].at <= t.at, "the heap is out of order at %d", i)
 	}
 	k.load.Jobs = live
 }
 
+func (k *checker) waker(w *waker, what string, j *job) {
+	k.expect(w.j == j && w.place > 0 && w.place <= len(k.c.timers) && k.c.timers[w.place-1].of == w, "a %s of job %#x is not in the heap", what, j.ref)
+}
+
+// groupCount is what a group counts, counted anew.
+type groupCount struct{ fresh, returned, displaced, owned, bare, left int }
+
 // job checks one live job: counts against what they count, lists against states, and liveness.
 func (k *checker) job(j *job) {
-	var fresh, returned, displaced, running, failed, bare, owned int
+	var running, failed, waiting int
+	counts := make([]groupCount, j.groups())
 	for i := range j.tasks {
 		r := &j.tasks[i]
+		if int(r.group) >= len(counts) {
+			k.expect(false, "job %#x: task %d is in group %d", j.ref, i, r.group)
+			return
+		}
+		n := &counts[r.group]
 		switch r.state {
 		case stateFresh:
-			fresh++
-			k.expect(i >= j.cursor, "job %#x: fresh task %d before the cursor %d", j.ref, i, j.cursor)
+			n.fresh++
+			k.expect(j.several() || i >= j.first.cursor, "job %#x: fresh task %d before the cursor %d", j.ref, i, j.first.cursor)
 			k.expect(r.attempt == 0 && r.avoid == 0, "job %#x: fresh task %d has a past", j.ref, i)
 		case stateReturned:
-			returned++
+			n.returned++
 		case stateDisplaced:
-			displaced++
-			owned += int(r.probes)
+			n.displaced++
+			n.owned += int(r.probes)
 			if r.probes == 0 {
-				bare++
+				n.bare++
 			}
 		case stateRunning:
 			running++
@@ -105,35 +128,48 @@ func (k *checker) job(j *job) {
 		k.expect(r.state == stateDisplaced || r.probes == 0, "job %#x: task %d owns reservations in state %d", j.ref, i, r.state)
 		k.chain(r.avoid)
 	}
-	k.expect(j.fresh == fresh && j.running == running && j.failed == failed && j.unfinished == fresh+returned+displaced+running,
-		"job %#x: counts fresh %d running %d failed %d unfinished %d, want %d %d %d %d",
-		j.ref, j.fresh, j.running, j.failed, j.unfinished, fresh, running, failed, fresh+returned+displaced+running)
+	k.reservations(j, counts)
+	for i, n := range counts {
+		k.group(j, j.at(i), n)
+		waiting += n.fresh + n.returned + n.displaced
+	}
+	k.expect(j.running == running && j.failed == failed && j.unfinished == waiting+running, "job %#x: counts running %d failed %d unfinished %d, want %d %d %d",
+		j.ref, j.running, j.failed, j.unfinished, running, failed, waiting+running)
 	k.expect(j.unfinished > 0, "job %#x is live without an unfinished task", j.ref)
-	k.list(j, &j.returned, stateReturned, returned)
-	k.list(j, &j.displaced, stateDisplaced, displaced)
-	k.expect(j.bare == bare && j.owned == owned, "job %#x: bare %d owned %d, want %d %d", j.ref, j.bare, j.owned, bare, owned)
-	k.reservations(j)
-	k.liveness(j)
-	k.load.Waiting += fresh + returned + displaced
+	k.claims(j)
+	k.load.Waiting += waiting
 	k.load.Running += running
 	k.load.Reservations += j.outstanding
 }
 
-func (k *checker) liveness(j *job) {
+// group checks one group against what its job's tasks and reservations say of it.
+func (k *checker) group(j *job, g *group, n groupCount) {
+	got := groupCount{g.fresh, g.returned.n, g.displaced.n, g.owned, g.bare, g.left}
+	k.expect(got == n, "job %#x: group %d counts %+v, want %+v", j.ref, g.index, got, n)
+	k.list(j, g, &g.returned, stateReturned, n.returned)
+	k.list(j, g, &g.displaced, stateDisplaced, n.displaced)
+	if j.several() {
+		k.list(j, g, &g.unbound, stateFresh, n.fresh)
+	}
+	k.expect(g.wider[0] != nil || g.wider[1] == nil && !g.prefers, "job %#x: group %d prefers %v and gives way to %v", j.ref, g.index, g.prefers, g.wider)
+	k.expect(g.base().base, "job %#x: group %d ends with a set that is not known to be one", j.ref, g.index)
+	k.expect(!g.touched, "job %#x: what group %d has lost is forgotten", j.ref, g.index)
+	if g.waiting() == 0 {
+		k.expect(k.c.cfg.Policy == LateBindingNoCancel || g.left == 0, "job %#x: %d reservations outstanding and nothing waits", j.ref, g.left)
+		return
+	}
+	k.expect(j.deficit(g) == 0 || g.resampleAt != never || len(g.set.eligible) == 0 && g.bare == 0 && !g.gives(),
+		"job %#x: %d waiting tasks have no reservation to count on, and nothing will be done about it", j.ref, j.deficit(g))
+}
+
+func (k *checker) claims(j *job) {
 	k.expect(!j.halted() || j.outstanding == 0, "job %#x: %d reservations outstanding though nothing of it is to be launched", j.ref, j.outstanding)
 	k.expect(j.claiming == (j.claimUntil != never), "job %#x: claiming %v until %v", j.ref, j.claiming, j.claimUntil)
 	owing := 0
 	for _, word := range j.asked {
 		owing += bits.OnesCount64(word)
 	}
-	k.expect(owing == j.unanswered && j.claiming == (owing > 0), "job %#x: claiming %v, %d of %d answers are due", j.ref, j.claiming, j.unanswered, owing)
-	if j.waiting() == 0 {
-		k.expect(k.c.cfg.Policy == LateBindingNoCancel || j.outstanding == 0,
-			"job %#x: %d reservations outstanding and nothing waits", j.ref, j.outstanding)
-		return
-	}
-	k.expect(j.deficit() == 0 || j.resampleAt != never || len(j.set.eligible) == 0 && j.bare == 0,
-		"job %#x: %d waiting tasks have no reservation to count on, and nothing will be done about it", j.ref, j.deficit())
+	k.expect(owing == j.unanswered && (j.claiming || owing == 0), "job %#x: claiming %v, %d of %d answers are due", j.ref, j.claiming, j.unanswered, owing)
 }
 
 // running checks that a running task and its slot agree.
@@ -149,12 +185,12 @@ func (k *checker) running(j *job, i int) {
 		"job %#x: task %d attempt %d runs in a slot that holds %+v", j.ref, i, r.attempt, s)
 }
 
-func (k *checker) list(j *job, l *taskList, state taskState, want int) {
+func (k *checker) list(j *job, g *group, l *taskList, state taskState, want int) {
 	n, prev := 0, uint32(0)
 	for i := l.head; i != 0; i = j.tasks[i-1].next {
 		n++
 		r := &j.tasks[i-1]
-		k.expect(r.state == state && r.prev == prev, "job %#x: task %d does not belong in the list of state %d", j.ref, i-1, state)
+		k.expect(r.state == state && r.prev == prev && r.group == g.index, "job %#x: task %d does not belong in the list of state %d", j.ref, i-1, state)
 		prev = i
 		if n > want {
 			break
@@ -163,24 +199,33 @@ func (k *checker) list(j *job, l *taskList, state taskState, want int) {
 	k.expect(n == want && l.n == want && l.tail == prev, "job %#x: list of state %d has %d tasks, want %d", j.ref, state, n, want)
 }
 
-func (k *checker) reservations(j *job) {
-	left, owned, unused := 0, 0, 0
+// reservations checks those of a job, and counts them for its groups.
+func (k *checker) reservations(j *job, counts []groupCount) {
+	left, unused := 0, 0
+	owned := make([]int, len(counts))
 	for i := range j.res {
 		r := &j.res[i]
 		if r.left == 0 {
 			unused++
 			continue
 		}
+		g := j.holder(uint32(i))
 		left += int(r.left)
+		counts[g.index].left += int(r.left)
 		w := k.c.worker(r.worker)
-		k.expect(w != nil && j.set.matches(k.c.offer(w)), "job %#x: reservation %d is at worker %d, which cannot serve it", j.ref, i, r.worker)
+		k.expect(w != nil && g.set.matches(k.c.offer(w)), "job %#x: reservation %d is at worker %d, which cannot serve it", j.ref, i, r.worker)
 		if r.owner == 0 {
 			continue
 		}
-		if t := &j.tasks[r.owner-1]; t.state == stateDisplaced && t.round == r.round {
-			owned += int(r.left)
+		t := &j.tasks[r.owner-1]
+		k.expect(t.group == g.index, "job %#x: reservation %d of group %d is for task %d of group %d", j.ref, i, g.index, r.owner-1, t.group)
+		if t.state == stateDisplaced && t.round == r.round {
+			owned[g.index] += int(r.left)
 			k.expect(w == nil || !k.c.avoided(t, w), "job %#x: task %d has a reservation at worker %d, where it failed", j.ref, r.owner-1, r.worker)
 		}
+	}
+	for i, n := range owned {
+		k.expect(n == counts[i].owned, "job %#x: tasks of group %d own %d reservations, and %d are theirs", j.ref, i, counts[i].owned, n)
 	}
 	free := 0
 	for i := j.resFree; i != 0 && free <= unused; i = j.res[i-1].owner {
@@ -188,8 +233,33 @@ func (k *checker) reservations(j *job) {
 		k.expect(j.res[i-1].left == 0, "job %#x: reservation %d is outstanding and unused", j.ref, i-1)
 	}
 	k.expect(free == unused, "job %#x: %d of %d unused reservations are free", j.ref, free, unused)
-	k.expect(left == j.outstanding && owned == j.owned, "job %#x: %d reservations outstanding and %d owned, counted %d and %d",
-		j.ref, j.outstanding, j.owned, left, owned)
+	k.expect(left == j.outstanding, "job %#x: %d reservations outstanding, counted %d", j.ref, j.outstanding, left)
+	k.links(j)
+}
+
+// links checks that each group reaches its reservations, and no others.
+func (k *checker) links(j *job) {
+	if !j.several() {
+		return
+	}
+	k.expect(len(j.links) == len(j.res), "job %#x: %d links for %d reservations", j.ref, len(j.links), len(j.res))
+	for gi := range j.groups() {
+		g := j.at(gi)
+		n, prev := 0, uint32(0)
+		for i := g.resHead; i != 0 && n <= len(j.res); i = j.links[i-1].next {
+			n++
+			l := j.links[i-1]
+			k.expect(int(l.group) == gi && l.prev == prev && j.res[i-1].left > 0, "job %#x: reservation %d does not belong in the list of group %d", j.ref, i-1, gi)
+			prev = i
+		}
+		want := 0
+		for i := range j.res {
+			if j.res[i].left > 0 && int(j.links[i].group) == gi {
+				want++
+			}
+		}
+		k.expect(n == want, "job %#x: group %d reaches %d of %d reservations", j.ref, gi, n, want)
+	}
 }
 
 func (k *checker) chain(i uint32) {
@@ -240,9 +310,32 @@ func (k *checker) fleet() {
 		k.expect(w != nil && !w.active && w.standing == quarantined && c.trialAt <= c.breakers[id].due, "worker %d is quarantined and %+v, trials at %v", id, w, c.trialAt)
 	}
 	k.load.Quarantined = len(c.quarantine)
+	k.sets()
+	k.index()
+}
+
+// sets checks constraint sets against the workers and groups that they are of.
+func (k *checker) sets() {
+	c := k.c
 	k.expect(len(c.sets) == len(c.byKey), "%d sets under %d keys", len(c.sets), len(c.byKey))
+	pins, waiting := make(map[*set]int), make(map[*set]int)
+	for j := c.oldest; j != nil; j = j.next {
+		for i := range j.groups() {
+			g := j.at(i)
+			for _, s := range []*set{g.set, g.wider[0], g.wider[1]} {
+				if s != nil {
+					pins[s]++
+					k.expect(c.byKey[s.key] == s, "job %#x: the set of app %q %v is not kept", j.ref, s.app, s.require)
+				}
+			}
+			if !j.halted() {
+				waiting[g.set] += g.waiting()
+			}
+		}
+	}
+	k.expect(len(pins) == c.pinned, "%d sets are pinned, counted %d", c.pinned, len(pins))
 	for i, s := range c.sets {
-		k.expect(s.index == i && c.byKey[s.key] == s, "set %d is out of place", i)
+		k.expect(s.place == i+1 && c.byKey[s.key] == s, "set %d is out of place", i)
 		var want []probe.WorkerID
 		for i := range c.workers {
 			if w := &c.workers[i]; w.active && s.matches(c.offer(w)) {
@@ -250,20 +343,42 @@ func (k *checker) fleet() {
 			}
 		}
 		got := slices.Sorted(slices.Values(s.eligible))
-		k.expect(slices.Equal(got, want), "set of app %q %v has workers %v, want %v", s.app, s.require, got, want)
-		jobs, waiting := 0, 0
-		for j := c.oldest; j != nil; j = j.next {
-			if j.set != s {
-				continue
-			}
-			jobs++
-			if !j.halted() {
-				waiting += j.waiting()
-			}
-		}
-		k.expect(jobs == s.jobs, "set of app %q %v has %d jobs, counted %d", s.app, s.require, s.jobs, jobs)
-		k.expect(waiting == s.waiting, "set of app %q %v has %d tasks waiting, counted %d", s.app, s.require, s.waiting, waiting)
+		k.expect(slices.Equal(got, want), "set of app %q %v without %v has workers %v, want %v", s.app, s.require, s.exclude, got, want)
+		k.expect(pins[s] == s.pins, "set of app %q %v has %d pins, counted %d", s.app, s.require, s.pins, pins[s])
+		k.expect(waiting[s] == s.waiting, "set of app %q %v has %d tasks waiting, counted %d", s.app, s.require, s.waiting, waiting[s])
 	}
+}
+
+// index checks that each list has exactly the workers that belong there.
+func (k *checker) index() {
+	c := k.c
+	want := make(map[probe.Label]int)
+	for id := range c.workers {
+		w := &c.workers[id]
+		if !w.active {
+			continue
+		}
+		had := make(map[probe.Label]bool)
+		for _, app := range c.offer(w).Apps {
+			had[appLabel(app)] = true
+		}
+		for _, l := range c.offer(w).Labels {
+			had[l] = true
+		}
+		for l := range had {
+			want[l]++
+			k.expect(slices.Contains(c.index.have(l), w.id), "worker %d is not listed under %s=%s", id, l.Key, l.Value)
+		}
+	}
+	lists := 0
+	for l, p := range c.index.lists {
+		k.expect(len(p.workers) == want[l] && len(p.workers) > 0, "%d workers are listed under %s=%s, want %d", len(p.workers), l.Key, l.Value, want[l])
+		k.expect(p.label == l && p.place < len(c.index.values[l.Key]) && c.index.values[l.Key][p.place] == p, "the list of %s=%s is out of place", l.Key, l.Value)
+	}
+	for _, of := range c.index.values {
+		lists += len(of)
+	}
+	k.expect(lists == len(c.index.lists), "%d lists by key, %d by label", lists, len(c.index.lists))
 }
 
 func (k *checker) totals() {

@@ -33,6 +33,7 @@ type taskRec struct {
 	next, prev uint32        // neighbours in job.returned or job.displaced, index + 1
 	avoid      uint32        // first cell of the workers that it failed on, index + 1 into Core.avoids
 	worker     probe.WorkerID
+	group      uint32 // place in its job's groups
 	slot       uint16
 	attempt    uint16 // attempts so far, the running one included
 	round      uint16 // how often it was displaced: tells its own reservations from those of earlier times
@@ -51,66 +52,46 @@ type avoid struct {
 	failed bool   // an attempt did; otherwise the worker declined it
 }
 
-// job is a live job, or one in Core.free waiting to be used again.
+// job is a live job, or one in Core.free waiting to be used again. What is the same for all its tasks is here, and what
+// depends on their constraints is in its groups.
 type job struct {
 	ref        probe.Ref // 0 while free
 	generation uint32
-	set        *set
 	ratio      float64
 	submitted  time.Duration
 	deadline   time.Duration
-	resampleAt time.Duration // never: not put off
 	claimUntil time.Duration // when tasks that nobody has said to hold are let go; never: not claiming
 	prev, next *job          // in the order of submission
-	timer      int           // place in Core.timers
+	timer      waker
 
 	tasks      []taskRec
-	cursor     int      // no task before it is fresh
-	fresh      int      // tasks
-	returned   taskList // wait at the head, for any worker
-	displaced  taskList // wait at the head, for some workers
-	running    int      // tasks
-	unfinished int      // tasks that have no outcome yet
-	failed     int      // tasks that ended not OK
+	running    int // tasks
+	unfinished int // tasks that have no outcome yet
+	failed     int // tasks that ended not OK
+
+	first group // all there is unless tasks differ in their constraints
+	more  []group
 
 	res         []reservation
-	resFree     uint32 // first unused element of res, index + 1
-	outstanding int    // reservations
-	owned       int    // those of them that belong to displaced tasks
-	bare        int    // displaced tasks that have no reservation of their own
+	links       []resLink // of a job of several groups: beside res
+	resFree     uint32    // first unused element of res, index + 1
+	outstanding int       // reservations
 
 	asked      bitset // workers that owe an answer to a claim
 	unanswered int    // of them
 	epoch      uint32
 
 	maxAttempts     uint16
-	backoff         uint8
+	begun           bool // it has been sampled for
+	mixed           bool // its tasks need not have the same constraints
 	atMostOnce      bool
 	cancelOnFailure bool
-	wide            bool // every eligible worker got several reservations
 	claiming        bool // workers are being asked what they hold of it
 	suspended       bool // nothing of it is launched, until Resume
 }
 
-// wake is when the job wants to be looked at.
-func (j *job) wake() time.Duration { return min(j.deadline, j.resampleAt, j.claimUntil) }
-
 // halted reports whether nothing of the job is to be launched for now.
 func (j *job) halted() bool { return j.claiming || j.suspended }
-
-// anywhere counts the waiting tasks that any eligible worker may run.
-func (j *job) anywhere() int { return j.fresh + j.returned.n }
-
-// waiting counts the tasks that wait.
-func (j *job) waiting() int { return j.anywhere() + j.displaced.n }
-
-// deficit is how many waiting tasks have no reservation to count on, though they should.
-func (j *job) deficit() int {
-	if j.halted() {
-		return 0
-	}
-	return max(0, j.anywhere()-(j.outstanding-j.owned)) + j.bare
-}
 
 // taskList is a first-in first-out list of a job's tasks through their next and prev.
 type taskList struct {
@@ -174,7 +155,8 @@ func (c *Core) newJob() *job {
 	}
 	j := c.jobs[index]
 	generation := max(j.generation+1, 1) // 0 is left out when it wraps, so that no Ref is 0
-	*j = job{ref: probe.Ref(generation)<<32 | probe.Ref(index), generation: generation, resampleAt: never, claimUntil: never, asked: j.asked[:0], prev: c.newest}
+	*j = job{ref: probe.Ref(generation)<<32 | probe.Ref(index), generation: generation, claimUntil: never, asked: j.asked[:0], prev: c.newest}
+	j.timer.j = j
 	if c.newest == nil {
 		c.oldest = j
 	} else {
@@ -190,8 +172,10 @@ func (c *Core) release(j *job) {
 	c.load.Reservations -= j.outstanding
 	c.load.Jobs--
 	c.stats.Done++
-	j.set.jobs--
-	c.timers.remove(j)
+	c.timers.remove(&j.timer)
+	for i := range j.groups() {
+		c.dissolve(j.at(i))
+	}
 	if j.prev == nil {
 		c.oldest = j.next
 	} else {
@@ -204,6 +188,8 @@ func (c *Core) release(j *job) {
 	}
 	c.taskPool.put(j.tasks)
 	c.resPool.put(j.res)
+	c.linkPool.put(j.links)
+	c.groupPool.put(j.more)
 	c.free = append(c.free, uint32(j.ref))
 	*j = job{generation: j.generation, asked: j.asked}
 }
@@ -244,11 +230,11 @@ func (c *Core) forgetAvoided(r *taskRec) {
 }
 
 // hasElsewhere reports whether an eligible worker is connected that the task has not failed on.
-func (c *Core) hasElsewhere(j *job, r *taskRec) bool {
-	n := len(j.set.eligible)
+func (c *Core) hasElsewhere(g *group, r *taskRec) bool {
+	n := len(g.set.eligible)
 	for i := r.avoid; i != 0; i = c.avoids[i-1].next {
 		a := &c.avoids[i-1]
-		if w := c.worker(a.worker); w != nil && w.active && c.profiles[w.id].life == a.life {
+		if w := c.worker(a.worker); w != nil && w.active && c.profiles[w.id].life == a.life && g.set.matches(c.offer(w)) {
 			n--
 		}
 	}
@@ -256,6 +242,6 @@ func (c *Core) hasElsewhere(j *job, r *taskRec) bool {
 }
 
 // mayRun reports whether a waiting task may be bound at the worker: it has not failed there, or there is nowhere else.
-func (c *Core) mayRun(j *job, r *taskRec, w *worker) bool {
-	return !c.avoided(r, w) || !c.hasElsewhere(j, r)
+func (c *Core) mayRun(g *group, r *taskRec, w *worker) bool {
+	return !c.avoided(r, w) || !c.hasElsewhere(g, r)
 }

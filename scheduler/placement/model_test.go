@@ -109,16 +109,40 @@ func (m *model) failf(format string, args ...any) {
 	m.errs = append(m.errs, fmt.Sprintf("on %s: %s", m.event.kind, fmt.Sprintf(format, args...)))
 }
 
-func (w *modelWorker) matches(s *placement.Spec) bool {
-	if !slices.Contains(w.apps, s.App) {
-		return false
-	}
-	for _, l := range s.Require {
-		if !slices.Contains(w.labels, l) {
-			return false
+// runs reports whether a worker satisfies the constraints of one task, apart from what gives way.
+func (w *modelWorker) runs(s *placement.Spec, t int) bool {
+	require, exclude := s.Require, s.Exclude
+	for _, g := range s.Groups {
+		if slices.Contains(g.Tasks, uint32(t)) {
+			require, exclude = g.Require, g.Exclude
 		}
 	}
-	return true
+	has := func(l probe.Label) bool { return slices.Contains(w.labels, l) }
+	return slices.Contains(w.apps, s.App) && !slices.ContainsFunc(exclude, has) &&
+		!slices.ContainsFunc(require, func(l probe.Label) bool { return !has(l) })
+}
+
+// concerned reports whether a worker is asked for a job that was at another scheduler before.
+func (w *modelWorker) concerned(s *placement.Spec) bool {
+	if len(s.Groups) > 0 || s.Spread != "" {
+		return slices.Contains(w.apps, s.App)
+	}
+	return w.runs(s, 0)
+}
+
+// runsAny reports whether a worker may run a task of a job that waits.
+func (w *modelWorker) runsAny(j *modelJob) bool {
+	for i := range j.tasks {
+		if t := &j.tasks[i]; !t.done && !t.running && w.runs(&j.spec, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// soft reports whether a job has constraints that give way.
+func soft(s *placement.Spec) bool {
+	return s.Spread != "" || len(s.Prefer) > 0 || slices.ContainsFunc(s.Groups, func(g placement.Group) bool { return len(g.Prefer) > 0 })
 }
 
 func (j *modelJob) waiting() int {
@@ -132,12 +156,13 @@ func (j *modelJob) waiting() int {
 }
 
 // mayRun reports whether a waiting task may be bound at a worker: it has not failed there, or has failed everywhere.
-func (m *model) mayRun(j *modelJob, t *modelTask, id probe.WorkerID) bool {
+func (m *model) mayRun(j *modelJob, index int, id probe.WorkerID) bool {
+	t := &j.tasks[index]
 	if !slices.Contains(t.failedOn, failure{id, m.workers[id].life}) {
 		return true
 	}
 	for other, w := range m.workers {
-		if w.sampled() && w.matches(&j.spec) && !slices.Contains(t.failedOn, failure{other, w.life}) {
+		if w.sampled() && w.runs(&j.spec, index) && !slices.Contains(t.failedOn, failure{other, w.life}) {
 			return false
 		}
 	}
@@ -193,7 +218,7 @@ func (j *modelJob) halted() bool { return j.suspended || j.claiming }
 func (m *model) asked(s *placement.Spec, connected bool) map[probe.WorkerID]bool {
 	out := map[probe.WorkerID]bool{}
 	for id, w := range m.workers {
-		if w.matches(s) && (!connected || !w.severed) {
+		if w.concerned(s) && (!connected || !w.severed) {
 			out[id] = true
 		}
 	}
@@ -202,8 +227,10 @@ func (m *model) asked(s *placement.Spec, connected bool) map[probe.WorkerID]bool
 
 // told notes that a worker has said all that it holds of a job, or never will.
 func (j *modelJob) told(id probe.WorkerID) {
-	delete(j.owing, id)
-	j.claiming = j.claiming && len(j.owing) > 0
+	if j.owing[id] {
+		delete(j.owing, id)
+		j.claiming = j.claiming && len(j.owing) > 0
+	}
 }
 
 // counts notes an attempt that a worker tells of.
@@ -289,7 +316,7 @@ func (m *model) judge(effects []placement.Effect) {
 
 func (m *model) reserve(e *placement.Effect) {
 	j, w := m.jobs[e.Ref], m.workers[e.Worker]
-	if j == nil || w == nil || !w.sampled() || !w.matches(&j.spec) || e.Count == 0 {
+	if j == nil || w == nil || !w.sampled() || !w.runsAny(j) || e.Count == 0 {
 		m.failf("reservation for %#x at worker %d, which may not have it", e.Ref, e.Worker)
 		return
 	}
@@ -333,9 +360,9 @@ func (m *model) launch(e *placement.Effect) {
 	switch {
 	case t.done || t.running:
 		m.failf("launch of %#x.%d, which does not wait", e.Ref, e.Task)
-	case !w.matches(&j.spec):
+	case !w.runs(&j.spec, int(e.Task)):
 		m.failf("launch of %#x.%d at worker %d, which cannot run it", e.Ref, e.Task, e.Worker)
-	case !m.mayRun(j, t, e.Worker):
+	case !soft(&j.spec) && !m.mayRun(j, int(e.Task), e.Worker):
 		m.failf("launch of %#x.%d at worker %d, where it failed, and there is an elsewhere", e.Ref, e.Task, e.Worker)
 	case e.Attempt != t.attempt+1 || int(e.Attempt) > j.spec.MaxAttempts:
 		m.failf("launch of %#x.%d is attempt %d after %d", e.Ref, e.Task, e.Attempt, t.attempt)
@@ -354,7 +381,7 @@ func (m *model) launch(e *placement.Effect) {
 func (m *model) claim(e *placement.Effect) {
 	m.event.claims++
 	j, w := m.jobs[e.Ref], m.workers[e.Worker]
-	if j == nil || j.spec.Epoch == 0 || w == nil || w.severed || !w.matches(&j.spec) || (m.event.kind != "Submit" && m.event.worker != e.Worker) {
+	if j == nil || j.spec.Epoch == 0 || w == nil || w.severed || !w.concerned(&j.spec) || (m.event.kind != "Submit" && m.event.worker != e.Worker) {
 		m.failf("claim of %#x at worker %d, which should not be", e.Ref, e.Worker)
 	}
 }
@@ -370,9 +397,9 @@ func (m *model) noTask(e *placement.Effect) {
 	if w.slots[g.Slot].bound {
 		m.failf("no task for a slot whose call %d was answered with a task", e.Call)
 	}
-	if j := m.jobs[g.Ref]; j != nil && !j.halted() && !w.quarantined && w.matches(&j.spec) && m.event.answered == 1 && !m.event.repeated() {
+	if j := m.jobs[g.Ref]; j != nil && !j.halted() && !w.quarantined && !soft(&j.spec) && m.event.answered == 1 && !m.event.repeated() {
 		for i := range j.tasks {
-			if t := &j.tasks[i]; !t.done && !t.running && m.mayRun(j, t, e.Worker) {
+			if t := &j.tasks[i]; !t.done && !t.running && w.runs(&j.spec, i) && m.mayRun(j, i, e.Worker) {
 				m.failf("no task though %#x.%d waits and may run there", g.Ref, i)
 			}
 		}
@@ -541,7 +568,7 @@ func (m *model) live(ref probe.Ref, j *modelJob, left int, v *placement.JobView)
 		m.failf("tasks of %#x wait that nobody will launch", ref)
 	default:
 		for id, w := range m.workers {
-			if w.sampled() && w.matches(&j.spec) {
+			if w.sampled() && w.runsAny(j) {
 				m.failf("tasks of %#x wait, and worker %d has not been asked", ref, id)
 			}
 		}

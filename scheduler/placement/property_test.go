@@ -96,7 +96,9 @@ func (f *fleet) doUp(rt *rapid.T) {
 		rt.Skip("enough workers")
 	}
 	apps := rapid.SampledFrom([][]string{{"x"}, {"x", "y"}, {"y"}}).Draw(rt, "apps")
-	labels := rapid.SampledFrom([][]probe.Label{nil, {{Key: "zone", Value: "a"}}}).Draw(rt, "labels")
+	labels := rapid.SampledFrom([][]probe.Label{
+		nil, {{Key: "zone", Value: "a"}}, {{Key: "zone", Value: "b"}}, {{Key: "ssd", Value: "yes"}}, {{Key: "zone", Value: "a"}, {Key: "ssd", Value: "yes"}},
+	}).Draw(rt, "labels")
 	f.up(rapid.IntRange(1, 3).Draw(rt, "slots"), apps, labels)
 }
 

@@ -123,7 +123,7 @@ func (c *Core) spares(w *worker) bool {
 		return false
 	}
 	for _, s := range c.sets {
-		if len(s.eligible) < 2 && s.matches(c.offer(w)) {
+		if s.base && len(s.eligible) < 2 && s.matches(c.offer(w)) {
 			return false
 		}
 	}
@@ -133,7 +133,7 @@ func (c *Core) spares(w *worker) bool {
 // isolate takes a worker out of sampling and its reservations back.
 func (c *Core) isolate(now time.Duration, w *worker, out []Effect) []Effect {
 	b := c.breakers[w.id]
-	c.drain(w)
+	c.drain(now, w)
 	w.standing = quarantined
 	c.load.Quarantined++
 	c.stats.Quarantined++
@@ -154,16 +154,13 @@ func (c *Core) takeBack(now time.Duration, j *job, id probe.WorkerID, out []Effe
 		return out
 	}
 	for i := range j.res {
-		r := &j.res[i]
-		if r.left == 0 || r.worker != id {
-			continue
+		if r := &j.res[i]; r.left > 0 && r.worker == id {
+			g := j.holder(uint32(i))
+			g.touched = true
+			out = append(out, c.cancel(j, g, uint32(i)))
 		}
-		out = append(out, c.cancel(j, uint32(i)))
 	}
-	if j.deficit() > 0 {
-		out = c.resample(now, j, out)
-	}
-	return out
+	return c.regain(now, j, out)
 }
 
 // trials takes workers back on trial whose time has come, or whom a job cannot do without.
@@ -183,7 +180,7 @@ func (c *Core) trials(now time.Duration, out []Effect) []Effect {
 
 // needed reports whether a job has no eligible worker and would have this one.
 func (c *Core) needed(w *worker) bool {
-	return c.mayJoin(w) && slices.ContainsFunc(c.sets, func(s *set) bool { return s.jobs > 0 && len(s.eligible) == 0 && s.matches(c.offer(w)) })
+	return c.mayJoin(w) && slices.ContainsFunc(c.sets, func(s *set) bool { return s.base && s.pins > 0 && len(s.eligible) == 0 && s.matches(c.offer(w)) })
 }
 
 // tryAgain takes a worker back on trial.
@@ -209,9 +206,8 @@ func (c *Core) discharge(w *worker, out []Effect) []Effect {
 	return append(out, Effect{Kind: EffectQuarantine, Worker: w.id})
 }
 
-// enlist takes back on trial who could run a job that nobody else can.
-func (c *Core) enlist(now time.Duration, s *Spec, out []Effect) []Effect {
-	want := set{app: s.App, require: s.Require}
+// enlist takes back on trial who could run tasks that nobody else can.
+func (c *Core) enlist(now time.Duration, want *set, out []Effect) []Effect {
 	for i := 0; i < len(c.quarantine); {
 		if w := c.worker(c.quarantine[i]); want.matches(c.offer(w)) && c.mayJoin(w) {
 			out = c.tryAgain(now, w, out)

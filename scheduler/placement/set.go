@@ -4,26 +4,29 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+	"time"
 
 	"dunnock/probe"
-	"dunnock/task"
 )
 
-// set is a constraint set: an app, the labels required with it, and the workers that a task under
+// set is a constraint set: an app, labels that are required with it and labels that are not to be there, and the workers that a task under
 // it may be sampled to. Keeping that list is what makes sampling O(reservations) and not O(fleet).
 //
 // Sampling shuffles the list in place, so it has no order, and a worker that leaves is searched for.
 type set struct {
 	key      string
 	app      string
-	require  []probe.Label // sorted
+	require  []probe.Label // sorted, each once
+	exclude  []probe.Label // sorted, each once
 	eligible []probe.WorkerID
-	jobs     int    // live jobs under it
-	used     uint64 // Core.submits when it was last looked up
-	index    int    // in Core.sets
-	joined   bool   // scratch of WorkerUp: the worker that just came is eligible
-	waiting  int    // tasks under it that wait, but for those of jobs that are to launch nothing for now
-	meter    meter  // how fast they are launched
+	pins     int           // groups of live jobs that it is for, now or when something gives way
+	base     bool          // it has been all that tasks could do with
+	used     uint64        // Stats.Submitted when it was last looked up
+	place    int           // in Core.sets, from 1; 0: it is not kept
+	joined   bool          // scratch of join: the worker that just came is eligible
+	waiting  int           // tasks under it that wait, but for those of jobs that are to launch nothing for now
+	emptied  time.Duration // when the last eligible worker was gone; never: none was
+	meter    meter         // how fast they are launched
 }
 
 // wait notes that n tasks more wait, or fewer.
@@ -34,7 +37,7 @@ func (s *set) wait(n int) {
 	}
 }
 
-// matches reports whether a worker has the app and all the labels.
+// matches reports whether a worker has the app, all the labels that are required and none that is excluded.
 func (s *set) matches(w *Worker) bool {
 	if !slices.Contains(w.Apps, s.app) {
 		return false
@@ -44,24 +47,23 @@ func (s *set) matches(w *Worker) bool {
 			return false
 		}
 	}
+	for _, l := range s.exclude {
+		if slices.Contains(w.Labels, l) {
+			return false
+		}
+	}
 	return true
 }
 
-func (s *set) drop(id probe.WorkerID) {
-	if i := slices.Index(s.eligible, id); i >= 0 {
-		last := len(s.eligible) - 1
-		s.eligible[i] = s.eligible[last]
-		s.eligible = s.eligible[:last]
-	}
-}
-
-// setFor returns the constraint set of an app and labels. The error is an
-// [*task.Error] that says why no worker is eligible.
-func (c *Core) setFor(app string, require []probe.Label) (*set, error) {
-	c.labels = append(c.labels[:0], require...)
-	slices.SortFunc(c.labels, compareLabels)
+// setFor returns the constraint set of an app and labels, which nobody may be eligible for. One that is not kept yet is the caller's to
+// pin, or to forget.
+func (c *Core) setFor(app string, require, exclude []probe.Label) *set {
+	c.labels = sortLabels(c.labels[:0], require)
+	required := len(c.labels)
+	c.labels = append(c.labels, sortLabels(nil, exclude)...)
 	c.key = binary.AppendUvarint(c.key[:0], uint64(len(app)))
 	c.key = append(c.key, app...)
+	c.key = binary.AppendUvarint(c.key, uint64(required))
 	for _, l := range c.labels {
 		c.key = binary.AppendUvarint(c.key, uint64(len(l.Key)))
 		c.key = append(c.key, l.Key...)
@@ -69,23 +71,25 @@ func (c *Core) setFor(app string, require []probe.Label) (*set, error) {
 		c.key = append(c.key, l.Value...)
 	}
 	if s := c.byKey[string(c.key)]; s != nil {
-		if len(s.eligible) == 0 {
-			return nil, c.explain(s)
-		}
 		s.used = c.stats.Submitted
-		return s, nil
+		return s
 	}
-	fresh := &set{key: string(c.key), app: app, require: slices.Clone(c.labels), meter: meter{idle: true}}
-	for i := range c.workers {
-		if w := &c.workers[i]; w.active && fresh.matches(c.offer(w)) {
-			fresh.eligible = append(fresh.eligible, w.id)
+	labels := slices.Clone(c.labels)
+	s := &set{key: string(c.key), app: app, require: labels[:required:required], exclude: labels[required:], emptied: never, meter: meter{idle: true}}
+	for _, id := range c.index.shortest(app, s.require) {
+		if s.matches(c.offer(&c.workers[id])) {
+			s.eligible = append(s.eligible, id)
 		}
 	}
-	if len(fresh.eligible) == 0 {
-		return nil, c.explain(fresh)
-	}
-	c.keep(fresh)
-	return fresh, nil
+	slices.Sort(s.eligible) // the same whatever came before
+	return s
+}
+
+// sortLabels appends labels to out, which is empty, in order and each once.
+func sortLabels(out, labels []probe.Label) []probe.Label {
+	out = append(out, labels...)
+	slices.SortFunc(out, compareLabels)
+	return slices.Compact(out)
 }
 
 func compareLabels(a, b probe.Label) int {
@@ -95,26 +99,45 @@ func compareLabels(a, b probe.Label) int {
 	return strings.Compare(a.Value, b.Value)
 }
 
+// pin keeps a set for as long as a group of a live job needs it.
+func (c *Core) pin(s *set) {
+	if s.place == 0 {
+		c.keep(s)
+	}
+	if s.pins == 0 {
+		c.pinned++
+	}
+	s.pins++
+}
+
+// unpin is the end of a pin; of a nil set nothing.
+func (c *Core) unpin(s *set) {
+	if s == nil {
+		return
+	}
+	s.pins--
+	if s.pins == 0 {
+		c.pinned--
+	}
+}
+
 // keep caches a set, and forgets the least recently used ones beyond the bound that no job is under.
 func (c *Core) keep(s *set) {
-	for len(c.sets) >= c.cfg.MaxSets {
+	for len(c.sets) >= c.cfg.MaxSets && c.pinned < len(c.sets) {
 		var oldest *set
 		for _, o := range c.sets {
-			if o.jobs == 0 && (oldest == nil || o.used < oldest.used) {
+			if o.pins == 0 && (oldest == nil || o.used < oldest.used) {
 				oldest = o
 			}
 		}
-		if oldest == nil {
-			break
-		}
 		last := c.sets[len(c.sets)-1]
-		c.sets[oldest.index], last.index = last, oldest.index
+		c.sets[oldest.place-1], last.place = last, oldest.place
 		c.sets[len(c.sets)-1] = nil
 		c.sets = c.sets[:len(c.sets)-1]
 		delete(c.byKey, oldest.key)
 	}
-	s.used, s.index = c.stats.Submitted, len(c.sets)
 	c.sets = append(c.sets, s)
+	s.used, s.place = c.stats.Submitted, len(c.sets)
 	c.byKey[s.key] = s
 }
 
@@ -124,53 +147,3 @@ const (
 	retryAfterMS    = 1000
 	maxRetryAfterMS = 10_000
 )
-
-// explain says why no worker is in the set.
-func (c *Core) explain(s *set) error {
-	active := false
-	app := set{app: s.app}
-	var candidates []*Worker // with the app
-	for i := range c.workers {
-		w := &c.workers[i]
-		if !w.active {
-			continue
-		}
-		active = true
-		if o := c.offer(w); app.matches(o) {
-			candidates = append(candidates, o)
-		}
-	}
-	if !active {
-		e := task.Errorf(task.CodeNoWorkers, "no worker is connected")
-		e.RetryAfterMS = retryAfterMS
-		return e
-	}
-	if len(candidates) == 0 {
-		return task.Errorf(task.CodeUnknownApp, "app: no connected worker has %q", s.app)
-	}
-	for _, l := range s.require {
-		if !slices.ContainsFunc(candidates, func(w *Worker) bool { return slices.Contains(w.Labels, l) }) {
-			return task.Errorf(task.CodeUnsatisfiable, "require: no connected worker with app %q has %s=%s", s.app, l.Key, l.Value)
-		}
-	}
-	// Each label is somewhere, but not all of them at one worker: name the first that leaves nobody.
-	for i, l := range s.require {
-		candidates = slices.DeleteFunc(candidates, func(w *Worker) bool { return !slices.Contains(w.Labels, l) })
-		if len(candidates) == 0 {
-			return task.Errorf(task.CodeUnsatisfiable, "require: no connected worker with app %q has %s=%s together with %s",
-				s.app, l.Key, l.Value, join(s.require[:i]))
-		}
-	}
-	return task.Errorf(task.CodeInternal, "placement: workers are eligible after all")
-}
-
-func join(labels []probe.Label) string {
-	var b strings.Builder
-	for i, l := range labels {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(l.Key + "=" + l.Value)
-	}
-	return b.String()
-}

@@ -12,6 +12,10 @@ import (
 type Spec struct {
 	App             string
 	Require         []probe.Label // labels that a worker must have, in any order
+	Prefer          []probe.Label // labels that a worker had better have: those that have them all come first, for [Config].PreferWait
+	Exclude         []probe.Label // labels that a worker must not have
+	Groups          []Group       // tasks for which other labels hold than these
+	Spread          string        // key of a label: tasks are dealt out evenly over its values; "": they are not
 	Tasks           int           // ≥ 1
 	ProbeRatio      float64       // reservations per task, 1…16; 0: task.DefaultProbeRatio
 	Deadline        time.Duration // from now, > 0; 0: task.DefaultDeadline
@@ -57,10 +61,26 @@ func (s *Spec) validate() error {
 		return task.Errorf(task.CodeInvalidJob, "probe_ratio: want 1 to %g, got %g", task.MaxProbeRatio, s.ProbeRatio)
 	case s.Deadline < 0:
 		return task.Errorf(task.CodeInvalidJob, "deadline: want more than 0, got %v", s.Deadline)
+	case !s.validGroups():
+		return task.Errorf(task.CodeInvalidJob, "tasks: at most %d groups of tasks with constraints of their own, each task in one", MaxGroups-1)
 	case s.MaxAttempts < 1 || s.MaxAttempts > task.MaxAttempts:
 		return task.Errorf(task.CodeInvalidJob, "max_attempts: want 1 to %d, got %d", task.MaxAttempts, s.MaxAttempts)
 	}
 	return nil
+}
+
+// validGroups reports whether each task is in one group at most.
+func (s *Spec) validGroups() bool {
+	n := 0
+	for i := range s.Groups {
+		for _, t := range s.Groups[i].Tasks {
+			if int64(t) >= int64(s.Tasks) {
+				return false
+			}
+			n++
+		}
+	}
+	return len(s.Groups) < MaxGroups && n <= s.Tasks
 }
 
 // Submit accepts a job and samples workers for it: one draw of ⌈probe ratio × tasks to run⌉
@@ -79,27 +99,19 @@ func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	if err := c.admit(&s); err != nil {
 		return 0, out, err
 	}
-	set, err := c.setFor(s.App, s.Require)
-	if err != nil && len(c.quarantine) > 0 {
-		// Better a worker that fails than none.
-		out = c.enlist(now, &s, out)
-		set, err = c.setFor(s.App, s.Require)
-	}
+	out, err := c.makePlan(now, &s, out)
 	if err != nil {
-		return 0, out, err
-	}
-	if err := c.admitByTime(now, set, &s); err != nil {
 		return 0, out, err
 	}
 	j := c.newJob()
 	c.stats.Submitted++
-	j.set = set
-	set.jobs++
+	c.form(j)
+	j.mixed = len(s.Groups) > 0 || s.Spread != ""
 	j.submitted, j.deadline = now, after(now, s.Deadline)
 	j.ratio, j.maxAttempts = s.ProbeRatio, uint16(s.MaxAttempts)
 	j.atMostOnce, j.cancelOnFailure, j.epoch = s.AtMostOnce, s.CancelOnFailure, s.Epoch
 	c.addTasks(j, &s)
-	c.timers.add(j)
+	c.timers.add(&j.timer)
 	ref := j.ref
 	if j.unfinished == 0 {
 		return ref, c.finish(j, task.OK, out), nil
@@ -110,15 +122,35 @@ func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	if j.epoch > 0 {
 		return ref, c.claimAll(now, j, out), nil
 	}
-	return ref, c.begin(j, out), nil
+	return ref, c.begin(now, j, out), nil
 }
 
 // begin samples workers for all tasks that wait, for the first time.
-func (c *Core) begin(j *job, out []Effect) []Effect {
-	k := probes(j.ratio, j.anywhere())
-	j.wide = k >= 2*len(j.set.eligible)
-	j.res = c.resPool.get(min(k, len(j.set.eligible)))
-	return c.sample(j, j.anywhere(), out)
+func (c *Core) begin(now time.Duration, j *job, out []Effect) []Effect {
+	j.begun = true
+	room := 0
+	for i := range j.groups() {
+		g := j.at(i)
+		room += min(probes(j.ratio, g.anywhere()), len(g.set.eligible))
+	}
+	j.res = c.resPool.get(room)
+	if j.several() {
+		j.links = c.linkPool.get(room)
+	}
+	for i := range j.groups() {
+		g := j.at(i)
+		g.wide = probes(j.ratio, g.anywhere()) >= 2*len(g.set.eligible)
+		out = c.sample(j, g, g.anywhere(), out)
+		switch {
+		case g.gives(), g.prefers && c.cfg.PreferWait < 0:
+			out = c.relax(now, j, g, out)
+		case g.prefers:
+			g.relaxAt = after(now, c.cfg.PreferWait)
+			c.rewake(j, g)
+		}
+		out = c.replenish(now, j, g, out) // what was tried before may be placed more narrowly than the rest
+	}
+	return out
 }
 
 // admit refuses what is over a bound of the Config.
@@ -148,10 +180,17 @@ func (c *Core) addTasks(j *job, s *Spec) {
 			continue
 		}
 		j.tasks[i].state = stateFresh
-		j.fresh++
+		j.unfinished++
 	}
-	j.unfinished = j.fresh
-	c.waits(j, j.fresh)
+	if !j.several() {
+		j.first.fresh = j.unfinished
+	} else {
+		c.deal(j, s)
+	}
+	for i := range j.groups() {
+		g := j.at(i)
+		c.waits(j, g, g.fresh)
+	}
 }
 
 // addAttempts counts what tasks have had before, all of which has failed. Those that have had all their attempts end here.
@@ -161,18 +200,21 @@ func (c *Core) addAttempts(now time.Duration, j *job, had []Attempts, out []Effe
 			continue
 		}
 		r := &j.tasks[a.Task]
-		c.unlink(j, a.Task)
+		g := j.of(a.Task)
+		c.unlink(j, g, a.Task)
 		r.state, r.attempt, r.launched = stateReturned, min(a.N, j.maxAttempts), now
-		j.returned.push(j.tasks, a.Task)
+		g.returned.push(j.tasks, a.Task)
 	}
-	for i := j.returned.head; i != 0; {
-		t := i - 1
-		i = j.tasks[t].next
-		if j.tasks[t].attempt < j.maxAttempts && !j.atMostOnce {
-			continue
-		}
-		if out = c.endWaiting(now, j, t, task.Failed, causeWorkerLost, out); j.unfinished == 0 {
-			break // and with that the job has
+	for i := range j.groups() {
+		for next := j.at(i).returned.head; next != 0; {
+			t := next - 1
+			next = j.tasks[t].next
+			if j.tasks[t].attempt < j.maxAttempts && !j.atMostOnce {
+				continue
+			}
+			if out = c.endWaiting(now, j, t, task.Failed, causeWorkerLost, out); j.ref == 0 || j.unfinished == 0 {
+				return out // with that the job has ended
+			}
 		}
 	}
 	return out

@@ -20,7 +20,7 @@ type JobView struct {
 	Reservations int           // outstanding ones
 	Claiming     bool          // it was at another scheduler before, and workers are being asked what they hold of it
 	Suspended    bool          // nothing of it is launched for now
-	Eligible     int           // workers that its tasks may be sampled to; 0: they wait for one to connect
+	Eligible     int           // workers that its tasks may be sampled to; 0: some wait for one to connect. Where tasks differ, the fewest
 }
 
 // TaskState is what a task is doing.
@@ -68,7 +68,7 @@ type WorkerView struct {
 	Quarantined bool // sampled no more for a while, because it fails everything
 }
 
-// Job returns a live job. It costs O(1).
+// Job returns a live job. It costs O(1), or O(groups).
 func (c *Core) Job(ref probe.Ref) (JobView, bool) {
 	j := c.find(ref)
 	if j == nil {
@@ -76,13 +76,78 @@ func (c *Core) Job(ref probe.Ref) (JobView, bool) {
 	}
 	v := JobView{
 		Ref: ref, Submitted: j.submitted, Deadline: j.deadline, Tasks: len(j.tasks), Waiting: j.waiting(), Running: j.running,
-		Failed: j.failed, Reservations: j.outstanding, Eligible: len(j.set.eligible),
+		Failed: j.failed, Reservations: j.outstanding, Eligible: j.eligible(),
 		Claiming: j.claiming, Suspended: j.suspended,
 	}
-	if j.resampleAt != never {
-		v.ResampleAt = j.resampleAt
+	for i := range j.groups() {
+		if at := j.at(i).resampleAt; at != never && (v.ResampleAt == 0 || at < v.ResampleAt) {
+			v.ResampleAt = at
+		}
 	}
 	return v, true
+}
+
+// eligible counts the workers of the group that has fewest, of those of which tasks wait.
+func (j *job) eligible() int {
+	n := -1
+	for i := range j.groups() {
+		if g := j.at(i); n < 0 || g.waiting() > 0 && len(g.set.eligible) < n {
+			n = len(g.set.eligible)
+		}
+	}
+	return n
+}
+
+// WaitView is what tasks of a live job wait for that wait under the same constraints.
+type WaitView struct {
+	Tasks        int           // that wait
+	First        int           // one of them: the one at the head
+	Require      []probe.Label // that their workers must have for now; shared, and not to be changed
+	Preferring   bool          // what they prefer is among these
+	Reservations int           // outstanding
+	Eligible     int           // workers
+	Lack         string        // without any: why, as "no connected worker has gpu=a100"
+	Emptied      time.Duration // without any: when the last one was gone; 0: not known
+}
+
+// Waits appends to out what the waiting tasks of a live job wait for, in up to most parts.
+func (c *Core) Waits(ref probe.Ref, most int, out []WaitView) []WaitView {
+	j := c.find(ref)
+	if j == nil {
+		return out
+	}
+	for i := 0; i < j.groups() && most > 0; i++ {
+		g := j.at(i)
+		if g.waiting() == 0 {
+			continue
+		}
+		most--
+		v := WaitView{
+			Tasks: g.waiting(), First: int(j.head(g)), Require: g.set.require, Preferring: g.prefers, Reservations: g.left, Eligible: len(g.set.eligible),
+		}
+		if v.Eligible == 0 {
+			v.Lack = c.phrase(g.set)
+			if g.set.emptied != never {
+				v.Emptied = g.set.emptied
+			}
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// head returns the task of a group that would be bound next.
+func (j *job) head(g *group) uint32 {
+	for _, l := range []*taskList{&g.returned, &g.displaced, &g.unbound} {
+		if l.head != 0 {
+			return l.head - 1
+		}
+	}
+	t := g.cursor
+	for j.tasks[t].state != stateFresh {
+		t++
+	}
+	return uint32(t)
 }
 
 // Task returns one task of a live job, by its index from 0. It costs O(1).

@@ -1,0 +1,98 @@
+package placement
+
+import (
+	"slices"
+	"strings"
+
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+// lack is what keeps a constraint set from having a worker.
+type lack struct {
+	app      bool          // nobody has it
+	label    probe.Label   // with Key: that nobody has who has the app and the labels in with
+	with     []probe.Label //
+	excluded bool          // who has the app and all labels is excluded
+}
+
+// lacks says why nobody is eligible for a set, in the order in which a user would look: the app, then a label that nobody has, then the first
+// one that nobody has together with those before it, then what is excluded.
+func (c *Core) lacks(s *set) lack {
+	candidates := c.index.shortest(s.app, nil)
+	if len(candidates) == 0 {
+		return lack{app: true}
+	}
+	having := func(labels []probe.Label) bool {
+		some := set{app: s.app, require: labels}
+		return slices.ContainsFunc(c.index.shortest(s.app, labels), func(id probe.WorkerID) bool { return some.matches(c.offer(&c.workers[id])) })
+	}
+	for i := range s.require {
+		if !having(s.require[i : i+1]) {
+			return lack{label: s.require[i]}
+		}
+	}
+	for i := range s.require {
+		if !having(s.require[:i+1]) {
+			return lack{label: s.require[i], with: s.require[:i]}
+		}
+	}
+	return lack{excluded: true}
+}
+
+// refusal is the error of a job that nobody could run. Where names the tasks that it is about, "" for those without constraints of their own.
+func (c *Core) refusal(s *set, where string) *task.Error {
+	if c.load.Workers == 0 {
+		e := task.Errorf(task.CodeNoWorkers, "no worker is connected")
+		e.RetryAfterMS = retryAfterMS
+		return e
+	}
+	switch l := c.lacks(s); {
+	case l.app:
+		return task.Errorf(task.CodeUnknownApp, "app: no connected worker has %q", s.app)
+	case l.excluded:
+		return task.Errorf(task.CodeUnsatisfiable, "%sexclude: every connected worker with app %q%s is excluded (%s)",
+			where, s.app, and(s.require), join(s.exclude))
+	case len(l.with) > 0:
+		return task.Errorf(task.CodeUnsatisfiable, "%srequire: no connected worker with app %q has %s=%s together with %s",
+			where, s.app, l.label.Key, l.label.Value, join(l.with))
+	default:
+		return task.Errorf(task.CodeUnsatisfiable, "%srequire: no connected worker with app %q has %s=%s", where, s.app, l.label.Key, l.label.Value)
+	}
+}
+
+// phrase says in words why nobody is eligible for a set.
+func (c *Core) phrase(s *set) string {
+	if c.load.Workers == 0 {
+		return "no worker is connected"
+	}
+	switch l := c.lacks(s); {
+	case l.app:
+		return "no connected worker has app " + s.app
+	case l.excluded:
+		return "every connected worker with app " + s.app + and(s.require) + " is excluded (" + join(s.exclude) + ")"
+	case len(l.with) > 0:
+		return "no connected worker has " + join([]probe.Label{l.label}) + " together with " + join(l.with)
+	default:
+		return "no connected worker has " + join([]probe.Label{l.label})
+	}
+}
+
+// and lists labels behind an app.
+func and(labels []probe.Label) string {
+	if len(labels) == 0 {
+		return ""
+	}
+	return " and " + join(labels)
+}
+
+func join(labels []probe.Label) string {
+	var b strings.Builder
+	for i, l := range labels {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(l.Key + "=" + l.Value)
+	}
+	return b.String()
+}

@@ -1,0 +1,127 @@
+package placement
+
+import (
+	"time"
+)
+
+// group is the tasks of one job under the same constraints: what waits of them, and the reservations that it counts on. The tasks of a plain job
+// are one group. Those of a job whose tasks have constraints of their own, or that is spread, are several, and each is sampled for
+// on its own, among the workers that it may run on (Ousterhout et al., SOSP 2013, §5).
+type group struct {
+	set   *set    // which workers its tasks may be sampled to now
+	wider [2]*set // what set gives way to, in this order; nil: nothing
+
+	cursor    int      // no task before it is fresh. Of a job of one group
+	unbound   taskList // those that are fresh. Of a job of several groups
+	fresh     int      // tasks
+	returned  taskList // wait at the head, for any eligible worker
+	displaced taskList // wait at the head, for some of them
+
+	left  int // reservations that are outstanding
+	owned int // those of them that belong to displaced tasks
+	bare  int // displaced tasks that have no reservation of their own
+
+	resampleAt time.Duration // never: not put off
+	relaxAt    time.Duration // when set gives way; never: not by time
+	timer      waker         // of a job of several groups; the first one is woken with its job
+	resHead    uint32        // first of its reservations, index + 1. Of a job of several groups
+	index      uint32        // place in its job
+	backoff    uint8
+	prefers    bool // set is of the workers that are preferred
+	wide       bool // every eligible worker got several reservations
+	touched    bool // scratch: it has lost reservations
+}
+
+// groups counts them.
+func (j *job) groups() int { return 1 + len(j.more) }
+
+// at returns group i, from 0.
+func (j *job) at(i int) *group {
+	if i == 0 {
+		return &j.first
+	}
+	return &j.more[i-1]
+}
+
+// of returns the group of a task.
+func (j *job) of(t uint32) *group {
+	if len(j.more) == 0 {
+		return &j.first
+	}
+	return j.at(int(j.tasks[t].group))
+}
+
+// several reports whether tasks of the job differ in their constraints.
+func (j *job) several() bool { return len(j.more) > 0 }
+
+// waiting counts the tasks of a job that wait.
+func (j *job) waiting() int {
+	n := j.first.waiting()
+	for i := range j.more {
+		n += j.more[i].waiting()
+	}
+	return n
+}
+
+// anywhere counts the waiting tasks that any eligible worker may run.
+func (g *group) anywhere() int { return g.fresh + g.returned.n }
+
+// waiting counts the tasks that wait.
+func (g *group) waiting() int { return g.anywhere() + g.displaced.n }
+
+// deficit is how many waiting tasks have no reservation to count on, though they should.
+func (j *job) deficit(g *group) int {
+	if j.halted() {
+		return 0
+	}
+	return max(0, g.anywhere()-(g.left-g.owned)) + g.bare
+}
+
+// base is the set without what gives way.
+func (g *group) base() *set {
+	for i := len(g.wider) - 1; i >= 0; i-- {
+		if g.wider[i] != nil {
+			return g.wider[i]
+		}
+	}
+	return g.set
+}
+
+// dissolve forgets a group whose job is done.
+func (c *Core) dissolve(g *group) {
+	c.timers.remove(&g.timer)
+	c.unpin(g.set)
+	for _, s := range g.wider {
+		c.unpin(s)
+	}
+}
+
+// relax lets a group's constraints give way to the next ones, and samples what waits among the workers that these allow.
+func (c *Core) relax(now time.Duration, j *job, g *group, out []Effect) []Effect {
+	c.stats.Relaxed++
+	n := g.waiting()
+	if j.halted() {
+		n = 0
+	}
+	g.set.wait(-n)
+	c.unpin(g.set)
+	g.set, g.wider = g.wider[0], [2]*set{g.wider[1]}
+	g.prefers = false
+	g.set.wait(n)
+	if g.relaxAt != never {
+		g.relaxAt = never
+		c.rewake(j, g)
+	}
+	if n == 0 {
+		return out
+	}
+	if lack := g.anywhere(); lack > 0 {
+		out = c.sample(j, g, lack, out)
+	}
+	return c.replenish(now, j, g, out)
+}
+
+// gives reports whether a group's constraints give way because nobody satisfies them, and somebody would satisfy the next.
+func (g *group) gives() bool {
+	return len(g.set.eligible) == 0 && g.wider[0] != nil && (len(g.wider[0].eligible) > 0 || g.wider[1] != nil && len(g.wider[1].eligible) > 0)
+}
