@@ -91,10 +91,10 @@ func (c *Core) pickOther(j *job, asked *group, w *worker, out []Effect) (*group,
 		if g.waiting() == 0 || !g.set.matches(offer) {
 			continue
 		}
-		if t, more, ok := c.pick(j, g, w, 0, out); ok {
-			return g, t, more, true
-		} else { //nolint:revive // the effects are kept
-			out = more
+		var t uint32
+		var ok bool
+		if t, out, ok = c.pick(j, g, w, 0, out); ok {
+			return g, t, out, true
 		}
 	}
 	return asked, 0, out, false
