@@ -19,10 +19,12 @@ const (
 	DefaultRedial     = 10 * time.Millisecond
 )
 
-// Faults is what goes wrong in a run, all of it from the seed. The zero Faults is nothing.
+// Faults is what goes wrong in a run, all of it from the seed. The zero Faults is nothing. It is for what faults cost, in response and
+// messages, in fleets of any size. Whether promises are kept is for package storm, which models clients and connections as they are.
 //
 // Messages travel on connections, one for each scheduler and worker, as in the fleet: what is lost is the connection and all that was on its
-// way, not a single message, and both ends are told; what is cut off is silent until a lease runs out.
+// way, not a single message, and both ends are told; what is cut off is silent until a lease runs out. What was bound over a connection
+// that is lost is void, as if the worker were another when it is back: in the fleet it lives on, so that what this costs here is an upper bound.
 type Faults struct {
 	// Drop is the probability that the connection is lost with a message: 0 to 0.5.
 	Drop float64

@@ -59,7 +59,7 @@ func newParser(c *cli, p *process) (*kong.Kong, error) {
 			{Key: "use", Title: "Use one:"},
 			{Key: "rest", Title: "And:"},
 			{Key: "limits", Title: "Limits:"},
-			{Key: "faults", Title: "Faults:"},
+			{Key: "faults", Title: "Faults, to see what they cost (whether promises are kept is checked by `dunnock sim check --faults`):"},
 			{Key: "common", Title: "Common flags:"},
 		}),
 	)

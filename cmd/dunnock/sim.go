@@ -42,10 +42,10 @@ type simRunCmd struct {
 
 // simFaultFlags say what goes wrong.
 type simFaultFlags struct {
-	Drop           float64       `help:"Probability that a message takes its connection with it." default:"0" placeholder:"P"`
+	Drop           float64       `help:"Probability that a message takes its connection with it, and what was bound over that." default:"0" placeholder:"P"`
 	Delay          float64       `help:"Probability that a message is late, and what follows it." default:"0" placeholder:"P"`
-	Duplicate      float64       `help:"Probability that a message comes twice." default:"0" placeholder:"P"`
-	Reorder        float64       `help:"Probability that a message is overtaken." default:"0" placeholder:"P"`
+	Duplicate      float64       `help:"Probability that a message comes twice, which TCP does not do." default:"0" placeholder:"P"`
+	Reorder        float64       `help:"Probability that a message is overtaken, which TCP does not do." default:"0" placeholder:"P"`
 	ExtraDelay     time.Duration `help:"The most that a message is late." default:"10ms" placeholder:"DURATION"`
 	Partition      time.Duration `help:"Mean time between partitions; 0s: never." default:"0s" placeholder:"DURATION"`
 	WorkerCrash    time.Duration `help:"Mean time between crashes of workers; 0s: never." default:"0s" placeholder:"DURATION"`
@@ -59,6 +59,8 @@ type simFaultFlags struct {
 // Help is shown above the flags.
 func (*simRunCmd) Help() string {
 	return `A discrete-event simulation of the fleet: late-binding and its kin run the very code of its schedulers and workers, the others are models beside them. The same flags and seed give the same digest on every machine, and the same jobs under every policy.
+
+With --fault-… things go wrong at random, and the report says what that costs in response and messages. Connections and clients are simpler than a fleet's: what was bound over a connection that is lost is run again, where a fleet would carry it on, so that its cost is an upper bound. Whether promises are kept is another question, for which there is another command: dunnock sim check --faults.
 
 Examples:
 

@@ -116,10 +116,10 @@ type sweepWorkloadFlags struct {
 }
 
 type sweepFaultFlags struct {
-	Drop           axisFlag `help:"Probability that a message takes its connection with it (default: 0)." placeholder:"P,…"`
+	Drop           axisFlag `help:"Probability that a message takes its connection with it, and what was bound over that (default: 0)." placeholder:"P,…"`
 	Delay          axisFlag `help:"Probability that a message is late, and what follows it (default: 0)." placeholder:"P,…"`
-	Duplicate      axisFlag `help:"Probability that a message comes twice (default: 0)." placeholder:"P,…"`
-	Reorder        axisFlag `help:"Probability that a message is overtaken (default: 0)." placeholder:"P,…"`
+	Duplicate      axisFlag `help:"Probability that a message comes twice, which TCP does not do (default: 0)." placeholder:"P,…"`
+	Reorder        axisFlag `help:"Probability that a message is overtaken, which TCP does not do (default: 0)." placeholder:"P,…"`
 	ExtraDelay     axisFlag `help:"The most that a message is late (default: 10ms)." placeholder:"DURATION,…"`
 	Partition      axisFlag `help:"Mean time between partitions; 0s: never (default: 0s)." placeholder:"DURATION,…"`
 	WorkerCrash    axisFlag `help:"Mean time between crashes of workers; 0s: never (default: 0s)." placeholder:"DURATION,…"`
