@@ -185,11 +185,11 @@ func (b *book) judgeSubmission(j *job, x *start) {
 }
 
 // keptResult reports whether a scheduler that starts a task again must have heard from the worker that has done it: both live and are well, and
-// so is what connects them. A result that its first scheduler has acknowledged is not kept any more; it may have been of a job that was given up there.
+// so is what connects them. For a while a worker keeps what its owner does not have, also of a job that was given up.
 func (b *book) keptResult(prev, x *start) bool {
 	w, k, s := b.w, prev.k, x.s
 	p := &w.plan
-	if !prev.over || prev.status != probe.StatusOK || k.acked[prev.s] >= prev.ended || p.Wild > 0 || p.Spikes > 0 || p.placement.ClaimWait < 4*(p.Delay+p.Jitter)+time.Millisecond {
+	if !prev.over || prev.status != probe.StatusOK || w.now-prev.ended > p.ack.KeepFor || p.ack.MaxKept+uint64(p.ack.MaxKeptBytes) > 0 || p.Wild > 0 || p.Spikes > 0 || p.placement.ClaimWait < 4*(p.Delay+p.Jitter)+time.Millisecond {
 		return false
 	}
 	well := prev.at - p.Rumour - 10*(p.Delay+p.Jitter) // both knew each other by then

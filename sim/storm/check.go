@@ -122,7 +122,7 @@ func protections() []string {
 		"queue.Stats.DeclinedFenced", "queue.Stats.ResultsDropped", "queue.Stats.StaleLaunches", "queue.Stats.Stuck",
 		"queue.Stats.Kills", "queue.Stats.Timeouts", "queue.Stats.Deadlines", "queue.Stats.RefusedFull", "queue.Stats.RefusedDraining",
 		"lease over", "replaced connection", "resumed connection", "void worker", "paused beyond a lease", "asked client", "rejoined job", "replaced job",
-		"abandoned job", "held for credit", "worker left", "awaited a scheduler", "scheduler left",
+		"abandoned job", "held for credit", "kept result", "worker left", "awaited a scheduler", "scheduler left",
 	}
 }
 

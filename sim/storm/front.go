@@ -17,6 +17,7 @@ type front struct {
 	jobs     []*heldJob // unfinished
 	byID     map[task.JobID]*heldJob
 	sessions []*session
+	parted   []probe.Ref    // jobs that ended here while they may go on elsewhere
 	receipt  receipt        // of the result that the core is being told
 	told     probe.Finished // that result
 	draining bool
@@ -125,16 +126,9 @@ func (n *session) leave() {
 	for _, r := range lost {
 		s.w.book.hasRead(r.result)
 		s.creditBack(r.result)
+		s.keepResult(r.receipt)
 	}
-	s.after(lostTTL, func() {
-		for _, r := range lost {
-			s.settleReceipt(r.receipt)
-		}
-	})
 }
-
-// lostTTL is how long workers keep results that a lost client was sent and has not read.
-const lostTTL = 10 * time.Second
 
 func (h *heldJob) unfollow(n *session, seq uint32) {
 	h.followers = slices.DeleteFunc(h.followers, func(f follower) bool { return f.session == n && f.seq == seq })
@@ -351,28 +345,47 @@ func (s *scheduler) taskDone(f *placement.Effect) {
 	}
 	s.w.book.told(h.job, t)
 	h.superseded = h.superseded || f.Code == task.CodeSuperseded
-	for _, x := range h.followers {
-		x.session.sendTask(x.seq, h, t, s.receipt)
-		s.receipt = receipt{} // the first to have submitted it answers for the result
-	}
-	if r := s.receipt; r.seq != 0 && h.hold&holdOwner != 0 { // its owner may come back for it, here or elsewhere
-		s.receipt = receipt{}
-		s.after(lostTTL, func() { s.settleReceipt(r) })
-	}
+	s.tellFollowers(h, func(x follower, r receipt) { x.session.sendTask(x.seq, h, t, r) })
 	h.ends = append(h.ends, t)
 	if h.abandoned {
 		s.after(0, func() { s.drainJob(h) })
 	}
 }
 
+// tellFollowers tells those who follow a job of what came with a receipt. The first who has submitted it answers for that; if its owners are gone it
+// is kept for them.
+func (s *scheduler) tellFollowers(h *heldJob, say func(follower, receipt)) {
+	if len(h.followers) == 0 && h.hold&holdOwner != 0 {
+		s.keepResult(s.receipt)
+		s.receipt = receipt{}
+	}
+	for _, x := range h.followers {
+		say(x, s.receipt)
+		s.receipt = receipt{}
+	}
+}
+
+// keepResult has a worker keep what nobody has and somebody may come for.
+func (s *scheduler) keepResult(r receipt) {
+	if r.seq != 0 {
+		s.w.count("kept result")
+		r.link.results.Keep(s.w.now, r.seq)
+		r.link.restLater()
+	}
+}
+
+// wants reports whether somebody may come for what a worker says of an attempt of a job that is over here.
+func (s *scheduler) wants(m *probe.Finished) bool {
+	return m.Status != probe.StatusKilled && slices.Contains(s.parted, m.Ref)
+}
+
 // retry tells who follows a job that an attempt was in vain.
 func (s *scheduler) retry(f *placement.Effect) {
 	h := s.held(f.Ref)
-	for _, x := range h.followers {
+	s.tellFollowers(h, func(x follower, r receipt) {
 		m := submission.TaskRetry{Seq: x.seq, Task: f.Task, Attempt: f.Attempt, Code: f.Code}
-		x.session.sendResult(s.receipt, &result{of: h}, func(c *client, i schedulerIndex) { c.taskRetry(i, m) })
-		s.receipt = receipt{} // as in taskDone
-	}
+		x.session.sendResult(r, &result{of: h}, func(c *client, i schedulerIndex) { c.taskRetry(i, m) })
+	})
 	if h.abandoned {
 		s.after(0, func() { s.drainJob(h) })
 	}
@@ -383,12 +396,21 @@ func (s *scheduler) jobDone(f *placement.Effect) {
 	h := s.held(f.Ref)
 	h.outcome = f.Outcome
 	s.jobs = slices.DeleteFunc(s.jobs, func(x *heldJob) bool { return x == h })
+	if h.abandoned || h.superseded || h.replaced {
+		s.part(f.Ref)
+	}
 	for _, x := range h.followers {
 		x.session.forget(x.seq)
 		m := submission.JobDone{Seq: x.seq, Outcome: f.Outcome, Failed: f.Count}
 		x.session.tell(func(c *client, i schedulerIndex) { c.jobDone(i, m) })
 	}
 	h.followers = nil
+}
+
+// part remembers a job whose owner may come for it elsewhere, for as long as what comes in of it is kept.
+func (s *scheduler) part(ref probe.Ref) {
+	s.parted = append(s.parted, ref)
+	s.after(s.w.plan.ack.KeepFor, func() { s.parted = slices.DeleteFunc(s.parted, func(r probe.Ref) bool { return r == ref }) })
 }
 
 // sendTask tells the client of an outcome.

@@ -121,6 +121,13 @@ func (p *Plan) configure(d dice) {
 		Slots: p.Slots, StopGrace: d.spread(5*time.Millisecond, 100*time.Millisecond), OrphanGrace: p.Lease * 4 / 3,
 		ResultTTL: d.spread(2*time.Second, 30*time.Second),
 	}
+	p.ack.KeepFor = p.queue.ResultTTL * 2 / 3
+	if d.permille(100) {
+		p.ack.MaxKept = uint64(d.between(1, 20))
+	}
+	if d.permille(100) {
+		p.ack.MaxKeptBytes = 1 << d.between(8, 14)
+	}
 	if d.permille(150) {
 		p.queue.MaxResults = d.between(1, 20)
 	}

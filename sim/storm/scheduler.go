@@ -248,6 +248,13 @@ func (l *link) finished(m probe.Finished, found bool) {
 	s := l.s
 	l.results.Take(m.Seq, len(m.Body))
 	s.receipt, s.told = receipt{l, m.Seq}, m
+	if up, due := l.results.Expire(s.w.now); due {
+		l.ack(up)
+	}
+	if s.wants(&m) {
+		s.keepResult(s.receipt)
+		s.receipt = receipt{}
+	}
 	if found {
 		if h := s.held(m.Ref); h != nil {
 			s.w.log("%s hears that job %d, task %d ended on %s, attempt %d, with %d", s.w.name(s.node), h.job.index, m.Task, s.w.name(l.k.node), m.Attempt, m.Status)
@@ -305,16 +312,22 @@ func (s *scheduler) settleReceipt(r receipt) {
 	}
 }
 
-// restLater has somebody come by for what is left over when nothing more comes.
+// restLater has somebody come by for what is left over when nothing more comes, and for what is kept for owners who do not come.
 func (l *link) restLater() {
-	if _, due := l.results.Rest(); !due || l.rests {
+	if _, due := l.results.Rest(); (!due && l.results.Kept() == 0) || l.rests {
 		return
 	}
 	l.rests = true
 	l.s.after(time.Second, func() {
 		l.rests = false
+		if up, due := l.results.Expire(l.s.w.now); due {
+			l.ack(up)
+		}
 		if up, due := l.results.Rest(); due {
 			l.ack(up)
+		}
+		if l.results.Kept() > 0 {
+			l.restLater()
 		}
 	})
 }
@@ -327,7 +340,6 @@ func (l *link) ack(up uint64) {
 	l.s.w.log("%s acknowledges %d of %s", l.s.w.name(l.s.node), up, l.s.w.name(l.k.node))
 	l.results.Acked(up)
 	l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
-		l.k.acked[l.s] = now
 		c.Ack(now, id, probe.Ack{Seq: up})
 		return out
 	})

@@ -14,8 +14,7 @@ type worker struct {
 	core     *queue.Core
 	peers    []*peer
 	lives    []schedulerLife
-	handlers []*start                     // by slot
-	acked    map[*scheduler]time.Duration // when each has acknowledged results last
+	handlers []*start // by slot
 	armed    time.Duration
 	draining bool
 	waits    bool // for the time to look again whether it may leave
@@ -42,7 +41,7 @@ func (k *worker) begin() {
 	k.core = queue.New(k.w.plan.queue)
 	k.check = k.core.CheckInvariants
 	k.peers, k.lives, k.armed, k.draining, k.waits = nil, nil, never, false, false
-	k.handlers, k.acked = make([]*start, k.w.plan.Slots), make(map[*scheduler]time.Duration)
+	k.handlers = make([]*start, k.w.plan.Slots)
 	k.w.news(k)
 }
 
