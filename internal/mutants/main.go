@@ -168,7 +168,7 @@ func try(ctx context.Context, dir string, m mutant) (noticed string, _ error) {
 	}
 	defer func() { _ = os.WriteFile(path, whole, 0o600) }() //nolint:gosec // as above
 	checks := [][]string{}
-	if !m.shell {
+	if !m.tests {
 		checks = append(checks, seedsTest)
 	}
 	checks = append(checks, []string{"test", "-count=1", "-timeout=3m", "-failfast", "./" + filepath.Dir(m.file)})
@@ -181,7 +181,7 @@ func try(ctx context.Context, dir string, m mutant) (noticed string, _ error) {
 			continue
 		case strings.Contains(text, "[build failed]") || strings.Contains(text, "[setup failed]"):
 			return "", fmt.Errorf("%w: %w\n%s", errBroken, err, text)
-		case i == 0 && !m.shell:
+		case i == 0 && !m.tests:
 			return "seeds", nil
 		}
 		return "go test ./" + filepath.Dir(m.file), nil

@@ -16,7 +16,7 @@ type mutant struct {
 	file  string
 	old   string // which must be there exactly once
 	new   string
-	shell bool // seeds do not run this code: only the tests of its package can notice
+	tests bool // only the tests of its package notice: seeds do not run this code, or thousands of them have not noticed
 }
 
 // apply returns the file with the change. The error is that the list is out of date.
