@@ -59,7 +59,7 @@ rivals: # that nothing in bench/ rots: each contender runs for a moment
 bench: ## measure tasks/s, CPU per task and job latency of a fleet on this machine
 	CGO_ENABLED=0 $(GO) run ./internal/bench $(ARGS)
 
-bench-rivals: ## measure it beside NATS, gRPC, fasthttp, Redis on this machine: an hour (ARGS=--help)
+bench-rivals: ## measure it beside NATS, gRPC, fasthttp, Redis on this machine: 45 minutes (ARGS=--help)
 	CGO_ENABLED=0 $(GO) -C bench build -trimpath -ldflags '-X main.version=$(VERSION)' -o ../bin/bench-rivals .
 	bin/bench-rivals $(ARGS)
 

@@ -57,7 +57,7 @@ func noopCells() []cell {
 	}
 	for i := range all {
 		c := &all[i]
-		c.Warmup, c.Length, c.Rounds = 500*time.Millisecond, 2*time.Second, 5
+		c.Warmup, c.Length, c.Rounds = 500*time.Millisecond, 2*time.Second, 3
 		if c.open() {
 			c.Length = 4 * time.Second
 		}
@@ -81,7 +81,7 @@ func sleepCells() (all []cell) {
 			all = append(all, cell{
 				Name: s.name + "-" + load.suffix, About: s.about + ", 10 a job, load " + load.suffix + ", 16 workers × 1 slot",
 				Tasks: 10, Workers: 16, Slots: 1, Load: load.load, Service: s.service,
-				Warmup: 1500 * time.Millisecond, Length: 10 * time.Second, Rounds: 3,
+				Warmup: 1500 * time.Millisecond, Length: 8 * time.Second, Rounds: 3,
 			})
 		}
 	}

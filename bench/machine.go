@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // machine says what processors there are.
@@ -21,11 +22,16 @@ func machine() string {
 	return fmt.Sprintf("%d × %s", runtime.NumCPU(), runtime.GOARCH)
 }
 
-// niceness is that of this process and so of those it starts.
-func niceness() int {
-	n, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+// precedence is what the system gives to this process, and so to those it starts.
+func precedence() string {
+	a, err := unix.SchedGetAttr(0, 0)
 	if err != nil {
-		return 0
+		return "unknown"
 	}
-	return 20 - n // as the system call has it
+	switch a.Policy {
+	case unix.SCHED_RR, unix.SCHED_FIFO:
+		return fmt.Sprintf("real-time priority %d", a.Priority)
+	default:
+		return fmt.Sprintf("nice %d", a.Nice)
+	}
 }

@@ -1,6 +1,6 @@
 // Command bench runs Dunnock and what else one might send tasks with, on the same machine, in turn, and sets them side by side.
 //
-//	make bench-rivals                                        # every cell, several rounds: most of an hour
+//	make bench-rivals                                        # every cell, three rounds: about 45 minutes
 //	make bench-rivals ARGS='--cells closed-10,low-10'        # two cells: some minutes
 //	make bench-rivals ARGS=--quick                           # a moment of each kind of load, too short to believe
 //

@@ -17,7 +17,7 @@ type report struct {
 	Go      string     `json:"go"`
 	Version string     `json:"version"`
 	Command string     `json:"command"`
-	Nice    int        `json:"nice"` // of the processes
+	Precede string     `json:"precedence"` // of the processes
 	From    time.Time  `json:"from"`
 	To      time.Time  `json:"to"`
 	Other   float64    `json:"other_share"` // median over runs: of all processors, busy with what is not the run's
@@ -80,7 +80,7 @@ func spreadOf(values []float64) spread {
 }
 
 func newReport(samples []*sample, command string) *report {
-	r := &report{Machine: machine(), Go: runtime.Version(), Version: version, Command: command, Nice: niceness()}
+	r := &report{Machine: machine(), Go: runtime.Version(), Version: version, Command: command, Precede: samples[0].Precedence}
 	r.From, r.To = samples[0].At, samples[0].At
 	others := make([]float64, 0, len(samples))
 	for _, s := range samples {

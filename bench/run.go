@@ -65,5 +65,6 @@ func runOnce(ctx context.Context, c *contender, load *cell, profile string) (out
 		return nil, fmt.Errorf("the client said %q: %w", line, err)
 	}
 	out.Version, out.At, out.Cell, out.Contender, out.Seed = version, time.Now().UTC().Truncate(time.Second), load.Name, c.name, load.Seed
+	out.Precedence = precedence()
 	return out, nil
 }

@@ -13,6 +13,8 @@ type sample struct {
 	Contender string    `json:"contender"`
 	Round     int       `json:"round"`
 	Seed      uint64    `json:"seed"`
+	// Precedence is that of all processes of the run.
+	Precedence string `json:"precedence"`
 
 	Jobs        int     `json:"jobs"` // measured, without those of the warm-up
 	Tasks       int     `json:"tasks"`

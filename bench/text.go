@@ -13,8 +13,8 @@ func (r *report) text(w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Side by side\n\n")
 	fmt.Fprintf(&b, "What `%s` measured; words about it are in [the results](README.md).\n\n", r.Command)
-	fmt.Fprintf(&b, "%s, %s, dunnock %s; %s to %s UTC, nice %d. Something else took %.1f %% of the processors in the middle run.\n\n",
-		r.Machine, r.Go, r.Version, r.From.Format("2006-01-02 15:04"), r.To.Format("2006-01-02 15:04"), r.Nice, 100*r.Other)
+	fmt.Fprintf(&b, "%s, %s, dunnock %s; %s to %s UTC, %s. Something else took %.1f %% of the processors in the middle run.\n\n",
+		r.Machine, r.Go, r.Version, r.From.Format("2006-01-02 15:04"), r.To.Format("2006-01-02 15:04"), r.Precede, 100*r.Other)
 	b.WriteString("Each figure is the median over rounds (the lowest to the highest). CPU is that of client, broker and workers together. " +
 		"Ratios are Dunnock's figure over that of the line, round by round: above 1 it has more tasks, or more cost and longer responses.\n\n")
 	b.WriteString("| contender | is | here | does not |\n|---|---|---|---|\n")
