@@ -58,7 +58,9 @@ func AppendLaunchHead(b []byte, m *Launch) []byte {
 	b = wire.AppendUint(b, uint64(m.Epoch))
 	b = wire.AppendUint(b, uint64(m.App))
 	b = wire.AppendDuration(b, m.Deadline)
-	return wire.AppendDuration(b, m.Timeout)
+	b = wire.AppendDuration(b, m.Timeout)
+	b = wire.AppendDuration(b, m.Expect)
+	return appendBool(b, m.More)
 }
 
 // AppendLaunch appends the encoding of m.
@@ -72,7 +74,7 @@ func DecodeLaunch(body []byte) (Launch, error) {
 	m := Launch{Slot: r.Uint16(), Call: r.Uint32(), Ref: Ref(r.Uint64())}
 	r.Fixed(m.Job[:])
 	m.Task, m.Attempt, m.Epoch, m.App = r.Uint32(), r.Uint16(), r.Uint32(), r.Uint16()
-	m.Deadline, m.Timeout = r.Duration(), r.Duration()
+	m.Deadline, m.Timeout, m.Expect, m.More = r.Duration(), r.Duration(), r.Duration(), r.Uint(1) == 1
 	m.Payload = r.Rest()
 	return m, r.Close()
 }
@@ -224,11 +226,7 @@ func DecodeAdopt(body []byte) (Adopt, error) {
 func AppendTold(b []byte, m Told) []byte {
 	b = wire.AppendUint(b, uint64(m.Ref))
 	b = wire.AppendUint(b, m.Acked)
-	var dropped uint64
-	if m.Dropped {
-		dropped = 1
-	}
-	return wire.AppendUint(b, dropped)
+	return appendBool(b, m.Dropped)
 }
 
 // DecodeTold reads a Told.
@@ -248,4 +246,11 @@ func DecodeAck(body []byte) (Ack, error) {
 	return m, r.Close()
 }
 
-func (r Refusal) valid() bool { return r >= RefusedFull && r <= RefusedFenced }
+func (r Refusal) valid() bool { return r >= RefusedFull && r <= RefusedEarly }
+
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}

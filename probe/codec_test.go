@@ -52,6 +52,11 @@ func codecs() map[reflect.Type]codec {
 	add(of(probe.AppendAdopt, probe.DecodeAdopt))
 	add(of(probe.AppendTold, probe.DecodeTold))
 	add(of(probe.AppendAck, probe.DecodeAck))
+	add(of(probe.AppendOffer, probe.DecodeOffer))
+	add(of(probe.AppendWant, probe.DecodeWant))
+	add(of(probe.AppendHand, probe.DecodeHand))
+	add(of(probe.AppendSpare, probe.DecodeSpare))
+	add(of(byPointer(probe.AppendSetDef), probe.DecodeSetDef))
 	add(of(byPointer(probe.AppendHello), probe.DecodeHello))
 	return all
 }
@@ -62,9 +67,9 @@ func draw(t *rapid.T) any {
 	u32 := rapid.Uint32()
 	slot, call, res := rapid.Uint16().Draw(t, "slot"), u32.Draw(t, "call"), u32.Draw(t, "res")
 	body := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "body")
-	reason := probe.Refusal(rapid.IntRange(int(probe.RefusedFull), int(probe.RefusedFenced)).Draw(t, "reason"))
+	reason := probe.Refusal(rapid.IntRange(int(probe.RefusedFull), int(probe.RefusedEarly)).Draw(t, "reason"))
 	d := time.Duration(rapid.Int64Range(0, int64(task.MaxDeadline)).Draw(t, "duration"))
-	switch rapid.IntRange(0, 14).Draw(t, "message") {
+	switch rapid.IntRange(0, 19).Draw(t, "message") {
 	case 0:
 		return probe.Reserve{Ref: ref, Res: res, Count: max(call, 1)}
 	case 1:
@@ -73,7 +78,8 @@ func draw(t *rapid.T) any {
 		return probe.GetTask{Slot: slot, Call: call, Ref: ref, Res: res}
 	case 3:
 		m := probe.Launch{
-			Slot: slot, Call: call, Ref: ref, Task: res, Attempt: slot, Epoch: call, App: slot, Deadline: d, Timeout: d / 2, Payload: body,
+			Slot: slot, Call: call, Ref: ref, Task: res, Attempt: slot, Epoch: call, App: slot, Deadline: d, Timeout: d / 2,
+			Expect: d / 3, More: call%2 == 1, Payload: body,
 		}
 		copy(m.Job[:], body)
 		return m
@@ -100,9 +106,31 @@ func draw(t *rapid.T) any {
 		return probe.Told{Ref: ref, Acked: uint64(res), Dropped: call%2 == 1}
 	case 13:
 		return probe.Ack{Seq: uint64(ref)}
+	case 14:
+		return probe.Offer{Slot: slot % probe.MaxLanes, Call: call, Ready: d}
+	case 15:
+		return probe.Want{Set: max(call, 1), Age: d, Quota: res, Now: uint32(min(uint64(res), uint64(ref)))}
+	case 16:
+		return probe.Hand{Worker: probe.Incarnation(ref), Slot: slot % probe.MaxLanes, Call: call, Ready: d, Left: d / 2, Hops: max(uint8(res), 1)}
+	case 17:
+		return probe.Spare{Set: max(call, 1), Lack: max(res, 1), Floor: call}
+	case 18:
+		return drawSetDef(t, max(call, 1))
 	default:
 		return drawHello(t, d)
 	}
+}
+
+func drawSetDef(t *rapid.T, set uint32) probe.SetDef {
+	name := rapid.StringMatching(`[a-z0-9._-]{1,63}`)
+	m := probe.SetDef{
+		Set: set, App: name.Draw(t, "app"), User: rapid.StringN(0, -1, task.MaxUserLen).Draw(t, "user"),
+		Priority: rapid.Int16().Draw(t, "priority"),
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "labels") {
+		m.Labels = append(m.Labels, probe.Label{Key: name.Draw(t, "key"), Value: rapid.StringN(0, 15, 63).Draw(t, "value")})
+	}
+	return m
 }
 
 func drawHello(t *rapid.T, lease time.Duration) probe.Hello {
@@ -167,6 +195,11 @@ func FuzzDecoders(f *testing.F) {
 		probe.Adopt{},
 		probe.Told{},
 		probe.Ack{},
+		probe.Offer{},
+		probe.Want{Set: 1},
+		probe.Hand{Hops: 1},
+		probe.Spare{Set: 1, Lack: 1},
+		probe.SetDef{Set: 1, App: "echo", Labels: []probe.Label{{Key: "a", Value: "b"}}, User: "org/ann", Priority: -1},
 		probe.Hello{Version: probe.Version, Role: probe.RoleWorker, Name: "w1", Apps: []string{"echo"}, Labels: []probe.Label{{Key: "a", Value: "b"}}},
 	}
 	for i, m := range order {
@@ -247,6 +280,12 @@ func TestCodecAllocations(t *testing.T) {
 		"Launch":   func() { _, _ = probe.DecodeLaunch(probe.AppendLaunch(buf, &launch)) },
 		"NoTask":   func() { _, _ = probe.DecodeNoTask(probe.AppendNoTask(buf, probe.NoTask{Slot: 1, Call: 2})) },
 		"Finished": func() { _, _ = probe.DecodeFinished(probe.AppendFinished(buf, &finished)) },
+		"Offer":    func() { _, _ = probe.DecodeOffer(probe.AppendOffer(buf, probe.Offer{Slot: 1, Call: 2, Ready: 3})) },
+		"Want":     func() { _, _ = probe.DecodeWant(probe.AppendWant(buf, probe.Want{Set: 1, Age: 2, Quota: 3, Now: 3})) },
+		"Hand": func() {
+			_, _ = probe.DecodeHand(probe.AppendHand(buf, probe.Hand{Worker: 1 << 40, Slot: 1, Call: 2, Hops: 3}))
+		},
+		"Spare": func() { _, _ = probe.DecodeSpare(probe.AppendSpare(buf, probe.Spare{Set: 1, Lack: 2, Floor: 3})) },
 	} {
 		if n := testing.AllocsPerRun(100, step); n != 0 {
 			t.Errorf("%s: %v allocations, want 0", name, n)
@@ -273,6 +312,48 @@ func BenchmarkGetTask(b *testing.B) {
 		buf = probe.AppendGetTask(buf[:0], probe.GetTask{Slot: 3, Call: 99, Ref: 1 << 40, Res: 2})
 		if _, err := probe.DecodeGetTask(buf); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// What no scheduler or worker that is sound can say ends the connection.
+func TestOffersOutOfRange(t *testing.T) {
+	for name, decode := range map[string]func() error{
+		"an offer of a lane beyond all slots": func() error {
+			_, err := probe.DecodeOffer(probe.AppendOffer(nil, probe.Offer{Slot: probe.MaxLanes}))
+			return err
+		},
+		"more at once than in all": func() error {
+			_, err := probe.DecodeWant(probe.AppendWant(nil, probe.Want{Set: 1, Quota: 1, Now: 2}))
+			return err
+		},
+		"a want of no set": func() error {
+			_, err := probe.DecodeWant(probe.AppendWant(nil, probe.Want{Quota: 1}))
+			return err
+		},
+		"an offer handed on that was never handed on": func() error {
+			_, err := probe.DecodeHand(probe.AppendHand(nil, probe.Hand{Slot: 1}))
+			return err
+		},
+		"a lane handed on beyond all slots": func() error {
+			_, err := probe.DecodeHand(probe.AppendHand(nil, probe.Hand{Slot: probe.MaxLanes, Hops: 1}))
+			return err
+		},
+		"nothing lacking": func() error {
+			_, err := probe.DecodeSpare(probe.AppendSpare(nil, probe.Spare{Set: 1}))
+			return err
+		},
+		"a set without an app": func() error {
+			_, err := probe.DecodeSetDef(probe.AppendSetDef(nil, &probe.SetDef{Set: 1}))
+			return err
+		},
+		"a set without a number": func() error {
+			_, err := probe.DecodeSetDef(probe.AppendSetDef(nil, &probe.SetDef{App: "echo"}))
+			return err
+		},
+	} {
+		if err := decode(); !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -90,11 +90,7 @@ func AppendHello(b []byte, h *Hello) []byte {
 		b = wire.AppendString(b, l.Key)
 		b = wire.AppendString(b, l.Value)
 	}
-	var draining uint64
-	if h.Draining {
-		draining = 1
-	}
-	b = wire.AppendUint(b, draining)
+	b = appendBool(b, h.Draining)
 	b = wire.AppendString(b, h.Policy)
 	b = wire.AppendDuration(b, h.Lease)
 	return wire.AppendUint(b, h.Results)

@@ -53,6 +53,11 @@ const (
 	KindFound                    // to the scheduler
 	KindTold                     // to the scheduler
 	KindAck                      // to the worker
+	KindOffer                    // to the scheduler
+	KindWant                     // between schedulers
+	KindHand                     // between schedulers
+	KindSpare                    // between schedulers
+	KindSetDef                   // between schedulers
 )
 
 // Reserve leaves Count reservations for a job in a worker's queue.
@@ -72,15 +77,15 @@ type Cancel struct {
 // of which it uses up one. The slot is taken until the answer.
 type GetTask struct {
 	Slot uint16
-	Call uint32 // counts up per slot over the worker's life, from 1
+	Call uint32 // counts up per slot over the worker's life, from 1; with the slot's offers
 	Ref  Ref
 	Res  uint32
 }
 
-// Launch answers a GetTask with a task to run in its slot.
+// Launch answers a GetTask, or uses an Offer, with a task to run in its slot.
 type Launch struct {
 	Slot     uint16
-	Call     uint32 // the GetTask that this answers
+	Call     uint32 // the GetTask that this answers, or the Offer that it uses
 	Ref      Ref
 	Job      task.JobID
 	Task     uint32 // index into the job's tasks
@@ -89,6 +94,8 @@ type Launch struct {
 	App      uint16        // index into the worker's Hello.Apps
 	Deadline time.Duration // time left for the job, > 0
 	Timeout  time.Duration // of this attempt; 0: only the deadline
+	Expect   time.Duration // what its service will be, as far as the scheduler can tell; 0: it cannot
+	More     bool          // the scheduler has more that waits
 	Payload  []byte
 }
 
@@ -135,6 +142,7 @@ const (
 	RefusedStale                       // the call was answered before, or never made
 	RefusedApp                         // the worker has no such app
 	RefusedFenced                      // the job is another scheduler's now, or of a later epoch
+	RefusedEarly                       // the slot that was offered was not free in time
 )
 
 // Refuse gives back reservations that the worker did not queue, or drops while

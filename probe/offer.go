@@ -1,0 +1,168 @@
+package probe
+
+import (
+	"time"
+
+	"dunnock/internal/wire"
+	"dunnock/task"
+)
+
+// MaxLanes is how many lanes a worker can have: of k slots it numbers its calls in up to 2k of them. See [Offer].
+const MaxLanes = 2 * MaxSlots
+
+// Offer says that a slot is free, or soon will be, and the queue empty: whoever has the offer may launch one task on it, by a [Launch]
+// that names its lane and call. That may be the scheduler that it was sent to or, when it was handed on, any other that the worker is
+// connected with.
+//
+// Offers and GetTasks are numbered together, in lanes: one sequence of calls each, strictly one after the other. A worker of k slots that only
+// asks when a slot is free has k lanes, which are its slots. One that offers a slot before it is free does it in another lane than the
+// one whose attempt still runs, so it has up to 2k. Which slot runs what was launched in a lane is the worker's own affair; Slot in all
+// messages is the number of a lane.
+//
+// An offer carries no class: it leaves while nothing is queued, so that it is nobody's turn in particular.
+type Offer struct {
+	Slot  uint16
+	Call  uint32
+	Ready time.Duration // until the slot is free; 0: it is now
+}
+
+// Want says between schedulers what of one set of waiting tasks is to be had from the other's offers. It replaces what was said
+// of the set before.
+type Want struct {
+	Set   uint32        // that a [SetDef] on this connection has named
+	Age   time.Duration // of the oldest job that waits
+	Quota uint32        // offers to hand on in all; 0: none any more
+	Now   uint32        // of those, to be handed on at once from what is held; ≤ Quota
+}
+
+// Hand passes an offer on to another scheduler. Who has it may hand it on in turn.
+type Hand struct {
+	Worker Incarnation // whose slot it is
+	Slot   uint16
+	Call   uint32
+	Ready  time.Duration // until the slot is free; 0: it is now
+	Left   time.Duration // until the offer is to be dropped, because its worker makes it anew
+	Hops   uint8         // how often it was handed on, this time included; ≥ 1
+}
+
+// Spare asks another scheduler for offers that it does not need, so that the next job finds some here.
+type Spare struct {
+	Set   uint32 // that a [SetDef] on this connection has named
+	Lack  uint32 // how many at most; ≥ 1
+	Floor uint32 // the giver keeps at least so many
+}
+
+// SetDef gives a number to a set of tasks that are alike in what they need and in their class, for what is said of them on this connection
+// by the speaker. It is said before the number is used; a number that is defined again means the new set from then on.
+type SetDef struct {
+	Set      uint32 // ≥ 1
+	App      string
+	Labels   []Label // required, sorted by key
+	User     string  // with Priority the class; empty: of no user, or it makes no difference
+	Priority int16
+}
+
+// AppendOffer appends the encoding of m.
+func AppendOffer(b []byte, m Offer) []byte {
+	b = wire.AppendUint(b, uint64(m.Slot))
+	b = wire.AppendUint(b, uint64(m.Call))
+	return wire.AppendDuration(b, m.Ready)
+}
+
+// DecodeOffer reads an Offer.
+func DecodeOffer(body []byte) (Offer, error) {
+	r := wire.NewReader(body)
+	m := Offer{Slot: r.Uint16(), Call: r.Uint32(), Ready: r.Duration()}
+	if m.Slot >= MaxLanes {
+		return Offer{}, wire.ErrMalformed
+	}
+	return m, r.Close()
+}
+
+// AppendWant appends the encoding of m.
+func AppendWant(b []byte, m Want) []byte {
+	b = wire.AppendUint(b, uint64(m.Set))
+	b = wire.AppendDuration(b, m.Age)
+	b = wire.AppendUint(b, uint64(m.Quota))
+	return wire.AppendUint(b, uint64(m.Now))
+}
+
+// DecodeWant reads a Want.
+func DecodeWant(body []byte) (Want, error) {
+	r := wire.NewReader(body)
+	m := Want{Set: r.Uint32(), Age: r.Duration(), Quota: r.Uint32(), Now: r.Uint32()}
+	if m.Set == 0 || m.Now > m.Quota {
+		return Want{}, wire.ErrMalformed
+	}
+	return m, r.Close()
+}
+
+// AppendHand appends the encoding of m.
+func AppendHand(b []byte, m Hand) []byte {
+	b = wire.AppendUint(b, uint64(m.Worker))
+	b = wire.AppendUint(b, uint64(m.Slot))
+	b = wire.AppendUint(b, uint64(m.Call))
+	b = wire.AppendDuration(b, m.Ready)
+	b = wire.AppendDuration(b, m.Left)
+	return wire.AppendUint(b, uint64(m.Hops))
+}
+
+// DecodeHand reads a Hand.
+func DecodeHand(body []byte) (Hand, error) {
+	r := wire.NewReader(body)
+	m := Hand{Worker: Incarnation(r.Uint64()), Slot: r.Uint16(), Call: r.Uint32(), Ready: r.Duration(), Left: r.Duration(), Hops: r.Uint8()}
+	if m.Slot >= MaxLanes || m.Hops == 0 {
+		return Hand{}, wire.ErrMalformed
+	}
+	return m, r.Close()
+}
+
+// AppendSpare appends the encoding of m.
+func AppendSpare(b []byte, m Spare) []byte {
+	b = wire.AppendUint(b, uint64(m.Set))
+	b = wire.AppendUint(b, uint64(m.Lack))
+	return wire.AppendUint(b, uint64(m.Floor))
+}
+
+// DecodeSpare reads a Spare.
+func DecodeSpare(body []byte) (Spare, error) {
+	r := wire.NewReader(body)
+	m := Spare{Set: r.Uint32(), Lack: r.Uint32(), Floor: r.Uint32()}
+	if m.Set == 0 || m.Lack == 0 {
+		return Spare{}, wire.ErrMalformed
+	}
+	return m, r.Close()
+}
+
+// AppendSetDef appends the encoding of m.
+func AppendSetDef(b []byte, m *SetDef) []byte {
+	b = wire.AppendUint(b, uint64(m.Set))
+	b = wire.AppendString(b, m.App)
+	b = wire.AppendUint(b, uint64(len(m.Labels)))
+	for _, l := range m.Labels {
+		b = wire.AppendString(b, l.Key)
+		b = wire.AppendString(b, l.Value)
+	}
+	b = wire.AppendString(b, m.User)
+	return wire.AppendUint(b, uint64(uint16(m.Priority<<1)^uint16(m.Priority>>15)))
+}
+
+// DecodeSetDef reads a SetDef.
+func DecodeSetDef(body []byte) (SetDef, error) {
+	r := wire.NewReader(body)
+	m := SetDef{Set: r.Uint32(), App: r.String(task.MaxNameLen)}
+	for range r.Uint(task.MaxLabels) {
+		l := Label{Key: r.String(task.MaxNameLen), Value: r.String(task.MaxNameLen)}
+		if !task.ValidApp(l.Key) {
+			return SetDef{}, wire.ErrMalformed
+		}
+		m.Labels = append(m.Labels, l)
+	}
+	m.User = r.String(task.MaxUserLen)
+	zigzag := r.Uint16()
+	m.Priority = int16(zigzag>>1) ^ -int16(zigzag&1)
+	if m.Set == 0 || !task.ValidApp(m.App) {
+		return SetDef{}, wire.ErrMalformed
+	}
+	return m, r.Close()
+}
