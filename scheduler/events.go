@@ -20,6 +20,7 @@ const (
 	beatInterval   = time.Second      // of silence, after which an event stream says that it lives
 	eventWriteTime = 10 * time.Second // for one write, after which its reader has stopped reading
 	eventsPerWrite = 256
+	flushBytes     = 64 << 10 // said, after which it is written, so that it counts as sent
 )
 
 // eventStream is one HTTP client that follows a job. It reads the job's own record, so it needs no
@@ -30,12 +31,20 @@ type eventStream struct {
 	owner bool   // the job ends with the stream
 	has   []byte // bitmap of tasks whose outcome the client has, and does not hear again
 	out   eventWriter
-	sent  int // of job.order
+	sent  int           // of job.order
+	said  int           // of those, that are in out, flushed or not
+	doubt chan struct{} // capacity 1: whether the client is still there has to be found out
+	asked bool          // it has not been yet; guarded by Scheduler.mu
 }
 
-// streamEvents answers with NDJSON events until the job is done. The connection
+func newEventStream(s *Scheduler, has []byte) *eventStream {
+	return &eventStream{s: s, has: has, doubt: make(chan struct{}, 1)}
+}
+
+// answer answers with NDJSON events until the job is done. The connection
 // is hijacked, since only so its end is noticed when the client has no more to say.
-func (s *Scheduler) streamEvents(ctx *fasthttp.RequestCtx, j *job, owner bool, has []byte) {
+func (es *eventStream) answer(ctx *fasthttp.RequestCtx) {
+	s, j := es.s, es.job
 	chunked := ctx.Request.Header.IsHTTP11()
 	head := ctx.IsHead()
 	ctx.HijackSetNoResponse(true)
@@ -44,7 +53,7 @@ func (s *Scheduler) streamEvents(ctx *fasthttp.RequestCtx, j *job, owner bool, h
 		if u, ok := c.(interface{ UnsafeConn() net.Conn }); ok {
 			raw = u.UnsafeConn() // its Close closes
 		}
-		es := &eventStream{s: s, job: j, owner: owner, has: has, out: eventWriter{conn: raw, w: bufio.NewWriterSize(raw, 32<<10), chunked: chunked}}
+		es.out = eventWriter{conn: raw, w: bufio.NewWriterSize(raw, 32<<10), chunked: chunked}
 		life, ok := s.admit()
 		if ok {
 			s.countReader(j, 1)
@@ -66,19 +75,6 @@ func (s *Scheduler) streamEvents(ctx *fasthttp.RequestCtx, j *job, owner bool, h
 		}
 		es.leave()
 	})
-}
-
-// leave gives up ownership.
-func (es *eventStream) leave() {
-	if !es.owner {
-		return
-	}
-	s := es.s
-	var t turn
-	now := s.enter()
-	t.effects = s.disown(now, es.job, t.effects)
-	s.exit(now, &t)
-	t.batch.Flush()
 }
 
 // countReader keeps a finished job for as long as it is being read.
@@ -107,12 +103,16 @@ func (es *eventStream) run(stop, gone <-chan struct{}, head bool) error {
 			return err
 		}
 		if done {
-			return es.out.end()
+			if err := es.out.end(); err != nil {
+				return err
+			}
+			es.settle()
+			return nil
 		}
 		if changed == nil {
 			continue // more is there already
 		}
-		if err := es.out.flush(); err != nil {
+		if err := es.flush(); err != nil {
 			return err
 		}
 		beat.Reset(beatInterval)
@@ -121,6 +121,10 @@ func (es *eventStream) run(stop, gone <-chan struct{}, head bool) error {
 			return errStopped
 		case <-gone:
 			return errReaderGone
+		case <-es.doubt:
+			if err := es.prove(stop, gone); err != nil {
+				return err
+			}
 		case <-changed:
 		case <-beat.C:
 			if err := es.out.event(api.Event{Event: "beat"}); err != nil {
@@ -134,6 +138,7 @@ func (es *eventStream) run(stop, gone <-chan struct{}, head bool) error {
 // returns a channel that is closed when there is more.
 func (es *eventStream) catchUp() (done bool, changed <-chan struct{}, err error) {
 	var events []api.TaskEvent
+	var places []int // of the events, in job.order
 	var end *api.DoneEvent
 	j := es.job
 	es.s.mu.Lock()
@@ -145,6 +150,7 @@ func (es *eventStream) catchUp() (done bool, changed <-chan struct{}, err error)
 		i := j.order[es.sent]
 		if !isSet(es.has, i) {
 			events = append(events, taskEvent(int(i), &j.tasks[i]))
+			places = append(places, es.sent)
 		}
 		if es.owner {
 			es.s.release(j, &j.tasks[i])
@@ -166,7 +172,14 @@ func (es *eventStream) catchUp() (done bool, changed <-chan struct{}, err error)
 		if err := es.out.event(&events[i]); err != nil {
 			return false, nil, err
 		}
+		es.said = places[i] + 1
+		if es.out.size > flushBytes {
+			if err := es.flush(); err != nil {
+				return false, nil, err
+			}
+		}
 	}
+	es.said = es.sent
 	if end != nil {
 		return true, nil, es.out.event(end)
 	}
@@ -190,7 +203,8 @@ type eventWriter struct {
 	conn    net.Conn
 	w       *bufio.Writer
 	chunked bool
-	size    []byte
+	size    int // bytes of events since it was flushed
+	digits  []byte
 }
 
 func (ew *eventWriter) begin() error {
@@ -218,10 +232,11 @@ func (ew *eventWriter) event(v any) error {
 		return err
 	}
 	if ew.chunked {
-		ew.size = strconv.AppendInt(ew.size[:0], int64(len(line)+1), 16)
-		ew.size = append(ew.size, '\r', '\n')
-		_, _ = ew.w.Write(ew.size) // bufio remembers its first error
+		ew.digits = strconv.AppendInt(ew.digits[:0], int64(len(line)+1), 16)
+		ew.digits = append(ew.digits, '\r', '\n')
+		_, _ = ew.w.Write(ew.digits) // bufio remembers its first error
 	}
+	ew.size += len(line)
 	_, _ = ew.w.Write(line)
 	_ = ew.w.WriteByte('\n')
 	if ew.chunked {
@@ -235,6 +250,7 @@ func (ew *eventWriter) flush() error {
 	if err := ew.allow(); err != nil {
 		return err
 	}
+	ew.size = 0
 	return ew.w.Flush()
 }
 

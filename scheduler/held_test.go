@@ -47,7 +47,8 @@ func TestAskedForOthers(t *testing.T) {
 	s := c.s
 	var other turn
 	again := task.Job{ID: task.JobID{1}, App: "a", Tasks: make([]task.Task, 3)}
-	if err := s.submit(&other, again, func(j *job, _ bool) { j.readable = true; j.owners++ }); err != nil { // as a waiting request does
+	es := newEventStream(s, nil)
+	if err := s.submit(&other, again, func(j *job, _ bool) { j.readable = true; es.own(j) }); err != nil { // as a waiting request does
 		t.Fatal(err)
 	}
 	now := s.enter()
@@ -57,6 +58,10 @@ func TestAskedForOthers(t *testing.T) {
 		t.Fatalf("held for %b, counted %+v", j.held, s.held)
 	}
 	c.say(t, submission.KindStill, submission.AppendStill(nil, submission.Still{}))
+	if j.held != heldAsked {
+		t.Errorf("nobody knows whether the other owner is there, and the job is held for %b", j.held)
+	}
+	es.still()
 	if j.held != 0 || j.owners != 1 || s.held != (heldJobs{}) {
 		t.Errorf("with %d owners the job is held for %b; counted %+v", j.owners, j.held, s.held)
 	}

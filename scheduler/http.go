@@ -76,11 +76,12 @@ func (s *Scheduler) postJob(ctx *fasthttp.RequestCtx) {
 	}
 	var t turn
 	var j *job
+	es := newEventStream(s, spec.Finished)
 	refused := s.submit(&t, spec, func(accepted *job, _ bool) {
 		j = accepted
 		j.readable = true
 		if wait {
-			j.owners++
+			es.own(j)
 		} else {
 			j.detached = true
 		}
@@ -90,7 +91,7 @@ func (s *Scheduler) postJob(ctx *fasthttp.RequestCtx) {
 	case refused != nil:
 		node.Fail(ctx, refused)
 	case wait:
-		s.streamEvents(ctx, j, true, spec.Finished)
+		es.answer(ctx)
 	default:
 		ctx.Response.Header.Set(fasthttp.HeaderLocation, "/v1/jobs/"+j.spec.ID.String())
 		node.Answer(ctx, fasthttp.StatusAccepted, api.Accepted{Job: j.spec.ID.String(), Tasks: len(j.tasks)})
@@ -117,7 +118,9 @@ func (s *Scheduler) routeJob(ctx *fasthttp.RequestCtx, name string, events bool)
 	case j == nil:
 		node.Fail(ctx, s.unknownJob(id))
 	case events:
-		s.streamEvents(ctx, j, false, nil)
+		es := newEventStream(s, nil)
+		es.job = j
+		es.answer(ctx)
 	case ctx.IsDelete():
 		s.cancelJob(j)
 		node.Answer(ctx, fasthttp.StatusOK, s.summary(j))

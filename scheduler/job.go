@@ -33,8 +33,10 @@ type job struct {
 	order  []uint32 // tasks with an outcome, in the order of their ends
 	failed int
 
-	clients  []follower // streams that hear of every task
-	owners   int        // clients and waiting HTTP requests without whom the job is given up; a detached job lives without
+	clients  []follower     // streams that hear of every task
+	waiting  []*eventStream // HTTP requests that wait for every task, also when the job is done
+	unsent   []unsentResult // that none of them has been sent, in the order of their ends
+	owners   int            // clients and waiting HTTP requests without whom the job is given up; a detached job lives without
 	detached bool
 	readable bool // results stay readable over HTTP when the job has finished
 	readers  int  // event streams that read the records
@@ -288,6 +290,9 @@ func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 		}
 	}
 	s.meters.taskDone(rec)
+	if len(j.clients) == 0 && len(j.waiting) > 0 {
+		j.unsent = append(j.unsent, unsentResult{at: len(j.order), receipt: t.take()})
+	}
 	s.tell(now, t, j, func(f follower, r receipt) { f.client.sendTask(t, f.seq, j, e.Task, value, r) })
 	s.keepValue(j, rec, value, t.owned)
 	if e.Outcome != task.OK && !isShared(rec.err) {

@@ -193,8 +193,19 @@ func (s *Scheduler) afterPause(now time.Duration) {
 	t.batch.Flush() // never waits
 }
 
-// ask asks every client what it still owns. Until it has answered nothing of its jobs is started.
+// ask asks every client what it still owns, and has every waiting request find out whether its client is there. Until that is answered nothing
+// of their jobs is started.
 func (s *Scheduler) ask(now time.Duration, t *turn) {
+	for _, j := range s.jobs {
+		for _, es := range j.waiting {
+			es.asked = true
+			t.effects = s.hold(now, j, heldAsked, t.effects)
+			select {
+			case es.doubt <- struct{}{}:
+			default:
+			}
+		}
+	}
 	for c := range s.clients {
 		if len(c.jobs) == 0 || c.asked {
 			continue
@@ -237,7 +248,8 @@ func (c *client) still(body []byte) error {
 
 // unasked lets a job go on that was waiting for a client's word, when no client is left that could say it. Others may own it.
 func (s *Scheduler) unasked(now time.Duration, j *job, effects []placement.Effect) []placement.Effect {
-	if slices.ContainsFunc(j.clients, func(f follower) bool { return f.client.asked }) {
+	if slices.ContainsFunc(j.clients, func(f follower) bool { return f.client.asked }) ||
+		slices.ContainsFunc(j.waiting, func(es *eventStream) bool { return es.asked }) {
 		return effects
 	}
 	return s.unhold(now, j, heldAsked, effects)

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"errors"
+	"io"
 	"net"
 	"syscall"
 	"time"
@@ -98,6 +99,27 @@ func (s *socket) unread() int {
 		})
 	}
 	return n
+}
+
+// arrived reports whether the peer's kernel has acknowledged all that was written, and fails if the peer has hung up.
+func (s *socket) arrived() (all bool, err error) {
+	if s.raw == nil {
+		return true, nil
+	}
+	failed := s.raw.Control(func(fd uintptr) {
+		n, outErr := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+		all = outErr == nil && n == 0
+		// A connection that was reset has nothing to send either, so this comes second.
+		var b [1]byte
+		n, _, err = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		switch {
+		case err == nil && n == 0:
+			err = io.EOF
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+			err = nil
+		}
+	})
+	return all, errors.Join(failed, err)
 }
 
 // tune sets the options of a TCP socket: small writes go out at once, the kernel takes

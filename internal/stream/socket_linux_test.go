@@ -119,3 +119,60 @@ func TestUnixSocket(t *testing.T) {
 	wantEnd(t, "a", endA, nil)
 	wantEnd(t, "b", endB, io.EOF)
 }
+
+// What was written has arrived when the peer's machine has acknowledged it, and whoever has hung up is found out, also with bytes of ours on
+// their way to nobody.
+func TestArrived(t *testing.T) {
+	near, far := tcpPair(t)
+	defer near.Close()
+	until := func(what string, ok func(all bool, err error) bool) {
+		t.Helper()
+		for {
+			all, err := Arrived(near)
+			if ok(all, err) {
+				return
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+		}
+	}
+	if _, err := near.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	until("a byte", func(all bool, err error) bool { return all && err == nil })
+	if err := near.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := near.Write(make([]byte, 64<<20)) // more than the kernels hold
+	if err == nil {
+		t.Fatal("64 MiB were taken")
+	}
+	if all, err := Arrived(near); all || err != nil {
+		t.Errorf("with a peer that does not read: arrived %v, %v", all, err)
+	}
+	if _, err := io.CopyN(io.Discard, far, int64(n+1)); err != nil {
+		t.Fatal(err)
+	}
+	until("all", func(all bool, err error) bool { return all && err == nil })
+	if _, err := far.Write([]byte{1}); err != nil { // what the peer has said is no end
+		t.Fatal(err)
+	}
+	if _, err := Arrived(near); err != nil {
+		t.Errorf("with bytes to read: %v", err)
+	}
+	if _, err := near.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	_ = far.Close()
+	until("its end", func(_ bool, err error) bool { return err != nil })
+	if err := near.SetWriteDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = near.Write([]byte{1})
+	until("a reset", func(_ bool, err error) bool { return err != nil })
+	inMemory, _ := net.Pipe()
+	if all, err := Arrived(inMemory); !all || err != nil {
+		t.Errorf("in memory: %v, %v", all, err)
+	}
+}

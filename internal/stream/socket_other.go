@@ -19,4 +19,6 @@ func (s *socket) write([]byte) (int, error) { return 0, net.ErrClosed }
 
 func (s *socket) unread() int { return 0 }
 
+func (s *socket) arrived() (bool, error) { return true, nil }
+
 func (s *socket) tune(time.Duration) {}
