@@ -31,9 +31,10 @@ func (r *ring) top() (time.Duration, uint64) {
 	return d.at, d.seq
 }
 
-// push returns the place of a new last message, for the caller to fill.
+// push returns the place of a new last message, for the caller to fill. One place is kept free: that of the message that was removed
+// last, which its receiver may be looking at.
 func (r *ring) push() *delivery {
-	if r.tail-r.head == uint64(len(r.buf)) {
+	if r.tail-r.head == uint64(len(r.buf))-1 {
 		r.grow()
 	}
 	d := &r.buf[r.tail&uint64(len(r.buf)-1)]
@@ -41,7 +42,7 @@ func (r *ring) push() *delivery {
 	return d
 }
 
-// pop removes the first message; there must be one. What it returns is good until the next push.
+// pop removes the first message; there must be one. What it returns is good until the next pop.
 func (r *ring) pop() *delivery {
 	d := &r.buf[r.head&uint64(len(r.buf)-1)]
 	r.head++
