@@ -55,8 +55,12 @@ func (m *meter) time(tasks int) time.Duration {
 }
 
 // admitByTime refuses a job whose tasks would wait too long, by how fast such tasks are launched now (overload is an
-// answer, not a queue). Where nothing waits there is nothing to say, and where nothing was launched lately nothing is known.
+// answer, not a queue). Where nothing waits there is nothing to say, and where nothing was launched lately nothing is known. A job with an
+// epoch is no new work: another scheduler had it, its reservations there are gone, and to refuse it would only make it later.
 func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
+	if s.Epoch > 0 {
+		return nil
+	}
 	set := p.set
 	if p.prefers {
 		set = p.wider[0] // it gives way before anything is too late
