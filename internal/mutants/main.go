@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -40,7 +41,7 @@ var seedsTest = []string{"test", "-count=1", "-timeout=2m", "./sim/storm", "-run
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
-	only := flags.String("only", "", "`text` that the names of those to run contain; all if empty")
+	only := flags.String("only", "", "`texts`, separated by commas, of which the names or the files of those to run contain one; all if empty")
 	parallel := flags.Int("parallel", 2, "how many to try at a time")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -49,14 +50,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	list := []mutant{}
-	for _, m := range mutants() {
-		if strings.Contains(m.name, *only) {
-			list = append(list, m)
-		}
-	}
+	list := chosen(*only)
 	if len(list) == 0 {
-		return fmt.Errorf("--only: no name contains %q", *only)
+		return fmt.Errorf("--only: no name and no file contains %q", *only)
 	}
 	if err := applyAll(strings.TrimSpace(root), list); err != nil {
 		return err
@@ -86,6 +82,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return failed
 	}
 	return report(out, list, verdicts)
+}
+
+// chosen are the mutants whose name or file contains one of the texts.
+func chosen(texts string) []mutant {
+	var list []mutant
+	for _, m := range mutants() {
+		if slices.ContainsFunc(strings.Split(texts, ","), func(text string) bool { return strings.Contains(m.name+"\n"+m.file, text) }) {
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 // errBroken says that what a mutation leaves is no program.

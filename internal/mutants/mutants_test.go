@@ -31,3 +31,20 @@ func TestMutantStale(t *testing.T) {
 		}
 	}
 }
+
+// Those to run are chosen by words of their names, or by their files.
+func TestChosen(t *testing.T) {
+	t.Parallel()
+	all := len(mutants())
+	for texts, want := range map[string]func(n int) bool{
+		"":                              func(n int) bool { return n == all },
+		"fence: launches":               func(n int) bool { return n == 2 },
+		"scheduler/ack":                 func(n int) bool { return n > 5 && n < all/2 },
+		"fence: launches,scheduler/ack": func(n int) bool { return n == 2+len(chosen("scheduler/ack")) },
+		"no such thing":                 func(n int) bool { return n == 0 },
+	} {
+		if n := len(chosen(texts)); !want(n) {
+			t.Errorf("%q: %d of %d", texts, n, all)
+		}
+	}
+}
