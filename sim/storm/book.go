@@ -35,18 +35,19 @@ type job struct {
 	rest        bool
 	drain       bool
 
-	client    *client
-	twin      *job           // the same job, of another client
-	outcomes  []task.Outcome // by task, at its owner
-	failures  []uint16       // by task: attempts that its owner was told were in vain
-	sent      map[uint32]sent
-	ref       owner.Ref
-	since     time.Duration // its user has submitted it
-	taken     time.Duration // first accepted
-	isTaken   bool
-	over      bool // done or refused
-	cancelled bool
-	forsaken  bool // its client has died
+	client     *client
+	twin       *job           // the same job, of another client
+	outcomes   []task.Outcome // by task, at its owner
+	failures   []uint16       // by task: attempts that its owner was told were in vain
+	sent       map[uint32]sent
+	ref        owner.Ref
+	since      time.Duration // its user has submitted it
+	taken      time.Duration // first accepted
+	isTaken    bool
+	over       bool // done or refused
+	cancelled  bool
+	forsaken   bool // its client has died
+	forsakenAt time.Duration
 }
 
 // sent is what an owner knew when it submitted a job under an epoch.
@@ -122,6 +123,7 @@ func (b *book) started(k *worker, p *peer, m *probe.Launch) *start {
 	w.log("job %d, task %d: starts on %s for %s, epoch %d attempt %d", j.index, t.index, w.name(k.node), w.name(s.node), m.Epoch, m.Attempt)
 	b.judgeStarts(j, t)
 	b.judgeSubmission(j, x)
+	b.judgeOrphan(j, x, "starts")
 	return x
 }
 
@@ -244,6 +246,9 @@ func (b *book) stopped(x *start, why probe.Status) {
 
 // ended notes that a handler has returned, or died.
 func (b *book) ended(x *start, status probe.Status) {
+	if x.stopped == 0 && !x.task.job.drain {
+		b.judgeOrphan(x.task.job, x, "runs on")
+	}
 	x.over, x.ended, x.status = true, b.w.now, status
 	if x.stopped != 0 {
 		x.status = x.stopped // whatever the handler makes of it
@@ -395,7 +400,19 @@ func (b *book) done(j *job, outcome task.Outcome, failed uint32) {
 }
 
 // forsake takes note that nobody waits for a job any more.
-func (b *book) forsake(j *job) { j.forsaken = true }
+func (b *book) forsake(j *job) { j.forsaken, j.forsakenAt = true, b.w.now }
+
+// judgeOrphan judges a start, or the end of an attempt that was not told to stop, by whether the client of its job lives. When it is dead for longer than its scheduler
+// takes to learn that, and holds the job for it, nothing of it starts and nothing runs on, unless a fault is between those who have to know.
+func (b *book) judgeOrphan(j *job, x *start, what string) {
+	w := b.w
+	if !j.forsaken || j.twin != nil || w.now <= j.forsakenAt+w.slack()+w.plan.grace {
+		return
+	}
+	if max(x.k.touched, x.s.touched, w.pair[x.k.node][x.s.node], w.pair[j.client.node][x.s.node]) < j.forsakenAt {
+		w.fail("job %d, task %d: %s on %s, %v after its client died", j.index, x.task.index, what, w.name(x.k.node), w.now-j.forsakenAt)
+	}
+}
 
 // atRest judges what is left when nothing happens any more.
 func (b *book) atRest() {
