@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -38,7 +39,32 @@ func (b *blackHole) inject(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return startAll(ctx, []*process{b.process})
+	if err := startAll(ctx, []*process{b.process}); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := poll(ctx, quarantineLimit, func() error { return b.quarantined(ctx) }); err != nil {
+		return err
+	}
+	b.r.notes.time("black-hole.quarantined", time.Since(began))
+	return nil
+}
+
+// quarantineLimit is how long a worker that fails everything may go unnoticed.
+const quarantineLimit = 10 * time.Second
+
+// quarantined says whether a scheduler lists the worker so.
+func (b *blackHole) quarantined(ctx context.Context) error {
+	for _, s := range b.r.fleet.schedulers {
+		list, err := b.r.fleet.listWorkers(ctx, s)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(list, func(w listedWorker) bool { return w.Name == b.name && w.State == "quarantined" }) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no scheduler lists %s as quarantined, and it fails every task", b.name)
 }
 
 func (b *blackHole) heal(ctx context.Context) error {
@@ -182,6 +208,9 @@ func newOverload(r *run, _ []string) fault { return &overload{r: r} }
 
 func (o *overload) touches() ([]string, [][2]string) { return nil, nil }
 
+// plainFlood is the client of an overload that speaks HTTP.
+const plainFlood = "flood-plain"
+
 const (
 	overloadDeadline = time.Second     // of its jobs: the median wait at twice the capacity would soon be longer
 	peakLength       = 4 * time.Second // for which the fleet is kept just full
@@ -217,7 +246,13 @@ func (o *overload) inject(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.extras = append(o.extras, twice.process)
+	plain := l // one in fifty more, without the Go client: what it is refused shows what others hear
+	plain.rate = l.rate / 50
+	byHTTP, err := o.r.invite(plainFlood, func(name string) *process { return f.newClient(name, plain, "--kind", "overload", "--plain") })
+	if err != nil {
+		return err
+	}
+	o.extras = append(o.extras, twice.process, byHTTP.process)
 	if err := startAll(ctx, o.extras); err != nil {
 		return err
 	}

@@ -50,6 +50,65 @@ func TestKindPromises(t *testing.T) {
 	}
 }
 
+// What a kind of fault gave no occasion to see is said, and is not taken for a promise that holds.
+func TestUnseen(t *testing.T) {
+	r := &run{notes: newNotes()}
+	for _, seen := range []bool{false, true} {
+		if seen {
+			r.notes.time("half-open.noticed", 2*time.Second+1)
+			r.notes.time("black-hole.quarantined", time.Second)
+		}
+		p := &report{Verdict: &check.Verdict{}, Promises: r.recoveryPromises(map[string]*check.Recovery{
+			"worker-kill": {}, "scheduler-kill": {Resumed: check.Times{time.Millisecond}}, "half-open": {}, "black-hole": {},
+		})}
+		var text strings.Builder
+		p.text(&text)
+		unseen, broken := strings.Count(text.String(), "\nunseen "), strings.Count(text.String(), "\nbroken ")
+		if want := map[bool][2]int{false: {3, 0}, true: {1, 1}}[seen]; unseen != want[0] || broken != want[1] {
+			t.Errorf("%d unseen, %d broken, want %v:\n%s", unseen, broken, want, text.String())
+		}
+	}
+}
+
+func TestPoisonPromise(t *testing.T) {
+	submit := ledger.Record{Event: ledger.Submit, Job: "a", Kind: "poison"}
+	failed := ledger.Record{Event: ledger.Outcome, Job: "a", Result: ledger.Failed}
+	ok := ledger.Record{Event: ledger.Outcome, Job: "a", Result: ledger.OK}
+	innocent := ledger.Record{Event: ledger.Outcome, Job: "a", Task: 1, Result: ledger.Failed}
+	for _, tt := range []struct {
+		of    []ledger.Record
+		holds bool
+	}{
+		{[]ledger.Record{submit, failed}, true},
+		{[]ledger.Record{submit, ok}, false},
+		{[]ledger.Record{submit, innocent}, false},
+		{nil, false},
+	} {
+		if p := poisonPromise(tt.of); p.Holds != tt.holds {
+			t.Errorf("%+v: %+v", tt.of, p)
+		}
+	}
+}
+
+func TestRefusalPromise(t *testing.T) {
+	refusal := func(node, code string) ledger.Record {
+		return ledger.Record{Event: ledger.Refuse, Node: node, Code: code}
+	}
+	for _, tt := range []struct {
+		of    []ledger.Record
+		holds bool
+	}{
+		{[]ledger.Record{refusal(plainFlood, "overloaded")}, true},
+		{[]ledger.Record{refusal("c1", "overloaded")}, false}, // nobody heard it by HTTP
+		{[]ledger.Record{refusal(plainFlood, "overloaded"), refusal(plainFlood, "overloaded without Retry-After")}, false},
+		{[]ledger.Record{refusal(plainFlood, "overloaded"), refusal("c1", "draining")}, true},
+	} {
+		if p := refusalPromise(tt.of); p.Holds != tt.holds {
+			t.Errorf("%+v: %+v", tt.of, p)
+		}
+	}
+}
+
 // TestReadByTime holds that a fault which a worker writes down begins before the harness ends it, though that is in another file.
 func TestReadByTime(t *testing.T) {
 	f := &fleet{dir: t.TempDir()}

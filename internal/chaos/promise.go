@@ -37,6 +37,9 @@ const (
 	wantFDs       = 20
 )
 
+// unseen is said of what a run gave no occasion to see. It is not broken, and not shown to hold either.
+const unseen = "not seen"
+
 // promises holds all that was found against what is owed.
 func (r *run) promises(p *report, recoveries map[string]*check.Recovery, records []ledger.Record) []promise {
 	v := p.Verdict
@@ -53,11 +56,17 @@ func (r *run) promises(p *report, recoveries map[string]*check.Recovery, records
 	all = append(all, promise{"unknown outcomes of tasks that may start again", strconv.Itoa(v.Unknown), "0", v.Unknown == 0, false})
 	all = append(all, r.recoveryPromises(recoveries)...)
 	all = append(all, r.kindPromises(p)...)
+	if recoveries["poison"] != nil {
+		all = append(all, poisonPromise(records))
+	}
 	for _, o := range r.notes.loads {
 		peak, twice := goodput(records, o.peak), goodput(records, o.twice)
 		all = append(all, promise{
 			"goodput at twice the load", fmt.Sprintf("%.0f of %.0f tasks/s", twice, peak), fmt.Sprintf("%.0f %%", 100*wantGoodput), twice >= wantGoodput*peak, false,
 		})
+	}
+	if len(r.notes.loads) > 0 {
+		all = append(all, refusalPromise(records))
 	}
 	for _, b := range r.notes.broken {
 		all = append(all, promise{b.Kind, b.Text, "none of it", false, false})
@@ -71,12 +80,16 @@ func (r *run) promises(p *report, recoveries map[string]*check.Recovery, records
 
 func (r *run) recoveryPromises(recoveries map[string]*check.Recovery) []promise {
 	var all []promise
-	within := func(name string, t check.Times, want time.Duration) {
+	add := func(name string, quantile float64, word string, t check.Times, want time.Duration) {
+		p := promise{name, unseen, fmt.Sprintf("%d ms", want.Milliseconds()), true, false}
 		if len(t) > 0 {
-			got := t.Quantile(0.99)
-			all = append(all, promise{name, fmt.Sprintf("p99 %d ms of %d", got.Milliseconds(), len(t)), fmt.Sprintf("%d ms", want.Milliseconds()), got <= want, false})
+			got := t.Quantile(quantile)
+			p.Got, p.Holds = fmt.Sprintf("%s %d ms of %d", word, got.Milliseconds(), len(t)), got <= want
 		}
+		all = append(all, p)
 	}
+	within := func(name string, t check.Times, want time.Duration) { add(name, 0.99, "p99", t, want) }
+	longest := func(name string, t check.Times, want time.Duration) { add(name, 1, "max", t, want) }
 	for _, kind := range []string{"worker-kill", "worker-bounce"} {
 		if c := recoveries[kind]; c != nil {
 			within(kind+": next start of the tasks that ran there", c.Restarted, wantRestart)
@@ -91,13 +104,14 @@ func (r *run) recoveryPromises(recoveries map[string]*check.Recovery) []promise 
 			})
 		}
 	}
-	if t := r.notes.times["half-open.noticed"]; len(t) > 0 {
-		got := t.Quantile(1)
-		all = append(all, promise{"half-open: a new connection", fmt.Sprintf("max %d ms of %d", got.Milliseconds(), len(t)), fmt.Sprintf("%d ms", wantNotice.Milliseconds()), got <= wantNotice, false})
+	if recoveries["half-open"] != nil {
+		longest("half-open: a new connection", r.notes.times["half-open.noticed"], wantNotice)
 	}
-	if t := r.notes.times["cut-gossip.back"]; len(t) > 0 {
-		got := t.Quantile(1)
-		all = append(all, promise{"cut-gossip: the worker is listed again", fmt.Sprintf("max %d ms of %d", got.Milliseconds(), len(t)), fmt.Sprintf("%d ms", wantBack.Milliseconds()), got <= wantBack, false})
+	if recoveries["cut-gossip"] != nil {
+		longest("cut-gossip: the worker is listed again", r.notes.times["cut-gossip.back"], wantBack)
+	}
+	if recoveries["black-hole"] != nil {
+		longest("black-hole: listed as quarantined", r.notes.times["black-hole.quarantined"], quarantineLimit)
 	}
 	return all
 }
@@ -125,6 +139,39 @@ func (r *run) kindPromises(p *report) []promise {
 		}
 	}
 	return all
+}
+
+// poisonPromise is about the tasks that kill their workers: they fail, and are not tried for ever.
+func poisonPromise(records []ledger.Record) promise {
+	jobs, failed := map[string]bool{}, 0
+	for _, r := range records {
+		switch {
+		case r.Event == ledger.Submit && r.Kind == "poison":
+			jobs[r.Job] = true
+		case r.Event == ledger.Outcome && jobs[r.Job] && r.Task == 0 && r.Result == ledger.Failed:
+			failed++
+		}
+	}
+	return promise{"poison: tasks that kill their worker end failed", fmt.Sprintf("%d of %d", failed, len(jobs)), "all", failed == len(jobs) && failed > 0, false}
+}
+
+// refusalPromise is about what a client without the Go SDK hears of too much load. That an answer lacks its Retry-After is part of the code
+// that it writes down.
+func refusalPromise(records []ledger.Record) promise {
+	refused, other := 0, 0
+	for _, r := range records {
+		switch {
+		case r.Event != ledger.Refuse || r.Node != plainFlood:
+		case r.Code == string(task.CodeOverloaded):
+			refused++
+		default:
+			other++
+		}
+	}
+	return promise{
+		"overload: refused by HTTP, with Retry-After", fmt.Sprintf("%d jobs, and %d for another reason or without it", refused, other), "some, and 0",
+		refused > 0 && other == 0, false,
+	}
 }
 
 // goodput is the tasks per second of jobs that ended ok within a window.

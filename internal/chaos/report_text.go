@@ -63,11 +63,13 @@ func (p *report) text(out io.Writer) {
 	t = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, pr := range p.Promises {
 		word := "holds"
-		if !pr.Holds {
+		switch {
+		case !pr.Holds && pr.Must:
 			word = "BROKEN"
-			if !pr.Must {
-				word = "broken"
-			}
+		case !pr.Holds:
+			word = "broken"
+		case pr.Got == unseen:
+			word = "unseen"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\twanted %s\n", word, pr.Name, pr.Got, pr.Want)
 	}
