@@ -15,6 +15,7 @@ import (
 // It is its own context.Context, since the library's would cost a timer and three
 // allocations a task; here the core keeps the time, and the Done channel is made only for a handler that asks.
 type attempt struct {
+	slot     *slot
 	call     uint32
 	app      string
 	handler  Handler

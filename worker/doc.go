@@ -9,5 +9,5 @@
 //
 // What the slots do next is decided by package worker/queue, which is pure; this package decodes,
 // calls that core under one lock, and carries out what it says. User code runs on one
-// goroutine per slot; everything else happens in the readers of the connections.
+// goroutine per attempt under way; everything else happens in the readers of the connections.
 package worker

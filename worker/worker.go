@@ -38,7 +38,8 @@ type Worker struct {
 	// connections, which never block.
 	mu       sync.Mutex
 	core     *queue.Core
-	slots    []*slot // by number; fields marked so are guarded too
+	slots    []*slot // by number
+	crew     crew
 	peers    map[probe.SchedulerID]*peer
 	lives    map[life]lifeNumber // of schedulers, connected or not long gone
 	lastPeer probe.SchedulerID
@@ -88,8 +89,9 @@ func New(cfg Config) (*Worker, error) {
 		w.apps = append(w.apps, cfg.Apps[name])
 	}
 	for i := range cfg.Slots {
-		w.slots = append(w.slots, newSlot(w, uint16(i)))
+		w.slots = append(w.slots, &slot{w: w, number: uint16(i)})
 	}
+	w.crew = crew{w: w, line: make([]*attempt, cfg.Slots)}
 	w.meters = newMeters(w)
 	w.server = node.NewServer(n, w.meters.set, 1<<20, w.route)
 	return w, nil
@@ -110,9 +112,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.mu.Unlock()
 	defer w.clock.Stop()
 
-	// The slots outlive everything that can start a task in them, and their
-	// handlers are told to stop by then.
-	slots := w.startSlots()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.node.Run(gctx) })
 	g.Go(func() error { return w.server.Run(gctx) })
@@ -130,7 +129,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	err := g.Wait()
 	cancel()
 	w.hangUp()
-	if !slots.wait(w.cfg.StopGrace + time.Second) {
+	// The crew outlives everything that can start a task, and its handlers are told to stop by now.
+	if !w.crew.wait(w.cfg.StopGrace + time.Second) {
 		w.node.Logger.Warn("handlers that ignore their context are left behind")
 	}
 	return err

@@ -1,0 +1,158 @@
+package worker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"dunnock/probe"
+	"dunnock/task"
+	"dunnock/worker/queue"
+)
+
+// crew are the goroutines that user code runs on: one for each attempt under way, and at most one more. Worker.mu guards it.
+//
+// An attempt is not handed to a goroutine: it waits in line, and whichever runner is awake takes it. So a batch of launches wakes
+// two goroutines and not one for each, and handlers that return at once run one after the other on the first.
+//
+// What must not happen is that an attempt waits while all who are awake are inside handlers, which may not return for hours. So
+// whenever the lock is let go
+//
+//	an attempt is in line ⇒ a runner is coming: it has been woken, and has not looked at the line since
+//
+// A runner that takes an attempt and leaves others in line wakes the next runner first, unless one is coming.
+type crew struct {
+	w       *Worker
+	group   sync.WaitGroup
+	line    []*attempt // a ring: there is at most one of each slot
+	first   int
+	waiting int       // how many are in line
+	idle    []*runner // asleep, the last to go first: its stack is warm
+	coming  bool
+	closing bool // runners end when nothing is in line
+}
+
+// add puts an attempt in line.
+func (c *crew) add(a *attempt) {
+	c.line[(c.first+c.waiting)%len(c.line)] = a
+	c.waiting++
+	c.call()
+}
+
+// call sees to it that a runner comes.
+func (c *crew) call() {
+	if c.coming {
+		return
+	}
+	c.coming = true
+	if n := len(c.idle); n > 0 {
+		r := c.idle[n-1]
+		c.idle = c.idle[:n-1]
+		r.wake <- struct{}{}
+		return
+	}
+	r := &runner{w: c.w, wake: make(chan struct{}, 1)}
+	c.group.Go(r.run)
+}
+
+// take gives a runner the first attempt in line, or lets it go to sleep.
+func (c *crew) take(r *runner) *attempt {
+	if c.waiting == 0 {
+		if c.closing {
+			close(r.wake)
+		} else {
+			c.idle = append(c.idle, r)
+		}
+		return nil
+	}
+	a := c.line[c.first]
+	c.line[c.first] = nil
+	c.first = (c.first + 1) % len(c.line)
+	if c.waiting--; c.waiting > 0 {
+		c.call()
+	}
+	return a
+}
+
+// wait ends the goroutines. It reports false when a handler has not returned by the timeout.
+func (c *crew) wait(timeout time.Duration) bool {
+	c.w.mu.Lock()
+	for _, s := range c.w.slots {
+		if s.current != nil {
+			s.current.stop(stopError(probe.StatusKilled))
+		}
+	}
+	c.closing = true
+	for _, r := range c.idle {
+		close(r.wake)
+	}
+	c.idle = nil
+	c.w.mu.Unlock()
+	done := make(chan struct{})
+	go func() { c.group.Wait(); close(done) }()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// runner is one goroutine for user code.
+type runner struct {
+	w       *Worker
+	wake    chan struct{} // capacity 1: it is woken once each time it is asleep
+	turn    turn
+	running *attempt // that is in its handler
+}
+
+// run runs attempts until the crew ends. A handler that ends its goroutine (runtime.Goexit, as a test's
+// FailNow does) has failed its attempt, and the runner ends with it; others come when they are called.
+func (r *runner) run() {
+	defer func() {
+		if a := r.running; a != nil {
+			r.turn.end = r.w.outcome(a, nil, task.Errorf(task.CodeAppFailed, "the handler ended its goroutine"))
+			r.finish(a, false)
+		}
+	}()
+	for woken := true; woken; _, woken = <-r.wake {
+		for a := r.arrive(); a != nil; {
+			r.running = a
+			r.turn.end = r.w.invoke(a)
+			r.running = nil
+			a = r.finish(a, true)
+		}
+	}
+}
+
+// arrive looks at the line for the first time since the runner was woken.
+func (r *runner) arrive() *attempt {
+	c := &r.w.crew
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	c.coming = false
+	return c.take(r)
+}
+
+// finish tells the core of an attempt's end, and goes on with the next attempt in line, if it is to and there is one. Other runners may be
+// about to finish too, so the flush lets them go first: under load many results leave in one write.
+func (r *runner) finish(a *attempt, more bool) (next *attempt) {
+	a.stop(context.Canceled) // what the handler left running learns that it is over
+	s := a.slot
+	if cap(s.payload) > maxKeptPayload {
+		s.payload = nil
+	}
+	w, t := r.w, &r.turn
+	now := w.enter()
+	s.current = nil
+	t.effects = w.core.Done(now, s.number, a.call, t.end, t.effects)
+	if more {
+		next = w.crew.take(r)
+	}
+	w.exit(now, t)
+	t.end = queue.End{}
+	t.batch.FlushSoon()
+	return next
+}
