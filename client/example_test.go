@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,5 +31,38 @@ func Example() {
 	}
 	for r := range h.Results() {
 		fmt.Println(r.Task, r.Outcome, r.Worker, string(r.Value))
+	}
+}
+
+// Say which workers may run a job, and more of single tasks.
+func ExampleClient_Submit_constraints() {
+	c, err := client.New(client.Config{Schedulers: []string{"127.0.0.1:7070"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = c.Close() }()
+
+	job := task.Job{
+		App:     "train",
+		Require: map[string]string{"zone": "a"},
+		Exclude: []string{"w7", "disk=old"},
+		Tasks: []task.Task{
+			{Payload: []byte("prepare")},
+			{Payload: []byte("fit"), Require: map[string]string{"gpu": "a100"}},
+			{Payload: []byte("score"), Prefer: map[string]string{"worker": "w3"}}, // who has the data
+		},
+	}
+	h, err := c.Submit(context.Background(), job)
+	if errors.Is(err, task.CodeUnsatisfiable) {
+		fmt.Println(err) // which task, and which label
+		return
+	}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for r := range h.Results() {
+		fmt.Println(r.Task, r.Outcome, r.Worker)
 	}
 }

@@ -55,6 +55,9 @@ type Config struct {
 	// MaxUnreadBytes is how much in results a job's client may have been sent and not read before the job starts nothing more. A client says
 	// at least twice a second what it has read. Default 32 MiB.
 	MaxUnreadBytes int64
+	// PreferWait is how long tasks wait for workers that they prefer before any other will do. Default placement.DefaultPreferWait, 50 ms; below
+	// 0: no time. At most 1 m.
+	PreferWait time.Duration
 	// ClientGrace is how long a job without an owner, whose connection has ended, waits for one to come back before it is cancelled, or drains if it
 	// asks for that. It starts nothing meanwhile. Default 1 s.
 	ClientGrace time.Duration
@@ -115,6 +118,9 @@ func (c Config) Validate() error {
 	}
 	if c.Limits.MaxPayloadBytes > probe.MaxPayload {
 		faults = append(faults, fmt.Errorf("limits: payload of a task: at most %d bytes, got %d", probe.MaxPayload, c.Limits.MaxPayloadBytes))
+	}
+	if c.PreferWait > time.Minute {
+		faults = append(faults, fmt.Errorf("prefer wait: at most %v, got %v", time.Minute, c.PreferWait))
 	}
 	for _, f := range []struct {
 		name  string

@@ -101,15 +101,10 @@ func (s *Scheduler) rejected(err *task.Error) *task.Error {
 	return err
 }
 
-// check refuses what is malformed, and what this version would have to ignore.
+// check refuses what is malformed.
 func (s *Scheduler) check(spec *task.Job) *task.Error {
 	if err := spec.Validate(s.cfg.Limits); err != nil {
 		return asError(err)
-	}
-	for i := range spec.Tasks {
-		if len(spec.Tasks[i].Require) > 0 {
-			return task.Errorf(task.CodeUnsupported, "tasks[%d].require: labels per task are not supported yet; set require for the job", i)
-		}
 	}
 	return nil
 }
@@ -145,11 +140,11 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 	if err := s.admitJob(len(spec.Tasks), payload); err != nil {
 		return err
 	}
-	ref, effects, err := s.core.Submit(now, placement.Spec{
-		App: spec.App, Require: sortedLabels(spec.Require), Tasks: len(spec.Tasks), ProbeRatio: spec.ProbeRatio, Deadline: spec.Deadline,
-		MaxAttempts: spec.MaxAttempts, AtMostOnce: spec.Delivery == task.AtMostOnce, CancelOnFailure: spec.OnFailure == task.CancelRest,
-		Epoch: spec.Epoch, Attempts: attemptsOf(&spec), Finished: spec.Finished,
-	}, t.effects)
+	placing, fault := specOf(&spec)
+	if fault != nil {
+		return fault
+	}
+	ref, effects, err := s.core.Submit(now, placing, t.effects)
 	if err != nil {
 		return asError(err)
 	}
@@ -389,6 +384,12 @@ func digestOf(j *task.Job) uint64 {
 			text(m[k])
 		}
 	}
+	list := func(l []string) {
+		number(uint64(len(l)))
+		for _, s := range l {
+			text(s)
+		}
+	}
 	text(j.App)
 	text(j.User)
 	for _, v := range []uint64{
@@ -399,11 +400,15 @@ func digestOf(j *task.Job) uint64 {
 	}
 	labels(j.Require)
 	labels(j.Prefer)
+	list(j.Exclude)
+	text(j.Spread)
 	for i := range j.Tasks {
 		t := &j.Tasks[i]
 		number(uint64(len(t.Payload)))
 		_, _ = d.Write(t.Payload)
 		labels(t.Require)
+		labels(t.Prefer)
+		list(t.Exclude)
 		text(t.Affinity)
 	}
 	return d.Sum64()
@@ -413,17 +418,6 @@ func newJobID() task.JobID {
 	var id task.JobID
 	_, _ = crand.Read(id[:]) // never fails
 	return id
-}
-
-func sortedLabels(m map[string]string) []probe.Label {
-	if len(m) == 0 {
-		return nil
-	}
-	list := make([]probe.Label, 0, len(m))
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		list = append(list, probe.Label{Key: k, Value: m[k]})
-	}
-	return list
 }
 
 // mute reports whether the client is to hear nothing more, because this process is ending at once: its connections to workers end too, and what

@@ -406,7 +406,7 @@ func (l *link) handshake(kind uint8, body []byte) error {
 		l.id = s.newWorkerID()
 	}
 	s.links[l.id] = l
-	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{Slots: int(h.Slots), Apps: h.Apps, Labels: h.Labels}, l.turn.effects)
+	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{Slots: int(h.Slots), Apps: h.Apps, Labels: named(h.Labels, h.Name)}, l.turn.effects)
 	l.leaving = h.Draining
 	if h.Draining || !l.known() {
 		l.turn.effects = s.core.WorkerDrain(now, l.id, l.turn.effects)

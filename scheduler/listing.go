@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"dunnock/internal/api"
@@ -123,11 +124,51 @@ func (s *Scheduler) why(j *job) string {
 		reason = fmt.Sprintf("the job's client has %d bytes of results to read; it goes on below %d", j.unread.Unread(), ack.Low(s.cfg.MaxUnreadBytes))
 	case v.Claiming:
 		reason = "the job was submitted before, and workers are asked what they hold of it"
-	case v.Eligible == 0:
-		reason = fmt.Sprintf("no connected worker has app %s and the required labels any more", j.spec.App)
 	default:
-		return fmt.Sprintf("%d tasks wait for a free slot: %d reservations are queued at %d eligible workers, for %v",
-			v.Waiting, v.Reservations, v.Eligible, (now - j.accepted).Round(time.Millisecond))
+		return s.whyConstrained(j, now)
 	}
 	return fmt.Sprintf("%d tasks wait: %s", v.Waiting, reason)
+}
+
+// maxReasons bounds how many of a job's constraints the waiting is told of.
+const maxReasons = 5
+
+// whyConstrained says what the waiting tasks of a job wait for that nothing holds up but a lack of slots, under each of their constraints. It
+// runs under the lock.
+func (s *Scheduler) whyConstrained(j *job, now time.Duration) string {
+	parts := s.core.Waits(j.ref, maxReasons+1, nil)
+	lines := make([]string, 0, maxReasons+1)
+	for i := range parts {
+		if i == maxReasons {
+			lines = append(lines, "and more under other constraints")
+			break
+		}
+		lines = append(lines, s.whyPart(j, &parts[i], len(parts) > 1, now))
+	}
+	return strings.Join(lines, "; ")
+}
+
+func (s *Scheduler) whyPart(j *job, v *placement.WaitView, several bool, now time.Duration) string {
+	who := fmt.Sprintf("%d tasks wait", v.Tasks)
+	if v.Tasks == 1 {
+		who = "1 task waits"
+	}
+	if several {
+		who += fmt.Sprintf(" (task %d first)", v.First)
+	}
+	if v.Eligible == 0 {
+		if v.Emptied == 0 {
+			return fmt.Sprintf("%s: %s", who, v.Lack)
+		}
+		return fmt.Sprintf("%s: %s; the last one left %.1f s ago", who, v.Lack, (now - v.Emptied).Seconds())
+	}
+	workers := fmt.Sprintf("%d eligible workers", v.Eligible)
+	if len(v.Require) > 0 {
+		workers = fmt.Sprintf("%d workers with %s", v.Eligible, listed(v.Require))
+	}
+	if v.Preferring {
+		workers += ", which are preferred for now"
+	}
+	return fmt.Sprintf("%s for a free slot: %d reservations are queued at %s, for %v",
+		who, v.Reservations, workers, (now - j.accepted).Round(time.Millisecond))
 }

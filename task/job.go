@@ -16,7 +16,7 @@ const (
 	MaxAttempts        = 100
 	MaxNameLen         = 63  // app, label key and label value, in bytes
 	MaxUserLen         = 255 // user path, in bytes
-	MaxLabels          = 32  // required or preferred labels of one job or task
+	MaxLabels          = 32  // required, preferred or excluded labels of one job or task
 )
 
 // Delivery says how often a task may start.
@@ -73,7 +73,9 @@ type Job struct {
 	OnFailure    OnFailure         // default Continue
 	OnDisconnect OnDisconnect      // default CancelJob
 	Require      map[string]string // labels that a worker must have
-	Prefer       map[string]string // labels that are better to have; carried, placement does not act on them yet
+	Prefer       map[string]string // labels that are better to have: workers that have all of them come first, for a while
+	Exclude      []string          // workers that will not do: each a label, "key=value", or a worker's name
+	Spread       string            // key of a label, such as "zone": tasks are dealt out evenly over its values; empty: they are not
 	Epoch        uint32            // which submission of this job this is; 0 the first
 	Finished     []byte            // with Epoch > 0: bitmap of tasks not to run again, bit i%8 of byte i/8
 	Attempts     []Attempts        // with Epoch > 0: the tasks that have failed before, ascending, each once
@@ -83,7 +85,9 @@ type Job struct {
 // Task is one unit of work: an opaque payload for the job's app.
 type Task struct {
 	Payload  []byte
-	Require  map[string]string // in addition to the job's; schedulers refuse it as unsupported for now
+	Require  map[string]string // in addition to the job's; of one key the task's value counts
+	Prefer   map[string]string // in addition to the job's; of one key the task's value counts
+	Exclude  []string          // in addition to the job's
 	Affinity string            // tasks with one key like the same workers; carried, placement does not act on it yet
 }
 
@@ -172,6 +176,12 @@ func (j *Job) Validate(l Limits) error {
 	if err := validLabels("prefer", j.Prefer); err != nil {
 		return err
 	}
+	if err := validExclude("exclude", j.Exclude); err != nil {
+		return err
+	}
+	if j.Spread != "" && !validName(j.Spread) {
+		return Errorf(CodeInvalidJob, "spread: want the key of a label, 1 to %d characters of a-z 0-9 . _ -, got %q", MaxNameLen, clip(j.Spread))
+	}
 	return j.validateTasks(l)
 }
 
@@ -200,14 +210,51 @@ func (j *Job) validateTasks(l Limits) error {
 		if len(t.Affinity) > MaxUserLen {
 			return Errorf(CodeInvalidJob, "tasks[%d].affinity: at most %d bytes, got %d", i, MaxUserLen, len(t.Affinity))
 		}
-		if t.Require != nil {
-			if err := validLabels("tasks["+itoa(i)+"].require", t.Require); err != nil {
-				return err
-			}
+		if err := t.validateConstraints(i); err != nil {
+			return err
 		}
 	}
 	if total > l.MaxJobBytes {
 		return Errorf(CodeTooLarge, "tasks: payloads of one job at most %d bytes together, got %d", l.MaxJobBytes, total)
+	}
+	return nil
+}
+
+func (t *Task) validateConstraints(i int) error {
+	if len(t.Require)+len(t.Prefer)+len(t.Exclude) == 0 {
+		return nil
+	}
+	name := "tasks[" + itoa(i) + "]."
+	if err := validLabels(name+"require", t.Require); err != nil {
+		return err
+	}
+	if err := validLabels(name+"prefer", t.Prefer); err != nil {
+		return err
+	}
+	return validExclude(name+"exclude", t.Exclude)
+}
+
+// WorkerLabel is the key of a label that every worker has beside its own: its name. To require it is to name the worker, and what an
+// exclusion without a key means.
+const WorkerLabel = "worker"
+
+// Excluded splits what an entry of Exclude says into a label's key and value; a worker's name is a label too.
+func Excluded(entry string) (key, value string) {
+	if k, v, ok := strings.Cut(entry, "="); ok {
+		return k, v
+	}
+	return WorkerLabel, entry
+}
+
+func validExclude(field string, list []string) error {
+	if len(list) > MaxLabels {
+		return Errorf(CodeInvalidJob, "%s: at most %d, got %d", field, MaxLabels, len(list))
+	}
+	for _, entry := range list {
+		k, v := Excluded(entry)
+		if !validName(k) || len(v) > MaxNameLen || k == WorkerLabel && !validName(v) {
+			return Errorf(CodeInvalidJob, "%s: %q: want a label, key=value, or the name of a worker", field, clip(entry))
+		}
 	}
 	return nil
 }

@@ -45,6 +45,13 @@ func TestValidate(t *testing.T) {
 		"require":           func(j *task.Job) { j.Require = map[string]string{"UPPER": "x"} },
 		"prefer":            func(j *task.Job) { j.Prefer = map[string]string{"k": strings.Repeat("v", 64)} },
 		"tasks[0].require":  func(j *task.Job) { j.Tasks[0].Require = map[string]string{"": "x"} },
+		"exclude":           func(j *task.Job) { j.Exclude = []string{"Upper"} },
+		"exclude: \"\"":     func(j *task.Job) { j.Exclude = []string{"w1", ""} },
+		"exclude: \"=x\"":   func(j *task.Job) { j.Exclude = []string{"=x"} },
+		"exclude: at most":  func(j *task.Job) { j.Exclude = make([]string, 33) },
+		"spread":            func(j *task.Job) { j.Spread = "a zone" },
+		"tasks[0].prefer":   func(j *task.Job) { j.Tasks[0].Prefer = map[string]string{"": "x"} },
+		"tasks[0].exclude":  func(j *task.Job) { j.Tasks[0].Exclude = []string{"worker="} },
 		"tasks[0].affinity": func(j *task.Job) { j.Tasks[0].Affinity = strings.Repeat("a", 256) },
 	} {
 		j := valid()

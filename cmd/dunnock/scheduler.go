@@ -14,6 +14,8 @@ type schedulerCmd struct {
 	Policy    string        `help:"How tasks are placed: late-binding or late-binding-nocancel. One per fleet." default:"late-binding" placeholder:"POLICY"`
 	ResultTTL time.Duration `name:"result-ttl" help:"How long a finished job stays readable." default:"1m" placeholder:"DURATION"`
 
+	PreferWait time.Duration `help:"How long tasks wait for workers that they prefer before any other will do, at most 1m; 0s: no time." default:"50ms" placeholder:"DURATION"`
+
 	MaxJobs          int   `group:"limits" help:"Unfinished jobs at once; more are refused with 'overloaded'." default:"100000" placeholder:"N"`
 	MaxWaitingTasks  int   `group:"limits" help:"Waiting tasks over all jobs." default:"1000000" placeholder:"N"`
 	MaxPayloadBytes  int64 `group:"limits" help:"Payloads held for unfinished jobs, in bytes." default:"1073741824" placeholder:"BYTES"`
@@ -52,7 +54,10 @@ func (c *schedulerCmd) Run(p *process) error {
 		Logger: p.log, Policy: policy,
 		Limits:  task.Limits{MaxTasks: c.MaxTasks, MaxPayloadBytes: c.MaxTaskBytes, MaxJobBytes: c.MaxJobBytes},
 		MaxJobs: c.MaxJobs, MaxWaitingTasks: c.MaxWaitingTasks, MaxPayloadBytes: c.MaxPayloadBytes, MaxRetainedBytes: c.MaxRetainedBytes,
-		ResultTTL: c.ResultTTL, DrainTimeout: c.DrainTimeout, OnReady: p.announce("scheduler"),
+		ResultTTL: c.ResultTTL, PreferWait: c.PreferWait, DrainTimeout: c.DrainTimeout, OnReady: p.announce("scheduler"),
+	}
+	if c.PreferWait == 0 {
+		cfg.PreferWait = -1 // which is no time there
 	}
 	if err := cfg.Validate(); err != nil {
 		return usage(err)
@@ -77,6 +82,9 @@ func (c *schedulerCmd) checkLimits() error {
 		if limit.value < 1 {
 			return usagef("--%s: want at least 1, got %d", limit.flag, limit.value)
 		}
+	}
+	if c.PreferWait < 0 || c.PreferWait > time.Minute {
+		return usagef("--prefer-wait: want 0s to %v, got %v", time.Minute, c.PreferWait)
 	}
 	if c.ResultTTL <= 0 {
 		return usagef("--result-ttl: want more than 0, got %v", c.ResultTTL)

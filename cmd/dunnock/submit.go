@@ -25,7 +25,9 @@ type submitCmd struct {
 	Delivery    string            `help:"at-least-once, or at-most-once: no task starts twice." enum:"at-least-once,at-most-once" default:"at-least-once" placeholder:"WORD"`
 	OnFailure   string            `help:"continue, or cancel the rest at the first task that failed for good." enum:"continue,cancel" default:"continue" placeholder:"WORD"`
 	Require     map[string]string `help:"A label that workers must have. Repeatable (default: none)." placeholder:"KEY=VALUE"`
-	Prefer      map[string]string `help:"A label that workers had better have; carried, not acted on yet. Repeatable (default: none)." placeholder:"KEY=VALUE"`
+	Prefer      map[string]string `help:"A label that workers had better have: those that have all of them come first, for a while. Repeatable (default: none)." placeholder:"KEY=VALUE"`
+	Exclude     []string          `sep:"none" help:"A label that workers must not have, or a worker's name. Repeatable (default: none)." placeholder:"KEY=VALUE|NAME"`
+	Spread      string            `help:"Deal the tasks out evenly over the values of this label, such as zone (default: do not)." placeholder:"KEY"`
 	Detach      bool              `help:"Print the job's ID and leave; the job lives on its scheduler until its deadline (default: no)."`
 }
 
@@ -38,7 +40,8 @@ Examples:
     dunnock submit --app sleep --tasks 10 --payload 100ms
     seq 100 | dunnock submit --app echo --each-line - | sort -n | cut -f2-
     dunnock submit --app zip --payload-file a.txt --output raw >a.txt.gz
-    dunnock submit --app sleep --tasks 500 --payload 1s --detach`
+    dunnock submit --app sleep --tasks 500 --payload 1s --detach
+    dunnock submit --app train --tasks 8 --require gpu=a100 --prefer ssd=yes --exclude w7 --spread zone`
 }
 
 // Run submits a job and follows it.
@@ -53,6 +56,7 @@ func (c *submitCmd) Run(p *process) error {
 	job := task.Job{
 		App: c.App, User: c.User, Priority: c.Priority, ProbeRatio: c.ProbeRatio, Deadline: c.Deadline, TaskTimeout: c.TaskTimeout,
 		MaxAttempts: c.MaxAttempts, Delivery: task.AtLeastOnce, OnFailure: task.Continue, Require: c.Require, Prefer: c.Prefer,
+		Exclude: c.Exclude, Spread: c.Spread,
 		Tasks: make([]task.Task, len(payloads)),
 	}
 	if c.Delivery == "at-most-once" {

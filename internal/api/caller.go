@@ -203,8 +203,8 @@ func (h hide) Unwrap() error { return h.err }
 // NewJob translates a public job to its JSON. Fields that are zero are left out and so take their defaults.
 func NewJob(t *task.Job) *Job {
 	j := &Job{
-		App: t.App, User: t.User, Priority: t.Priority, Require: t.Require, Prefer: t.Prefer, Epoch: t.Epoch, Finished: t.Finished,
-		Tasks: make([]Task, len(t.Tasks)),
+		App: t.App, User: t.User, Priority: t.Priority, Require: t.Require, Prefer: t.Prefer, Exclude: t.Exclude, Spread: t.Spread,
+		Epoch: t.Epoch, Finished: t.Finished, Tasks: make([]Task, len(t.Tasks)),
 	}
 	if !t.ID.IsZero() {
 		j.ID = t.ID.String()
@@ -234,7 +234,8 @@ func NewJob(t *task.Job) *Job {
 		j.Attempts = append(j.Attempts, Attempts(a))
 	}
 	for i := range t.Tasks {
-		j.Tasks[i] = Task{Payload: t.Tasks[i].Payload, Require: t.Tasks[i].Require, Affinity: t.Tasks[i].Affinity}
+		of := &t.Tasks[i]
+		j.Tasks[i] = Task{Payload: of.Payload, Require: of.Require, Prefer: of.Prefer, Exclude: of.Exclude, Affinity: of.Affinity}
 	}
 	return j
 }

@@ -30,6 +30,8 @@ type received struct {
 	OnDisconnect string            `json:"on_disconnect"`
 	Require      map[string]string `json:"require"`
 	Prefer       map[string]string `json:"prefer"`
+	Exclude      []string          `json:"exclude"`
+	Spread       string            `json:"spread"`
 	Epoch        uint32            `json:"epoch"`
 	Finished     *string           `json:"finished"`
 	Attempts     []Attempts        `json:"attempts"`
@@ -40,6 +42,8 @@ type receivedTask struct {
 	Payload  *string           `json:"payload"`
 	Text     *string           `json:"text"`
 	Require  map[string]string `json:"require"`
+	Prefer   map[string]string `json:"prefer"`
+	Exclude  []string          `json:"exclude"`
 	Affinity string            `json:"affinity"`
 }
 
@@ -134,7 +138,9 @@ func jsonName(kind string) string {
 // job translates to the public job. A duration or number given as zero is a
 // fault, unlike one left out.
 func (r *received) job() (task.Job, error) {
-	t := task.Job{App: r.App, User: r.User, Priority: r.Priority, Require: r.Require, Prefer: r.Prefer, Epoch: r.Epoch}
+	t := task.Job{
+		App: r.App, User: r.User, Priority: r.Priority, Require: r.Require, Prefer: r.Prefer, Exclude: r.Exclude, Spread: r.Spread, Epoch: r.Epoch,
+	}
 	var err error
 	if r.ID != "" {
 		if t.ID, err = task.ParseJobID(r.ID); err != nil {
@@ -182,7 +188,7 @@ func (r *received) job() (task.Job, error) {
 }
 
 func (r *receivedTask) into(t *task.Task, i int) error {
-	t.Require, t.Affinity = r.Require, r.Affinity
+	t.Require, t.Prefer, t.Exclude, t.Affinity = r.Require, r.Prefer, r.Exclude, r.Affinity
 	switch {
 	case r.Text != nil && r.Payload != nil:
 		return task.Errorf(task.CodeInvalidJob, "tasks[%d]: give payload or text, not both", i)

@@ -36,6 +36,8 @@ type Job struct {
 	OnDisconnect string            `json:"on_disconnect,omitempty"`
 	Require      map[string]string `json:"require,omitempty"`
 	Prefer       map[string]string `json:"prefer,omitempty"`
+	Exclude      []string          `json:"exclude,omitempty"`
+	Spread       string            `json:"spread,omitempty"`
 	Epoch        uint32            `json:"epoch,omitempty"`
 	Finished     []byte            `json:"finished,omitempty"`
 	Attempts     []Attempts        `json:"attempts,omitempty"`
@@ -53,5 +55,7 @@ type Task struct {
 	Payload  []byte            `json:"payload,omitempty"`
 	Text     *string           `json:"text,omitempty"`
 	Require  map[string]string `json:"require,omitempty"`
+	Prefer   map[string]string `json:"prefer,omitempty"`
+	Exclude  []string          `json:"exclude,omitempty"`
 	Affinity string            `json:"affinity,omitempty"`
 }

@@ -12,7 +12,9 @@ import (
 const (
 	taskHasRequire = 1 << iota
 	taskHasAffinity
-	taskBits = taskHasAffinity<<1 - 1
+	taskHasPrefer
+	taskHasExclude
+	taskBits = taskHasExclude<<1 - 1
 )
 
 const maxText = 64 << 10 // of an error's message or detail
@@ -51,6 +53,8 @@ func AppendJob(b []byte, j *task.Job) []byte {
 	b = wire.AppendUint(b, uint64(j.OnDisconnect))
 	b = appendLabels(b, j.Require)
 	b = appendLabels(b, j.Prefer)
+	b = appendList(b, j.Exclude)
+	b = wire.AppendString(b, j.Spread)
 	b = wire.AppendUint(b, uint64(len(j.Tasks)))
 	for i := range j.Tasks {
 		b = appendTask(b, &j.Tasks[i])
@@ -66,6 +70,12 @@ func appendTask(b []byte, t *task.Task) []byte {
 	if t.Affinity != "" {
 		bits |= taskHasAffinity
 	}
+	if len(t.Prefer) > 0 {
+		bits |= taskHasPrefer
+	}
+	if len(t.Exclude) > 0 {
+		bits |= taskHasExclude
+	}
 	b = wire.AppendUint(b, bits)
 	b = wire.AppendBytes(b, t.Payload)
 	if bits&taskHasRequire != 0 {
@@ -73,6 +83,12 @@ func appendTask(b []byte, t *task.Task) []byte {
 	}
 	if bits&taskHasAffinity != 0 {
 		b = wire.AppendString(b, t.Affinity)
+	}
+	if bits&taskHasPrefer != 0 {
+		b = appendLabels(b, t.Prefer)
+	}
+	if bits&taskHasExclude != 0 {
+		b = appendList(b, t.Exclude)
 	}
 	return b
 }
@@ -97,6 +113,7 @@ func DecodeSubmit(body []byte, l task.Limits) (Submit, error) {
 	j.Delivery, j.OnFailure = task.Delivery(r.Uint8()), task.OnFailure(r.Uint8())
 	j.OnDisconnect = task.OnDisconnect(r.Uint8())
 	j.Require, j.Prefer = readLabels(&r), readLabels(&r)
+	j.Exclude, j.Spread = readList(&r), r.String(1<<10)
 	n := r.Uint64()
 	if n > uint64(l.MaxTasks) {
 		return m, task.Errorf(task.CodeTooLarge, "tasks: at most %d tasks a job, got %d", l.MaxTasks, n)
@@ -131,6 +148,12 @@ func readTask(r *wire.Reader, t *task.Task) {
 	}
 	if bits&taskHasAffinity != 0 {
 		t.Affinity = r.String(1 << 10)
+	}
+	if bits&taskHasPrefer != 0 {
+		t.Prefer = readLabels(r)
+	}
+	if bits&taskHasExclude != 0 {
+		t.Exclude = readList(r)
 	}
 }
 
@@ -319,6 +342,26 @@ func readLabels(r *wire.Reader) map[string]string {
 		labels[k] = r.String(1 << 10)
 	}
 	return labels
+}
+
+func appendList(b []byte, list []string) []byte {
+	b = wire.AppendUint(b, uint64(len(list)))
+	for _, s := range list {
+		b = wire.AppendString(b, s)
+	}
+	return b
+}
+
+func readList(r *wire.Reader) []string {
+	n := r.Uint(task.MaxLabels)
+	if n == 0 {
+		return nil
+	}
+	list := make([]string, n)
+	for i := range list {
+		list[i] = r.String(1 << 10)
+	}
+	return list
 }
 
 func zigzag(i int) uint64 {

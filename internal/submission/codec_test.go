@@ -22,13 +22,22 @@ func drawLabels(t *rapid.T, label string) map[string]string {
 	return m
 }
 
+func drawList(t *rapid.T, label string) []string {
+	list := rapid.SliceOfN(rapid.StringN(0, 5, 20), 0, 3).Draw(t, label)
+	if len(list) == 0 {
+		return nil
+	}
+	return list
+}
+
 func drawJob(t *rapid.T) task.Job {
 	j := task.Job{
 		App: rapid.StringMatching(`[a-z]{1,10}`).Draw(t, "app"), User: rapid.StringN(0, 10, 40).Draw(t, "user"),
 		Priority: rapid.IntRange(math.MinInt32, math.MaxInt32).Draw(t, "priority"), ProbeRatio: rapid.Float64().Draw(t, "ratio"),
 		Deadline: time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "deadline")), TaskTimeout: time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "timeout")),
 		MaxAttempts: rapid.IntRange(0, 1000).Draw(t, "attempts"), Delivery: task.AtMostOnce, OnFailure: task.CancelRest,
-		Require: drawLabels(t, "require"), Prefer: drawLabels(t, "prefer"), Epoch: rapid.Uint32().Draw(t, "epoch"),
+		Require: drawLabels(t, "require"), Prefer: drawLabels(t, "prefer"), Exclude: drawList(t, "exclude"), Spread: rapid.StringN(0, 5, 20).Draw(t, "spread"),
+		Epoch:    rapid.Uint32().Draw(t, "epoch"),
 		Finished: rapid.SliceOfN(rapid.Byte(), 1, 4).Draw(t, "finished"), OnDisconnect: task.DrainJob,
 	}
 	for i := range rapid.IntRange(0, 3).Draw(t, "failed") {
@@ -39,7 +48,7 @@ func drawJob(t *rapid.T) task.Job {
 	for i := range j.Tasks {
 		j.Tasks[i] = task.Task{
 			Payload: rapid.SliceOfN(rapid.Byte(), 1, 50).Draw(t, "payload"), Require: drawLabels(t, "task require"),
-			Affinity: rapid.StringN(0, 5, 20).Draw(t, "affinity"),
+			Affinity: rapid.StringN(0, 5, 20).Draw(t, "affinity"), Prefer: drawLabels(t, "task prefer"), Exclude: drawList(t, "task exclude"),
 		}
 	}
 	return j

@@ -27,7 +27,7 @@ import (
 //
 //	core [policy=NAME] [seed=N] [max-sets=N …]  starts anew, without workers
 //	up w=N [slots=1] [apps=a,b] [labels=k:v,…]  drain, resume, lost, down, worker w=N
-//	submit job=NAME tasks=N [ratio d deadline attempts app require=k:v,… finished=HEX epoch had=TASK:N,…] [once] [cancel-rest]
+//	submit job=NAME tasks=N [ratio d deadline attempts app require=k:v,… prefer exclude spread=KEY group1=tasks:0,1;require:k:v,…;… finished=HEX epoch had=TASK:N,…] [once] [cancel-rest]
 //	ask w=N slot=N [job=NAME]  a GetTask with the slot's next call, on the worker's oldest reservation (of that job)
 //	again w=N slot=N           the slot's last GetTask again
 //	get w= slot= call= job= res=   any GetTask
@@ -37,7 +37,7 @@ import (
 //	adopt w=N slot=N [call job task attempt elapsed]  the slot runs its last Launch, or that
 //	found w=N slot=N [call job task attempt status service]  the slot's last Launch ended, or that
 //	told w=N [job=NAME] [dropped]
-//	cancel, suspend, unsuspend job=NAME    tick    wake    load    stats    job job=NAME    task job=NAME task=N
+//	cancel, suspend, unsuspend job=NAME    tick    wake    load    stats    job, waits job=NAME    task job=NAME task=N
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
 		s := newScript()
@@ -241,6 +241,19 @@ func (s *script) show(verb string) []string {
 			line += ", suspended"
 		}
 		return []string{line}
+	case "waits":
+		var lines []string
+		for _, v := range c.Waits(s.ref(), 10, nil) {
+			line := fmt.Sprintf("%d tasks, %d first: %d reservations at %d workers with %v", v.Tasks, v.First, v.Reservations, v.Eligible, v.Require)
+			if v.Preferring {
+				line += ", preferred"
+			}
+			if v.Lack != "" {
+				line += fmt.Sprintf("; %s since %v", v.Lack, v.Emptied)
+			}
+			lines = append(lines, line)
+		}
+		return lines
 	case "worker":
 		v, ok := c.Worker(probe.WorkerID(s.int("w", 0)))
 		if !ok {
@@ -282,6 +295,10 @@ func (s *script) submit(lines *[]string) []placement.Effect {
 		App: s.str("app", "app"), Require: s.labels("require"), Tasks: s.int("tasks", 1), MaxAttempts: s.int("attempts", 0),
 		AtMostOnce: once, CancelOnFailure: rest, Epoch: uint32(s.int("epoch", 0)),
 	}
+	spec.Prefer, spec.Exclude, spec.Spread = s.labels("prefer"), s.labels("exclude"), s.str("spread", "")
+	for i := 1; s.str("group"+strconv.Itoa(i), "") != ""; i++ {
+		spec.Groups = append(spec.Groups, s.group(s.args["group"+strconv.Itoa(i)]))
+	}
 	if s.str("had", "") != "" {
 		for _, had := range s.list("had", "") {
 			var a placement.Attempts
@@ -310,6 +327,33 @@ func (s *script) submit(lines *[]string) []placement.Effect {
 	}
 	s.refs[s.args["job"]], s.names[ref] = ref, s.args["job"]
 	return effects
+}
+
+// group reads tasks:0,1;require:k:v,…;prefer:…;exclude:….
+func (s *script) group(text string) placement.Group {
+	var g placement.Group
+	for part := range strings.SplitSeq(text, ";") {
+		field, value, _ := strings.Cut(part, ":")
+		switch field {
+		case "tasks":
+			for t := range strings.SplitSeq(value, ",") {
+				n, err := strconv.Atoi(t)
+				if err != nil {
+					s.fatalf("tasks: %v", err)
+				}
+				g.Tasks = append(g.Tasks, uint32(n))
+			}
+		case "require":
+			g.Require = labels(value)
+		case "prefer":
+			g.Prefer = labels(value)
+		case "exclude":
+			g.Exclude = labels(value)
+		default:
+			s.fatalf("no such field of a group")
+		}
+	}
+	return g
 }
 
 // ask is the next call of a slot, on the oldest reservation that its worker has.
@@ -468,13 +512,17 @@ func (s *script) list(key, otherwise string) []string {
 }
 
 func (s *script) labels(key string) []probe.Label {
-	var labels []probe.Label
-	if s.str(key, "") == "" {
+	return labels(s.str(key, ""))
+}
+
+func labels(text string) []probe.Label {
+	if text == "" {
 		return nil
 	}
-	for _, l := range s.list(key, "") {
+	var list []probe.Label
+	for l := range strings.SplitSeq(text, ",") {
 		k, v, _ := strings.Cut(l, ":")
-		labels = append(labels, probe.Label{Key: k, Value: v})
+		list = append(list, probe.Label{Key: k, Value: v})
 	}
-	return labels
+	return list
 }

@@ -136,6 +136,23 @@ func (c *Core) Waits(ref probe.Ref, most int, out []WaitView) []WaitView {
 	return out
 }
 
+// ConstraintView is what a core keeps for constraints.
+type ConstraintView struct {
+	Sets     int // kept, each with the list of its workers
+	Stranded int // tasks that wait and that no connected worker may run
+}
+
+// Constraints returns what is kept for constraints. It costs O(sets).
+func (c *Core) Constraints() ConstraintView {
+	v := ConstraintView{Sets: len(c.sets)}
+	for _, s := range c.sets {
+		if len(s.eligible) == 0 {
+			v.Stranded += s.waiting
+		}
+	}
+	return v
+}
+
 // head returns the task of a group that would be bound next.
 func (j *job) head(g *group) uint32 {
 	for _, l := range []*taskList{&g.returned, &g.displaced, &g.unbound} {
