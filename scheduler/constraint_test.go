@@ -149,6 +149,7 @@ func TestConstraintsLost(t *testing.T) {
 		for i := range 4 {
 			j.Tasks[i].Require = gpu
 		}
+		j.Tasks[4].Exclude, j.Tasks[5].Exclude = []string{"gpu=a100"}, []string{"gpu=a100"}
 		h := submit(t, f.Client(s), j)
 		time.Sleep(1500 * time.Millisecond)
 		w.Kill()
