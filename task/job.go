@@ -17,6 +17,8 @@ const (
 	MaxNameLen         = 63  // app, label key and label value, in bytes
 	MaxUserLen         = 255 // user path, in bytes
 	MaxLabels          = 32  // required, preferred or excluded labels of one job or task
+	MinPriority        = -1000
+	MaxPriority        = 1000
 )
 
 // Delivery says how often a task may start.
@@ -68,6 +70,7 @@ type Job struct {
 	ProbeRatio   float64           // reservations per task, 1…16, default 2
 	Deadline     time.Duration     // from acceptance, >0…24 h, default 5 m
 	TaskTimeout  time.Duration     // of one attempt; 0: only the deadline
+	Estimate     time.Duration     // of one task's service time, 0…24 h, for workers that serve the shortest first; 0: nothing is known
 	MaxAttempts  int               // starts per task, 1…100, default 3
 	Delivery     Delivery          // default AtLeastOnce
 	OnFailure    OnFailure         // default Continue
@@ -140,14 +143,16 @@ func (j *Job) Validate(l Limits) error {
 		return Errorf(CodeInvalidJob, "app: want 1 to %d characters of a-z 0-9 . _ -, got %q", MaxNameLen, clip(j.App))
 	case len(j.User) > MaxUserLen:
 		return Errorf(CodeInvalidJob, "user: at most %d bytes, got %d", MaxUserLen, len(j.User))
-	case j.Priority < -1000 || j.Priority > 1000:
-		return Errorf(CodeInvalidJob, "priority: want -1000 to 1000, got %d", j.Priority)
+	case j.Priority < MinPriority || j.Priority > MaxPriority:
+		return Errorf(CodeInvalidJob, "priority: want %d to %d, got %d", MinPriority, MaxPriority, j.Priority)
 	case math.IsNaN(j.ProbeRatio) || j.ProbeRatio < 1 || j.ProbeRatio > MaxProbeRatio:
 		return Errorf(CodeInvalidJob, "probe_ratio: want 1 to %g, got %g", MaxProbeRatio, j.ProbeRatio)
 	case j.Deadline <= 0 || j.Deadline > MaxDeadline:
 		return Errorf(CodeInvalidJob, "deadline: want more than 0 and at most %v, got %v", MaxDeadline, j.Deadline)
 	case j.TaskTimeout < 0 || j.TaskTimeout > MaxDeadline:
 		return Errorf(CodeInvalidJob, "task_timeout: want 0 to %v, got %v", MaxDeadline, j.TaskTimeout)
+	case j.Estimate < 0 || j.Estimate > MaxDeadline:
+		return Errorf(CodeInvalidJob, "estimate: want 0 to %v, got %v", MaxDeadline, j.Estimate)
 	case j.MaxAttempts < 1 || j.MaxAttempts > MaxAttempts:
 		return Errorf(CodeInvalidJob, "max_attempts: want 1 to %d, got %d", MaxAttempts, j.MaxAttempts)
 	case j.Delivery != AtLeastOnce && j.Delivery != AtMostOnce:

@@ -3,10 +3,13 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"dunnock/probe"
+	"dunnock/task"
 )
 
 // Defaults and bounds of [Config].
@@ -22,6 +25,11 @@ const (
 	MaxResultTTL           = time.Hour
 	DefaultMaxResults      = 1 << 18
 	DefaultMaxResultBytes  = 64 << 20
+	MaxAgeing              = time.Hour
+	DefaultStarvationBound = time.Second
+	MaxStarvationBound     = time.Hour
+	MaxWeight              = 1000
+	MaxWeights             = 4096
 )
 
 // Config says how large a [Core] is. A zero field takes its default.
@@ -33,6 +41,20 @@ type Config struct {
 	// full and counted in [Stats].RefusedFull; lower it to make overload show at the schedulers
 	// sooner.
 	MaxReservations int
+	// Discipline is whose turn it is when a slot is free. Default [FIFO].
+	Discipline Discipline
+	// Ageing is for how long a reservation must wait under [Priority] to be worth one priority more: 0 to 1 h, where the default 0
+	// is never: priorities are strict, and a flood of higher ones starves the lower. It should be about the wait that one step of
+	// priority may cost.
+	Ageing time.Duration
+	// StarvationBound is how long a reservation may wait under [SRPT] before it is served next: more than 0 and at most 1 h, default 1 s. Below
+	// the waits of an ordinary day it would make the worker FIFO, and well above the patience of who submitted a long job it would be no bound. A
+	// second is above the 99.9th percentile of waits for sub-second tasks at load 0.9, and a tenth of the queueing time from which on schedulers
+	// refuse jobs.
+	StarvationBound time.Duration
+	// Weights of users and of groups of users under [Fair], by path: 1 to 1000. One that is not named has weight 1. What counts at
+	// each level is the weight beside those of its siblings that want slots.
+	Weights map[string]int
 	// StopGrace is how long a handler that was told to stop may take to return before the attempt's
 	// end is reported without it and its slot counts as stuck: more than 0 and at most 1 h, default
 	// 100 ms. Raise it for handlers that have much to tidy up.
@@ -64,6 +86,12 @@ func (c Config) WithDefaults() Config {
 	if c.MaxReservations == 0 {
 		c.MaxReservations = DefaultMaxReservations
 	}
+	if c.Discipline == 0 {
+		c.Discipline = FIFO
+	}
+	if c.StarvationBound == 0 {
+		c.StarvationBound = DefaultStarvationBound
+	}
 	if c.StopGrace == 0 {
 		c.StopGrace = DefaultStopGrace
 	}
@@ -93,6 +121,7 @@ func (c Config) Validate() error {
 	if c.MaxReservations < 1 || c.MaxReservations > MaxReservations {
 		faults = append(faults, fmt.Errorf("max reservations: want 1 to %d, got %d", MaxReservations, c.MaxReservations))
 	}
+	faults = append(faults, c.validateDiscipline()...)
 	if c.StopGrace < 0 || c.StopGrace > MaxStopGrace {
 		faults = append(faults, fmt.Errorf("stop grace: want more than 0 and at most %v, got %v", MaxStopGrace, c.StopGrace))
 	}
@@ -112,4 +141,25 @@ func (c Config) Validate() error {
 		faults = append(faults, fmt.Errorf("apps: want 0 to %d, got %d", math.MaxUint16, c.Apps))
 	}
 	return errors.Join(faults...)
+}
+
+func (c *Config) validateDiscipline() (faults []error) {
+	if c.Discipline < FIFO || c.Discipline > SRPT {
+		faults = append(faults, fmt.Errorf("discipline: want one of %v, got %v", disciplineNames(), c.Discipline))
+	}
+	if c.Ageing < 0 || c.Ageing > MaxAgeing {
+		faults = append(faults, fmt.Errorf("ageing: want 0 to %v, got %v", MaxAgeing, c.Ageing))
+	}
+	if c.StarvationBound < 0 || c.StarvationBound > MaxStarvationBound {
+		faults = append(faults, fmt.Errorf("starvation bound: want more than 0 and at most %v, got %v", MaxStarvationBound, c.StarvationBound))
+	}
+	if len(c.Weights) > MaxWeights {
+		faults = append(faults, fmt.Errorf("weights: at most %d, got %d", MaxWeights, len(c.Weights)))
+	}
+	for _, path := range slices.Sorted(maps.Keys(c.Weights)) {
+		if w := c.Weights[path]; path == "" || len(path) > task.MaxUserLen || w < 1 || w > MaxWeight {
+			faults = append(faults, fmt.Errorf("weights: want a path of 1 to %d bytes and a weight of 1 to %d, got %q=%d", task.MaxUserLen, MaxWeight, path, w))
+		}
+	}
+	return faults
 }

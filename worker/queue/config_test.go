@@ -2,6 +2,7 @@ package queue
 
 import (
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,14 @@ func TestConfigValidate(t *testing.T) {
 		"grace":        {Config{StopGrace: 2 * time.Hour}, []string{"stop grace", "2h"}},
 		"no grace":     {Config{StopGrace: -1}, []string{"stop grace", "-1ns"}},
 		"apps":         {Config{Apps: 1 << 16}, []string{"apps", "65536"}},
+		"discipline":   {Config{Discipline: 9}, []string{"discipline", "fair", "9"}},
+		"ageing":       {Config{Ageing: 2 * time.Hour}, []string{"ageing", "2h"}},
+		"no ageing":    {Config{Ageing: -1}, []string{"ageing", "-1ns"}},
+		"bound":        {Config{StarvationBound: 2 * time.Hour}, []string{"starvation bound", "2h"}},
+		"no bound":     {Config{StarvationBound: -1}, []string{"starvation bound", "-1ns"}},
+		"weights":      {Config{Weights: map[string]int{"a": 1, "org/team": 1000}}, nil},
+		"weight":       {Config{Weights: map[string]int{"a": 0, "b": 1001}}, []string{`"a"=0`, `"b"=1001`}},
+		"no path":      {Config{Weights: map[string]int{"": 1}}, []string{"weights", `""=1`}},
 		"all together": {Config{Slots: -1, MaxReservations: -2, StopGrace: -3, Apps: -4}, []string{"slots", "max reservations", "stop grace", "apps"}},
 	} {
 		err := tc.cfg.Validate()
@@ -48,9 +57,9 @@ func TestNewRejects(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	want := Config{
 		Slots: 1, MaxReservations: 100_000, StopGrace: 100 * time.Millisecond, OrphanGrace: 2 * time.Second,
-		ResultTTL: 30 * time.Second, MaxResults: 1 << 18, MaxResultBytes: 64 << 20,
+		ResultTTL: 30 * time.Second, MaxResults: 1 << 18, MaxResultBytes: 64 << 20, Discipline: FIFO, StarvationBound: time.Second,
 	}
-	if got := (Config{}).WithDefaults(); got != want {
+	if got := (Config{}).WithDefaults(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if got := New(Config{}).Load(); got != (Load{Slots: 1, Free: 1}) {

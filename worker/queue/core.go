@@ -24,6 +24,7 @@ type Core struct {
 	// would come back to one that has rested while a warm one is at hand.
 	free     uint16
 	draining bool
+	shares   bool // the queue is fair, and is told what becomes of what it lets go
 	limit    uint32
 
 	alarm   time.Duration // no later than the alarm of any slot
@@ -36,6 +37,7 @@ type Core struct {
 	apps   int
 	grace  time.Duration
 	keep   *keep // nil with Config.Forget
+	fair   *fair // the queue, if it is fair
 }
 
 // fewSlots is how many slots a small worker's core has room for in one piece.
@@ -49,14 +51,28 @@ type small struct {
 	_      [8]byte
 	core   Core
 	alarms [1]time.Duration
-	_      [24]byte
+	_      [8]byte
 	slots  [fewSlots]slot
 }
 
 // allocate returns the parts of a core of so many slots.
-func allocate(size uint16) *Core {
-	if size > fewSlots {
-		return &Core{queue: newFIFO(), slots: make([]slot, size), alarms: make([]time.Duration, alarmBlocks(size))}
+func allocate(size uint16, cfg *Config) *Core {
+	if size > fewSlots || cfg.Discipline != FIFO {
+		c := &Core{slots: make([]slot, size), alarms: make([]time.Duration, alarmBlocks(size))}
+		switch cfg.Discipline {
+		case FIFO:
+			c.queue = newFIFO()
+		case Priority:
+			c.queue = newPriority(cfg.Ageing)
+		case EDF:
+			c.queue = newEDF()
+		case SRPT:
+			c.queue = newSRPT(cfg.StarvationBound)
+		case Fair:
+			c.fair = newFair(size, cfg.Weights)
+			c.queue, c.shares = c.fair, true
+		}
+		return c
 	}
 	s := &small{queue: fifo{review: never}}
 	c := &s.core
@@ -72,7 +88,7 @@ func New(cfg Config) *Core {
 		panic("queue: " + err.Error())
 	}
 	size := uint16(cfg.Slots) // Validate bounds it by probe.MaxSlots
-	c := allocate(size)
+	c := allocate(size, &cfg)
 	c.size, c.free, c.alarm = size, noSlot, never
 	c.apps, c.limit, c.grace = cfg.Apps, uint32(cfg.MaxReservations), cfg.StopGrace
 	if !cfg.Forget {
@@ -144,7 +160,14 @@ func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effec
 //
 // A repeated Reserve cannot be told from a new one and is a second entry: it costs its scheduler
 // Count more answers of NoTask, or a Cancel of its own.
+//
+// Under a discipline other than FIFO it is of the zero class: see [Core.ReserveClass].
 func (c *Core) Reserve(now time.Duration, s probe.SchedulerID, m probe.Reserve, out []Effect) []Effect {
+	return c.ReserveClass(now, s, m, nil, out)
+}
+
+// ReserveClass is [Core.Reserve] with the class of the job, by which disciplines other than FIFO go. It is not kept.
+func (c *Core) ReserveClass(now time.Duration, s probe.SchedulerID, m probe.Reserve, class *probe.Class, out []Effect) []Effect {
 	switch {
 	case m.Count == 0 || !c.connected(s):
 		c.stats.StaleReserves++
@@ -156,7 +179,7 @@ func (c *Core) Reserve(now time.Duration, s probe.SchedulerID, m probe.Reserve, 
 		c.stats.RefusedFull += uint64(m.Count)
 		return appendRefuse(out, s, m.Ref, m.Res, m.Count, probe.RefusedFull)
 	}
-	c.queue.push(now, entry{scheduler: s, ref: m.Ref, res: m.Res, count: m.Count})
+	c.queue.push(now, entry{scheduler: s, ref: m.Ref, res: m.Res, count: m.Count}, class)
 	c.waiting += uint64(m.Count)
 	c.stats.Reserved += uint64(m.Count)
 	return c.ask(now, out)
@@ -188,10 +211,10 @@ func (c *Core) NoTask(now time.Duration, s probe.SchedulerID, m probe.NoTask, ou
 // Drain makes the worker take nothing new: it refuses what is queued and every later Reserve. A
 // slot that asks takes its answer and attempts run to their end; then [Core.Idle] is true. There is
 // no way back. A second Drain has no effect.
-func (c *Core) Drain(_ time.Duration, out []Effect) []Effect {
+func (c *Core) Drain(now time.Duration, out []Effect) []Effect {
 	c.draining = true
 	for {
-		e, ok := c.queue.pop(math.MaxUint32)
+		e, ok := c.queue.pop(now, math.MaxUint32)
 		if !ok {
 			return out
 		}
@@ -249,7 +272,7 @@ func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 // ask lets free slots ask for as long as reservations wait.
 func (c *Core) ask(now time.Duration, out []Effect) []Effect {
 	for c.free != noSlot {
-		e, ok := c.queue.pop(1)
+		e, ok := c.queue.pop(now, 1)
 		if !ok {
 			break
 		}
@@ -258,6 +281,9 @@ func (c *Core) ask(now time.Duration, out []Effect) []Effect {
 		i := c.free
 		sl := &c.slots[i]
 		c.free = sl.next
+		if c.shares {
+			c.fair.took(now, i)
+		}
 		sl.newCall()
 		sl.scheduler, sl.ref, sl.res = e.scheduler, e.ref, e.res
 		c.enter(now, sl, Asking)
@@ -280,6 +306,9 @@ func (c *Core) waitsFor(s probe.SchedulerID, slot uint16, call uint32) bool {
 // release frees a slot. What frees one must end in ask.
 func (c *Core) release(now time.Duration, slot uint16) {
 	sl := &c.slots[slot]
+	if c.shares {
+		c.fair.released(now, slot, sl.state.holdsAttempt())
+	}
 	sl.next, c.free = c.free, slot
 	c.enter(now, sl, Free)
 }

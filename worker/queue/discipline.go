@@ -1,13 +1,57 @@
 package queue
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"dunnock/probe"
 )
 
-// entry is what one Reserve left in the queue: 24 bytes, of which the last four are free for the
-// class that disciplines other than FIFO will want to know.
+// Discipline says whose turn it is when a slot is free.
+type Discipline uint8
+
+// The disciplines.
+const (
+	// FIFO serves reservations in the order in which they came. The default, and the only one that costs nothing: schedulers
+	// then say nothing of a job's class.
+	FIFO Discipline = iota + 1
+	// Priority serves the highest priority first, and within one in the order of arrival. With Config.Ageing, waiting raises it.
+	Priority
+	// Fair divides the slots' time between users by weight, at each level of their paths.
+	Fair
+	// EDF serves the job first whose deadline comes first.
+	EDF
+	// SRPT serves the job first of which the least is left to run, by its own estimate; what has waited for
+	// Config.StarvationBound goes before.
+	SRPT
+)
+
+// names are what disciplines are called, in the order of their constants.
+func disciplineNames() [SRPT]string {
+	return [...]string{probe.DisciplineFIFO, probe.DisciplinePriority, probe.DisciplineFair, probe.DisciplineEDF, probe.DisciplineSRPT}
+}
+
+// String returns the word used on the command line, in handshakes and in listings.
+func (d Discipline) String() string {
+	if d < FIFO || d > SRPT {
+		return fmt.Sprintf("Discipline(%d)", uint8(d))
+	}
+	return disciplineNames()[d-FIFO]
+}
+
+// ParseDiscipline reads what String writes.
+func ParseDiscipline(s string) (Discipline, error) {
+	names := disciplineNames()
+	for i, name := range names {
+		if s == name {
+			return FIFO + Discipline(i), nil
+		}
+	}
+	return 0, fmt.Errorf("discipline: want %s, got %q", strings.Join(names[:], ", "), s)
+}
+
+// entry is what one Reserve left in the queue: 24 bytes.
 type entry struct {
 	ref       probe.Ref
 	scheduler probe.SchedulerID
@@ -19,13 +63,13 @@ type entry struct {
 // with one implementation. The core counts reservations and enforces the limit on entries, so that
 // no discipline has to.
 type discipline interface {
-	// push adds an entry.
-	push(now time.Duration, e entry)
+	// push adds an entry. A nil class is the zero Class; it is not kept.
+	push(now time.Duration, e entry, class *probe.Class)
 	// pop takes up to most reservations, at least one, of the entry whose turn it is. It returns
 	// that entry with the number taken as its count; false means that none waits.
-	pop(most uint32) (entry, bool)
+	pop(now time.Duration, most uint32) (entry, bool)
 	// cancel removes an entry and returns how many reservations it still had; 0 if there is no such
-	// entry. Of several alike it removes the one that would have been served first.
+	// entry. Of several alike it removes the one that came first.
 	cancel(s probe.SchedulerID, ref probe.Ref, res uint32) uint32
 	// drop removes all entries of one scheduler and returns how many reservations they still had.
 	drop(s probe.SchedulerID) uint64

@@ -43,7 +43,7 @@ var _ discipline = (*fifo)(nil)
 
 func newFIFO() *fifo { return &fifo{review: never} }
 
-func (q *fifo) push(now time.Duration, e entry) {
+func (q *fifo) push(now time.Duration, e entry, _ *probe.Class) {
 	if q.live == len(q.ring) {
 		q.resize(max(2*len(q.ring), minRing))
 		if len(q.ring) > minRing {
@@ -55,7 +55,7 @@ func (q *fifo) push(now time.Duration, e entry) {
 	q.peak = max(q.peak, q.live)
 }
 
-func (q *fifo) pop(most uint32) (entry, bool) {
+func (q *fifo) pop(_ time.Duration, most uint32) (entry, bool) {
 	if q.live == 0 {
 		return entry{}, false
 	}

@@ -26,14 +26,14 @@ func TestFIFOMatchesSlice(t *testing.T) {
 						scheduler: probe.SchedulerID(rapid.IntRange(1, 3).Draw(t, "s")), ref: 1, res: pushed,
 						count: uint32(rapid.IntRange(1, 3).Draw(t, "count")),
 					}
-					q.push(now, e)
+					q.push(now, e, nil)
 					want = append(want, e)
 				}
 			},
 			"pop": func(t *rapid.T) {
 				most := rapid.SampledFrom([]uint32{1, 2, math.MaxUint32}).Draw(t, "most")
 				for range rapid.IntRange(1, 20).Draw(t, "n") {
-					got, ok := q.pop(most)
+					got, ok := q.pop(now, most)
 					if ok != (len(want) > 0) {
 						t.Fatalf("pop: %v with %d entries", ok, len(want))
 					}
@@ -103,9 +103,9 @@ func TestFIFOMatchesSlice(t *testing.T) {
 // stuck: the ring must not grow.
 func TestFIFOCancelsBehindAnOldEntry(t *testing.T) {
 	q := newFIFO()
-	q.push(0, entry{scheduler: 1, ref: 1, res: 1, count: 1})
+	q.push(0, entry{scheduler: 1, ref: 1, res: 1, count: 1}, nil)
 	for i := range uint32(1000) {
-		q.push(0, entry{scheduler: 1, ref: 2, res: i, count: 1})
+		q.push(0, entry{scheduler: 1, ref: 2, res: i, count: 1}, nil)
 		if q.cancel(1, 2, i) != 1 {
 			t.Fatalf("cancel %d found nothing", i)
 		}
@@ -120,12 +120,12 @@ func TestFIFOMemory(t *testing.T) {
 	q := newFIFO()
 	push := func(n uint32) {
 		for i := range n {
-			q.push(0, entry{scheduler: 1, ref: 1, res: i, count: 1})
+			q.push(0, entry{scheduler: 1, ref: 1, res: i, count: 1}, nil)
 		}
 	}
 	pop := func(n int) {
 		for range n {
-			q.pop(1)
+			q.pop(0, 1)
 		}
 	}
 	look := func(want int) {

@@ -18,6 +18,7 @@ type Load struct {
 	Results      int    // kept because they are not acknowledged
 	ResultBytes  int    // of their bodies
 	Fences       int    // jobs that were submitted more than once and are remembered
+	Users        int    // under Fair: users of whom something is queued or has a slot
 }
 
 // Load returns what the core holds now. It costs the same for any number of slots.
@@ -34,6 +35,9 @@ func (c *Core) Load() Load {
 	}
 	if k := c.keep; k != nil {
 		l.Results, l.ResultBytes, l.Fences = k.results, k.bytes, len(k.fences.byJob)
+	}
+	if c.shares {
+		l.Users = c.fair.busy
 	}
 	return l
 }
@@ -98,7 +102,15 @@ type Stats struct {
 	StaleDones    uint64 // Dones of an attempt that did not run: a mistake of the caller
 	StaleAcks     uint64 // Acks of results that were never numbered, or of a scheduler not connected
 	StaleClaims   uint64 // Claims of a scheduler not connected
+
+	Starved uint64 // under SRPT: reservations that had waited for the bound and were served before shorter ones
 }
 
 // Stats returns the counts so far.
-func (c *Core) Stats() Stats { return c.stats }
+func (c *Core) Stats() Stats {
+	s := c.stats
+	if q, ok := c.queue.(*ordered); ok {
+		s.Starved = q.starved
+	}
+	return s
+}

@@ -21,7 +21,8 @@ func TestCoreMatchesReference(t *testing.T) {
 		m := newMachine(Config{
 			Slots: 1 + pick(4), MaxReservations: 1 + pick(8), StopGrace: 20 * time.Millisecond, Apps: 3,
 			OrphanGrace: 30 * time.Millisecond, ResultTTL: 100 * time.Millisecond, MaxResults: 1 + pick(8), MaxResultBytes: 1 + pick(40),
-			Forget: pick(4) == 0,
+			Forget: pick(4) == 0, Discipline: FIFO + Discipline(pick(5)), Ageing: time.Duration(pick(2)) * 10 * time.Millisecond,
+			StarvationBound: 20 * time.Millisecond, Weights: map[string]int{"a": 3, "org": 2, "org/x": 5},
 		}, pick)
 		t.Repeat(map[string]func(*rapid.T){
 			"events": func(t *rapid.T) {
@@ -38,12 +39,22 @@ func TestCoreMatchesReference(t *testing.T) {
 // TestCoreMatchesReferenceForLong does the same in fewer and longer lives, up to slots in several
 // blocks of alarms and calls that are beyond what a slot remembers.
 func TestCoreMatchesReferenceForLong(t *testing.T) {
-	for seed, slots := range []int{1, 2, 3, 8, 64, 65, 130} {
-		t.Run(fmt.Sprintf("slots=%d", slots), func(t *testing.T) {
+	type life struct {
+		slots      int
+		discipline Discipline
+	}
+	lives := []life{{1, FIFO}, {2, FIFO}, {3, FIFO}, {8, FIFO}, {64, FIFO}, {65, FIFO}, {130, FIFO}}
+	for _, d := range []Discipline{Priority, Fair, EDF, SRPT} {
+		lives = append(lives, life{1, d}, life{4, d}, life{65, d})
+	}
+	for seed, l := range lives {
+		slots := l.slots
+		t.Run(fmt.Sprintf("%v,slots=%d", l.discipline, slots), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(seed), 1))
 			m := newMachine(Config{
 				Slots: slots, MaxReservations: 16, StopGrace: 20 * time.Millisecond, Apps: 3,
 				OrphanGrace: 30 * time.Millisecond, ResultTTL: 100 * time.Millisecond, MaxResults: 10, MaxResultBytes: 60,
+				Discipline: l.discipline, StarvationBound: 20 * time.Millisecond, Weights: map[string]int{"a": 3, "org": 2, "org/x": 5},
 			}, rng.IntN)
 			m.neverDrain = true
 			for i := range 10_000 {
@@ -52,6 +63,9 @@ func TestCoreMatchesReferenceForLong(t *testing.T) {
 				}
 			}
 			s := m.core.Stats()
+			if s.Starved != m.ref.starved || (s.Starved > 0) != (l.discipline == SRPT) {
+				t.Errorf("Starved: %d, want %d", s.Starved, m.ref.starved)
+			}
 			for name, n := range map[string]uint64{
 				"RefusedFull": s.RefusedFull, "Cancelled": s.Cancelled, "Dropped": s.Dropped, "NoTasks": s.NoTasks,
 				"DeclinedApp": s.DeclinedApp, "Abandoned": s.Abandoned, "Timeouts": s.Timeouts, "Deadlines": s.Deadlines,
@@ -136,6 +150,11 @@ func (m *machine) draw() message {
 	if msg.kind == msgDrain && (m.neverDrain || m.pick(4) > 0) {
 		msg.kind = msgTick
 	}
+	users := []string{"", "a", "b", "org", "org/x", "org/y", "org/x/1/2/3/4/5/6/7/8", "org/x/1/2/3/4/5/6/7/9"}
+	msg.class = probe.Class{
+		User: []byte(users[m.pick(len(users))]), Priority: int16(m.pick(5) - 2),
+		Deadline: time.Duration(m.pick(5)) * 10 * time.Millisecond, Work: time.Duration(m.pick(4)) * time.Second,
+	}
 	l := &msg.launch
 	l.Slot, l.Ref = uint16(m.pick(len(m.ref.slots)+1)), probe.Ref(m.pick(4))
 	l.Task, l.Attempt, l.App = uint32(m.pick(9)), uint16(1+m.pick(3)), uint16(m.pick(16)/5)
@@ -186,7 +205,7 @@ func (m *machine) send(msg message, out []Effect) []Effect {
 	case msgDown:
 		return c.SchedulerDown(m.now, msg.s, out)
 	case msgReserve:
-		return c.Reserve(m.now, msg.s, probe.Reserve{Ref: l.Ref, Res: msg.res, Count: msg.count}, out)
+		return c.ReserveClass(m.now, msg.s, probe.Reserve{Ref: l.Ref, Res: msg.res, Count: msg.count}, &msg.class, out)
 	case msgCancel:
 		return c.Cancel(m.now, msg.s, probe.Cancel{Ref: l.Ref, Res: msg.res}, out)
 	case msgLaunch:

@@ -14,7 +14,10 @@ import (
 type reference struct {
 	slots    []refSlot
 	freed    []int // free slots in the order in which they were freed
-	queue    []entry
+	queue    []refEntry
+	seq      uint64
+	fair     *refFair // under Fair
+	starved  uint64
 	up       []probe.SchedulerID
 	draining bool
 	cfg      Config
@@ -61,6 +64,7 @@ type message struct {
 	res    uint32
 	seq    uint64
 	end    End
+	class  probe.Class  // of a Reserve
 	launch probe.Launch // also slot, call and ref of the others
 }
 
@@ -85,6 +89,9 @@ func newReference(cfg Config) *reference {
 	r := &reference{
 		cfg: cfg.WithDefaults(), slots: make([]refSlot, cfg.Slots), numbers: map[probe.SchedulerID]uint64{},
 		acked: map[probe.SchedulerID]uint64{}, dropped: map[probe.SchedulerID]bool{}, gone: map[probe.SchedulerID]uint64{}, fences: map[task.JobID]fence{},
+	}
+	if cfg.Discipline == Fair {
+		r.fair = newRefFair(r)
 	}
 	for i := range r.slots {
 		r.slots[i].state = Free
@@ -127,10 +134,11 @@ func (r *reference) handle(now time.Duration, m message) []Effect {
 		r.done(m)
 	case msgDrain:
 		r.draining = true
-		for _, e := range r.queue {
-			r.refuse(e, probe.RefusedDraining)
+		for len(r.queue) > 0 {
+			i := r.turn()
+			r.refuse(r.queue[i].entry, probe.RefusedDraining)
+			r.queue = slices.Delete(r.queue, i, i+1)
 		}
-		r.queue = nil
 	case msgTick:
 		r.tick()
 	case msgClaim:
@@ -152,26 +160,34 @@ func (r *reference) ask() {
 	for len(r.freed) > 0 && len(r.queue) > 0 {
 		i := r.freed[len(r.freed)-1]
 		r.freed = r.freed[:len(r.freed)-1]
-		e := &r.queue[0]
+		turn := r.turn()
+		e := &r.queue[turn]
 		sl := &r.slots[i]
 		sl.state, sl.s, sl.started = Asking, e.scheduler, append(sl.started, false)
 		r.out = append(r.out, Effect{
 			Kind: EffectGetTask, Scheduler: e.scheduler, Slot: uint16(i), Call: uint32(len(sl.started)), Ref: e.ref, Res: e.res,
 		})
+		user := string(e.class.User)
 		if e.count--; e.count == 0 {
-			r.queue = r.queue[1:]
+			r.queue = slices.Delete(r.queue, turn, turn+1)
+		}
+		if r.fair != nil {
+			r.fair.took(user, i)
 		}
 	}
 }
 
 func (r *reference) free(i int) {
+	if r.fair != nil {
+		r.fair.released(i, r.slots[i].state != Asking)
+	}
 	r.slots[i].state = Free
 	r.freed = append(r.freed, i)
 }
 
 func (r *reference) down(s probe.SchedulerID) {
 	r.up = slices.DeleteFunc(r.up, func(u probe.SchedulerID) bool { return u == s })
-	r.queue = slices.DeleteFunc(r.queue, func(e entry) bool { return e.scheduler == s })
+	r.queue = slices.DeleteFunc(r.queue, func(e refEntry) bool { return e.scheduler == s })
 	for i := range r.slots {
 		sl := &r.slots[i]
 		if sl.state == Free || sl.s != s {
@@ -315,7 +331,11 @@ func (r *reference) reserve(m message) {
 	case len(r.queue) == r.cfg.MaxReservations:
 		r.refuse(e, probe.RefusedFull)
 	default:
-		r.queue = append(r.queue, e)
+		r.seq++
+		r.queue = append(r.queue, refEntry{entry: e, class: m.class, at: r.now, seq: r.seq})
+		if r.fair != nil {
+			r.fair.wants(string(m.class.User), r.seq)
+		}
 	}
 }
 
@@ -471,6 +491,9 @@ func (r *reference) load() Load {
 	}
 	for _, e := range r.queue {
 		l.Reservations += uint64(e.count)
+	}
+	if r.fair != nil {
+		l.Users = r.fair.users()
 	}
 	return l
 }

@@ -1,0 +1,59 @@
+package probe
+
+import (
+	"time"
+
+	"dunnock/internal/wire"
+	"dunnock/task"
+)
+
+// Disciplines by name, as a worker's Hello has them. It is the worker that knows what they do; a scheduler only asks
+// [NeedsClass].
+const (
+	DisciplineFIFO     = "fifo"
+	DisciplinePriority = "priority"
+	DisciplineFair     = "fair"
+	DisciplineEDF      = "edf"
+	DisciplineSRPT     = "srpt"
+)
+
+// NeedsClass reports whether a worker of this discipline wants to know the class of what is reserved. One that says nothing is
+// first in, first out. One that this scheduler has never heard of is told: it asked for it by its name.
+func NeedsClass(discipline string) bool { return discipline != "" && discipline != DisciplineFIFO }
+
+// Class is what a worker goes by when it chooses whose turn it is.
+type Class struct {
+	User     []byte        // path such as "org/team/ann", ≤ 255 bytes; empty: no user. Valid for as long as what it was decoded from
+	Priority int16         // −1000…1000; larger first
+	Deadline time.Duration // time left for the job, ≥ 0
+	Work     time.Duration // what is left of the job, as its submitter estimated: slot time, ≥ 0; 0: nothing is known
+}
+
+// AppendClassedReserve appends the encoding of m followed by the class of its job, for workers whose discipline needs it.
+//
+// The user's path is there as text each time. To number paths on each connection would save some ten bytes of a message, of which hundreds
+// share a write, and would cost a table at both ends that has to be bounded, agreed on, and built again with each connection.
+func AppendClassedReserve(b []byte, m Reserve, c *Class) []byte {
+	b = AppendReserve(b, m)
+	b = wire.AppendBytes(b, c.User)
+	b = wire.AppendUint(b, uint64(uint16(c.Priority<<1)^uint16(c.Priority>>15)))
+	b = wire.AppendDuration(b, c.Deadline)
+	return wire.AppendDuration(b, c.Work)
+}
+
+// DecodeClassedReserve reads a Reserve with its class into c. A Reserve without one is of the zero class. c.User aliases body.
+func DecodeClassedReserve(body []byte, c *Class) (Reserve, error) {
+	r := wire.NewReader(body)
+	m := Reserve{Ref: Ref(r.Uint64()), Res: r.Uint32(), Count: r.Uint32()}
+	*c = Class{}
+	if r.Len() > 0 {
+		c.User = r.Bytes(task.MaxUserLen)
+		zigzag := r.Uint16()
+		c.Priority = int16(zigzag>>1) ^ -int16(zigzag&1)
+		c.Deadline, c.Work = r.Duration(), r.Duration()
+	}
+	if m.Count == 0 || c.Priority < task.MinPriority || c.Priority > task.MaxPriority {
+		return Reserve{}, wire.ErrMalformed
+	}
+	return m, r.Close()
+}

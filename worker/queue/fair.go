@@ -1,0 +1,361 @@
+package queue
+
+import (
+	"fmt"
+	"time"
+
+	"dunnock/probe"
+)
+
+// fair divides the slots' time between users in proportion to their weights: start-time fair queueing (Goyal, Vin and Cheng, IEEE/ACM
+// ToN 1997) at each level of a hierarchy (Bennett and Zhang, SIGCOMM 1996), with slot time in the place of bits.
+//
+// Of the shares that want a slot the one is next that has spent the least for its weight. It is work-conserving: a share
+// that wants nothing is not waited for. And it has no memory of the past: a share that wants slots again begins at the clock of its
+// siblings, what the last one served had spent, so that nobody saves up while idle and nobody has to pay for having been alone.
+//
+// Two things are not as they are for packets. How long a slot will be taken is not known when it is given away. So what the user's
+// attempts usually take is charged at once, which keeps two slots that free together from going to the same user, and set
+// right when the slot is free again. And with late binding about every other call ends in NoTask: that costs the user the time of a
+// round trip, which its slot was taken for, and nothing else. Rejected: to count tasks, which gives the user of long ones more; and to charge when a
+// slot frees, by which a user who comes with a flood has every slot before it has paid for one.
+type fair struct {
+	store
+	root    *share
+	shares  map[string]*share // by path, but the root and leaves
+	order   []*share          // all but the root, parents before their children
+	weights map[string]int
+	slots   []hold
+	next    *share        // leaf of the entry that was popped last
+	usual   time.Duration // how long an attempt usually has its slot, whoever's it is
+	busy    int           // leaves with something queued or a slot
+	sweepAt int           // how many shares are too many
+}
+
+// hold is what a slot was given for.
+type hold struct {
+	leaf    *share // nil: free
+	since   time.Duration
+	charged time.Duration
+}
+
+var _ discipline = (*fair)(nil)
+
+const (
+	// firstCharge is what an attempt is charged before any has ended: about the least of the tasks that a fleet is for. What was
+	// charged is set right when the attempt ends.
+	firstCharge = time.Millisecond
+	// keepShares is how many shares that want nothing are kept, for users who come and go.
+	keepShares = 1024
+	// rebaseAt is when clocks are set back: time goes by up to 4096 times as fast on them.
+	rebaseAt = time.Duration(1) << 60
+)
+
+func newFair(slots uint16, weights map[string]int) *fair {
+	return &fair{
+		store: newStore(), root: &share{weight: 1}, shares: make(map[string]*share), weights: weights, slots: make([]hold, slots), sweepAt: keepShares,
+	}
+}
+
+func (q *fair) push(now time.Duration, e entry, class *probe.Class) {
+	var leaf *share
+	if class == nil {
+		leaf = q.leafOf(nil)
+	} else {
+		leaf = q.leafOf(class.User)
+	}
+	i := q.add(now, e)
+	q.items[i].leaf = leaf
+	leaf.entries.append(&q.store, i)
+	if leaf.queued+leaf.held == 0 {
+		q.busy++
+	}
+	for s := leaf; s.parent != nil; s = s.parent {
+		if s.queued++; s.queued == 1 {
+			s.spent = max(s.spent, s.parent.clock)
+			s.since = q.items[i].seq
+			s.parent.insert(s)
+		}
+	}
+}
+
+func (q *fair) pop(_ time.Duration, most uint32) (entry, bool) {
+	if q.live == 0 {
+		return entry{}, false
+	}
+	leaf := q.root.heap[0]
+	for !leaf.leaf {
+		leaf = leaf.heap[0]
+	}
+	q.next = leaf
+	i := leaf.entries.head
+	e, gone := q.take(i, most)
+	if gone {
+		q.delete(i)
+	}
+	return e, true
+}
+
+// took says that the reservation popped last has taken a slot: its user is charged.
+func (q *fair) took(now time.Duration, slot uint16) {
+	leaf, cost := q.next, q.next.usual
+	if cost == 0 {
+		cost = q.usual
+	}
+	if cost == 0 {
+		cost = firstCharge
+	}
+	if leaf.queued+leaf.held == 0 {
+		q.busy++
+	}
+	for s := leaf; s.parent != nil; s = s.parent {
+		s.held++
+		s.parent.clock = max(s.parent.clock, s.spent)
+	}
+	leaf.charge(cost)
+	q.slots[slot] = hold{leaf, now, cost}
+	if q.root.clock > rebaseAt {
+		q.rebase()
+	}
+}
+
+// released says that a slot is free again, and whether an attempt had it or only a call: what was charged is set right.
+func (q *fair) released(now time.Duration, slot uint16, ran bool) {
+	h := &q.slots[slot]
+	leaf, cost := h.leaf, max(now-h.since, 0)
+	if ran {
+		leaf.usual = smooth(leaf.usual, cost)
+		q.usual = smooth(q.usual, cost)
+	}
+	for s := leaf; s.parent != nil; s = s.parent {
+		s.held--
+	}
+	if leaf.queued+leaf.held == 0 {
+		q.busy--
+	}
+	leaf.charge(cost - h.charged)
+	*h = hold{}
+}
+
+// smooth moves what is usual by an eighth towards what was. At least 1: 0 is nothing known.
+func smooth(usual, was time.Duration) time.Duration {
+	if usual == 0 {
+		return max(was, 1)
+	}
+	return max(usual+(was-usual)/8, 1)
+}
+
+func (q *fair) cancel(s probe.SchedulerID, ref probe.Ref, res uint32) uint32 {
+	i := q.find(s, ref, res)
+	if i == none {
+		return 0
+	}
+	n := q.items[i].count
+	q.delete(i)
+	return n
+}
+
+func (q *fair) drop(s probe.SchedulerID) (n uint64) {
+	q.each(func(i uint32) {
+		if q.items[i].scheduler == s {
+			n += uint64(q.items[i].count)
+			q.delete(i)
+		}
+	})
+	return n
+}
+
+func (q *fair) touch() uint64 {
+	if q.live == 0 {
+		return 0
+	}
+	return uint64(q.root.heap[0].spent)
+}
+
+func (q *fair) tidy(now time.Duration) {
+	moved := q.shrink(now)
+	if moved == nil {
+		return
+	}
+	for _, s := range q.order {
+		if s.leaf && s.queued > 0 {
+			s.entries.move(moved)
+		}
+	}
+}
+
+// delete takes an item out of everything.
+func (q *fair) delete(i uint32) {
+	leaf := q.items[i].leaf
+	leaf.entries.remove(&q.store, i)
+	q.remove(i)
+	for s := leaf; s.parent != nil; s = s.parent {
+		if s.queued--; s.queued == 0 {
+			s.parent.extract(s)
+		}
+	}
+	if leaf.queued+leaf.held == 0 {
+		q.busy--
+	}
+}
+
+// leafOf returns the leaf of a user. It allocates for a user that it does not know.
+func (q *fair) leafOf(user []byte) *share {
+	s := q.root
+	if len(user) > 0 {
+		s = q.shares[string(user)]
+	}
+	if s != nil && s.own != nil {
+		return s.own
+	}
+	if len(q.order) >= q.sweepAt {
+		q.sweep()
+	}
+	s = q.shareOf(string(user))
+	if s.own == nil {
+		s.own = q.join(&share{parent: s, path: s.path, leaf: true, weight: 1, entries: newList()})
+	}
+	return s.own
+}
+
+// shareOf returns the share of a path.
+func (q *fair) shareOf(path string) *share {
+	if path == "" {
+		return q.root
+	}
+	if s := q.shares[path]; s != nil {
+		return s
+	}
+	parent := q.root
+	if at := cut(path); at > 0 {
+		parent = q.shareOf(path[:at])
+	}
+	s := &share{parent: parent, path: path, weight: 1}
+	if w := q.weights[path]; w > 0 {
+		s.weight = int64(w)
+	}
+	q.shares[path] = s
+	return q.join(s)
+}
+
+func (q *fair) join(s *share) *share {
+	s.parent.children++
+	q.order = append(q.order, s)
+	return s
+}
+
+// sweep forgets shares that want nothing. Those that have spent more than the clock come last, since that is all that there is to forget:
+// they go only where too many are left.
+func (q *fair) sweep() {
+	q.forget(func(s *share) bool { return s.spent <= s.parent.clock })
+	if len(q.order) >= q.sweepAt {
+		q.forget(func(*share) bool { return true })
+	}
+	q.sweepAt = max(keepShares, 2*len(q.order))
+}
+
+func (q *fair) forget(may func(*share) bool) {
+	for i := len(q.order) - 1; i >= 0; i-- { // children before their parents
+		s := q.order[i]
+		if s.queued+s.held+s.children > 0 || !may(s) {
+			continue
+		}
+		q.order[i] = nil
+		s.parent.children--
+		if s.leaf {
+			s.parent.own = nil
+		} else {
+			delete(q.shares, s.path)
+		}
+	}
+	kept := q.order[:0]
+	for _, s := range q.order {
+		if s != nil {
+			kept = append(kept, s)
+		}
+	}
+	clear(q.order[len(kept):])
+	q.order = kept
+}
+
+// rebase sets every clock back to 0 and takes as much from what the children have spent. What matters is who is ahead of
+// whom, and by how much.
+func (q *fair) rebase() {
+	for _, s := range q.order {
+		s.spent -= s.parent.clock
+	}
+	q.root.clock = 0
+	for _, s := range q.order {
+		s.clock = 0
+	}
+}
+
+func (q *fair) check(connected func(probe.SchedulerID) bool) (uint64, error) {
+	sum, err := q.store.check(connected)
+	if err != nil {
+		return 0, err
+	}
+	counts := map[*share]*below{q.root: {}}
+	for _, s := range q.order {
+		counts[s] = &below{}
+	}
+	for i := range q.slots {
+		if leaf := q.slots[i].leaf; leaf != nil {
+			counts[leaf].held++
+		}
+	}
+	busy := 0
+	for i := len(q.order) - 1; i >= 0; i-- { // children before their parents
+		s := q.order[i]
+		if s.leaf {
+			if counts[s].queued, err = q.checkLeaf(s); err != nil {
+				return 0, err
+			}
+			if s.queued+s.held > 0 {
+				busy++
+			}
+		}
+		if err := s.check(counts[s]); err != nil {
+			return 0, err
+		}
+		b := counts[s.parent]
+		b.queued, b.held, b.children = b.queued+s.queued, b.held+s.held, b.children+1
+		if s.queued > 0 {
+			b.wanting++
+		}
+	}
+	if b := counts[q.root]; b.queued != q.live || busy != q.busy || len(q.root.heap) != b.wanting {
+		return 0, fmt.Errorf("fair: %d entries of %d busy users, recorded %d of %d", b.queued, busy, q.live, q.busy)
+	}
+	return sum, nil
+}
+
+// below is what is counted below a share.
+type below struct{ queued, held, children, wanting int }
+
+func (q *fair) checkLeaf(s *share) (n int, _ error) {
+	last := uint64(0)
+	for i := s.entries.head; i != none; i = q.items[i].next {
+		if n++; n > q.live || q.items[i].leaf != s || q.items[i].seq <= last {
+			return 0, fmt.Errorf("fair: entry %d of %q is another's or out of order", n, s.path)
+		}
+		last = q.items[i].seq
+	}
+	return n, nil
+}
+
+// check compares what a share says of those below it with what they say.
+func (a *share) check(b *below) error {
+	if *b != (below{a.queued, a.held, a.children, len(a.heap)}) {
+		return fmt.Errorf("fair: below %q are %+v, recorded %d, %d, %d, %d", a.path, *b, a.queued, a.held, a.children, len(a.heap))
+	}
+	if a.queued > 0 && (a.place >= len(a.parent.heap) || a.parent.heap[a.place] != a) {
+		return fmt.Errorf("fair: %q has something queued and is not in its parent's heap", a.path)
+	}
+	for at, c := range a.heap {
+		if at > 0 && c.before(a.heap[(at-1)/2]) {
+			return fmt.Errorf("fair: %q is in the wrong place of the heap", c.path)
+		}
+	}
+	return nil
+}
