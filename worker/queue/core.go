@@ -25,6 +25,7 @@ type Core struct {
 	free     uint16
 	draining bool
 	shares   bool // the queue is fair, and is told what becomes of what it lets go
+	named    Discipline
 	limit    uint32
 
 	alarm   time.Duration // no later than the alarm of any slot
@@ -89,7 +90,7 @@ func New(cfg Config) *Core {
 	}
 	size := uint16(cfg.Slots) // Validate bounds it by probe.MaxSlots
 	c := allocate(size, &cfg)
-	c.size, c.free, c.alarm = size, noSlot, never
+	c.size, c.free, c.alarm, c.named = size, noSlot, never, cfg.Discipline
 	c.apps, c.limit, c.grace = cfg.Apps, uint32(cfg.MaxReservations), cfg.StopGrace
 	if !cfg.Forget {
 		c.keep = newKeep(&cfg)
@@ -224,6 +225,9 @@ func (c *Core) Drain(now time.Duration, out []Effect) []Effect {
 	}
 }
 
+// Discipline returns whose turn it is here.
+func (c *Core) Discipline() Discipline { return c.named }
+
 // Draining reports whether [Core.Drain] was called.
 func (c *Core) Draining() bool { return c.draining }
 
@@ -271,6 +275,9 @@ func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 
 // ask lets free slots ask for as long as reservations wait.
 func (c *Core) ask(now time.Duration, out []Effect) []Effect {
+	if c.shares {
+		c.settleShares(now)
+	}
 	for c.free != noSlot {
 		e, ok := c.queue.pop(now, 1)
 		if !ok {
@@ -294,6 +301,13 @@ func (c *Core) ask(now time.Duration, out []Effect) []Effect {
 	return out
 }
 
+// settleShares tells a fair queue of the slots that were freed since the last ask: they are the first of those that are free.
+func (c *Core) settleShares(now time.Duration) {
+	for i := c.free; i != noSlot && c.fair.holds(i); i = c.slots[i].next {
+		c.fair.released(now, i, c.slots[i].started&1 == 1)
+	}
+}
+
 // waitsFor reports whether a slot waits for this scheduler's answer to this call.
 func (c *Core) waitsFor(s probe.SchedulerID, slot uint16, call uint32) bool {
 	if slot >= c.size {
@@ -306,9 +320,6 @@ func (c *Core) waitsFor(s probe.SchedulerID, slot uint16, call uint32) bool {
 // release frees a slot. What frees one must end in ask.
 func (c *Core) release(now time.Duration, slot uint16) {
 	sl := &c.slots[slot]
-	if c.shares {
-		c.fair.released(now, slot, sl.state.holdsAttempt())
-	}
 	sl.next, c.free = c.free, slot
 	c.enter(now, sl, Free)
 }

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"dunnock/probe"
@@ -118,6 +119,9 @@ func (q *fair) took(now time.Duration, slot uint16) {
 		q.rebase()
 	}
 }
+
+// holds reports whether a slot was taken and has not been released.
+func (q *fair) holds(slot uint16) bool { return q.slots[slot].leaf != nil }
 
 // released says that a slot is free again, and whether an attempt had it or only a call: what was charged is set right.
 func (q *fair) released(now time.Duration, slot uint16, ran bool) {
@@ -305,8 +309,7 @@ func (q *fair) check(connected func(probe.SchedulerID) bool) (uint64, error) {
 		}
 	}
 	busy := 0
-	for i := len(q.order) - 1; i >= 0; i-- { // children before their parents
-		s := q.order[i]
+	for _, s := range slices.Backward(q.order) { // children before their parents
 		if s.leaf {
 			if counts[s].queued, err = q.checkLeaf(s); err != nil {
 				return 0, err

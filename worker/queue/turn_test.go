@@ -55,9 +55,9 @@ func (r *reference) turn() int {
 		return shortest
 	case Fair:
 		return r.fair.turn()
-	default:
-		return 0
+	case FIFO:
 	}
+	return 0
 }
 
 // refFair keeps what each share has spent in maps by name, and finds out the rest each time. The name of a user's own share is its path and a bar.
