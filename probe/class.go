@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"math"
 	"time"
 
 	"dunnock/internal/wire"
@@ -27,6 +28,14 @@ type Class struct {
 	Priority int16         // −1000…1000; larger first
 	Deadline time.Duration // time left for the job, ≥ 0
 	Work     time.Duration // what is left of the job, as its submitter estimated: slot time, ≥ 0; 0: nothing is known
+}
+
+// Work is what so many tasks of an estimate are together: at most what a Duration holds.
+func Work(estimate time.Duration, tasks int) time.Duration {
+	if estimate > 0 && tasks > 0 && estimate > math.MaxInt64/time.Duration(tasks) {
+		return math.MaxInt64
+	}
+	return estimate * time.Duration(max(tasks, 0))
 }
 
 // AppendClassedReserve appends the encoding of m followed by the class of its job, for workers whose discipline needs it.

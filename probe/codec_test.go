@@ -139,7 +139,7 @@ func drawHello(t *rapid.T, lease time.Duration) probe.Hello {
 		Version: probe.Version, Role: probe.Role(rapid.IntRange(1, 3).Draw(t, "role")), Name: name.Draw(t, "name"),
 		Incarnation: probe.Incarnation(rapid.Uint64().Draw(t, "incarnation")), Fleet: name.Draw(t, "fleet"),
 		Slots: rapid.Uint16Range(0, probe.MaxSlots).Draw(t, "slots"), Draining: rapid.Bool().Draw(t, "draining"), Policy: "late-binding", Lease: lease,
-		Results: rapid.Uint64().Draw(t, "results"),
+		Results: rapid.Uint64().Draw(t, "results"), Discipline: rapid.SampledFrom([]string{"", "fifo", "fair", "of tomorrow"}).Draw(t, "discipline"),
 	}
 	h.Apps = rapid.SliceOfN(rapid.StringMatching(`[a-z0-9._-]{1,63}`), 0, 5).Draw(t, "apps")
 	for range rapid.IntRange(0, 5).Draw(t, "labels") {

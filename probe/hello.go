@@ -49,7 +49,7 @@ const (
 )
 
 // Hello is the first message in both directions: who speaks. A worker
-// fills Slots, Apps and Labels; a scheduler Policy, Lease and Results.
+// fills Slots, Apps, Labels and Discipline; a scheduler Policy, Lease and Results.
 type Hello struct {
 	Version     uint32 // Version
 	Role        Role
@@ -62,6 +62,7 @@ type Hello struct {
 	Draining    bool
 	Policy      string
 	Lease       time.Duration // silence after which the speaker gives a peer up
+	Discipline  string        // whose turn it is at the worker; see [NeedsClass]
 	Results     uint64        // the speaker has taken all results of this life of the worker up to this number
 }
 
@@ -93,7 +94,8 @@ func AppendHello(b []byte, h *Hello) []byte {
 	b = appendBool(b, h.Draining)
 	b = wire.AppendString(b, h.Policy)
 	b = wire.AppendDuration(b, h.Lease)
-	return wire.AppendUint(b, h.Results)
+	b = wire.AppendUint(b, h.Results)
+	return wire.AppendString(b, h.Discipline)
 }
 
 // ErrVersion says that a peer speaks another version of the protocol.
@@ -131,6 +133,7 @@ func DecodeHello(body []byte) (Hello, error) {
 	h.Policy = r.String(task.MaxNameLen)
 	h.Lease = r.Duration()
 	h.Results = r.Uint64()
+	h.Discipline = r.String(task.MaxNameLen)
 	if err := r.Close(); err != nil {
 		return Hello{}, err
 	}

@@ -159,7 +159,7 @@ func (s *Scheduler) listWorkers() api.WorkerList {
 	s.mu.Lock()
 	links := make(map[linkKey]api.Worker, len(s.links))
 	for id, l := range s.links {
-		row := api.Worker{Connected: true, Busy: int(l.load.Busy), Queued: int(l.load.Queued), Apps: make([]string, len(l.apps))}
+		row := api.Worker{Connected: true, Busy: int(l.load.Busy), Queued: int(l.load.Queued), Discipline: l.discipline, Apps: make([]string, len(l.apps))}
 		for app, i := range l.apps {
 			row.Apps[i] = app
 		}

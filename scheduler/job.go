@@ -53,6 +53,7 @@ type job struct {
 	forgotten bool          // finished, and not readable any more
 	skipped   []byte        // bitmap of tasks that had finished before this submission
 	before    int           // how many those are
+	class     *probe.Class  // scratch of classNow
 	payload   int64         // bytes of payloads
 	retained  int64         // bytes counted in Scheduler.retained
 	piece     []byte        // memory for small values; see copyOf
@@ -393,7 +394,7 @@ func digestOf(j *task.Job) uint64 {
 	text(j.App)
 	text(j.User)
 	for _, v := range []uint64{
-		uint64(j.Priority), math.Float64bits(j.ProbeRatio), uint64(j.TaskTimeout), uint64(j.MaxAttempts),
+		uint64(j.Priority), math.Float64bits(j.ProbeRatio), uint64(j.TaskTimeout), uint64(j.Estimate), uint64(j.MaxAttempts),
 		uint64(j.Delivery), uint64(j.OnFailure), uint64(j.OnDisconnect), uint64(len(j.Tasks)),
 	} {
 		number(v)

@@ -32,8 +32,11 @@ type link struct {
 	greeted bool           // the handshake is done; the reader's own
 	id      probe.WorkerID // 0 while neither connected nor severed
 	apps    map[string]uint16
-	load    probe.Load // guarded by Scheduler.mu
-	turn    turn
+	classed bool // reservations there name their class
+
+	discipline string
+	load       probe.Load // guarded by Scheduler.mu
+	turn       turn
 
 	overdue *time.Timer // closes a connection that does not get to its handshake
 	leaving bool        // the worker has said that it drains; as conn
@@ -397,6 +400,7 @@ func (l *link) handshake(kind uint8, body []byte) error {
 	for i, app := range h.Apps {
 		l.apps[app] = uint16(i)
 	}
+	l.discipline, l.classed = h.Discipline, probe.NeedsClass(h.Discipline)
 	now := s.enter()
 	l.greeted = true
 	if l.severed {

@@ -75,7 +75,12 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 	case placement.EffectReserve:
 		s.meters.reservations.AddInt64(int64(e.Count))
 		s.meters.reserves.Inc()
-		c.End(probe.AppendReserve(c.Begin(uint8(probe.KindReserve)), probe.Reserve{Ref: e.Ref, Res: e.Res, Count: e.Count}))
+		m := probe.Reserve{Ref: e.Ref, Res: e.Res, Count: e.Count}
+		if j := s.jobs[e.Ref]; l.classed && j != nil {
+			c.End(probe.AppendClassedReserve(c.Begin(uint8(probe.KindReserve)), m, j.classNow(now)))
+		} else {
+			c.End(probe.AppendReserve(c.Begin(uint8(probe.KindReserve)), m))
+		}
 	case placement.EffectCancel:
 		s.meters.cancelled.AddInt64(int64(e.Count))
 		s.meters.cancels.Inc()

@@ -11,6 +11,7 @@ import (
 	"dunnock/internal/stream"
 	"dunnock/probe"
 	"dunnock/task"
+	"dunnock/worker/queue"
 )
 
 // Config of a worker. Zero fields take the default that their comment gives.
@@ -40,6 +41,15 @@ type Config struct {
 	// Logger for what an operator wants to know. Default slog.Default().
 	Logger *slog.Logger
 
+	// Discipline says whose turn it is when a slot is free: "fifo", "priority" (of the job), "fair" (between users), "edf" (the earliest
+	// deadline first) or "srpt" (the least work left first, as the job estimates). Default "fifo".
+	Discipline string
+	// Weights of users and groups of users under fair, by path such as "org/team": 1 to 1000. Default 1 each.
+	Weights map[string]int
+	// Ageing is how long a reservation must wait under priority to count as of one priority more. Default 0: priorities are strict.
+	Ageing time.Duration
+	// StarvationBound is how long a reservation may wait under srpt before it is served next. Default 1 s.
+	StarvationBound time.Duration
 	// MaxReservations queued here, refused beyond. Default 100,000 entries.
 	MaxReservations int
 	// MaxResultBytes of one result; a longer one fails the task with result_too_large. Default 1 MiB, at most 16 MiB.
@@ -94,6 +104,11 @@ func (c Config) Validate() error {
 	if len(c.GossipKey) != 0 && len(c.GossipKey) != 32 {
 		fault("gossip key: want 32 bytes, got %d", len(c.GossipKey))
 	}
+	if _, err := c.discipline(); err != nil {
+		faults = append(faults, err)
+	} else if err := c.queue().Validate(); err != nil && len(faults) == 0 {
+		faults = append(faults, err)
+	}
 	if c.MaxResultBytes > probe.MaxPayload {
 		fault("max result bytes: at most %d, got %d", probe.MaxPayload, c.MaxResultBytes)
 	}
@@ -101,4 +116,20 @@ func (c Config) Validate() error {
 		fault("limits: none may be negative")
 	}
 	return errors.Join(faults...)
+}
+
+func (c Config) discipline() (queue.Discipline, error) {
+	if c.Discipline == "" {
+		return queue.FIFO, nil
+	}
+	return queue.ParseDiscipline(c.Discipline)
+}
+
+// queue is the core's part of the configuration.
+func (c Config) queue() queue.Config {
+	d, _ := c.discipline() // Validate has looked
+	return queue.Config{
+		Slots: c.Slots, MaxReservations: c.MaxReservations, StopGrace: c.StopGrace, Apps: len(c.Apps),
+		Discipline: d, Weights: c.Weights, Ageing: c.Ageing, StarvationBound: c.StarvationBound,
+	}
 }

@@ -46,6 +46,18 @@ func newMeters(w *Worker) *meters {
 	load("dunnock_queue_depth", func(l queue.Load) int { return int(l.Reservations) })
 	load("dunnock_unacked_results", func(l queue.Load) int { return l.Results })
 	load("dunnock_unacked_result_bytes", func(l queue.Load) int { return l.ResultBytes })
+	set.NewGauge(fmt.Sprintf("dunnock_discipline{discipline=%q}", w.hello.Discipline), func() float64 { return 1 })
+	switch w.core.Discipline() {
+	case queue.Fair:
+		load("dunnock_users", func(l queue.Load) int { return l.Users })
+	case queue.SRPT:
+		set.NewGauge("dunnock_starved_reservations_total", func() float64 {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return float64(w.core.Stats().Starved)
+		})
+	case queue.FIFO, queue.Priority, queue.EDF:
+	}
 	set.NewGauge("dunnock_connections", func() float64 {
 		w.mu.Lock()
 		defer w.mu.Unlock()

@@ -89,6 +89,9 @@ func (p *peer) Message(kind uint8, body []byte) error {
 	}
 	switch probe.Kind(kind) {
 	case probe.KindReserve:
+		if p.w.classed {
+			return p.reserve(body)
+		}
 		return tell(p, body, probe.DecodeReserve, (*queue.Core).Reserve)
 	case probe.KindCancel:
 		return tell(p, body, probe.DecodeCancel, (*queue.Core).Cancel)
@@ -141,6 +144,21 @@ func (p *peer) enter() (time.Duration, error) {
 		return 0, p.gone
 	}
 	return now, nil
+}
+
+// reserve takes a reservation with its class, which the worker asked for in its Hello.
+func (p *peer) reserve(body []byte) error {
+	m, err := probe.DecodeClassedReserve(body, &p.turn.class)
+	if err != nil {
+		return err
+	}
+	now, err := p.enter()
+	if err != nil {
+		return err
+	}
+	p.turn.effects = p.w.core.ReserveClass(now, p.id, m, &p.turn.class, p.turn.effects)
+	p.w.exit(now, &p.turn)
+	return nil
 }
 
 func (p *peer) launch(body []byte) error {

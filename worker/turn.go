@@ -15,6 +15,7 @@ type turn struct {
 	effects []queue.Effect
 	batch   stream.Batch
 	launch  probe.Launch // that the core is being told, for EffectStart
+	class   probe.Class  // of the reservation that the core is being told
 	owned   bool         // the launch's payload has memory of its own
 	end     queue.End    // of the attempt that the core is being told, for EffectFinished
 }

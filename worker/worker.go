@@ -23,14 +23,15 @@ import (
 // Worker runs tasks in its slots for every scheduler that connects. Make one
 // with [New]; [Run] is the short way.
 type Worker struct {
-	cfg    Config
-	node   *node.Node
-	server *node.Server
-	meters *meters
-	hello  probe.Hello
-	apps   []Handler // by index in hello.Apps
-	clock  *node.Clock
-	watch  *stream.Watch
+	cfg     Config
+	node    *node.Node
+	server  *node.Server
+	meters  *meters
+	hello   probe.Hello
+	apps    []Handler // by index in hello.Apps
+	classed bool      // reservations come with their class
+	clock   *node.Clock
+	watch   *stream.Watch
 
 	conns sync.WaitGroup // connections whose goroutine has not ended
 
@@ -79,12 +80,14 @@ func New(cfg Config) (*Worker, error) {
 	}
 	w := &Worker{
 		cfg: cfg, node: n, clock: node.NewClock(), watch: newWatch(), peers: make(map[probe.SchedulerID]*peer), lives: make(map[life]lifeNumber), idle: make(chan struct{}),
-		core: queue.New(queue.Config{Slots: cfg.Slots, MaxReservations: cfg.MaxReservations, StopGrace: cfg.StopGrace, Apps: len(cfg.Apps)}),
+		core: queue.New(cfg.queue()),
 	}
 	w.hello = probe.Hello{
 		Version: probe.Version, Role: probe.RoleWorker, Name: n.Name, Incarnation: n.Incarnation, Fleet: n.Fleet,
 		Slots: uint16(cfg.Slots), Apps: slices.Sorted(maps.Keys(cfg.Apps)), Labels: labels,
+		Discipline: w.core.Discipline().String(),
 	}
+	w.classed = probe.NeedsClass(w.hello.Discipline)
 	for _, name := range w.hello.Apps {
 		w.apps = append(w.apps, cfg.Apps[name])
 	}

@@ -204,6 +204,9 @@ func typeFault(target reflect.Type, value any) string {
 		ok = isString(value) || all(value, isString)
 		want = "a list of strings"
 	case reflect.Map:
+		if target.Elem().Kind() == reflect.Int {
+			return numbersFault(value)
+		}
 		ok = all(value, isString)
 		want = "a table of strings"
 	default:
@@ -213,6 +216,15 @@ func typeFault(target reflect.Type, value any) string {
 		return ""
 	}
 	return want
+}
+
+// numbersFault is typeFault for a table of whole numbers.
+func numbersFault(value any) string {
+	_, table := value.(map[string]any)
+	if table && all(value, func(v any) bool { _, whole := v.(int64); return whole }) {
+		return ""
+	}
+	return "a table of whole numbers"
 }
 
 func isString(v any) bool {

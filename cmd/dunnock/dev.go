@@ -11,10 +11,13 @@ import (
 	"dunnock/gossip"
 	"dunnock/internal/fleet"
 	"dunnock/scheduler/placement"
+	"dunnock/worker"
 )
 
 // localFlags size a fleet inside this process.
 type localFlags struct {
+	disciplineFlags `embed:"" group:"discipline"`
+
 	Schedulers int    `help:"Schedulers, 1 to 64." default:"2" placeholder:"N"`
 	Workers    int    `help:"Workers, 1 to 1024." default:"4" placeholder:"N"`
 	Slots      int    `help:"Slots of each worker: tasks that run at once." default:"4" placeholder:"N"`
@@ -36,7 +39,15 @@ func (f *localFlags) config(p *process) (fleet.Config, error) {
 	if err := checkSlots(f.Slots); err != nil {
 		return fleet.Config{}, err
 	}
-	return fleet.Config{Schedulers: f.Schedulers, Workers: f.Workers, Slots: f.Slots, Policy: policy, Logger: p.log}, nil
+	if err := f.check(); err != nil {
+		return fleet.Config{}, err
+	}
+	return fleet.Config{
+		Schedulers: f.Schedulers, Workers: f.Workers, Slots: f.Slots, Policy: policy, Logger: p.log,
+		Worker: func(_ int, cfg *worker.Config) {
+			cfg.Discipline, cfg.Weights, cfg.Ageing, cfg.StarvationBound = f.Discipline, f.Weight, f.Ageing, f.StarvationBound
+		},
+	}, nil
 }
 
 type devCmd struct {

@@ -32,9 +32,9 @@ func (c *workersCmd) Run(p *process) error {
 		return err
 	}
 	return c.print(p.stdout, list, func(w *tabwriter.Writer) {
-		row(w, "NAME", "ADDR", "SLOTS", "BUSY", "QUEUED", "STATE", "APPS", "LABELS")
+		row(w, "NAME", "ADDR", "SLOTS", "BUSY", "QUEUED", "DISCIPLINE", "STATE", "APPS", "LABELS")
 		for _, m := range list.Workers {
-			row(w, m.Name, m.Addr, m.Slots, m.Busy, m.Queued, workerState(&m), strings.Join(m.Apps, " "), labels(m.Labels))
+			row(w, m.Name, m.Addr, m.Slots, m.Busy, m.Queued, m.Discipline, workerState(&m), strings.Join(m.Apps, " "), labels(m.Labels))
 		}
 	})
 }

@@ -21,6 +21,7 @@ type submitCmd struct {
 	ProbeRatio  float64           `help:"Reservations per task, 1 to 16." default:"2" placeholder:"D"`
 	Deadline    time.Duration     `env:"DUNNOCK_JOB_DEADLINE" help:"From acceptance, at most 24h; set by DUNNOCK_JOB_DEADLINE." default:"5m" placeholder:"DURATION"`
 	TaskTimeout time.Duration     `help:"Of one attempt at a task; 0s: only the deadline." default:"0s" placeholder:"DURATION"`
+	Estimate    time.Duration     `help:"What a task takes, at most 24h, for workers that serve the shortest job first; 0s: not known." default:"0s" placeholder:"DURATION"`
 	MaxAttempts int               `help:"Times a task may start, 1 to 100." default:"3" placeholder:"N"`
 	Delivery    string            `help:"at-least-once, or at-most-once: no task starts twice." enum:"at-least-once,at-most-once" default:"at-least-once" placeholder:"WORD"`
 	OnFailure   string            `help:"continue, or cancel the rest at the first task that failed for good." enum:"continue,cancel" default:"continue" placeholder:"WORD"`
@@ -54,7 +55,7 @@ func (c *submitCmd) Run(p *process) error {
 		return err
 	}
 	job := task.Job{
-		App: c.App, User: c.User, Priority: c.Priority, ProbeRatio: c.ProbeRatio, Deadline: c.Deadline, TaskTimeout: c.TaskTimeout,
+		App: c.App, User: c.User, Priority: c.Priority, ProbeRatio: c.ProbeRatio, Deadline: c.Deadline, TaskTimeout: c.TaskTimeout, Estimate: c.Estimate,
 		MaxAttempts: c.MaxAttempts, Delivery: task.AtLeastOnce, OnFailure: task.Continue, Require: c.Require, Prefer: c.Prefer,
 		Exclude: c.Exclude, Spread: c.Spread,
 		Tasks: make([]task.Task, len(payloads)),

@@ -8,7 +8,8 @@ import (
 )
 
 type workerCmd struct {
-	nodeFlags `embed:""`
+	nodeFlags       `embed:""`
+	disciplineFlags `embed:"" group:"discipline"`
 
 	Slots   int               `help:"Tasks that run at once, 1 to 4096; the default is the number of CPUs." default:"${cpus}" placeholder:"N"`
 	App     []string          `sep:"none" help:"An app and the local process that runs its tasks: NAME=exec:COMMAND…, NAME=http://… or NAME=unix:SOCKET:/PATH. Repeatable (default: none)." placeholder:"NAME=SPEC"`
@@ -28,16 +29,20 @@ Examples:
 
     dunnock worker --name w1 --join 127.0.0.1:7946 --slots 4 --builtin
     dunnock worker --join 127.0.0.1:7946 --app zip='exec:gzip -9'
-    dunnock worker --app query=http://127.0.0.1:9000/run --label ssd=true`
+    dunnock worker --app query=http://127.0.0.1:9000/run --label ssd=true
+    dunnock worker --join 127.0.0.1:7946 --builtin --discipline fair --weight org/team=3`
 }
 
 // Run runs a worker until it is told to leave.
 func (c *workerCmd) Run(p *process) error {
-	key, err := c.check()
+	key, err := c.nodeFlags.check()
 	if err != nil {
 		return err
 	}
 	if err := checkSlots(c.Slots); err != nil {
+		return err
+	}
+	if err := c.disciplineFlags.check(); err != nil {
 		return err
 	}
 	switch {
@@ -58,6 +63,7 @@ func (c *workerCmd) Run(p *process) error {
 		Name: c.Name, HTTP: c.HTTP, Gossip: c.Gossip, Join: c.Join, Fleet: c.Fleet, GossipKey: key, Zone: c.Zone, Insecure: c.Insecure,
 		Logger: p.log, Slots: c.Slots, Apps: apps, Labels: c.Label,
 		MaxReservations: c.MaxReservations, MaxResultBytes: c.MaxResultBytes, StopGrace: c.StopGrace, DrainTimeout: c.DrainTimeout,
+		Discipline: c.Discipline, Weights: c.Weight, Ageing: c.Ageing, StarvationBound: c.StarvationBound,
 		OnReady: p.announce("worker"),
 	}
 	if err := cfg.Validate(); err != nil {

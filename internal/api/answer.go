@@ -103,8 +103,9 @@ type Worker struct {
 	Slots       int               `json:"slots"`
 	Busy        int               `json:"busy"`
 	Queued      int               `json:"queued"`
-	State       string            `json:"state"`     // active, draining, or quarantined by the scheduler that answers
-	Connected   bool              `json:"connected"` // by a stream from this scheduler
+	State       string            `json:"state"`                // active, draining, or quarantined by the scheduler that answers
+	Connected   bool              `json:"connected"`            // by a stream from this scheduler
+	Discipline  string            `json:"discipline,omitempty"` // whose turn it is in its queue; only while connected
 	Apps        []string          `json:"apps"`
 	Labels      map[string]string `json:"labels"`
 }

@@ -218,6 +218,9 @@ func NewJob(t *task.Job) *Job {
 	if t.TaskTimeout != 0 {
 		j.TaskTimeout = (*Duration)(&t.TaskTimeout)
 	}
+	if t.Estimate != 0 {
+		j.Estimate = (*Duration)(&t.Estimate)
+	}
 	if t.MaxAttempts != 0 {
 		j.MaxAttempts = &t.MaxAttempts
 	}

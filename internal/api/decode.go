@@ -24,6 +24,7 @@ type received struct {
 	ProbeRatio   *float64          `json:"probe_ratio"`
 	Deadline     *string           `json:"deadline"`
 	TaskTimeout  *string           `json:"task_timeout"`
+	Estimate     *string           `json:"estimate"`
 	MaxAttempts  *int              `json:"max_attempts"`
 	Delivery     string            `json:"delivery"`
 	OnFailure    string            `json:"on_failure"`
@@ -156,6 +157,9 @@ func (r *received) job() (task.Job, error) {
 		return task.Job{}, err
 	}
 	if t.TaskTimeout, err = duration("task_timeout", r.TaskTimeout); err != nil {
+		return task.Job{}, err
+	}
+	if t.Estimate, err = duration("estimate", r.Estimate); err != nil {
 		return task.Job{}, err
 	}
 	if r.MaxAttempts != nil {

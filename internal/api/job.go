@@ -30,6 +30,7 @@ type Job struct {
 	ProbeRatio   *float64          `json:"probe_ratio,omitempty"`
 	Deadline     *Duration         `json:"deadline,omitempty"`
 	TaskTimeout  *Duration         `json:"task_timeout,omitempty"`
+	Estimate     *Duration         `json:"estimate,omitempty"`
 	MaxAttempts  *int              `json:"max_attempts,omitempty"`
 	Delivery     string            `json:"delivery,omitempty"`
 	OnFailure    string            `json:"on_failure,omitempty"`

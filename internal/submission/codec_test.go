@@ -35,7 +35,7 @@ func drawJob(t *rapid.T) task.Job {
 		App: rapid.StringMatching(`[a-z]{1,10}`).Draw(t, "app"), User: rapid.StringN(0, 10, 40).Draw(t, "user"),
 		Priority: rapid.IntRange(math.MinInt32, math.MaxInt32).Draw(t, "priority"), ProbeRatio: rapid.Float64().Draw(t, "ratio"),
 		Deadline: time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "deadline")), TaskTimeout: time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "timeout")),
-		MaxAttempts: rapid.IntRange(0, 1000).Draw(t, "attempts"), Delivery: task.AtMostOnce, OnFailure: task.CancelRest,
+		Estimate: time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "estimate")), MaxAttempts: rapid.IntRange(0, 1000).Draw(t, "attempts"), Delivery: task.AtMostOnce, OnFailure: task.CancelRest,
 		Require: drawLabels(t, "require"), Prefer: drawLabels(t, "prefer"), Exclude: drawList(t, "exclude"), Spread: rapid.StringN(0, 5, 20).Draw(t, "spread"),
 		Epoch:    rapid.Uint32().Draw(t, "epoch"),
 		Finished: rapid.SliceOfN(rapid.Byte(), 1, 4).Draw(t, "finished"), OnDisconnect: task.DrainJob,
