@@ -8,14 +8,15 @@
 //	--tasks    100 · uniform:1,200 · geom:10 · bimodal:0.9,1,100
 //	--service  const:100ms · exp:100ms · jobexp:100ms · lognormal:100ms,1.5 · pareto:10ms,1.5 · bimodal:0.9,10ms,1s
 //	--arrival  poisson · const · burst:50
+//	--users    ann:1,org/bob:3
 //
 // and a [Window] cuts it to a number of jobs or a duration, scales its time, and says
 // which jobs are the warm-up.
 //
 // # Which stream a number comes from
 //
-// Arrivals, sizes and service times are drawn from three random streams
-// of their own, all derived from the seed. The gap before job (or burst) j, the size of
+// Arrivals, sizes, service times and users are drawn from four random streams
+// of their own, all derived from the seed. The gap before job (or burst) j, the size and the user of
 // job j and the service time of task i of job j each have a place of their own
 // in their stream. So nothing that a scheduler, a worker or a network does can change a workload, and a change of
 // one flag leaves the draws of the others alone: job 7 keeps its service times when

@@ -28,6 +28,7 @@ type Spec struct {
 	Stages Stages
 	// Slots is what Load is a fraction of: workers × slots of a worker, 1…MaxSlots. Only loads need it.
 	Slots int
+	Users Users  // whose the jobs are; the zero value: nobody's
 	Seed  uint64 // any
 }
 
@@ -136,6 +137,8 @@ type generator struct {
 	arrivals clock
 	sizes    stream
 	services stream
+	users    Users
+	names    stream
 	jobs     uint64 // so far
 }
 
@@ -148,13 +151,15 @@ func newGenerator(s *Spec) *generator {
 		arrivals: arrivals,
 		sizes:    newStream(s.Seed, labelSizes),
 		services: newStream(s.Seed, labelServices),
+		users:    s.Users,
+		names:    newStream(s.Seed, labelUsers),
 	}
 }
 
 // next fills j with the next job. It always has one.
 func (g *generator) next(j *Job) (bool, error) {
 	j.At = time.Duration(g.arrivals.next())
-	j.User = ""
+	j.User = g.users.Draw(g.names.at(g.jobs))
 	j.Service = resize(j.Service, g.tasks.Draw(g.sizes.at(g.jobs)))
 	g.service.fill(j.Service, g.services.sub(g.jobs))
 	j.Est = j.meanService()

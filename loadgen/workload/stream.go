@@ -6,6 +6,7 @@ const (
 	labelArrivals uint64 = 0x6172726976616c73 // "arrivals"
 	labelSizes    uint64 = 0x7461736b73697a65 // "tasksize"
 	labelServices uint64 = 0x7365727669636573 // "services"
+	labelUsers    uint64 = 0x757365726e616d65 // "username"
 )
 
 // golden is the increment of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): 2⁶⁴ over the golden ratio.
