@@ -10,7 +10,7 @@ import (
 func (j *job) classNow(now time.Duration) *probe.Class {
 	c := j.class
 	if c == nil { // most fleets never ask
-		c = &probe.Class{User: []byte(j.spec.User), Priority: int16(j.spec.Priority)} //nolint:gosec // Validate bounds it by task.MaxPriority
+		c = &probe.Class{User: []byte(j.spec.User), Priority: int16(j.spec.Priority)} // Validate bounds it
 		j.class = c
 	}
 	c.Deadline = max(j.accepted+j.spec.Deadline-now, 0)

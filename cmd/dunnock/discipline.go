@@ -2,9 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"dunnock/worker/queue"
@@ -39,13 +36,4 @@ func (f *disciplineFlags) queue() (queue.Config, error) {
 	d, err := queue.ParseDiscipline(f.Discipline)
 	cfg := queue.Config{Discipline: d, Weights: f.Weight, Ageing: f.Ageing, StarvationBound: f.StarvationBound}
 	return cfg, errors.Join(err, cfg.Validate())
-}
-
-// args are the flags again, for processes that are started.
-func (f *disciplineFlags) args() []string {
-	args := []string{"--discipline", f.Discipline, "--ageing", f.Ageing.String(), "--starvation-bound", f.StarvationBound.String()}
-	for _, path := range slices.Sorted(maps.Keys(f.Weight)) {
-		args = append(args, "--weight", fmt.Sprintf("%s=%d", path, f.Weight[path]))
-	}
-	return args
 }

@@ -31,23 +31,23 @@ type userShare struct {
 // all jobs are a Poisson process, each user's are one too.
 func ParseUsers(s string) (Users, error) {
 	var u Users
-	fault := func(format string, args ...any) (Users, error) {
-		return Users{}, fmt.Errorf("users %s: %s", quote(s), fmt.Sprintf(format, args...))
+	fault := func(format string, args ...any) error {
+		return fmt.Errorf("users %s: %s", quote(s), fmt.Sprintf(format, args...))
 	}
 	for part := range strings.SplitSeq(s, ",") {
 		name, number, found := cutLast(strings.TrimSpace(part), ":")
 		if !found || name == "" || len(name) > MaxUser || !utf8.ValidString(name) {
-			return fault("want USER:SHARE,…, where a user has 1 to %d bytes, got %s", MaxUser, quote(part))
+			return Users{}, fault("want USER:SHARE,…, where a user has 1 to %d bytes, got %s", MaxUser, quote(part))
 		}
 		share, err := strconv.ParseFloat(number, 64)
 		if err != nil || !within(share, minShare, maxShare) {
-			return fault("share of %s: want a number from %g to %g, got %s", quote(name), minShare, maxShare, quote(number))
+			return Users{}, fault("share of %s: want a number from %g to %g, got %s", quote(name), minShare, maxShare, quote(number))
 		}
 		if slices.ContainsFunc(u.list, func(k userShare) bool { return k.name == name }) {
-			return fault("%s is there twice", quote(name))
+			return Users{}, fault("%s is there twice", quote(name))
 		}
 		if len(u.list) == MaxUsers {
-			return fault("at most %d users", MaxUsers)
+			return Users{}, fault("at most %d users", MaxUsers)
 		}
 		u.list = append(u.list, userShare{name, share})
 	}
