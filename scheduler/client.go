@@ -94,7 +94,7 @@ func (s *Scheduler) admitClient(c *client) (context.Context, bool) {
 // Flush sends what handling the last messages made, and takes note of what the client has read.
 func (c *client) Flush() {
 	c.settleRead()
-	c.turn.batch.Flush()
+	c.s.gather.Flush(&c.turn.batch)
 }
 
 // Message handles one message from the client.

@@ -251,7 +251,7 @@ func (l *link) void() {
 }
 
 // Flush sends what handling the last messages made.
-func (l *link) Flush() { l.turn.batch.Flush() }
+func (l *link) Flush() { l.s.gather.Flush(&l.turn.batch) }
 
 // Message handles one message from the worker.
 func (l *link) Message(kind uint8, body []byte) error {

@@ -32,6 +32,8 @@ type Scheduler struct {
 	// clientStream is Config.Stream with room for the largest job in one message.
 	clientStream stream.Config
 
+	gather stream.Gather // of what the readers send
+
 	conns sync.WaitGroup // client connections and event streams whose goroutine has not ended
 
 	// mu guards what follows. Under it only the core is called and bytes are

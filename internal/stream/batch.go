@@ -33,6 +33,17 @@ func (b *Batch) Add(c *Conn) {
 	}
 }
 
+// moveTo empties the Batch into a list, whose owner flushes them.
+func (b *Batch) moveTo(list []*Conn) []*Conn {
+	for i, c := range b.conns {
+		b.conns[i] = nil
+		c.batch.CompareAndSwap(b, nil)
+		list = append(list, c)
+	}
+	b.conns = b.conns[:0]
+	return list
+}
+
 // Flush flushes the connections added since the last Flush.
 func (b *Batch) Flush() {
 	for i, c := range b.conns {

@@ -51,7 +51,7 @@
 //     [Conn.Owned]. Start a goroutine only for user code.
 //   - To answer, append with [Conn.Begin] and [Conn.End], or [Conn.Send], to any connection, and note the
 //     connection in a [Batch]; flush the batch in [Handler.Flush], which comes when all that had been
-//     read has been handled.
+//     read has been handled. Where many connections are read, their readers share a [Gather] for that.
 //   - A goroutine that runs user code sends and calls [Conn.FlushSoon].
 //   - Between Begin and End the connection's output is locked: only encode. Nothing else here is held
 //     while your code runs, and nothing here ever waits for a peer, so all but Run
