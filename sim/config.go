@@ -53,6 +53,11 @@ type Config struct {
 	Seed uint64
 	// Load is what the workload was asked to offer, for the report. 0: it is measured.
 	Load float64
+	// Labels are those that workers have: each worker has each with its probability, and one worker at least has it. At most 8.
+	Labels []Share
+	// RequireJobs and RequireTasks are labels that jobs and single tasks require, each with its probability. Where no worker has what a task
+	// requires together, it requires less. Policies per-task, late-binding and those like it only.
+	RequireJobs, RequireTasks []Share
 	// Check has every core check its invariants after every step, which makes a run much slower.
 	Check bool
 	// Faults is what goes wrong. The zero Faults is nothing.
@@ -122,6 +127,7 @@ func (c Config) Validate() error {
 	} else if c.Faults.any() && !usesCores(c.Policy) {
 		faults = append(faults, fmt.Errorf("faults: policy %s is a model without them; those that run the fleet's own code have them", c.Policy))
 	}
+	faults = append(faults, c.labelFaults()...)
 	faults = append(faults, c.Faults.validate()...)
 	return errors.Join(faults...)
 }

@@ -23,6 +23,8 @@ type cores struct {
 	workers    []worker
 	config     placement.Config
 	offer      placement.Worker // what every worker says of itself
+	offers     map[mask]placement.Worker
+	groups     [1 << maxLabels]placement.Group // scratch: tasks of a job by what they require
 	spec       placement.Spec
 	launch     probe.Launch       // scratch
 	placed     []placement.Effect // scratch
@@ -76,6 +78,7 @@ func newCores(e *Engine) Policy {
 	}
 	c := &cores{
 		engine:     e,
+		offers:     make(map[mask]placement.Worker),
 		schedulers: make([]scheduler, e.cfg.Schedulers),
 		workers:    make([]worker, e.cfg.Workers),
 		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited, MaxQueueTime: math.MaxInt64},
@@ -121,7 +124,50 @@ func (c *cores) startWorker(i uint32) {
 // connectWorker tells a scheduler that a worker is connected.
 func (c *cores) connectWorker(s, w uint32) {
 	a := &c.schedulers[s]
-	c.carryOutPlaced(s, a.core.WorkerUp(c.engine.now, probe.WorkerID(w), c.offer, c.placed[:0]))
+	c.carryOutPlaced(s, a.core.WorkerUp(c.engine.now, probe.WorkerID(w), c.offerOf(w), c.placed[:0]))
+}
+
+// offerOf is what a worker says of itself.
+func (c *cores) offerOf(w uint32) placement.Worker {
+	l := c.engine.labels
+	if l == nil || l.workers[w] == 0 {
+		return c.offer
+	}
+	o, known := c.offers[l.workers[w]]
+	if !known {
+		o = c.offer
+		o.Labels = l.list(l.workers[w])
+		c.offers[l.workers[w]] = o
+	}
+	return o
+}
+
+// constrain says what the tasks of a job require.
+func (c *cores) constrain(id JobID) {
+	l, index := c.engine.labels, c.engine.jobs[id].index
+	of, _ := l.who(l.ofJob(index))
+	c.spec.Require, c.spec.Groups = l.list(of), c.spec.Groups[:0]
+	if len(l.tasks) == 0 {
+		return
+	}
+	var used []mask
+	for t := range c.engine.jobs[id].service {
+		m, _ := l.who(of | l.ofTask(index, uint32(t)))
+		if m == of {
+			continue
+		}
+		g := &c.groups[m]
+		if len(g.Tasks) == 0 {
+			used = append(used, m)
+		}
+		g.Tasks = append(g.Tasks, uint32(t))
+	}
+	for _, m := range used {
+		g := &c.groups[m]
+		g.Require = l.list(m)
+		c.spec.Groups = append(c.spec.Groups, *g)
+		g.Tasks = nil
+	}
 }
 
 // connectScheduler tells a worker that a scheduler is connected.
@@ -159,6 +205,9 @@ func (c *cores) Submit(e *Engine, id JobID) {
 func (c *cores) submit(scheduler uint32, id JobID, finished []byte) error {
 	s := &c.schedulers[scheduler]
 	c.spec.Tasks, c.spec.Finished = len(c.engine.jobs[id].service), finished
+	if c.engine.labels != nil {
+		c.constrain(id)
+	}
 	ref, out, err := s.core.Submit(c.engine.now, c.spec, c.placed[:0])
 	if err != nil {
 		return err

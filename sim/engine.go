@@ -34,7 +34,8 @@ type Engine struct {
 	free      []JobID
 	live      int
 	scheduler stream
-	faults    *faults // nil: there are none
+	faults    *faults    // nil: there are none
+	labels    *labelling // nil: nothing requires any
 
 	tally tally
 	err   error // a promise was broken
@@ -111,6 +112,9 @@ func newEngine(cfg Config, source *workload.Source) *Engine {
 	}
 	if cfg.Faults.any() {
 		e.faults = newFaults(&cfg)
+	}
+	if cfg.constrained() {
+		e.labels = newLabelling(&cfg)
 	}
 	return e
 }

@@ -8,7 +8,7 @@ import (
 	"dunnock/probe"
 )
 
-// perTask probes d workers for each task and sends it to the one that the probe found least full, counting what
+// perTask probes d workers, of those that it may run on, for each task and sends it to the one that the probe found least full, counting what
 // runs and what waits there (power of d choices: Mitzenmacher 2001). A probe ratio between two numbers counts as the larger. A task takes three
 // hops to start, and 2d + 2 messages.
 type perTask struct {
@@ -38,18 +38,30 @@ func (p *perTask) Submit(e *Engine, job JobID) {
 	}
 	choices := p.jobs[job][:0]
 	for i := range e.Tasks(job) {
-		choices = append(choices, choice{length: math.MaxUint32, missing: uint32(p.probes)})
-		p.probe(e, job, uint32(i))
+		choices = append(choices, choice{length: math.MaxUint32})
+		p.probe(e, job, uint32(i), choices)
 	}
 	p.jobs[job] = choices
 }
 
 // probe asks distinct workers how full they are.
-func (p *perTask) probe(e *Engine, job JobID, task uint32) {
+func (p *perTask) probe(e *Engine, job JobID, task uint32, choices []choice) {
 	s := e.Scheduler(job)
 	p.drawn = p.drawn[:0]
-	for len(p.drawn) < p.probes {
-		w := uint32(probe.Below(p.rngs[s], uint64(e.cfg.Workers)))
+	probes, eligible := p.probes, []uint32(nil)
+	if e.labels != nil {
+		index := e.jobs[job].index
+		_, eligible = e.labels.who(e.labels.ofJob(index) | e.labels.ofTask(index, task))
+		probes = min(probes, len(eligible))
+	}
+	choices[task].missing = uint32(probes)
+	for len(p.drawn) < probes {
+		var w uint32
+		if eligible == nil {
+			w = uint32(probe.Below(p.rngs[s], uint64(e.cfg.Workers)))
+		} else {
+			w = eligible[probe.Below(p.rngs[s], uint64(len(eligible)))]
+		}
 		if slices.Contains(p.drawn, w) {
 			continue
 		}

@@ -3,6 +3,7 @@ package sim_test
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,7 +96,12 @@ func (s *scenario) set(key, value string) (err error) {
 		"net-delay": &c.NetDelay, "client-delay": &c.ClientDelay, "task-overhead": &c.TaskOverhead, "decision": &c.Decision, "until": &f.Until,
 		"partition": &f.PartitionEvery, "worker-crash": &f.WorkerCrashEvery, "scheduler-crash": &f.SchedulerCrashEvery,
 	}
+	shares := map[string]*[]sim.Share{"label": &c.Labels, "require-jobs": &c.RequireJobs, "require-tasks": &c.RequireTasks}
 	switch {
+	case shares[key] != nil: // as gpu:0.1
+		var s sim.Share
+		err = s.UnmarshalText([]byte(strings.Replace(value, ":", "=", 1)))
+		*shares[key] = append(*shares[key], s)
 	case texts[key] != nil:
 		*texts[key] = value
 	case counts[key] != nil:

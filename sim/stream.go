@@ -10,6 +10,10 @@ const (
 	labelNetwork    = "network"    // faults of messages and connections
 	labelCrashes    = "crashes"    // faults of nodes
 
+	labelWorkerLabels = "worker-label-" // who has a label; its name follows
+	labelJobLabels    = "job-label-"    // which jobs require one
+	labelTaskLabels   = "task-label-"   // which tasks do
+
 	labelReplications = "replications" // seeds of the runs that theory is held against
 )
 

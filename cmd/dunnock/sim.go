@@ -34,6 +34,9 @@ type simRunCmd struct {
 	ClientDelay  time.Duration `help:"What a message between client and scheduler takes, one way." default:"0s" placeholder:"DURATION"`
 	TaskOverhead time.Duration `help:"What a task occupies its slot for beyond its service time." default:"0s" placeholder:"DURATION"`
 	Decision     time.Duration `help:"What policy central needs for each task." default:"1ms" placeholder:"DURATION"`
+	Label        []sim.Share   `help:"A label and the share of the workers that have it. Repeatable (default: none)." placeholder:"LABEL=SHARE"`
+	RequireJobs  []sim.Share   `help:"A label and the share of the jobs that require it. Repeatable (default: none)." placeholder:"LABEL=SHARE"`
+	RequireTasks []sim.Share   `help:"A label and the share of the tasks that require it. Repeatable (default: none)." placeholder:"LABEL=SHARE"`
 	JobDeadline  time.Duration `help:"From arrival, at most 24h." default:"24h" placeholder:"DURATION"`
 	MaxAttempts  int           `help:"Times a task may start, 1 to 100; it takes faults to need a second." default:"3" placeholder:"N"`
 	Check        bool          `help:"Have every core check its invariants after every step; slow (default: no)."`
@@ -67,6 +70,7 @@ Examples:
     dunnock sim run --workers 10000 --tasks 100 --load 0.9 --jobs 20000 --warmup 3000
     dunnock sim run --policy ideal --service const:100ms --tasks 10 --load 0.95 --json | jq .response_ms
     dunnock sim run --workload trace.gz --workers 15000 --slots 1
+    dunnock sim run --policy per-task --label gpu=0.2 --require-tasks gpu=0.1 --load 0.8
     dunnock sim run --workers 50 --jobs 500 --load 0.6 --check --fault-drop 0.001 --fault-worker-crash 1s`
 }
 
@@ -185,6 +189,7 @@ func (c *simRunCmd) config() sim.Config {
 	return sim.Config{
 		Policy: c.Policy, Workers: c.Workers, Slots: c.Slots, Schedulers: c.Schedulers, ProbeRatio: c.ProbeRatio,
 		NetDelay: c.NetDelay, ClientDelay: c.ClientDelay, TaskOverhead: c.TaskOverhead, Decision: c.Decision,
+		Labels: c.Label, RequireJobs: c.RequireJobs, RequireTasks: c.RequireTasks,
 		Deadline: c.JobDeadline, MaxAttempts: c.MaxAttempts, Seed: c.Seed, Check: c.Check,
 		Faults: sim.Faults{
 			Drop: f.Drop, Delay: f.Delay, Duplicate: f.Duplicate, Reorder: f.Reorder, ExtraDelay: f.ExtraDelay,
