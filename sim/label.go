@@ -89,7 +89,7 @@ type draw struct {
 func newLabelling(c *Config) *labelling {
 	l := &labelling{workers: make([]mask, c.Workers)}
 	draws := func(shares []Share, label string) []draw {
-		var list []draw
+		list := make([]draw, 0, len(shares))
 		for _, s := range shares {
 			bit := slices.IndexFunc(c.Labels, func(o Share) bool { return o.Label == s.Label })
 			list = append(list, draw{bit: 1 << bit, below: uint64(s.Of * (1 << 63)), from: newStream(c.Seed, label+s.Label)})

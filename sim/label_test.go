@@ -80,7 +80,7 @@ func (w *witness) Deliver(e *Engine, m *Message) {
 // Under every policy that knows labels a task runs where it may, and nowhere else.
 func TestTasksRunWhereTheyMay(t *testing.T) {
 	t.Parallel()
-	for policy, make := range map[string]func(*Engine) Policy{"late-binding": newCores, "per-task": newPerTask} {
+	for policy, start := range map[string]func(*Engine) Policy{"late-binding": newCores, "per-task": newPerTask} {
 		tasks, err := workload.ParseTasks("10")
 		if err != nil {
 			t.Fatal(err)
@@ -103,7 +103,7 @@ func TestTasksRunWhereTheyMay(t *testing.T) {
 			Labels: []Share{{"gpu", 0.3}, {"ssd", 0.5}}, RequireJobs: []Share{{"ssd", 0.2}}, RequireTasks: []Share{{"gpu", 0.1}},
 		}.WithDefaults()
 		w := &witness{t: t}
-		if _, err := run(context.Background(), cfg, source, func(e *Engine) Policy { w.Policy = make(e); return w }); err != nil {
+		if _, err := run(context.Background(), cfg, source, func(e *Engine) Policy { w.Policy = start(e); return w }); err != nil {
 			t.Fatal(err)
 		}
 		if w.n[0] < 500 || w.n[1] < 500 {
