@@ -8,6 +8,7 @@ import (
 
 	"dunnock/probe"
 	"dunnock/task"
+	"dunnock/worker/queue"
 )
 
 // Defaults and bounds of [Config].
@@ -49,6 +50,9 @@ type Config struct {
 	Deadline time.Duration
 	// MaxAttempts is how often a task may start: 1 to 100, default 3. It takes faults to need a second one.
 	MaxAttempts int
+	// Sharing is whose turn it is in the workers' queues: its fields Discipline, Weights, Ageing and StarvationBound. The zero value is first
+	// in, first out. Policies that do not run the fleet's own code know nothing else.
+	Sharing queue.Config
 	// Seed is where all randomness of the run comes from: any. The workload has a seed of its own.
 	Seed uint64
 	// Load is what the workload was asked to offer, for the report. 0: it is measured.
@@ -128,6 +132,20 @@ func (c Config) Validate() error {
 		faults = append(faults, fmt.Errorf("faults: policy %s is a model without them; those that run the fleet's own code have them", c.Policy))
 	}
 	faults = append(faults, c.labelFaults()...)
+	if err := c.queue().Validate(); err != nil && c.Slots <= probe.MaxSlots && c.Slots > 0 {
+		faults = append(faults, err)
+	}
+	if d := c.Sharing.Discipline; d > queue.FIFO && !usesCores(c.Policy) {
+		faults = append(faults, fmt.Errorf("discipline: policy %s is a model with first in, first out; those that run the fleet's own code have %v", c.Policy, d))
+	}
 	faults = append(faults, c.Faults.validate()...)
 	return errors.Join(faults...)
+}
+
+// queue is how each worker's core is made.
+func (c *Config) queue() queue.Config {
+	return queue.Config{
+		Slots: c.Slots, Forget: true,
+		Discipline: c.Sharing.Discipline, Weights: c.Sharing.Weights, Ageing: c.Sharing.Ageing, StarvationBound: c.Sharing.StarvationBound,
+	}
 }

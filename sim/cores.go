@@ -31,6 +31,8 @@ type cores struct {
 	queued     []queue.Effect     // scratch
 	stopped    bool               // an attempt was stopped before its service ended: the timers of ends may be stale
 	touched    touched
+	classed    bool        // reservations say their class
+	class      probe.Class // scratch
 }
 
 // scheduler is one placement core in its shell.
@@ -87,6 +89,7 @@ func newCores(e *Engine) Policy {
 			App: app, ProbeRatio: e.cfg.ProbeRatio, Deadline: e.cfg.Deadline, MaxAttempts: e.cfg.MaxAttempts,
 		},
 	}
+	c.classed = probe.NeedsClass(e.cfg.queue().WithDefaults().Discipline.String())
 	for i := range c.schedulers {
 		c.startScheduler(uint32(i))
 	}
@@ -118,7 +121,7 @@ func (c *cores) startScheduler(i uint32) {
 func (c *cores) startWorker(i uint32) {
 	w := &c.workers[i]
 	w.life++
-	w.core, w.armed = queue.New(queue.Config{Slots: c.engine.cfg.Slots, Forget: true}), never
+	w.core, w.armed = queue.New(c.engine.cfg.queue()), never
 }
 
 // connectWorker tells a scheduler that a worker is connected.
@@ -236,7 +239,12 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 	core, from, out := c.workers[m.Worker].core, probe.SchedulerID(m.Scheduler), c.queued[:0]
 	switch probe.Kind(m.Kind) {
 	case probe.KindReserve:
-		out = core.Reserve(now, from, probe.Reserve{Ref: m.Ref, Res: m.Task, Count: m.Count}, out)
+		r := probe.Reserve{Ref: m.Ref, Res: m.Task, Count: m.Count}
+		if c.classed {
+			out = core.ReserveClass(now, from, r, c.classOf(m), out)
+		} else {
+			out = core.Reserve(now, from, r, out)
+		}
 	case probe.KindCancel:
 		out = core.Cancel(now, from, probe.Cancel{Ref: m.Ref, Res: m.Task}, out)
 	case probe.KindLaunch:
@@ -256,6 +264,19 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck:
 	}
 	c.carryOutQueued(m.Worker, out)
+}
+
+// classify writes the class of a reservation's job into fields that a Reserve has no use for. It says what a scheduler of the fleet
+// would say.
+func (c *cores) classify(m *Message, id JobID) {
+	e, j := c.engine, &c.engine.jobs[id]
+	m.Call, m.Service, m.Deadline = j.user, probe.Work(j.estimate, int(j.left)), max(j.at+e.cfg.Deadline-e.now, 0)
+}
+
+// classOf reads it again.
+func (c *cores) classOf(m *Message) *probe.Class {
+	c.class.User, c.class.Work, c.class.Deadline = c.engine.users[m.Call].path, m.Service, m.Deadline
+	return &c.class
 }
 
 // begin runs the handler of a launch: it returns when the service time and the overhead have passed.
@@ -369,6 +390,9 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 		switch f.Kind {
 		case placement.EffectReserve:
 			m.Kind, m.Task, m.Count = kindReserve, f.Res, f.Count
+			if c.classed {
+				c.classify(&m, s.jobs[placement.Index(f.Ref)])
+			}
 		case placement.EffectCancel:
 			m.Kind, m.Task = kindCancel, f.Res
 		case placement.EffectLaunch:
@@ -404,7 +428,7 @@ func (c *cores) taskDone(id JobID, f *placement.Effect) {
 	if !f.HasWorker {
 		worker = noWorker
 	}
-	e.tally.wait(&e.jobs[id], f.Wait)
+	e.tally.wait(e, &e.jobs[id], f.Wait)
 	e.finish(id, f.Task, worker, f.Outcome)
 }
 

@@ -37,6 +37,9 @@ type Engine struct {
 	faults    *faults    // nil: there are none
 	labels    *labelling // nil: nothing requires any
 
+	users []user // by number; 0 stands for nobody
+	names map[string]uint32
+
 	tally tally
 	err   error // a promise was broken
 
@@ -59,6 +62,8 @@ type job struct {
 	left      uint32 // tasks without an outcome
 	counted   bool   // it arrived after the warm-up
 	fresh     bool   // it has not been submitted
+	user      uint32
+	estimate  time.Duration
 	service   []time.Duration
 	client    *client // with faults only
 }
@@ -108,7 +113,7 @@ func run(ctx context.Context, cfg Config, source *workload.Source, policy func(*
 func newEngine(cfg Config, source *workload.Source) *Engine {
 	e := &Engine{
 		cfg: cfg, source: source, ring: newRing(), tally: newTally(),
-		scheduler: newStream(cfg.Seed, labelSchedulers),
+		scheduler: newStream(cfg.Seed, labelSchedulers), users: make([]user, 1),
 	}
 	if cfg.Faults.any() {
 		e.faults = newFaults(&cfg)
@@ -220,6 +225,7 @@ func (e *Engine) fetch() {
 	if j.client != nil {
 		j.client.placed = false // what a job before it has left
 	}
+	j.user, j.estimate = e.user(w.User), w.Est
 	j.counted = !e.source.Warmup().Covers(index, w.At)
 	j.scheduler = uint32(e.scheduler.at(j.index) % uint64(e.cfg.Schedulers))
 	e.seq++
@@ -308,7 +314,7 @@ func (e *Engine) plan(at time.Duration, t Timer) {
 // a scheduler of the fleet counts it.
 func (e *Engine) Start(t Timer) {
 	j := &e.jobs[t.Job]
-	e.tally.wait(j, e.now-e.cfg.NetDelay-j.at)
+	e.tally.wait(e, j, e.now-e.cfg.NetDelay-j.at)
 	e.tally.occupy(e.now, 1)
 	t.Kind = TimerDone
 	e.After(e.Service(t.Job, t.Task), t)
@@ -328,7 +334,11 @@ func (e *Engine) finish(id JobID, index, worker uint32, outcome task.Outcome) {
 	if j.left > 0 {
 		return
 	}
-	e.tally.jobDone(e.now, j, e.now-j.at+2*e.cfg.ClientDelay)
+	response := e.now - j.at + 2*e.cfg.ClientDelay
+	e.tally.jobDone(e.now, j, response)
+	if j.user != nobody {
+		e.users[j.user].jobDone(j, response)
+	}
 	e.live--
 	e.free = append(e.free, id)
 }

@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"dunnock/internal/stat"
+	"dunnock/worker/queue"
 )
 
 // Result is what a run showed. Its JSON form is what `dunnock sim run --json` prints. Statistics leave the warm-up out;
@@ -34,6 +37,17 @@ type Result struct {
 	TasksPerS   float64 `json:"tasks_per_s"` // simulated tasks per second of real time
 	RSSBytes    int64   `json:"rss_bytes"`   // of the whole process, at the end
 	Digest      string  `json:"digest"`      // of all decisions and outcomes: 16 hexadecimal digits
+
+	Discipline string                `json:"discipline,omitempty"` // of the workers' queues, if it is not fifo
+	Users      map[string]UserResult `json:"users,omitempty"`      // of jobs that have one: the first 256 that come
+}
+
+// UserResult is what one user's jobs met.
+type UserResult struct {
+	Jobs       uint64   `json:"jobs"`  // without the warm-up
+	Tasks      uint64   `json:"tasks"` // of them
+	ResponseMS Response `json:"response_ms"`
+	WaitMS     Wait     `json:"wait_ms"`
 }
 
 // Response is the distribution of the response of jobs, in milliseconds: from the arrival at the scheduler to the last result
@@ -78,18 +92,29 @@ func (e *Engine) result(wall time.Duration) *Result {
 			r.Load = t.demand.float() / capacity
 		}
 	}
-	q := func(h *histogram, q float64) float64 { return inMS(float64(h.quantile(q))) }
-	mean, half := t.responses.mean(), t.means.HalfWidth()
-	r.ResponseMS = Response{
-		Mean: inMS(mean), P50: q(&t.responses, 0.5), P90: q(&t.responses, 0.9), P95: q(&t.responses, 0.95),
-		P99: q(&t.responses, 0.99), P999: q(&t.responses, 0.999), Max: inMS(float64(t.responses.max)),
+	r.ResponseMS, r.WaitMS = response(&t.responses, &t.means), wait(&t.waits)
+	if d := c.queue().WithDefaults().Discipline; d != queue.FIFO {
+		r.Discipline = d.String()
+	}
+	r.Users = e.userResults()
+	return r
+}
+
+func quantileMS(h *histogram, q float64) float64 { return inMS(float64(h.quantile(q))) }
+
+func response(h *histogram, means *stat.Batches) Response {
+	mean, half := h.mean(), means.HalfWidth()
+	return Response{
+		Mean: inMS(mean), P50: quantileMS(h, 0.5), P90: quantileMS(h, 0.9), P95: quantileMS(h, 0.95),
+		P99: quantileMS(h, 0.99), P999: quantileMS(h, 0.999), Max: inMS(float64(h.max)),
 		CI95: [2]float64{inMS(mean - half), inMS(mean + half)},
 	}
-	r.WaitMS = Wait{
-		Mean: inMS(t.waits.mean()), P50: q(&t.waits, 0.5), P95: q(&t.waits, 0.95), P99: q(&t.waits, 0.99),
-		P999: q(&t.waits, 0.999),
+}
+
+func wait(h *histogram) Wait {
+	return Wait{
+		Mean: inMS(h.mean()), P50: quantileMS(h, 0.5), P95: quantileMS(h, 0.95), P99: quantileMS(h, 0.99), P999: quantileMS(h, 0.999),
 	}
-	return r
 }
 
 func inMS(ns float64) float64 { return ns / float64(time.Millisecond) }

@@ -86,9 +86,13 @@ func (t *tally) occupy(now time.Duration, change int64) {
 }
 
 // wait records how long a task waited.
-func (t *tally) wait(j *job, d time.Duration) {
-	if j.counted {
-		t.waits.add(d)
+func (t *tally) wait(e *Engine, j *job, d time.Duration) {
+	if !j.counted {
+		return
+	}
+	t.waits.add(d)
+	if j.user != nobody {
+		e.users[j.user].wait(d)
 	}
 }
 

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -22,8 +24,9 @@ type simCmd struct {
 }
 
 type simRunCmd struct {
-	workloadFlags `embed:""`
-	simFaultFlags `embed:"" prefix:"fault-" group:"faults"`
+	workloadFlags   `embed:""`
+	disciplineFlags `embed:"" group:"discipline"`
+	simFaultFlags   `embed:"" prefix:"fault-" group:"faults"`
 
 	Policy       string        `help:"How tasks are placed: ideal, random, per-task, batch, late-binding, late-binding-nocancel or central." default:"late-binding" placeholder:"NAME"`
 	Workers      int           `help:"Workers, up to 1,048,576." default:"1000" placeholder:"N"`
@@ -71,12 +74,16 @@ Examples:
     dunnock sim run --policy ideal --service const:100ms --tasks 10 --load 0.95 --json | jq .response_ms
     dunnock sim run --workload trace.gz --workers 15000 --slots 1
     dunnock sim run --policy per-task --label gpu=0.2 --require-tasks gpu=0.1 --load 0.8
+    dunnock sim run --discipline fair --tasks 10 --load 1.5 --users quiet:0.25,flood:1.25
     dunnock sim run --workers 50 --jobs 500 --load 0.6 --check --fault-drop 0.001 --fault-worker-crash 1s`
 }
 
 // Run simulates and prints what it showed.
 func (c *simRunCmd) Run(p *process, ctx *kong.Context) error {
 	if err := c.settle(givenFlags(ctx)); err != nil {
+		return err
+	}
+	if err := c.check(); err != nil {
 		return err
 	}
 	cfg := c.config()
@@ -186,11 +193,12 @@ func givenFlags(ctx *kong.Context) map[string]bool {
 
 func (c *simRunCmd) config() sim.Config {
 	f := &c.simFaultFlags
+	sharing, _ := c.disciplineFlags.queue() // check has looked
 	return sim.Config{
 		Policy: c.Policy, Workers: c.Workers, Slots: c.Slots, Schedulers: c.Schedulers, ProbeRatio: c.ProbeRatio,
 		NetDelay: c.NetDelay, ClientDelay: c.ClientDelay, TaskOverhead: c.TaskOverhead, Decision: c.Decision,
 		Labels: c.Label, RequireJobs: c.RequireJobs, RequireTasks: c.RequireTasks,
-		Deadline: c.JobDeadline, MaxAttempts: c.MaxAttempts, Seed: c.Seed, Check: c.Check,
+		Deadline: c.JobDeadline, MaxAttempts: c.MaxAttempts, Seed: c.Seed, Check: c.Check, Sharing: sharing,
 		Faults: sim.Faults{
 			Drop: f.Drop, Delay: f.Delay, Duplicate: f.Duplicate, Reorder: f.Reorder, ExtraDelay: f.ExtraDelay,
 			PartitionEvery: f.Partition, WorkerCrashEvery: f.WorkerCrash, SchedulerCrashEvery: f.SchedulerCrash,
@@ -202,12 +210,20 @@ func (c *simRunCmd) config() sim.Config {
 // simTable prints a result for people.
 func simTable(w *tabwriter.Writer, r *sim.Result) {
 	row(w, "policy", r.Policy)
+	if r.Discipline != "" {
+		row(w, "discipline", r.Discipline)
+	}
 	row(w, "fleet", fmt.Sprintf("%s × %d slots, %s", count(r.Workers, "worker"), r.Slots, count(r.Schedulers, "scheduler")))
 	row(w, "work", fmt.Sprintf("%s, %s, load %.3g, seed %d", count(int(r.Jobs), "job"), count(int(r.Tasks), "task"), r.Load, r.Seed))
 	a, b := &r.ResponseMS, &r.WaitMS
 	row(w, "response", fmt.Sprintf("mean %.4g ms (%.4g to %.4g), p50 %.4g, p90 %.4g, p95 %.4g, p99 %.4g, p99.9 %.4g, max %.4g",
 		a.Mean, a.CI95[0], a.CI95[1], a.P50, a.P90, a.P95, a.P99, a.P999, a.Max))
 	row(w, "wait", fmt.Sprintf("mean %.4g ms, p50 %.4g, p95 %.4g, p99 %.4g, p99.9 %.4g", b.Mean, b.P50, b.P95, b.P99, b.P999))
+	for _, name := range slices.Sorted(maps.Keys(r.Users)) {
+		u := r.Users[name]
+		row(w, "user "+printable(name), fmt.Sprintf("%s: response mean %.4g ms (%.4g to %.4g), p50 %.4g, p95 %.4g, p99 %.4g; wait mean %.4g",
+			count(int(u.Jobs), "job"), u.ResponseMS.Mean, u.ResponseMS.CI95[0], u.ResponseMS.CI95[1], u.ResponseMS.P50, u.ResponseMS.P95, u.ResponseMS.P99, u.WaitMS.Mean))
+	}
 	row(w, "messages", fmt.Sprintf("%.3g per task", r.MessagesPerTask))
 	row(w, "utilisation", fmt.Sprintf("%.4g", r.Utilization))
 	if r.FailedTasks > 0 {
