@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"dunnock/loadgen/workload"
+	"dunnock/probe"
 	"dunnock/sim"
 )
 
@@ -17,6 +19,9 @@ import (
 type BoundConfig struct {
 	// Net, Client and Overhead are the fleet's delays, as [Calibrate] measures them.
 	Net, Client, Overhead time.Duration
+	// Sharing is whose turn it is in the workers' queues: their discipline and what goes with it. A fleet says its discipline, not its
+	// weights.
+	Sharing sim.Sharing
 	// From says where they are from: "calibrated", "flags" or "none".
 	From string
 	// Dir is where the jobs as they ran are kept for as long as it takes. Default: that of temporary files.
@@ -77,6 +82,7 @@ func (b *bound) compare(ctx context.Context, r *Result, fleet *Fleet, warmup tim
 	ideal.Policy = "ideal"
 	if out.Ideal, err = b.simulate(ctx, ideal, r, warmup); err == nil {
 		alike := base
+		alike.Sharing = b.cfg.Sharing
 		alike.Policy, alike.NetDelay, alike.ClientDelay, alike.TaskOverhead = fleet.Policy, b.cfg.Net, b.cfg.Client, b.cfg.Overhead
 		out.Simulated, err = b.simulate(ctx, alike, r, warmup)
 	}
@@ -97,6 +103,8 @@ func (b *bound) cannot(r *Result, fleet *Fleet) string {
 		return "the fleet's workers are not known"
 	case !fleet.Uniform:
 		return "the workers do not have the same number of slots"
+	case cmp.Or(fleet.Discipline, probe.DisciplineFIFO) != b.cfg.Sharing.WithDefaults().Discipline.String():
+		return "the workers' discipline is " + fleet.Discipline + ", and the simulator was not told how it is configured"
 	case r.ResponseMS.P50 == 0:
 		return "no job was accepted after the warm-up"
 	case !slices.Contains(sim.Policies(), fleet.Policy):

@@ -30,6 +30,7 @@ type Fleet struct {
 	Workers    int // connected and active
 	Slots      int // of them all
 	Uniform    bool
+	Discipline string   // of the workers' queues; of several, the first that is not fifo
 	Apps       []string // that a worker has
 	Nodes      []Node
 }
@@ -130,6 +131,9 @@ func (f *Fleet) askNodes(ctx context.Context, scheduler string) error {
 		f.Nodes = append(f.Nodes, Node{Role: probe.RoleWorker.String(), Name: w.Name, Addr: w.Addr, Slots: w.Slots})
 		f.Workers++
 		f.Slots += w.Slots
+		if f.Discipline == "" || f.Discipline == probe.DisciplineFIFO {
+			f.Discipline = w.Discipline
+		}
 		f.Uniform = f.Uniform && w.Slots*f.Workers == f.Slots
 		for _, app := range w.Apps {
 			if !slices.Contains(f.Apps, app) {

@@ -42,7 +42,9 @@ type LocalConfig struct {
 	Workers    int    // 1 to MaxLocalWorkers
 	Slots      int    // of each worker
 	Policy     string // of the schedulers; empty: their default
-	Logger     *slog.Logger
+	// WorkerFlags are further flags of every worker.
+	WorkerFlags []string
+	Logger      *slog.Logger
 }
 
 // Validate reports all faults at once.
@@ -171,7 +173,7 @@ func (l *Local) start(role, name, join string) (*localNode, error) {
 	}
 	switch {
 	case role == "worker":
-		args = append(args, "--builtin", "--slots", strconv.Itoa(l.cfg.Slots))
+		args = append(append(args, "--builtin", "--slots", strconv.Itoa(l.cfg.Slots)), l.cfg.WorkerFlags...)
 	case l.cfg.Policy != "":
 		args = append(args, "--policy", l.cfg.Policy)
 	}

@@ -25,6 +25,9 @@ const (
 	MaxDelay      = time.Hour
 )
 
+// Sharing is whose turn it is in a worker's queue: what workers are configured with.
+type Sharing = queue.Config
+
 // Config says what is simulated. The zero Config is a fleet of the default size under late binding, without network delay.
 type Config struct {
 	// Policy is how tasks are placed, one of [Policies]. Default "late-binding".
@@ -52,7 +55,7 @@ type Config struct {
 	MaxAttempts int
 	// Sharing is whose turn it is in the workers' queues: its fields Discipline, Weights, Ageing and StarvationBound. The zero value is first
 	// in, first out. Policies that do not run the fleet's own code know nothing else.
-	Sharing queue.Config
+	Sharing Sharing
 	// Seed is where all randomness of the run comes from: any. The workload has a seed of its own.
 	Seed uint64
 	// Load is what the workload was asked to offer, for the report. 0: it is measured.

@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 
 	"dunnock/worker/queue"
@@ -36,4 +39,14 @@ func (f *disciplineFlags) queue() (queue.Config, error) {
 	d, err := queue.ParseDiscipline(f.Discipline)
 	cfg := queue.Config{Discipline: d, Weights: f.Weight, Ageing: f.Ageing, StarvationBound: f.StarvationBound}
 	return cfg, errors.Join(err, cfg.Validate())
+}
+
+// args are the flags again, for processes that are started.
+func (f *disciplineFlags) args() []string {
+	args := make([]string, 0, 6+2*len(f.Weight))
+	args = append(args, "--discipline", f.Discipline, "--ageing", f.Ageing.String(), "--starvation-bound", f.StarvationBound.String())
+	for _, path := range slices.Sorted(maps.Keys(f.Weight)) {
+		args = append(args, "--weight", path+"="+strconv.Itoa(f.Weight[path]))
+	}
+	return args
 }

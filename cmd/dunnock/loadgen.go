@@ -24,6 +24,8 @@ type loadgenCmd struct {
 
 // loadgenFleetFlags say which fleet is driven.
 type loadgenFleetFlags struct {
+	disciplineFlags `embed:"" group:"discipline"`
+
 	Scheduler []string    `help:"URL of a scheduler. Repeatable: jobs are spread over all of them (default: http://127.0.0.1:7070, unless there is --local)." placeholder:"URL"`
 	Local     *localFleet `help:"Start a fleet of processes on this machine for as long as it takes, such as schedulers=2,workers=20,slots=4; what is left out is 2, 4 and 4 (default: none)." placeholder:"SIZES"`
 	Policy    string      `help:"How the schedulers of --local place tasks: late-binding or late-binding-nocancel (default: late-binding)." placeholder:"NAME"`
@@ -70,6 +72,9 @@ func (f *loadgenFleetFlags) checkFleet() error {
 			return usagef("--%w", err)
 		}
 	}
+	if err := f.disciplineFlags.check(); err != nil {
+		return err
+	}
 	if len(f.Scheduler) == 0 {
 		f.Scheduler = []string{defaultScheduler}
 	}
@@ -93,7 +98,7 @@ func (f *loadgenFleetFlags) reach(p *process, show *progress) (*target, error) {
 			return nil, fmt.Errorf("find this program, to start it as a fleet: %w", err)
 		}
 		cfg := f.Local.config()
-		cfg.Executable, cfg.Policy, cfg.Logger = self, f.Policy, p.log
+		cfg.Executable, cfg.Policy, cfg.Logger, cfg.WorkerFlags = self, f.Policy, p.log, f.disciplineFlags.args()
 		show.show("starting %s", f.Local)
 		t.local, err = loadgen.StartLocal(p.ctx, cfg)
 		show.clear()

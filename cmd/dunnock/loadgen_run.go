@@ -185,7 +185,8 @@ func (c *loadgenRunCmd) bound(p *process, t *target, show *progress) (*loadgen.B
 	if !c.Bound {
 		return nil, nil
 	}
-	b := &loadgen.BoundConfig{From: "flags"}
+	sharing, _ := c.disciplineFlags.queue() // checkFleet has looked
+	b := &loadgen.BoundConfig{From: "flags", Sharing: sharing}
 	if c.NetDelay == nil || c.ClientDelay == nil || c.TaskOverhead == nil {
 		b.From = "calibrated"
 		found, err := t.calibrated(p.ctx, p, show, c.width())

@@ -1,0 +1,55 @@
+package sim_test
+
+import (
+	"testing"
+	"time"
+
+	"dunnock/loadgen/workload"
+	"dunnock/sim"
+	"dunnock/worker/queue"
+)
+
+// shared simulates jobs of ten exponential tasks on 50 workers × 4 slots: those of a quiet user who wants a quarter of the slots, and those of
+// another who wants what flood says.
+func shared(t *testing.T, d queue.Discipline, flood string, load float64, jobs int) *sim.Result {
+	t.Helper()
+	spec := workload.Spec{Load: load, Slots: 200, Seed: 1}
+	set := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(spec.Tasks.UnmarshalText([]byte("10")))
+	set(spec.Service.UnmarshalText([]byte("exp:100ms")))
+	set(spec.Arrival.UnmarshalText([]byte("poisson")))
+	set(spec.Users.UnmarshalText([]byte("quiet:0.25" + flood)))
+	source, err := workload.Generate(spec, workload.Window{Jobs: jobs, Warmup: workload.Warmup{Jobs: 300}})
+	set(err)
+	r, err := sim.Run(t.Context(), sim.Config{
+		Workers: 50, Slots: 4, Schedulers: 4, NetDelay: 500 * time.Microsecond, Seed: 1, Sharing: sim.Sharing{Discipline: d},
+	}, source)
+	set(err)
+	return r
+}
+
+// TestFairIsolates is Sparrow's experiment (SOSP 2013, §7.5): a user who wants less than its share does not notice, within 15 %, that
+// another wants far more than there is. First in, first out, it waits behind all of that.
+func TestFairIsolates(t *testing.T) {
+	alone := shared(t, queue.FIFO, "", 0.25, 3000).Users["quiet"].ResponseMS.Mean
+	fair := shared(t, queue.Fair, ",flood:1.25", 1.5, 9000)
+	fifo := shared(t, queue.FIFO, ",flood:1.25", 1.5, 9000)
+	quiet, flood := fair.Users["quiet"], fair.Users["flood"]
+	t.Logf("alone %.1f ms, beside the flood: fair %.1f ms, fifo %.1f ms", alone, quiet.ResponseMS.Mean, fifo.Users["quiet"].ResponseMS.Mean)
+	if quiet.ResponseMS.Mean > 1.15*alone {
+		t.Errorf("fair: %.1f ms, alone %.1f ms", quiet.ResponseMS.Mean, alone)
+	}
+	if got := fifo.Users["quiet"].ResponseMS.Mean; got < 5*alone {
+		t.Errorf("fifo: %.1f ms, alone %.1f ms: there is nothing to be isolated from", got, alone)
+	}
+	if flood.ResponseMS.Mean < 5*alone || fair.Utilization < 0.97 {
+		t.Errorf("fair: the flood takes %.1f ms, of the slots %.3f are busy", flood.ResponseMS.Mean, fair.Utilization)
+	}
+	if fair.Discipline != "fair" || fifo.Discipline != "" || quiet.Jobs+flood.Jobs+300 != 9000 {
+		t.Errorf("%q, %q; %d and %d jobs", fair.Discipline, fifo.Discipline, quiet.Jobs, flood.Jobs)
+	}
+}
