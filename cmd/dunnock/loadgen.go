@@ -72,7 +72,7 @@ func (f *loadgenFleetFlags) checkFleet() error {
 			return usagef("--%w", err)
 		}
 	}
-	if err := f.disciplineFlags.check(); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	if len(f.Scheduler) == 0 {
@@ -98,7 +98,7 @@ func (f *loadgenFleetFlags) reach(p *process, show *progress) (*target, error) {
 			return nil, fmt.Errorf("find this program, to start it as a fleet: %w", err)
 		}
 		cfg := f.Local.config()
-		cfg.Executable, cfg.Policy, cfg.Logger, cfg.WorkerFlags = self, f.Policy, p.log, f.disciplineFlags.args()
+		cfg.Executable, cfg.Policy, cfg.Logger, cfg.WorkerFlags = self, f.Policy, p.log, f.args()
 		show.show("starting %s", f.Local)
 		t.local, err = loadgen.StartLocal(p.ctx, cfg)
 		show.clear()

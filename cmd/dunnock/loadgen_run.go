@@ -185,7 +185,7 @@ func (c *loadgenRunCmd) bound(p *process, t *target, show *progress) (*loadgen.B
 	if !c.Bound {
 		return nil, nil
 	}
-	sharing, _ := c.disciplineFlags.queue() // checkFleet has looked
+	sharing, _ := c.queue() // checkFleet has looked
 	b := &loadgen.BoundConfig{From: "flags", Sharing: sharing}
 	if c.NetDelay == nil || c.ClientDelay == nil || c.TaskOverhead == nil {
 		b.From = "calibrated"

@@ -193,7 +193,7 @@ func givenFlags(ctx *kong.Context) map[string]bool {
 
 func (c *simRunCmd) config() sim.Config {
 	f := &c.simFaultFlags
-	sharing, _ := c.disciplineFlags.queue() // check has looked
+	sharing, _ := c.queue() // check has looked
 	return sim.Config{
 		Policy: c.Policy, Workers: c.Workers, Slots: c.Slots, Schedulers: c.Schedulers, ProbeRatio: c.ProbeRatio,
 		NetDelay: c.NetDelay, ClientDelay: c.ClientDelay, TaskOverhead: c.TaskOverhead, Decision: c.Decision,
