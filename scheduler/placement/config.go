@@ -47,6 +47,7 @@ const (
 	DefaultMinBackoff = 10 * time.Millisecond
 	DefaultMaxBackoff = time.Second
 	DefaultMaxSets    = 128
+	DefaultMaxListed  = 16 << 20
 	DefaultMaxJobs    = 100_000
 	DefaultMaxTasks   = 10_000_000
 
@@ -79,6 +80,9 @@ type Config struct {
 	// them) are kept for jobs to come. Those of live jobs are kept in any case. Default 128, at least
 	// 1. Larger where jobs ask for more combinations of labels than that, at 4 bytes per set and worker.
 	MaxSets int
+	// MaxListed bounds how many workers the lists of all constraint sets have together, at 4 bytes each. Default 16 Mi, 1 to 2³¹ − 1; a job whose constraints
+	// need longer ones, while other jobs hold theirs, fails with task.CodeOverloaded. A job without constraints never does.
+	MaxListed int
 	// MaxJobs bounds the live jobs. Default 100,000, 1 to 2³¹ − 1; at the bound [Core.Submit] fails with task.CodeOverloaded.
 	MaxJobs int
 	// MaxTasks bounds the unfinished tasks of all live jobs together, at 48 bytes each. Default 10,000,000,
@@ -136,7 +140,7 @@ func (c Config) Validate() error {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"max_sets", c.MaxSets}, {"max_jobs", c.MaxJobs}, {"max_tasks", c.MaxTasks}} {
+	}{{"max_sets", c.MaxSets}, {"max_listed", c.MaxListed}, {"max_jobs", c.MaxJobs}, {"max_tasks", c.MaxTasks}} {
 		if n.value < 1 || n.value > math.MaxInt32 {
 			errs = append(errs, fmt.Errorf("%s: want 1 to %d, got %d", n.name, math.MaxInt32, n.value))
 		}
@@ -156,6 +160,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxSets == 0 {
 		c.MaxSets = DefaultMaxSets
+	}
+	if c.MaxListed == 0 {
+		c.MaxListed = DefaultMaxListed
 	}
 	if c.MaxJobs == 0 {
 		c.MaxJobs = DefaultMaxJobs

@@ -133,6 +133,13 @@ func (c *Core) planGroup(now time.Duration, s *Spec, g *Group, tasks, zones int,
 	if s.Spread != "" {
 		c.planZones(s, g, base, min(tasks, zones))
 	}
+	c.makeRoom(0, 0)
+	if c.listed > c.cfg.MaxListed && len(g.Require)+len(g.Exclude)+len(s.Spread) > 0 {
+		c.stats.Overloaded++
+		err := task.Errorf(task.CodeOverloaded, "%sthe lists of workers for the constraints of all jobs pass the limit of %d", where, c.cfg.MaxListed)
+		err.RetryAfterMS = retryAfterMS
+		return out, err
+	}
 	if n := len(c.plan) - head; n > 1 {
 		c.plan[head].zones = n
 		for i := head; i < len(c.plan); i++ {

@@ -19,6 +19,7 @@ type Core struct {
 	lives     uint32    // connections so far: tells apart those that had one id
 	sets      []*set
 	byKey     map[string]*set
+	listed    int   // workers in the lists of all sets
 	pinned    int   // sets that groups of live jobs need
 	index     index // of workers that may be sampled
 

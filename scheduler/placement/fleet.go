@@ -196,6 +196,7 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 		s.joined = s.matches(c.offer(w))
 		if s.joined {
 			s.eligible = append(s.eligible, w.id)
+			c.listed++
 		}
 	}
 	given, welcome := 0, c.welcome(slots)
@@ -298,7 +299,9 @@ func (c *Core) drain(now time.Duration, w *worker) {
 		if !s.matches(c.offer(w)) {
 			continue
 		}
-		if s.eligible = dropWorker(s.eligible, w.id); len(s.eligible) == 0 {
+		s.eligible = dropWorker(s.eligible, w.id)
+		c.listed--
+		if len(s.eligible) == 0 {
 			s.emptied = now
 		}
 	}

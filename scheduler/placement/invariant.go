@@ -334,7 +334,9 @@ func (k *checker) sets() {
 		}
 	}
 	k.expect(len(pins) == c.pinned, "%d sets are pinned, counted %d", c.pinned, len(pins))
+	listed := 0
 	for i, s := range c.sets {
+		listed += len(s.eligible)
 		k.expect(s.place == i+1 && c.byKey[s.key] == s, "set %d is out of place", i)
 		var want []probe.WorkerID
 		for i := range c.workers {
@@ -347,6 +349,7 @@ func (k *checker) sets() {
 		k.expect(pins[s] == s.pins, "set of app %q %v has %d pins, counted %d", s.app, s.require, s.pins, pins[s])
 		k.expect(waiting[s] == s.waiting, "set of app %q %v has %d tasks waiting, counted %d", s.app, s.require, s.waiting, waiting[s])
 	}
+	k.expect(listed == c.listed, "%d workers are listed in all sets, counted %d", c.listed, listed)
 }
 
 // index checks that each list has exactly the workers that belong there.

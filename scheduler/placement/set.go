@@ -121,9 +121,18 @@ func (c *Core) unpin(s *set) {
 	}
 }
 
-// keep caches a set, and forgets the least recently used ones beyond the bound that no job is under.
+// keep caches a set.
 func (c *Core) keep(s *set) {
-	for len(c.sets) >= c.cfg.MaxSets && c.pinned < len(c.sets) {
+	c.makeRoom(1, len(s.eligible))
+	c.listed += len(s.eligible)
+	c.sets = append(c.sets, s)
+	s.used, s.place = c.stats.Submitted, len(c.sets)
+	c.byKey[s.key] = s
+}
+
+// makeRoom forgets the least recently used sets that no job is under, for some more sets and workers in their lists to be within the bounds.
+func (c *Core) makeRoom(sets, listed int) {
+	for (len(c.sets)+sets > c.cfg.MaxSets || c.listed+listed > c.cfg.MaxListed) && c.pinned < len(c.sets) {
 		var oldest *set
 		for _, o := range c.sets {
 			if o.pins == 0 && (oldest == nil || o.used < oldest.used) {
@@ -135,10 +144,9 @@ func (c *Core) keep(s *set) {
 		c.sets[len(c.sets)-1] = nil
 		c.sets = c.sets[:len(c.sets)-1]
 		delete(c.byKey, oldest.key)
+		c.listed -= len(oldest.eligible)
+		oldest.place = 0
 	}
-	c.sets = append(c.sets, s)
-	s.used, s.place = c.stats.Submitted, len(c.sets)
-	c.byKey[s.key] = s
 }
 
 // retryAfterMS is what a job refused for want of workers is told to wait:
