@@ -5,6 +5,7 @@
 //
 //	go run ./internal/bench
 //	go run ./internal/bench -workers 64 -slots 4 -processes 2
+//	go run ./internal/bench -queued 1000000    submits to a scheduler with so many tasks that wait
 //	go run ./internal/bench -rest    a job of one task at a time, beside one request of plain fasthttp
 //
 // Figures are of this machine and this moment; compare only what one run measured.
@@ -39,6 +40,7 @@ func main() {
 	flag.BoolVar(&o.rest, "rest", false, "measure the response of a job of one task when nothing else is going on, instead")
 	flag.IntVar(&o.tasks, "tasks", 10, "tasks of a job")
 	flag.IntVar(&o.inFlight, "in-flight", 64, "jobs in flight")
+	flag.IntVar(&o.queued, "queued", 0, "measure how long submits take with so many tasks queued, instead")
 	flag.IntVar(&o.rounds, "rounds", 5, "measured rounds")
 	flag.DurationVar(&o.length, "length", 3*time.Second, "length of a round")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of every process to files with this prefix")
@@ -58,6 +60,7 @@ type options struct {
 	workers, processes     int
 	first                  int
 	rest                   bool
+	queued                 int
 	rounds                 int
 	length                 time.Duration
 	profile                string
@@ -82,20 +85,26 @@ func (o *options) run(ctx context.Context) error {
 	if o.workers < o.processes || o.processes < 1 {
 		return fmt.Errorf("%d workers cannot be spread over %d processes", o.workers, o.processes)
 	}
-	if o.rest {
+	switch {
+	case o.rest:
 		return o.measureRest(ctx)
+	case o.queued > 0:
+		return o.measureQueued(ctx)
 	}
 	return o.measure(ctx)
 }
 
 // runWorkers runs the workers of one process.
 func (o *options) runWorkers(ctx context.Context, log *slog.Logger, ready func(node.Ready)) error {
-	noop := func(context.Context, worker.Task) ([]byte, error) { return nil, nil }
+	apps := map[string]worker.Handler{
+		"noop": func(context.Context, worker.Task) ([]byte, error) { return nil, nil },
+		"hold": func(ctx context.Context, _ worker.Task) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() },
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range o.workers {
 		g.Go(func() error {
 			return worker.Run(ctx, worker.Config{
-				Name: "w" + strconv.Itoa(o.first+i), Slots: o.slots, Apps: map[string]worker.Handler{"noop": noop}, Join: []string{o.join},
+				Name: "w" + strconv.Itoa(o.first+i), Slots: o.slots, Apps: apps, Join: []string{o.join},
 				Logger: log, OnReady: ready,
 			})
 		})
