@@ -27,7 +27,6 @@ func TestEveryContender(t *testing.T) {
 	if len(o.contenders) != len(contenders()) || len(o.cells) != 3 {
 		t.Fatalf("%d contenders in %d cells", len(o.contenders), len(o.cells))
 	}
-	o.skipMissing(os.Stderr)
 	var text strings.Builder
 	if err := o.run(t.Context(), &text, os.Stderr); err != nil {
 		t.Fatal(err)
@@ -39,6 +38,11 @@ func TestEveryContender(t *testing.T) {
 	defer k.file.Close()
 	if want := len(o.contenders) * len(o.cells); len(k.samples) != want {
 		t.Errorf("%d samples, want %d", len(k.samples), want)
+	}
+	o.report, o.fresh = true, false // of the same samples, the same
+	var again strings.Builder
+	if err := o.run(t.Context(), &again, io.Discard); err != nil || again.String() != text.String() {
+		t.Errorf("--report differs: %v", err)
 	}
 	for _, s := range k.samples {
 		name := s.Contender + ", " + s.Cell
@@ -88,6 +92,7 @@ func TestUsage(t *testing.T) {
 		"--rounds -1":            "--rounds: want 1 to 1000, got -1",
 		"--length 1h":            "--length: want up to 10m",
 		"closed-1":               `unexpected argument "closed-1"`,
+		"--report --quick":       "--report measures nothing",
 		"--fast":                 "-fast",
 		"--cells exp,closed-1,x": `"x"`,
 	} {

@@ -18,6 +18,7 @@ type options struct {
 	contenders []contender
 	out        string
 	fresh      bool
+	report     bool
 	quick      bool
 	profile    string
 	command    string // as it was given
@@ -43,6 +44,7 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	f.DurationVar(&length, "length", 0, "measured length of a run (default: 2s to 8s, by cell)")
 	f.StringVar(&o.out, "out", "", "directory of the results (default .cache/rivals): what is in it counts, if it is of the same build, and is not measured again")
 	f.BoolVar(&o.fresh, "fresh", false, "measure all anew")
+	f.BoolVar(&o.report, "report", false, "measure nothing: report what the directory has")
 	f.BoolVar(&o.quick, "quick", false, "run each contender for a moment in one cell of each kind: it shows that all works, and nothing else")
 	f.StringVar(&o.profile, "profile", "", "write a processor profile of each process to files whose names begin so")
 	if err := f.Parse(args); err != nil {
@@ -56,6 +58,8 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	switch {
 	case f.NArg() > 0:
 		return nil, usagef("unexpected argument %q", f.Arg(0))
+	case o.report && (o.fresh || o.quick):
+		return nil, usagef("--report measures nothing; --fresh and --quick do")
 	case rounds < 0 || rounds > 1000:
 		return nil, usagef("--rounds: want 1 to 1000, got %d", rounds)
 	case length < 0 || length > 10*time.Minute:
@@ -110,7 +114,7 @@ func (c cell) named(wanted string) bool {
 	return c.Name == wanted || strings.HasPrefix(c.Name, wanted+"-")
 }
 
-// place finds the directory of results. This program may run in bench/ or above it.
+// place finds the directory of results.
 func (o *options) place() error {
 	if o.profile != "" {
 		var err error
@@ -118,11 +122,10 @@ func (o *options) place() error {
 			return err
 		}
 	}
-	if o.out != "" {
-		return os.MkdirAll(o.out, 0o755) //nolint:gosec // results are no secret
+	if o.out == "" {
+		o.out = filepath.Join(".cache", "rivals")
 	}
-	o.out = filepath.Join(".cache", "rivals")
-	if o.quick {
+	if o.quick { // never among what is to be believed
 		o.out = filepath.Join(o.out, "quick")
 		o.fresh = true
 	}
@@ -144,15 +147,20 @@ func (o *options) usage(w io.Writer, f *flag.FlagSet) {
 
 // run measures what has not been measured yet, and reports.
 func (o *options) run(ctx context.Context, report, progress io.Writer) error {
-	o.skipMissing(progress)
+	if !o.report {
+		o.skipMissing(progress)
+	}
 	k, err := openKeep(filepath.Join(o.out, "rivals.ndjson"), version, o.fresh)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = k.file.Close() }() // each sample was written as it came
-	failed := o.measure(ctx, k, progress)
+	var failed error
+	if !o.report {
+		failed = o.measure(ctx, k, progress)
+	}
 	if len(k.samples) == 0 {
-		return failed
+		return errors.Join(failed, fmt.Errorf("%s: nothing that this build (%s) has measured", k.file.Name(), version))
 	}
 	r := newReport(k.samples, o.command)
 	err = r.write(o.out)

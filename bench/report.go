@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,7 +18,6 @@ type report struct {
 	Go      string     `json:"go"`
 	Version string     `json:"version"`
 	Command string     `json:"command"`
-	Precede string     `json:"precedence"` // of the processes
 	From    time.Time  `json:"from"`
 	To      time.Time  `json:"to"`
 	Other   float64    `json:"other_share"` // median over runs: of all processors, busy with what is not the run's
@@ -27,9 +27,11 @@ type report struct {
 type cellRows struct {
 	Cell  string `json:"cell"`
 	About string `json:"about"`
-	Rows  []row  `json:"contenders"`
-	open  bool
-	sleep bool
+	// Precedence is what the system gave to the processes; several if that was not the same in all runs.
+	Precedence []string `json:"precedence"`
+	Rows       []row    `json:"contenders"`
+	open       bool
+	sleep      bool
 }
 
 // row is one contender in a cell, over its rounds.
@@ -64,10 +66,11 @@ type row struct {
 }
 
 // spread is a median over rounds, with the lowest and the highest.
-type spread struct {
-	Median float64 `json:"median"`
-	Low    float64 `json:"low"`
-	High   float64 `json:"high"`
+type spread struct{ Median, Low, High float64 }
+
+// MarshalJSON writes [median, lowest, highest], with five digits that count.
+func (s spread) MarshalJSON() ([]byte, error) { //nolint:unparam // the interface has the error
+	return fmt.Appendf(nil, "[%.5g,%.5g,%.5g]", s.Median, s.Low, s.High), nil
 }
 
 func spreadOf(values []float64) spread {
@@ -80,7 +83,7 @@ func spreadOf(values []float64) spread {
 }
 
 func newReport(samples []*sample, command string) *report {
-	r := &report{Machine: machine(), Go: runtime.Version(), Version: version, Command: command, Precede: samples[0].Precedence}
+	r := &report{Machine: machine(), Go: runtime.Version(), Version: version, Command: command}
 	r.From, r.To = samples[0].At, samples[0].At
 	others := make([]float64, 0, len(samples))
 	for _, s := range samples {
@@ -99,6 +102,11 @@ func newReport(samples []*sample, command string) *report {
 		for _, other := range contenders() {
 			if of := samplesOf(samples, c.Name, other.name); len(of) > 0 {
 				rows.Rows = append(rows.Rows, rowOf(of, ours))
+				for _, s := range of {
+					if !slices.Contains(rows.Precedence, s.Precedence) {
+						rows.Precedence = append(rows.Precedence, s.Precedence)
+					}
+				}
 			}
 		}
 		if len(rows.Rows) > 0 {
@@ -171,7 +179,7 @@ func rowOf(samples, dunnock []*sample) row {
 
 // write puts the report beside the samples that it is of.
 func (r *report) write(dir string) error {
-	figures, err := json.MarshalIndent(r, "", "  ")
+	figures, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,9 @@ func TestReport(t *testing.T) {
 	}
 	if f := r.figure(); f == nil || len(f.Rows) != 1 || len(f.Legend) != 1 {
 		t.Errorf("the figure is of what was measured: %+v", f)
+	}
+	if text, err := json.Marshal(&r.Cells[0].Rows[0].TasksPerS); err != nil || string(text) != "[2e+05,1e+05,3e+05]" {
+		t.Errorf("in JSON %s, %v", text, err)
 	}
 	if r.Cells[0].Rows[0].Jobs != 300 {
 		t.Errorf("%d jobs", r.Cells[0].Rows[0].Jobs)

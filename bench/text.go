@@ -13,18 +13,21 @@ func (r *report) text(w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Side by side\n\n")
 	fmt.Fprintf(&b, "What `%s` measured; words about it are in [the results](README.md).\n\n", r.Command)
-	fmt.Fprintf(&b, "%s, %s, dunnock %s; %s to %s UTC, %s. Something else took %.1f %% of the processors in the middle run.\n\n",
-		r.Machine, r.Go, r.Version, r.From.Format("2006-01-02 15:04"), r.To.Format("2006-01-02 15:04"), r.Precede, 100*r.Other)
+	fmt.Fprintf(&b, "%s, %s, dunnock %s; %s to %s UTC. Something else took %.1f %% of the processors in the middle run.\n\n",
+		r.Machine, r.Go, r.Version, r.From.Format("2006-01-02 15:04"), r.To.Format("2006-01-02 15:04"), 100*r.Other)
 	b.WriteString("Each figure is the median over rounds (the lowest to the highest). CPU is that of client, broker and workers together. " +
 		"Ratios are Dunnock's figure over that of the line, round by round: above 1 it has more tasks, or more cost and longer responses.\n\n")
 	b.WriteString("| contender | is | here | does not |\n|---|---|---|---|\n")
 	for _, c := range contenders() {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.name, c.what, c.setup, c.lacks)
 	}
+	if r.figure() != nil {
+		b.WriteString("\n![Median and 99th percentile of the response over that of an omniscient queue, against load](rivals.svg)\n")
+	}
 	for i := range r.Cells {
 		c := &r.Cells[i]
 		fmt.Fprintf(&b, "\n## %s\n\n%s. ", c.Cell, c.About)
-		fmt.Fprintf(&b, "`make bench-rivals ARGS='--cells %s'`\n\n", c.Cell)
+		fmt.Fprintf(&b, "%d rounds, all processes with %s.\n\n", c.rounds(), strings.Join(c.Precedence, " or "))
 		switch {
 		case c.sleep:
 			c.sleepTable(&b)
@@ -36,6 +39,14 @@ func (r *report) text(w io.Writer) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// rounds is how many most contenders have.
+func (c *cellRows) rounds() (most int) {
+	for _, r := range c.Rows {
+		most = max(most, r.Rounds)
+	}
+	return most
 }
 
 func (c *cellRows) closedTable(b *bytes.Buffer) {
