@@ -18,7 +18,7 @@ import (
 func dunnockContender() contender {
 	return contender{
 		name: "dunnock", what: "Dunnock, one scheduler", setup: "all defaults: late binding, two reservations a task",
-		lacks:  "keep anything on disk",
+		lacks:  "nothing on disk; a job does not outlive its client",
 		broker: runScheduler, worker: runWorker, client: newDunnockClient,
 	}
 }

@@ -17,7 +17,7 @@ func (r *report) text(w io.Writer) error {
 		r.Machine, r.Go, r.Version, r.From.Format("2006-01-02 15:04"), r.To.Format("2006-01-02 15:04"), 100*r.Other)
 	b.WriteString("Each figure is the median over rounds (the lowest to the highest). CPU is that of client, broker and workers together. " +
 		"Ratios are Dunnock's figure over that of the line, round by round: above 1 it has more tasks, or more cost and longer responses.\n\n")
-	b.WriteString("| contender | is | here | does not |\n|---|---|---|---|\n")
+	b.WriteString("| contender | is | here | lacks |\n|---|---|---|---|\n")
 	for _, c := range contenders() {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.name, c.what, c.setup, c.lacks)
 	}
