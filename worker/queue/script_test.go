@@ -84,6 +84,7 @@ func (s *script) command(name string) string {
 		s.core = New(Config{
 			Slots: int(s.num("slots", 1)), MaxReservations: int(s.num("max", 0)), StopGrace: s.dur("grace", 0), Apps: int(s.num("apps", 0)),
 			MaxResults: int(s.num("results", 0)), Forget: s.num("forget", 0) == 1,
+			Discipline: s.discipline(), Ageing: s.dur("ageing", 0), StarvationBound: s.dur("bound", 0), Weights: map[string]int{"gold": 2},
 		})
 		return ""
 	case "slots":
@@ -124,7 +125,8 @@ func (s *script) event(name string) []Effect {
 	case "down":
 		return c.SchedulerDown(now, s.scheduler(), nil)
 	case "reserve":
-		return c.Reserve(now, s.scheduler(), probe.Reserve{Ref: ref, Res: res, Count: uint32(s.num("count", 1))}, nil)
+		class := probe.Class{User: []byte(s.text("user")), Priority: int16(s.num("priority", 0)), Deadline: s.dur("left", 0), Work: s.dur("work", 0)}
+		return c.ReserveClass(now, s.scheduler(), probe.Reserve{Ref: ref, Res: res, Count: uint32(s.num("count", 1))}, &class, nil)
 	case "cancel":
 		return c.Cancel(now, s.scheduler(), probe.Cancel{Ref: ref, Res: res}, nil)
 	case "launch":
@@ -183,6 +185,18 @@ func (s *script) text(key string) string {
 func (s *script) job() (id task.JobID) {
 	id[0] = byte(s.num("job", 0))
 	return id
+}
+
+func (s *script) discipline() Discipline {
+	name := s.text("discipline")
+	if name == "" {
+		return FIFO
+	}
+	d, err := ParseDiscipline(name)
+	if err != nil {
+		s.err = err
+	}
+	return d
 }
 
 func (s *script) scheduler() probe.SchedulerID { return probe.SchedulerID(s.num("s", 1)) }

@@ -53,3 +53,33 @@ func TestFairIsolates(t *testing.T) {
 		t.Errorf("%q, %q; %d and %d jobs", fair.Discipline, fifo.Discipline, quiet.Jobs, flood.Jobs)
 	}
 }
+
+// TestShortestFirst gives jobs very different sizes: serving what has the least left first takes a good part of the mean away.
+func TestShortestFirst(t *testing.T) {
+	run := func(d queue.Discipline) *sim.Result {
+		spec := workload.Spec{Load: 0.9, Slots: 80, Seed: 3}
+		for _, err := range []error{
+			spec.Tasks.UnmarshalText([]byte("bimodal:0.8,2,40")), spec.Service.UnmarshalText([]byte("jobexp:100ms")), spec.Arrival.UnmarshalText([]byte("poisson")),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		source, err := workload.Generate(spec, workload.Window{Jobs: 4000, Warmup: workload.Warmup{Jobs: 400}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := sim.Run(t.Context(), sim.Config{
+			Workers: 20, Slots: 4, Schedulers: 2, NetDelay: 500 * time.Microsecond, Seed: 1, Sharing: sim.Sharing{Discipline: d, StarvationBound: 5 * time.Second},
+		}, source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	fifo, srpt := run(queue.FIFO).ResponseMS, run(queue.SRPT).ResponseMS
+	t.Logf("fifo: mean %.1f ms, p50 %.1f, max %.0f; srpt: %.1f, %.1f, %.0f", fifo.Mean, fifo.P50, fifo.Max, srpt.Mean, srpt.P50, srpt.Max)
+	if srpt.Mean > 0.7*fifo.Mean || srpt.P50 > 0.5*fifo.P50 {
+		t.Errorf("fifo: mean %.1f ms, p50 %.1f; srpt: %.1f, %.1f", fifo.Mean, fifo.P50, srpt.Mean, srpt.P50)
+	}
+}
