@@ -1,13 +1,17 @@
 // Package placement decides the life of every job at one scheduler: which workers are
 // probed, which task a free slot gets, when a task is tried again and where, and how each task ends. It follows
 // Sparrow (Ousterhout et al., SOSP 2013): batch sampling, late binding and proactive
-// cancellation (§3) and per-job constraints (§5), and adds what the paper leaves out: retries elsewhere, workers that come and
+// cancellation (§3) and constraints per job and per task (§5), and adds what the paper leaves out: retries elsewhere, workers that come and
 // go, deadlines, and a bound on everything.
 //
 // # Vocabulary
 //
-//   - A job is m tasks under one constraint set: an app and the labels required with it. The workers that are
-//     connected, do not drain, are not quarantined and have all of that are its eligible ones.
+//   - A constraint set is an app, labels that are required with it and labels that are excluded. The workers that are
+//     connected, do not drain, are not quarantined and satisfy it are its eligible ones.
+//   - A group is the tasks of one job under one constraint set. A plain job is one group; one whose tasks have constraints of their own, or that is
+//     spread over the values of a label, is several. What is said here of how a job is sampled, bound and settled holds of each of its groups.
+//   - A group's constraint set gives way (it relaxes) to a wider one if it says what is preferred, or where tasks are spread to: a preference after a
+//     while, and both when nobody satisfies them, or a task has failed on all who do.
 //   - A reservation is the right of a worker to ask once for a task of one job. It is outstanding from its Reserve
 //     until the GetTask that uses it, a refusal, a cancellation, or its worker's end. (Ref, Res) names those of one
 //     Reserve, which are several if its Count is.
