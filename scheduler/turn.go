@@ -65,6 +65,8 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 		s.retry(now, t, e)
 		return
 	case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill, placement.EffectClaim, placement.EffectQuarantine:
+	case placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
+		return // of a policy that Config refuses
 	}
 	l := s.links[e.Worker]
 	if l == nil {
@@ -100,7 +102,8 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 	case placement.EffectClaim:
 		j := s.jobs[e.Ref]
 		c.End(probe.AppendClaim(c.Begin(uint8(probe.KindClaim)), probe.Claim{Ref: e.Ref, Job: j.spec.ID, Epoch: j.spec.Epoch}))
-	case placement.EffectTaskDone, placement.EffectJobDone, placement.EffectRetry:
+	case placement.EffectTaskDone, placement.EffectJobDone, placement.EffectRetry,
+		placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
 	}
 	t.batch.Add(c)
 }

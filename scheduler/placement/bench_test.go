@@ -122,7 +122,8 @@ func (m *mill) take(out []placement.Effect, b *batch) {
 			m.slots[e.Worker] = append(m.slots[e.Worker], e.Slot)
 		case placement.EffectCancel: // the ones that follow in b.reserved ask all the same, as if they had crossed it
 		case placement.EffectKill, placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone,
-			placement.EffectClaim, placement.EffectQuarantine:
+			placement.EffectClaim, placement.EffectQuarantine,
+			placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
 		}
 	}
 }

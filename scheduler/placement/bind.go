@@ -46,6 +46,11 @@ func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 			out = c.lose(now, wk, s, out)
 		}
 	}
+	if c.idle != nil {
+		c.unoffer(s)
+		s.call, s.state = m.Call, slotOver
+		return c.attend(now, c.answerOldest(now, wk, m, out))
+	}
 	s.call, s.state = m.Call, slotOver
 	j := c.find(m.Ref)
 	if j != nil && now >= j.deadline {
@@ -168,8 +173,17 @@ func (c *Core) bind(now time.Duration, j *job, t uint32, w *worker, m probe.GetT
 	s.state, s.job, s.task, s.attempt = slotBound, uint32(j.ref), t, r.attempt
 	s.started = false
 	c.stats.Launches++
-	j.of(t).set.meter.count(now)
-	return append(out, c.launch(now, j, s, w.id, m))
+	g := j.of(t)
+	g.set.meter.count(now)
+	out = append(out, c.launch(now, j, s, w.id, m))
+	if c.idle != nil {
+		q := g.set.request
+		q.launched = now
+		f := &out[len(out)-1]
+		f.Service, f.More = c.expect(now, q.forecast), g.set.waiting > 0
+		c.note(q.forecast, launched{ref: j.ref, task: t, at: now})
+	}
+	return out
 }
 
 // occupy makes a waiting task run in a slot.

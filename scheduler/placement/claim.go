@@ -60,8 +60,10 @@ func (c *Core) hold(j *job, claiming, suspended bool) {
 		switch g := j.at(i); {
 		case is && !was:
 			g.set.wait(-g.waiting())
+			c.changed(g, -g.waiting())
 		case was && !is:
 			g.set.wait(g.waiting())
+			c.changed(g, g.waiting())
 		}
 	}
 }
@@ -117,6 +119,10 @@ func (c *Core) proceed(now time.Duration, j *job, out []Effect) []Effect {
 // claimed. It is bound there from now on. Of two attempts at one task the one that has run for longer goes on and the other is
 // killed. One that is of no use any more, because its task has its outcome, is killed.
 func (c *Core) Adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []Effect) []Effect {
+	return c.attend(now, c.adopt(now, w, m, out))
+}
+
+func (c *Core) adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []Effect) []Effect {
 	wk := c.worker(w)
 	if wk == nil {
 		c.stats.Stale++
@@ -140,6 +146,9 @@ func (c *Core) Adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []E
 			out = c.lose(now, wk, s, out) // it is not what runs there
 			j = c.find(m.Ref)
 		}
+	}
+	if c.idle != nil {
+		c.unoffer(s)
 	}
 	*s = slot{job: uint32(m.Ref), task: m.Task, call: m.Call, attempt: m.Attempt, state: slotBound, started: true}
 	launched := now - max(m.Elapsed, 0)
@@ -201,7 +210,7 @@ func (c *Core) Found(now time.Duration, w probe.WorkerID, m probe.Finished, out 
 	if len(c.tripped) > 0 {
 		out = c.trip(now, out)
 	}
-	return out
+	return c.attend(now, out)
 }
 
 func (c *Core) found(now time.Duration, w probe.WorkerID, m *probe.Finished, out []Effect) []Effect {
@@ -278,6 +287,10 @@ func (c *Core) conclusion(now time.Duration, j *job, w *worker, m *probe.Finishe
 // has never started, and waits again as if it had not been launched; unless results were dropped, or the worker had said before that
 // this runs there, when it counts as lost.
 func (c *Core) Told(now time.Duration, w probe.WorkerID, m probe.Told, out []Effect) []Effect {
+	return c.attend(now, c.told(now, w, m, out))
+}
+
+func (c *Core) told(now time.Duration, w probe.WorkerID, m probe.Told, out []Effect) []Effect {
 	wk := c.worker(w)
 	if wk == nil {
 		c.stats.Stale++
@@ -322,7 +335,7 @@ func (c *Core) supersede(now time.Duration, j *job, out []Effect) []Effect {
 
 // Suspend keeps a job from launching anything until [Core.Resume]: its owner may be gone, or does not keep up with its results. Its reservations
 // are taken back; what runs runs on, and its end counts. An unknown Ref is no mistake.
-func (c *Core) Suspend(_ time.Duration, ref probe.Ref, out []Effect) []Effect {
+func (c *Core) Suspend(now time.Duration, ref probe.Ref, out []Effect) []Effect {
 	j := c.find(ref)
 	if j == nil || j.suspended {
 		c.stats.Stale++
@@ -335,7 +348,7 @@ func (c *Core) Suspend(_ time.Duration, ref probe.Ref, out []Effect) []Effect {
 			c.rewake(j, g)
 		}
 	}
-	return c.cancelAll(j, out)
+	return c.attend(now, c.cancelAll(j, out))
 }
 
 // Resume lets a suspended job launch again.
@@ -346,7 +359,7 @@ func (c *Core) Resume(now time.Duration, ref probe.Ref, out []Effect) []Effect {
 		return out
 	}
 	c.hold(j, j.claiming, false)
-	return c.proceed(now, j, out)
+	return c.attend(now, c.proceed(now, j, out))
 }
 
 // bitset is a set of workers.

@@ -18,6 +18,8 @@ const (
 	// LateBindingNoCancel is the same without proactive cancellation: reservations that a
 	// job no longer needs stay in the queues and are answered with NoTask.
 	LateBindingNoCancel
+	// IdleOffer has slots that free offer themselves, and launches on what is offered; see [Core.Offer].
+	IdleOffer
 )
 
 // String returns the policy's name, as in flags and handshakes.
@@ -27,6 +29,8 @@ func (p Policy) String() string {
 		return "late-binding"
 	case LateBindingNoCancel:
 		return "late-binding-nocancel"
+	case IdleOffer:
+		return "idle-offer"
 	default:
 		return "policy(" + strconv.Itoa(int(p)) + ")"
 	}
@@ -34,12 +38,12 @@ func (p Policy) String() string {
 
 // ParsePolicy reads a policy's name.
 func ParsePolicy(name string) (Policy, error) {
-	for _, p := range []Policy{LateBinding, LateBindingNoCancel} {
+	for _, p := range []Policy{LateBinding, LateBindingNoCancel, IdleOffer} {
 		if name == p.String() {
 			return p, nil
 		}
 	}
-	return 0, fmt.Errorf("policy: want %s or %s, got %q", LateBinding, LateBindingNoCancel, name)
+	return 0, fmt.Errorf("policy: want %s, %s or %s, got %q", LateBinding, LateBindingNoCancel, IdleOffer, name)
 }
 
 // Defaults of [Config].
@@ -55,6 +59,8 @@ const (
 	DefaultDoubtWait    = 1500 * time.Millisecond
 	DefaultMaxQueueTime = 10 * time.Second
 	DefaultPreferWait   = 50 * time.Millisecond
+
+	DefaultHop = 500 * time.Microsecond
 
 	DefaultMinQuarantine = time.Second
 	DefaultMaxQuarantine = time.Minute
@@ -103,6 +109,9 @@ type Config struct {
 	MinQuarantine time.Duration
 	// MaxQuarantine bounds that time. Default 1 m, at most 1 h.
 	MaxQuarantine time.Duration
+	// Hop is about what a message between two nodes of the fleet takes, one way. Under IdleOffer it paces what is said to peers, and offers of
+	// slots that will be free within it count as free. Default 500 µs, below 0: next to nothing; at most 1 s.
+	Hop time.Duration
 	// NoQuarantine keeps all workers in sampling, whatever they do.
 	NoQuarantine bool
 }
@@ -111,7 +120,7 @@ type Config struct {
 func (c Config) Validate() error {
 	c = c.withDefaults()
 	var errs []error
-	if c.Policy > LateBindingNoCancel {
+	if c.Policy > IdleOffer {
 		errs = append(errs, fmt.Errorf("policy: unknown value %d", c.Policy))
 	}
 	if c.MaxBackoff > time.Minute {
@@ -127,6 +136,9 @@ func (c Config) Validate() error {
 		if d.value < time.Millisecond || d.value > d.most {
 			errs = append(errs, fmt.Errorf("%s: want %v to %v, got %v", d.name, time.Millisecond, d.most, d.value))
 		}
+	}
+	if c.Hop > time.Second {
+		errs = append(errs, fmt.Errorf("hop: want at most %v, got %v", time.Second, c.Hop))
 	}
 	if c.PreferWait > time.Minute {
 		errs = append(errs, fmt.Errorf("prefer_wait: want at most %v, got %v", time.Minute, c.PreferWait))
@@ -179,6 +191,10 @@ func (c Config) withDefaults() Config {
 	if c.MaxQueueTime == 0 {
 		c.MaxQueueTime = DefaultMaxQueueTime
 	}
+	if c.Hop == 0 {
+		c.Hop = DefaultHop
+	}
+	c.Hop = max(c.Hop, 0)
 	if c.PreferWait == 0 {
 		c.PreferWait = DefaultPreferWait
 	}

@@ -53,6 +53,8 @@ type Core struct {
 
 	key    []byte        // scratch of setFor
 	labels []probe.Label // scratch of setFor
+
+	idle *idle // nil unless the policy is IdleOffer
 }
 
 // New makes a core without workers and jobs. The generator is the core's from
@@ -61,9 +63,13 @@ func New(cfg Config, rng *rand.Rand) *Core {
 	if err := cfg.Validate(); err != nil {
 		panic("placement: " + err.Error())
 	}
-	return &Core{
+	c := &Core{
 		cfg: cfg.withDefaults(), rng: rng, schedulers: 1, byKey: make(map[string]*set), index: newIndex(), breakers: make(map[probe.WorkerID]*breaker), trialAt: never,
 	}
+	if c.cfg.Policy == IdleOffer {
+		c.idle = newIdle()
+	}
+	return c
 }
 
 // Load is what a core has to do now.
@@ -80,36 +86,51 @@ type Load struct {
 
 // Stats counts what has happened since the core was made.
 type Stats struct {
-	Submitted    uint64 // jobs accepted
-	Done         uint64 // jobs done
-	TasksDone    uint64 // tasks that ended, whatever their outcome
-	Reservations uint64 // given out
-	GetTasks     uint64 // received, also repeated and stale ones
-	Launches     uint64 // tasks bound; a repeated answer is not one
-	NoTasks      uint64 // calls answered with NoTask; a repeated answer is not one
-	Cancelled    uint64 // reservations taken back
-	Refused      uint64 // reservations that workers gave back
-	Declined     uint64 // launches that workers gave back
-	Killed       uint64 // attempts that were told to end
-	Retries      uint64 // attempts that failed or were lost and whose task waited again
-	Lost         uint64 // attempts lost with their worker, or forgotten by it, or doubtful when it was back
-	Renewed      uint64 // reservations, of those given out, that renewed a worker's used-up share of a wide job
-	Severed      uint64 // workers whose connection was lost, and that might be back
-	Unlaunched   uint64 // launches that never reached their worker, as it said when it was back
-	Claims       uint64 // sent
-	Adopted      uint64 // attempts bound by a worker's word: claimed, or thought lost
-	Found        uint64 // ends of attempts that were not bound and still told something new
-	Overloaded   uint64 // jobs refused because their tasks would wait too long
-	Quarantined  uint64 // times that a worker was quarantined
-	Relaxed      uint64 // times that a preference gave way, or a spread
-	Superseded   uint64 // jobs that another scheduler has taken over
-	Delayed      uint64 // times that a job put off sampling anew
-	Repeated     uint64 // GetTasks that repeated the last call of their slot and were answered again
-	Stale        uint64 // messages without effect: late, repeated, or about something unknown
+	Submitted     uint64 // jobs accepted
+	Done          uint64 // jobs done
+	TasksDone     uint64 // tasks that ended, whatever their outcome
+	Reservations  uint64 // given out
+	GetTasks      uint64 // received, also repeated and stale ones
+	Launches      uint64 // tasks bound; a repeated answer is not one
+	NoTasks       uint64 // calls answered with NoTask; a repeated answer is not one
+	Cancelled     uint64 // reservations taken back
+	Refused       uint64 // reservations that workers gave back
+	Declined      uint64 // launches that workers gave back
+	Killed        uint64 // attempts that were told to end
+	Retries       uint64 // attempts that failed or were lost and whose task waited again
+	Lost          uint64 // attempts lost with their worker, or forgotten by it, or doubtful when it was back
+	Renewed       uint64 // reservations, of those given out, that renewed a worker's used-up share of a wide job
+	Severed       uint64 // workers whose connection was lost, and that might be back
+	Unlaunched    uint64 // launches that never reached their worker, as it said when it was back
+	Claims        uint64 // sent
+	Adopted       uint64 // attempts bound by a worker's word: claimed, or thought lost
+	Found         uint64 // ends of attempts that were not bound and still told something new
+	Overloaded    uint64 // jobs refused because their tasks would wait too long
+	Quarantined   uint64 // times that a worker was quarantined
+	Relaxed       uint64 // times that a preference gave way, or a spread
+	Superseded    uint64 // jobs that another scheduler has taken over
+	Delayed       uint64 // times that a job put off sampling anew
+	Repeated      uint64 // GetTasks that repeated the last call of their slot and were answered again
+	Offers        uint64 // received from workers
+	OffersDropped uint64 // of a worker that is not sampled, or too old, or one too many
+	HandsTaken    uint64 // offers that peers handed on
+	Hands         uint64 // offers handed on to peers
+	Wants         uint64 // told to peers, also withdrawn ones
+	Spares        uint64 // requests to peers for what they can spare
+	Nets          uint64 // times that reservations were given because too little was launched
+	Stale         uint64 // messages without effect: late, repeated, or about something unknown
 }
 
 // Load returns what the core has to do now.
 func (c *Core) Load() Load { return c.load }
+
+// Offers counts the offers that are held: of slots that are free, and of those that soon will be.
+func (c *Core) Offers() (free, soon int) {
+	if c.idle == nil {
+		return 0, 0
+	}
+	return c.idle.free, c.idle.ahead
+}
 
 // Stats returns what has happened so far.
 func (c *Core) Stats() Stats { return c.stats }

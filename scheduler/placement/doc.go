@@ -32,6 +32,10 @@
 //     long as [Config] has the job wait, it is claiming and launches nothing. One whose tasks may start once only never launches anything.
 //   - A job is superseded when a worker declines it as fenced: another scheduler has claimed it under a better right.
 //   - A suspended job launches nothing and has no reservations; what runs of it runs on.
+//   - Under [IdleOffer] no reservations are sampled. An offer is the right to launch one task on a slot that is free or soon will be; it is held until
+//     it is used, handed on to a peer, which is another scheduler, or too old. What waits and finds no offer here is a want at some peers, which hand on what
+//     they have to whose tasks have waited longest. If nothing is launched for a while, what waits is given reservations after all, and who
+//     asks on one gets the oldest task that it may run.
 //   - A worker that fails everything is quarantined: out of sampling for a while, and then on trial until it succeeds or fails
 //     again.
 //
@@ -40,6 +44,11 @@
 //	Submit ──▶ EffectReserve ×⌈d·m⌉
 //	GetTask ─▶ EffectLaunch, or EffectNoTask; with the last waiting task EffectCancel for what is outstanding
 //	Finished ▶ EffectTaskDone, or EffectRetry and EffectReserve; with the last task EffectJobDone
+//
+// or, under [IdleOffer]:
+//
+//	Submit ──▶ EffectLaunch on what is held, EffectWant for the rest
+//	Offer, Hand ▶ EffectLaunch, or EffectHand to a peer
 //
 // and of one that was at another scheduler before:
 //

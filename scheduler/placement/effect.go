@@ -17,7 +17,8 @@ const (
 	EffectReserve EffectKind = iota + 1
 	// EffectCancel sends a Cancel: Worker, Ref, Res, and Count, how many reservations that takes back.
 	EffectCancel
-	// EffectLaunch sends a Launch: Worker, Slot, Call, Ref, Task, Attempt, Deadline, and Wait, from submit to now.
+	// EffectLaunch sends a Launch: Worker, Slot, Call, Ref, Task, Attempt, Deadline, and Wait, from submit to now; under IdleOffer also Service,
+	// what that is expected to be, and More, whether more waits.
 	// The answer to a repeated GetTask is the same effect with less time left in Deadline.
 	EffectLaunch
 	// EffectNoTask sends a NoTask: Worker, Slot, Call.
@@ -38,6 +39,15 @@ const (
 	// EffectQuarantine tells that a worker fails everything and is out of sampling (Count 1), or that it is taken back on
 	// trial (Count 0): Worker, Count. For logs and metrics.
 	EffectQuarantine
+	// EffectSetDef tells a peer what the number of a constraint set stands for, before it is used: Peer, Task (the number); see [Core.Set].
+	EffectSetDef
+	// EffectWant sends a Want to a peer: Peer, Task (the set's number), Wait (the age), Count (the quota), Res (of that at once).
+	EffectWant
+	// EffectHand hands an offer on to a peer: Peer, Worker with HasWorker, Slot, Call, Wait (until the slot is free), Deadline (what is left
+	// of the offer's life), Attempt (hops). Without HasWorker it sends back the Hand that it answers, with a hop more.
+	EffectHand
+	// EffectSpare sends a Spare to a peer: Peer, Task (the set's number), Count (the lack), Res (the floor).
+	EffectSpare
 )
 
 // String returns the kind's name.
@@ -63,6 +73,14 @@ func (k EffectKind) String() string {
 		return "JobDone"
 	case EffectQuarantine:
 		return "Quarantine"
+	case EffectSetDef:
+		return "SetDef"
+	case EffectWant:
+		return "Want"
+	case EffectHand:
+		return "Hand"
+	case EffectSpare:
+		return "Spare"
 	default:
 		return "EffectKind(" + strconv.Itoa(int(k)) + ")"
 	}
@@ -83,10 +101,12 @@ type Effect struct {
 	Res       uint32
 	Count     uint32
 	Task      uint32 // index into the job's tasks
+	Peer      PeerID
 	Slot      uint16
 	Attempt   uint16 // from 1; 0 if none started
 	Kind      EffectKind
 	Outcome   task.Outcome
+	More      bool // EffectLaunch: more waits
 	HasWorker bool // Worker is who had the last attempt; false if none started, or the last launch was declined
 }
 

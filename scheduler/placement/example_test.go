@@ -20,7 +20,8 @@ func Example() {
 				fmt.Println(e.Kind, "to worker", e.Worker)
 			case placement.EffectTaskDone, placement.EffectJobDone:
 				fmt.Println(e.Kind, e.Outcome)
-			case placement.EffectNoTask, placement.EffectKill, placement.EffectRetry, placement.EffectClaim, placement.EffectQuarantine:
+			case placement.EffectNoTask, placement.EffectKill, placement.EffectRetry, placement.EffectClaim, placement.EffectQuarantine,
+				placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
 			}
 		}
 	}

@@ -19,7 +19,7 @@ func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, o
 	if len(c.tripped) > 0 {
 		out = c.trip(now, out)
 	}
-	return out
+	return c.attend(now, out)
 }
 
 func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, out []Effect) []Effect {
@@ -44,7 +44,7 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 			return c.found(now, w, m, out) // it gave way to another attempt, and was faster all the same
 		}
 		return out
-	case slotSilent, slotOver:
+	case slotSilent, slotOver, slotOffered, slotSoon, slotHanded:
 		c.stats.Stale++
 		return out
 	}
@@ -60,6 +60,9 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 	case probe.StatusOK:
 		if wk.standing != trusted {
 			c.acquit(wk)
+		}
+		if c.idle != nil {
+			c.request(j.of(m.Task).set).forecast.learn(max(m.Service, 0), c.cfg.Hop)
 		}
 		return c.end(now, j, m.Task, task.OK, causeNone, out)
 	case probe.StatusPermanent:
@@ -86,6 +89,10 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 // be it a launch, a claim (with Call 0) or an attempt that another scheduler has adopted, tells that the job is that scheduler's: all its
 // tasks end Unknown here.
 func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out []Effect) []Effect {
+	return c.attend(now, c.declined(now, w, m, out))
+}
+
+func (c *Core) declined(now time.Duration, w probe.WorkerID, m probe.Decline, out []Effect) []Effect {
 	wk, j := c.worker(w), c.find(m.Ref)
 	if wk != nil && j != nil && m.Reason == probe.RefusedFenced && m.Call == 0 && j.epoch > 0 {
 		return c.supersede(now, j, out) // it was the claim that was declined
@@ -117,7 +124,7 @@ func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out
 		c.drain(now, wk)
 	case probe.RefusedFull, probe.RefusedApp:
 		c.avoidWorker(r, wk, false)
-	case probe.RefusedStale, probe.RefusedFenced:
+	case probe.RefusedStale, probe.RefusedFenced, probe.RefusedEarly:
 	}
 	out = c.requeue(now, j, m.Task, out)
 	return c.give(now, j, j.of(m.Task), m.Reason, out)
@@ -145,7 +152,7 @@ func (c *Core) Refuse(now time.Duration, w probe.WorkerID, m probe.Refuse, out [
 	if m.Reason == probe.RefusedDraining && owner != 0 && j.tasks[owner-1].probes == 0 {
 		out = c.place(j, g, owner-1, out)
 	}
-	return c.give(now, j, g, m.Reason, out)
+	return c.attend(now, c.give(now, j, g, m.Reason, out))
 }
 
 // give gets a group the reservations that it lacks after a worker gave some back for a reason.
@@ -199,6 +206,7 @@ func (c *Core) waits(j *job, g *group, n int) {
 	c.load.Waiting += n
 	if !j.halted() {
 		g.set.wait(n)
+		c.changed(g, n)
 	}
 }
 

@@ -55,10 +55,16 @@ const (
 	slotKilled                   // answered with a task that was told to end, and whose end is not reported yet
 	slotOver                     // answered with NoTask, or with a task that is bound there no longer
 	slotDoubted                  // as slotBound, but the connection broke since: it may never have started
+	slotOffered                  // not answered: it is free, and its offer is held
+	slotSoon                     // not answered: it will be free, and its offer is held
+	slotHanded                   // not answered from here: its offer was handed on
 )
 
 // binds reports whether a task is bound to the slot.
 func (s slotState) binds() bool { return s == slotBound || s == slotDoubted }
+
+// offered reports whether an offer of the slot is held.
+func (s slotState) offered() bool { return s == slotOffered || s == slotSoon }
 
 // slot is the last answer to one slot of a worker: all that is needed to
 // answer a repeated call the same way, and to tell what counts from what is late.
@@ -66,7 +72,7 @@ type slot struct {
 	job     uint32 // with slotBound: place in Core.jobs of the job whose task is bound here
 	task    uint32
 	call    uint32
-	attempt uint16 // as the worker knows it; the task may have had more
+	attempt uint16 // as the worker knows it; the task may have had more. With slotHanded: how often the offer had been handed on
 	state   slotState
 	started bool // the worker has said that it runs this
 }
@@ -98,7 +104,11 @@ func (c *Core) offer(w *worker) *Worker { return c.profiles[w.id].offer }
 // slot returns what the last answer to a slot of a worker was, or nil if it has no such slot.
 func (c *Core) slot(w *worker, i uint16) *slot {
 	if w.slots == nil {
-		w.slots = make([]slot, c.offer(w).Slots)
+		n := c.offer(w).Slots
+		if c.idle != nil {
+			n *= 2 // lanes: a slot that asks ahead has two
+		}
+		w.slots = make([]slot, n)
 	}
 	if int(i) >= len(w.slots) {
 		return nil
@@ -164,7 +174,7 @@ func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Ef
 			out = c.claim(j, wk, out)
 		}
 	}
-	return out
+	return c.attend(now, out)
 }
 
 // WorkerResume takes a worker back into sampling after [Core.WorkerDrain], and jobs that wait give it reservations as if
@@ -181,7 +191,7 @@ func (c *Core) WorkerResume(now time.Duration, id probe.WorkerID, out []Effect) 
 	if w.active || w.standing == quarantined || !c.mayJoin(w) {
 		return out
 	}
-	return c.join(now, w, out)
+	return c.attend(now, c.join(now, w, out))
 }
 
 // join takes a worker into sampling.
@@ -197,6 +207,9 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 		if s.joined {
 			s.eligible = append(s.eligible, w.id)
 			c.listed++
+			if c.idle != nil && s.waiting > 0 {
+				c.stir(s, true)
+			}
 		}
 	}
 	given, welcome := 0, c.welcome(slots)
@@ -213,7 +226,7 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 				out = c.relax(now, j, g, out)
 				continue
 			}
-			if !g.set.joined {
+			if !g.set.joined || j.offers {
 				continue
 			}
 			if n := c.share(j, g, given < welcome) - j.held(g, w.id); n > 0 {
@@ -280,7 +293,7 @@ func (c *Core) WorkerDrain(now time.Duration, id probe.WorkerID, out []Effect) [
 	}
 	c.profiles[id].drained = true
 	c.drain(now, w)
-	return out
+	return c.attend(now, out)
 }
 
 func (c *Core) drain(now time.Duration, w *worker) {
@@ -291,6 +304,7 @@ func (c *Core) drain(now time.Duration, w *worker) {
 		c.trialAt = 0 // there may be a job that needs them now
 	}
 	w.active = false
+	c.withdraw(w)
 	c.load.Workers--
 	c.load.Draining++
 	c.load.Slots -= c.offer(w).Slots
@@ -303,6 +317,9 @@ func (c *Core) drain(now time.Duration, w *worker) {
 		c.listed--
 		if len(s.eligible) == 0 {
 			s.emptied = now
+		}
+		if c.idle != nil && s.waiting > 0 {
+			c.stir(s, true) // what has failed elsewhere may now have nowhere else to go
 		}
 	}
 }
@@ -329,13 +346,13 @@ func (c *Core) WorkerLost(now time.Duration, id probe.WorkerID, out []Effect) []
 			s.state = slotDoubted
 		case slotKilled: // that may not have reached it: if it is back and runs this still, it is told again
 			s.state = slotOver
-		case slotSilent, slotOver, slotDoubted:
+		case slotSilent, slotOver, slotDoubted, slotOffered, slotSoon, slotHanded:
 		}
 	}
 	for j := c.oldest; j != nil; j = j.next {
 		out = c.forfeit(now, j, id, out)
 	}
-	return out
+	return c.attend(now, out)
 }
 
 // WorkerDown removes a worker whose connection has ended for good. Tasks that were bound
@@ -369,7 +386,7 @@ func (c *Core) WorkerDown(now time.Duration, id probe.WorkerID, out []Effect) []
 			out = c.lose(now, w, &slots[i], out)
 		}
 	}
-	return out
+	return c.attend(now, out)
 }
 
 // forfeit writes off a job's reservations at a worker that is gone.

@@ -63,7 +63,8 @@ func (f *fleet) tell(ev event, effects []placement.Effect) {
 				continue
 			}
 			n.in = append(n.in, e)
-		case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone, placement.EffectQuarantine:
+		case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone, placement.EffectQuarantine,
+			placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
 		}
 	}
 	if len(f.errs) > 0 {
@@ -288,7 +289,7 @@ func (f *fleet) decline(id probe.WorkerID, m probe.Decline) {
 			w.draining, w.leaving = true, true
 		case probe.RefusedFull, probe.RefusedApp:
 			t.failedOn = append(t.failedOn, failure{id, w.life})
-		case probe.RefusedStale, probe.RefusedFenced:
+		case probe.RefusedStale, probe.RefusedEarly, probe.RefusedFenced:
 		}
 	}
 	f.tell(ev, effects)
@@ -331,7 +332,8 @@ func (f *fleet) handle(n *node, mood probe.Refusal) {
 		}
 	case placement.EffectClaim:
 		f.claim(n, e.Ref, mood)
-	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone, placement.EffectQuarantine:
+	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone, placement.EffectQuarantine,
+		placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
 	}
 }
 

@@ -30,6 +30,9 @@ type group struct {
 	prefers    bool // set is of the workers that are preferred
 	wide       bool // every eligible worker got several reservations
 	touched    bool // scratch: it has lost reservations
+
+	queued                   bool // among those of its set that wait for offers
+	nextWaiting, prevWaiting *group
 }
 
 // groups counts them.
@@ -71,7 +74,7 @@ func (g *group) waiting() int { return g.anywhere() + g.displaced.n }
 
 // deficit is how many waiting tasks have no reservation to count on, though they should.
 func (j *job) deficit(g *group) int {
-	if j.halted() {
+	if j.halted() || j.offers {
 		return 0
 	}
 	return max(0, g.anywhere()-(g.left-g.owned)) + g.bare
@@ -90,6 +93,7 @@ func (g *group) base() *set {
 // dissolve forgets a group whose job is done.
 func (c *Core) dissolve(g *group) {
 	c.timers.remove(&g.timer)
+	c.leave(g)
 	c.unpin(g.set)
 	for _, s := range g.wider {
 		c.unpin(s)
@@ -104,10 +108,12 @@ func (c *Core) relax(now time.Duration, j *job, g *group, out []Effect) []Effect
 		n = 0
 	}
 	g.set.wait(-n)
+	c.leave(g)
 	c.unpin(g.set)
 	g.set, g.wider = g.wider[0], [2]*set{g.wider[1]}
 	g.prefers = false
 	g.set.wait(n)
+	c.changed(g, n)
 	if g.relaxAt != never {
 		g.relaxAt = never
 		c.rewake(j, g)

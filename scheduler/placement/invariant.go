@@ -25,6 +25,9 @@ func (c *Core) CheckInvariants() error {
 	}
 	k.fleet()
 	k.totals()
+	if c.idle != nil {
+		k.idle()
+	}
 	return errors.Join(k.errs...)
 }
 
@@ -153,6 +156,7 @@ func (k *checker) group(j *job, g *group, n groupCount) {
 	}
 	k.expect(g.wider[0] != nil || g.wider[1] == nil && !g.prefers, "job %#x: group %d prefers %v and gives way to %v", j.ref, g.index, g.prefers, g.wider)
 	k.expect(g.base().base, "job %#x: group %d ends with a set that is not known to be one", j.ref, g.index)
+	k.expect(g.queued == (k.c.idle != nil && g.waiting() > 0 && !j.halted()), "job %#x: group %d of which %d tasks wait is queued: %v", j.ref, g.index, g.waiting(), g.queued)
 	k.expect(!g.touched, "job %#x: what group %d has lost is forgotten", j.ref, g.index)
 	if g.waiting() == 0 {
 		k.expect(k.c.cfg.Policy == LateBindingNoCancel || g.left == 0, "job %#x: %d reservations outstanding and nothing waits", j.ref, g.left)
@@ -331,6 +335,11 @@ func (k *checker) sets() {
 			if !j.halted() {
 				waiting[g.set] += g.waiting()
 			}
+		}
+	}
+	for _, s := range c.sets {
+		if s.request != nil && s.request.kept {
+			pins[s]++
 		}
 	}
 	k.expect(len(pins) == c.pinned, "%d sets are pinned, counted %d", c.pinned, len(pins))

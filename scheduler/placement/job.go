@@ -57,6 +57,7 @@ type avoid struct {
 type job struct {
 	ref        probe.Ref // 0 while free
 	generation uint32
+	order      uint64 // by which jobs came
 	ratio      float64
 	submitted  time.Duration
 	deadline   time.Duration
@@ -88,6 +89,7 @@ type job struct {
 	cancelOnFailure bool
 	claiming        bool // workers are being asked what they hold of it
 	suspended       bool // nothing of it is launched, until Resume
+	offers          bool // its tasks wait for offers, not for reservations
 }
 
 // halted reports whether nothing of the job is to be launched for now.
@@ -157,6 +159,7 @@ func (c *Core) newJob() *job {
 	generation := max(j.generation+1, 1) // 0 is left out when it wraps, so that no Ref is 0
 	*j = job{ref: probe.Ref(generation)<<32 | probe.Ref(index), generation: generation, claimUntil: never, asked: j.asked[:0], prev: c.newest}
 	j.timer.j = j
+	j.order, j.offers = c.stats.Submitted, c.idle != nil
 	if c.newest == nil {
 		c.oldest = j
 	} else {

@@ -302,6 +302,8 @@ func (m *model) judge(effects []placement.Effect) {
 			m.jobDone(e)
 		case placement.EffectClaim:
 			m.claim(e)
+		case placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
+			m.failf("%v under a policy without offers", e.Kind)
 		case placement.EffectQuarantine:
 			m.quarantine(e)
 		default:

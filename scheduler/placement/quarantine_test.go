@@ -81,7 +81,8 @@ func (w *ward) take(effects []placement.Effect) {
 			}
 		case placement.EffectJobDone:
 			w.done[e.Ref] = e
-		case placement.EffectNoTask, placement.EffectKill, placement.EffectRetry, placement.EffectTaskDone, placement.EffectClaim:
+		case placement.EffectNoTask, placement.EffectKill, placement.EffectRetry, placement.EffectTaskDone, placement.EffectClaim,
+			placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
 		}
 	}
 	if out := len(w.quarantined()); uint64(out) > w.core.Stats().Quarantined || out != w.core.Load().Quarantined {

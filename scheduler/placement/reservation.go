@@ -214,7 +214,7 @@ func (c *Core) cancel(j *job, g *group, i uint32) Effect {
 // to hear of a job is often the first to ask, and in a small fleet it would be the same one for every job.
 func (c *Core) sample(j *job, g *group, tasks int, out []Effect) []Effect {
 	eligible := g.set.eligible
-	if len(eligible) == 0 {
+	if len(eligible) == 0 || j.offers {
 		return out
 	}
 	// One worker has no use for more reservations than there are tasks: the rest could only be answered with NoTask.
@@ -245,6 +245,9 @@ func (c *Core) place(j *job, g *group, t uint32, out []Effect) []Effect {
 		c.unlink(j, g, t)
 		r.state = stateReturned
 		g.returned.push(j.tasks, t)
+		return out
+	}
+	if j.offers {
 		return out
 	}
 	eligible, k := g.set.eligible, probes(j.ratio, 1)

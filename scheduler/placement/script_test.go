@@ -37,6 +37,9 @@ import (
 //	adopt w=N slot=N [call job task attempt elapsed]  the slot runs its last Launch, or that
 //	found w=N slot=N [call job task attempt status service]  the slot's last Launch ended, or that
 //	told w=N [job=NAME] [dropped]
+//	offer w=N slot=N [call] [ready=0s]  the slot's next call, or that
+//	hand from=N w=N slot=N call=N [ready=0s left=4s hops=1]  peer, peer-down p=N  define p=N set=N [app=app require=k:v,…]
+//	want p=N set=N [age=0s quota=1 now=0]  spare p=N set=N [lack=1 floor=0]  offers
 //	cancel, suspend, unsuspend job=NAME    tick    wake    load    stats    job, waits job=NAME    task job=NAME task=N
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
@@ -140,6 +143,8 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 		return c.WorkerDown(s.now, w, nil)
 	case "adopt", "found", "told", "suspend", "unsuspend":
 		return s.again(verb, w)
+	case "offer", "hand", "want", "define", "spare", "peer", "peer-down":
+		return s.peers(verb, w)
 	case "submit":
 		return s.submit(lines)
 	case "ask":
@@ -241,6 +246,9 @@ func (s *script) show(verb string) []string {
 			line += ", suspended"
 		}
 		return []string{line}
+	case "offers":
+		free, soon := c.Offers()
+		return []string{fmt.Sprintf("%d free, %d soon", free, soon)}
 	case "waits":
 		var lines []string
 		for _, v := range c.Waits(s.ref(), 10, nil) {
@@ -418,7 +426,8 @@ func (s *script) note(e placement.Effect) {
 	case placement.EffectLaunch:
 		s.running[slotKey{e.Worker, e.Slot}] = e
 	case placement.EffectNoTask, placement.EffectKill, placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone,
-		placement.EffectClaim, placement.EffectQuarantine:
+		placement.EffectClaim, placement.EffectQuarantine,
+		placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
 	}
 }
 
@@ -439,7 +448,16 @@ func (s *script) words(e placement.Effect) string {
 	case placement.EffectCancel:
 		return fmt.Sprintf("w%d ← cancel %s/%s ×%d", e.Worker, job, number(e.Res), e.Count)
 	case placement.EffectLaunch:
-		return fmt.Sprintf("w%d ← launch slot %d call %d: task %s.%d attempt %d, %v left, waited %v", e.Worker, e.Slot, e.Call, job, e.Task, e.Attempt, e.Deadline, e.Wait)
+		line := fmt.Sprintf("w%d ← launch slot %d call %d: task %s.%d attempt %d, %v left, waited %v", e.Worker, e.Slot, e.Call, job, e.Task, e.Attempt, e.Deadline, e.Wait)
+		if e.Service > 0 {
+			line += fmt.Sprintf(", to take %v", e.Service)
+		}
+		if e.More {
+			line += ", more waits"
+		}
+		return line
+	case placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
+		return s.peerWords(e)
 	case placement.EffectNoTask:
 		return fmt.Sprintf("w%d ← no task, slot %d call %d", e.Worker, e.Slot, e.Call)
 	case placement.EffectKill:
@@ -484,7 +502,7 @@ func (s *script) ref() probe.Ref {
 func (s *script) reason() probe.Refusal {
 	r, ok := map[string]probe.Refusal{
 		"full": probe.RefusedFull, "draining": probe.RefusedDraining, "stale": probe.RefusedStale, "app": probe.RefusedApp,
-		"fenced": probe.RefusedFenced,
+		"fenced": probe.RefusedFenced, "early": probe.RefusedEarly,
 	}[s.args["reason"]]
 	if !ok {
 		s.fatalf("no such reason")

@@ -27,6 +27,7 @@ type set struct {
 	waiting  int           // tasks under it that wait, but for those of jobs that are to launch nothing for now
 	emptied  time.Duration // when the last eligible worker was gone; never: none was
 	meter    meter         // how fast they are launched
+	request  *request      // what is done for them; nil unless the policy is IdleOffer
 }
 
 // wait notes that n tasks more wait, or fewer.
@@ -139,6 +140,7 @@ func (c *Core) makeRoom(sets, listed int) {
 				oldest = o
 			}
 		}
+		c.undefine(oldest)
 		last := c.sets[len(c.sets)-1]
 		c.sets[oldest.place-1], last.place = last, oldest.place
 		c.sets[len(c.sets)-1] = nil

@@ -92,6 +92,11 @@ func (s *Spec) validGroups() bool {
 // CodeTooLarge or CodeOverloaded at a bound of the [Config], CodeOverloaded also if the tasks that wait under the same constraints take too
 // long, CodeInvalidJob for a Spec out of its ranges. Where only quarantined workers are eligible they are taken back on trial.
 func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []Effect, error) {
+	ref, out, err := c.submit(now, spec, out)
+	return ref, c.attend(now, out), err
+}
+
+func (c *Core) submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []Effect, error) {
 	s := spec.withDefaults()
 	if err := s.validate(); err != nil {
 		return 0, out, err
@@ -128,18 +133,13 @@ func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 // begin samples workers for all tasks that wait, for the first time.
 func (c *Core) begin(now time.Duration, j *job, out []Effect) []Effect {
 	j.begun = true
-	room := 0
-	for i := range j.groups() {
-		g := j.at(i)
-		room += min(probes(j.ratio, g.anywhere()), len(g.set.eligible))
-	}
-	j.res = c.resPool.get(room)
-	if j.several() {
-		j.links = c.linkPool.get(room)
+	if !j.offers {
+		c.roomFor(j)
 	}
 	for i := range j.groups() {
 		g := j.at(i)
-		g.wide = probes(j.ratio, g.anywhere()) >= 2*len(g.set.eligible)
+		g.wide = !j.offers && probes(j.ratio, g.anywhere()) >= 2*len(g.set.eligible)
+		c.arrived(g)
 		out = c.sample(j, g, g.anywhere(), out)
 		switch {
 		case g.gives(), g.prefers && c.cfg.PreferWait < 0:
@@ -151,6 +151,19 @@ func (c *Core) begin(now time.Duration, j *job, out []Effect) []Effect {
 		out = c.replenish(now, j, g, out) // what was tried before may be placed more narrowly than the rest
 	}
 	return out
+}
+
+// roomFor gets room for the reservations that a job is going to have.
+func (c *Core) roomFor(j *job) {
+	room := 0
+	for i := range j.groups() {
+		g := j.at(i)
+		room += min(probes(j.ratio, g.anywhere()), len(g.set.eligible))
+	}
+	j.res = c.resPool.get(room)
+	if j.several() {
+		j.links = c.linkPool.get(room)
+	}
 }
 
 // admit refuses what is over a bound of the Config.
@@ -228,7 +241,7 @@ func (c *Core) Cancel(now time.Duration, ref probe.Ref, out []Effect) []Effect {
 		c.stats.Stale++
 		return out
 	}
-	return c.endAll(now, j, causeCancelled, task.Cancelled, out)
+	return c.attend(now, c.endAll(now, j, causeCancelled, task.Cancelled, out))
 }
 
 // expire ends a job whose deadline has come.

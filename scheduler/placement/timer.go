@@ -137,6 +137,9 @@ func (c *Core) NextWake() (time.Duration, bool) {
 	if len(c.timers) > 0 {
 		at = min(at, c.timers[0].at)
 	}
+	if c.idle != nil {
+		at = min(at, c.idle.wake)
+	}
 	return at, at != never
 }
 
@@ -166,6 +169,12 @@ func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 		g.resampleAt = never
 		c.rewake(j, g)
 		out = c.resample(now, j, g, out)
+	}
+	if c.idle != nil {
+		if c.idle.wake <= now {
+			out = c.lookAfter(now, out)
+		}
+		out = c.attend(now, out)
 	}
 	return out
 }

@@ -49,7 +49,8 @@ func (f *slowFleet) carry(effects []placement.Effect) {
 			f.ran[e.Worker]++
 		case placement.EffectJobDone:
 			f.done = true
-		case placement.EffectNoTask, placement.EffectKill, placement.EffectRetry, placement.EffectTaskDone, placement.EffectClaim, placement.EffectQuarantine:
+		case placement.EffectNoTask, placement.EffectKill, placement.EffectRetry, placement.EffectTaskDone, placement.EffectClaim, placement.EffectQuarantine,
+			placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
 		}
 	}
 }

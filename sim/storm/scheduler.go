@@ -359,6 +359,7 @@ func (s *scheduler) carryOut(out []placement.Effect) {
 			s.retry(f)
 		case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill, placement.EffectClaim:
 			s.send(f)
+		case placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare: // of a policy that is not stormed
 		case placement.EffectQuarantine:
 			s.w.log("%s quarantines %d: %d", s.w.name(s.node), f.Worker, f.Count)
 		}
@@ -417,6 +418,7 @@ func (s *scheduler) send(f *placement.Effect) {
 		j := s.held(f.Ref)
 		s.w.log("%s claims job %d from %s under epoch %d", s.w.name(s.node), j.job.index, s.w.name(l.k.node), j.epoch)
 		l.claim(probe.Claim{Ref: f.Ref, Job: j.job.id, Epoch: j.epoch})
-	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone, placement.EffectQuarantine:
+	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone, placement.EffectQuarantine,
+		placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
 	}
 }

@@ -1,0 +1,160 @@
+package placement
+
+import (
+	"time"
+
+	"dunnock/probe"
+)
+
+// pass hands an offer on to the peer of a want.
+func (c *Core) pass(now time.Duration, i int, t offer, out []Effect) []Effect {
+	w := &c.idle.wants[i]
+	to := w.from
+	w.left--
+	if w.left == 0 {
+		c.idle.wants = append(c.idle.wants[:i], c.idle.wants[i+1:]...)
+	}
+	return c.hand(now, to, t, out)
+}
+
+// hand hands an offer on.
+func (c *Core) hand(now time.Duration, to PeerID, t offer, out []Effect) []Effect {
+	s := &c.workers[t.worker].slots[t.lane]
+	s.state, s.attempt = slotHanded, uint16(t.hops)
+	c.stats.Hands++
+	return append(out, Effect{
+		Kind: EffectHand, Peer: to, Worker: t.worker, HasWorker: true, Slot: t.lane, Call: t.call,
+		Wait: max(t.ready-now, 0), Deadline: max(t.until-now, 0), Attempt: uint16(t.hops) + 1,
+	})
+}
+
+// Hand takes an offer that a peer hands on. Where the end of what its lane ran before has not come yet, or its worker is not
+// known here, it goes back: EffectHand without HasWorker means the message that came, with a hop more. The caller passes any id that is not connected
+// for a worker that it does not know. A repeated one has no effect.
+func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Hand, out []Effect) []Effect {
+	if c.idle == nil || !c.idle.connected(from) {
+		c.stats.Stale++
+		return out
+	}
+	x := c.idle
+	x.credit = max(x.credit-1, minCredit)
+	c.stats.HandsTaken++
+	wk := c.worker(w)
+	c.got(from, wk)
+	var s *slot
+	if wk != nil {
+		s = c.slot(wk, m.Slot)
+	}
+	switch {
+	case m.Hops >= lostHops:
+		c.stats.OffersDropped++
+		return c.attend(now, out)
+	case wk == nil:
+		return c.attend(now, append(out, Effect{Kind: EffectHand, Peer: from}))
+	case s == nil || !s.takes(&m):
+		c.stats.Stale++
+		return c.attend(now, out)
+	case s.state.binds(), s.state == slotKilled:
+		return c.attend(now, append(out, Effect{Kind: EffectHand, Peer: from}))
+	}
+	c.unoffer(s)
+	s.call, s.state = m.Call, slotOver
+	if !wk.active {
+		c.stats.OffersDropped++
+		return c.attend(now, out)
+	}
+	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, hops: m.Hops, ready: now, until: after(now, min(m.Left, offerLife))}
+	if m.Ready > 0 {
+		t.ready = now + max(m.Ready-c.cfg.Hop, 0)
+	}
+	return c.attend(now, c.offered(now, wk, t, out))
+}
+
+// takes reports whether a hand is news to its lane: it is of a later call, or the offer that was handed on from here is back.
+func (s *slot) takes(m *probe.Hand) bool {
+	if s.state == slotSilent {
+		return true
+	}
+	ahead := int32(m.Call - s.call)
+	return ahead > 0 || ahead == 0 && s.state == slotHanded && uint16(m.Hops) > s.attempt
+}
+
+// got notes that a peer has given one of what it was told to. The offer does not say for which set that was. When no peer owes anything
+// more, what still waits is asked for anew.
+func (c *Core) got(from PeerID, w *worker) {
+	for _, s := range c.sets {
+		q := s.request
+		if q == nil || int64(from) >= int64(len(q.told)) || q.told[from].left == 0 && q.told[from].now == 0 || w != nil && !s.matches(c.offer(w)) {
+			continue
+		}
+		t := &q.told[from]
+		t.gave++
+		if t.left > 0 {
+			q.count(t, t.left-1)
+		}
+		break
+	}
+	for _, s := range c.idle.waiting {
+		if s.request.ntold == 0 {
+			s.request.asked = 0
+			c.stir(s, true)
+		}
+	}
+}
+
+const (
+	spareHelpers = 3  // peers that are asked for what they can spare
+	spareCredit  = 16 // that it takes
+)
+
+// restock asks a few peers for what they can spare if a job has left less than the next one will need.
+func (c *Core) restock(now time.Duration, s *set, out []Effect) []Effect {
+	x, q := c.idle, s.request
+	free, ahead := c.fitting(s)
+	width := (q.width + unit/2) / unit
+	lack, helpers := width-free-ahead, min(spareHelpers, len(x.peers))
+	if lack <= 0 || helpers == 0 || q.stock < q.width || x.credit < spareCredit || q.restocked != 0 && now < q.restocked+2*c.cfg.Hop {
+		return out
+	}
+	q.restocked = now
+	each := min((2*lack+helpers-1)/helpers, lack)
+	for n := range helpers {
+		i := n + int(probe.Below(c.rng, uint64(len(x.peers)-n)))
+		x.peers[n], x.peers[i] = x.peers[i], x.peers[n]
+		p := x.peers[n]
+		out = c.define(s, q.toldOf(p), p, out)
+		x.credit--
+		c.stats.Spares++
+		out = append(out, Effect{Kind: EffectSpare, Peer: p, Task: q.number, Count: uint32(each), Res: uint32(width)})
+	}
+	return out
+}
+
+// Spare gives a peer of what is held here beyond what the next job will need, unless somebody waits for that.
+func (c *Core) Spare(now time.Duration, from PeerID, m probe.Spare, out []Effect) []Effect {
+	if c.idle == nil || c.idle.peerSet(from, m.Set) == nil {
+		c.stats.Stale++
+		return out
+	}
+	x := c.idle
+	s := x.peerSet(from, m.Set)
+	if len(x.waiting) > 0 || len(x.wants) > 0 {
+		return out
+	}
+	c.ripen(now)
+	width := 0
+	for _, own := range c.sets {
+		if own.request != nil {
+			width = max(width, (own.request.width+unit/2)/unit)
+		}
+	}
+	n := min(int64(m.Lack), int64(x.free)-max(int64(m.Floor), int64(width)))
+	for ; n > 0; n-- {
+		t, _, ok := c.takeFor(now, s)
+		if !ok {
+			break
+		}
+		out = c.hand(now, from, t, out)
+	}
+	return out
+}

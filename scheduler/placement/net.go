@@ -1,0 +1,96 @@
+package placement
+
+import (
+	"time"
+
+	"dunnock/probe"
+)
+
+// The safety net. Tasks wait for offers, and offers can be lost with whoever holds them: until the worker makes them anew, or for good with
+// a bug. So when nothing was launched under a set for a while though tasks wait, they get reservations as under late
+// binding, one for each. A worker that asks on the strength of one gets the oldest task that it may run.
+
+const (
+	minNetWait = 50 * time.Millisecond
+	netHops    = 20 // a wait is at least that many hops
+	maxNetWait = time.Second
+)
+
+// guard sees to it that somebody will look whether tasks under a set are launched.
+func (c *Core) guard(now time.Duration, s *set) {
+	q := s.request
+	switch {
+	case s.waiting == 0 || len(s.eligible) == 0:
+		q.netAt, q.netWait = never, 0
+	case q.netAt == never:
+		q.netAt = after(now, c.netDelay(q))
+	}
+	c.idle.wake = min(c.idle.wake, q.at())
+}
+
+// netDelay draws how long nothing may be launched.
+func (c *Core) netDelay(q *request) time.Duration {
+	if q.netWait == 0 {
+		q.netWait = max(minNetWait, netHops*c.cfg.Hop)
+	}
+	fifth := q.netWait / 5
+	return q.netWait - fifth + time.Duration(probe.Below(c.rng, uint64(2*fifth)+1))
+}
+
+// net gives what waits under a set reservations if nothing was launched for too long.
+func (c *Core) net(now time.Duration, s *set, out []Effect) []Effect {
+	q := s.request
+	if q.netWait == 0 {
+		q.netWait = max(minNetWait, netHops*c.cfg.Hop)
+	}
+	if idle := now - q.launched; idle < q.netWait*4/5 {
+		q.netWait = 0
+		q.netAt = after(now, c.netDelay(q)-idle)
+		return out
+	}
+	c.stats.Nets++
+	for g := q.head; g != nil; g = g.nextWaiting {
+		j := g.timer.j
+		lack := min(g.waiting()-g.left, len(s.eligible))
+		if lack <= 0 {
+			continue
+		}
+		if j.res == nil {
+			j.res = c.resPool.get(lack)
+			if j.several() {
+				j.links = c.linkPool.get(lack)
+			}
+		}
+		probe.Sample(c.rng, s.eligible, lack)
+		for _, w := range s.eligible[:lack] {
+			out = c.reserve(j, g, w, 1, 0, out)
+		}
+	}
+	q.netWait = min(2*q.netWait, maxNetWait)
+	q.netAt = after(now, c.netDelay(q))
+	return out
+}
+
+// at is when a set wants to be looked at.
+func (q *request) at() time.Duration { return min(q.roundAt, q.netAt) }
+
+// lookAfter does what is due for the sets whose tasks wait, or of which peers know.
+func (c *Core) lookAfter(now time.Duration, out []Effect) []Effect {
+	x := c.idle
+	x.wake = never
+	for _, s := range c.sets { // what it does may change their order, but not their number
+		q := s.request
+		if q == nil {
+			continue
+		}
+		if q.roundAt <= now {
+			out = c.round(now, s, out)
+		}
+		if q.netAt <= now {
+			out = c.net(now, s, out)
+		}
+		c.retain(s)
+		x.wake = min(x.wake, q.at())
+	}
+	return out
+}

@@ -1,0 +1,224 @@
+package placement
+
+import (
+	"time"
+
+	"dunnock/probe"
+)
+
+const (
+	// offerLife is for how long an offer is good. Its worker makes it anew after 5 s, or a tenth less, so that a launch seldom crosses that.
+	offerLife = 4 * time.Second
+	// margin is by how much longer a peer's task must have waited to get an offer that this scheduler could use: handing it on takes
+	// a hop, in which the slot is empty.
+	margin = 3 * time.Millisecond
+	// maxHops is how often an offer goes on past a scheduler that could use it.
+	maxHops = 3
+	// lostHops is after how many it is dropped: its worker makes it anew.
+	lostHops = 8
+	// spareOffers is how many offers a scheduler holds beyond twice its share of the slots.
+	spareOffers = 256
+)
+
+// offer is a slot that is free or soon will be, and that a task may be launched on. It is good as long as its lane's record says so.
+type offer struct {
+	worker probe.WorkerID
+	life   uint32 // of the worker
+	call   uint32
+	lane   uint16
+	hops   uint8 // how often it was handed on
+	ready  time.Duration
+	until  time.Duration
+}
+
+// Offer takes the offer of a slot that is free, or will be when m.Ready has passed: the oldest waiting task that may run there is launched on
+// it, or it goes on to a peer whose task has waited longer, or it is held. An offer that repeats the lane's last call or comes from a
+// worker that is not sampled is dropped. Like a new GetTask, one from a lane whose last task is still bound says that its end was lost.
+// Under another policy than [IdleOffer] it has no effect.
+func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []Effect) []Effect {
+	wk := c.worker(w)
+	if c.idle == nil || wk == nil {
+		c.stats.Stale++
+		return out
+	}
+	s := c.slot(wk, m.Slot)
+	if s == nil || s.state != slotSilent && int32(m.Call-s.call) <= 0 {
+		c.stats.Stale++
+		return out
+	}
+	c.stats.Offers++
+	if s.state.binds() {
+		out = c.lose(now, wk, s, out)
+	}
+	c.unoffer(s)
+	s.call, s.state = m.Call, slotOver
+	if !wk.active {
+		c.stats.OffersDropped++
+		return c.attend(now, out)
+	}
+	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, ready: now, until: now + offerLife}
+	if m.Ready > 0 { // that was so when it left
+		t.ready = now + max(m.Ready-c.cfg.Hop, 0)
+	}
+	return c.attend(now, c.offered(now, wk, t, out))
+}
+
+// offered does with an offer what is best.
+func (c *Core) offered(now time.Duration, w *worker, t offer, out []Effect) []Effect {
+	g := c.oldestFor(w)
+	if i := c.wantFor(w); i >= 0 && (g == nil || t.hops < maxHops && c.idle.wants[i].arrived < g.timer.j.submitted-margin) {
+		return c.pass(now, i, t, out)
+	}
+	if g != nil {
+		var ok bool
+		if out, ok = c.launchOn(now, g, w, t, out); ok {
+			return out
+		}
+	}
+	c.keepOffer(now, t)
+	return out
+}
+
+// launchOn launches a task of a group on an offer, if one may run there.
+func (c *Core) launchOn(now time.Duration, g *group, w *worker, t offer, out []Effect) ([]Effect, bool) {
+	j := g.timer.j
+	i, out, ok := c.pick(j, g, w, 0, out)
+	if !ok {
+		return out, false
+	}
+	c.idle.credit = min(c.idle.credit+budget, maxCredit)
+	out = c.bind(now, j, i, w, probe.GetTask{Slot: t.lane, Call: t.call}, out)
+	if g.waiting() == 0 {
+		out = c.settled(j, g, out)
+	}
+	return out, true
+}
+
+// keepOffer holds an offer. Beyond the bound the oldest one is dropped.
+func (c *Core) keepOffer(now time.Duration, t offer) {
+	x, s := c.idle, &c.workers[t.worker].slots[t.lane]
+	if t.ready > now+c.cfg.Hop {
+		s.state = slotSoon
+		x.ahead++
+		x.soon.push(t)
+	} else {
+		s.state = slotOffered
+		x.free++
+		x.held.push(t)
+	}
+	most := 2*c.load.Slots/c.schedulers + spareOffers
+	for x.held.len() > 0 {
+		if oldest := x.held.at(0); c.good(oldest) && now < oldest.until && x.free <= most {
+			return
+		}
+		c.forget(x.held.shift())
+	}
+}
+
+// good reports whether an offer has not been overtaken: by another call of its lane, or the end of its worker.
+func (c *Core) good(t *offer) bool {
+	if c.profiles[t.worker].life != t.life || int(t.lane) >= len(c.workers[t.worker].slots) {
+		return false
+	}
+	s := &c.workers[t.worker].slots[t.lane]
+	return s.state.offered() && s.call == t.call
+}
+
+// forget lets go of an offer that is held no more.
+func (c *Core) forget(t offer) {
+	if c.good(&t) {
+		c.stats.OffersDropped++
+		c.unoffer(&c.workers[t.worker].slots[t.lane])
+	}
+}
+
+// unoffer notes that what a lane has offered is used, or void.
+func (c *Core) unoffer(s *slot) {
+	switch s.state {
+	case slotOffered:
+		c.idle.free--
+	case slotSoon:
+		c.idle.ahead--
+	case slotSilent, slotBound, slotKilled, slotOver, slotDoubted, slotHanded:
+		return
+	}
+	s.state = slotOver
+}
+
+// withdraw drops all that a worker has offered, because it is not sampled any more.
+func (c *Core) withdraw(w *worker) {
+	if c.idle == nil {
+		return
+	}
+	for i := range w.slots {
+		c.unoffer(&w.slots[i])
+	}
+}
+
+// ripen moves the offers of slots that are free when a launch gets there to those that are held.
+func (c *Core) ripen(now time.Duration) {
+	x := c.idle
+	for x.soon.len() > 0 {
+		t := x.soon.at(0)
+		good := c.good(t)
+		if good && t.ready > now+c.cfg.Hop {
+			return
+		}
+		if good {
+			c.workers[t.worker].slots[t.lane].state = slotOffered
+			x.ahead--
+			x.free++
+			x.held.push(*t)
+		}
+		x.soon.shift()
+	}
+}
+
+// takeFor takes an offer that a task under a set may be launched on: the freshest of a slot that is free when the launch arrives, else the
+// first of one that is free soon.
+func (c *Core) takeFor(now time.Duration, s *set) (offer, *worker, bool) {
+	x := c.idle
+	c.ripen(now)
+	for i := x.held.len() - 1; i >= 0 && x.free > 0; i-- {
+		t := x.held.at(i)
+		if c.good(t) && now < t.until {
+			if w := &c.workers[t.worker]; s.matches(c.offer(w)) {
+				c.unoffer(&w.slots[t.lane])
+				return x.held.remove(i), w, true
+			}
+			continue
+		}
+		c.forget(x.held.remove(i))
+	}
+	for i := 0; i < x.soon.len() && x.ahead > 0; i++ {
+		t := x.soon.at(i)
+		if w := &c.workers[t.worker]; c.good(t) && s.matches(c.offer(w)) {
+			taken := *t
+			c.unoffer(&w.slots[t.lane])
+			if i == 0 {
+				x.soon.shift()
+			} // else it is passed over from now on
+			return taken, w, true
+		}
+	}
+	return offer{}, nil, false
+}
+
+// fitting counts the offers that tasks under a set may be launched on.
+func (c *Core) fitting(s *set) (free, ahead int) {
+	x := c.idle
+	if len(s.eligible) == c.load.Workers {
+		return x.free, x.ahead
+	}
+	for i := range x.held.len() {
+		if t := x.held.at(i); c.good(t) && s.matches(c.offer(&c.workers[t.worker])) {
+			free++
+		}
+	}
+	for i := range x.soon.len() {
+		if t := x.soon.at(i); c.good(t) && s.matches(c.offer(&c.workers[t.worker])) {
+			ahead++
+		}
+	}
+	return free, ahead
+}

@@ -1,0 +1,64 @@
+package placement_test
+
+import (
+	"fmt"
+	"time"
+
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
+)
+
+// peers runs the verbs of idle offers.
+func (s *script) peers(verb string, w probe.WorkerID) []placement.Effect {
+	c, p := s.core, placement.PeerID(s.int("p", 0))
+	switch verb {
+	case "offer":
+		m := probe.Offer{Slot: s.key().slot, Call: uint32(s.int("call", int(s.asked[s.key()].Call)+1)), Ready: s.duration("ready", "0s")}
+		s.asked[s.key()] = probe.GetTask{Slot: m.Slot, Call: m.Call}
+		return c.Offer(s.now, w, m, nil)
+	case "hand":
+		m := probe.Hand{
+			Slot: s.key().slot, Call: uint32(s.int("call", 1)), Ready: s.duration("ready", "0s"), Left: s.duration("left", "4s"),
+			Hops: uint8(s.int("hops", 1)),
+		}
+		s.asked[s.key()] = probe.GetTask{Slot: m.Slot, Call: m.Call}
+		return c.Hand(s.now, placement.PeerID(s.int("from", 0)), w, m, nil)
+	case "want":
+		m := probe.Want{Set: uint32(s.int("set", 1)), Age: s.duration("age", "0s"), Quota: uint32(s.int("quota", 1)), Now: uint32(s.int("now", 0))}
+		return c.Want(s.now, p, m, nil)
+	case "define":
+		c.SetDef(p, probe.SetDef{Set: uint32(s.int("set", 1)), App: s.str("app", "app"), Labels: s.labels("require")})
+		return nil
+	case "spare":
+		m := probe.Spare{Set: uint32(s.int("set", 1)), Lack: uint32(s.int("lack", 1)), Floor: uint32(s.int("floor", 0))}
+		return c.Spare(s.now, p, m, nil)
+	case "peer":
+		return c.PeerUp(s.now, p, nil)
+	default:
+		return c.PeerDown(s.now, p, nil)
+	}
+}
+
+func (s *script) duration(key, otherwise string) time.Duration {
+	d, err := time.ParseDuration(s.str(key, otherwise))
+	if err != nil {
+		s.fatalf("%v", err)
+	}
+	return d
+}
+
+// peerWords renders what is said to a peer.
+func (s *script) peerWords(e placement.Effect) string {
+	switch {
+	case e.Kind == placement.EffectSetDef:
+		app, require, _ := s.core.Set(e.Task)
+		return fmt.Sprintf("p%d ← set %d is %s %v", e.Peer, e.Task, app, require)
+	case e.Kind == placement.EffectWant:
+		return fmt.Sprintf("p%d ← want of set %d, age %v, quota %d, now %d", e.Peer, e.Task, e.Wait, e.Count, e.Res)
+	case e.Kind == placement.EffectSpare:
+		return fmt.Sprintf("p%d ← spare of set %d: %d above %d", e.Peer, e.Task, e.Count, e.Res)
+	case !e.HasWorker:
+		return fmt.Sprintf("p%d ← what it handed on goes back", e.Peer)
+	}
+	return fmt.Sprintf("p%d ← hand w%d slot %d call %d, free in %v, good for %v, hop %d", e.Peer, e.Worker, e.Slot, e.Call, e.Wait, e.Deadline, e.Attempt)
+}

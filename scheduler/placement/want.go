@@ -1,0 +1,232 @@
+package placement
+
+import (
+	"slices"
+	"time"
+
+	"dunnock/probe"
+)
+
+const (
+	// Each launch earns this many messages to peers, and every want, withdrawal and spare that is sent costs one, and every hand that comes. Charged to who hands
+	// on, a scheduler with few jobs of its own would be in debt for ever.
+	budget      = 3
+	firstCredit = 64
+	maxCredit   = 256
+	minCredit   = -32
+	// The fleet is not full while more offers than this are here when a job comes.
+	fewOffers = 2
+	// maxBackoff bounds by how many doublings rounds are apart that were in vain.
+	maxRoundShift = 4
+)
+
+// want is what a peer wants of our offers.
+type want struct {
+	from    PeerID
+	number  uint32 // of its set
+	set     *set
+	arrived time.Duration // its oldest job
+	left    uint32        // offers that it gets
+}
+
+// told is what a peer was told of a set.
+type told struct {
+	arrived time.Duration // of the oldest job, as it was told
+	left    uint32        // of its quota
+	now     uint32        // that it was to give at once
+	gave    uint32        // that it gave since
+	defined bool          // it knows the set's number
+}
+
+// count notes that a peer has something left of its quota, or nothing.
+func (q *request) count(t *told, left uint32) {
+	switch {
+	case t.left == 0 && left > 0:
+		q.ntold++
+	case t.left > 0 && left == 0:
+		q.ntold--
+	}
+	t.left = left
+}
+
+// toldOf returns what a peer was told.
+func (q *request) toldOf(p PeerID) *told {
+	if missing := int(p) + 1 - len(q.told); missing > 0 {
+		q.told = append(q.told, make([]told, missing)...)
+	}
+	return &q.told[p]
+}
+
+// oldest is when the job came of what waits longest.
+func (q *request) oldest() time.Duration { return q.head.timer.j.submitted }
+
+// tell tells a peer what it is to hand on; with quota 0, nothing any more.
+func (c *Core) tell(now time.Duration, s *set, to PeerID, quota, atOnce uint32, out []Effect) []Effect {
+	q := s.request
+	t := q.toldOf(to)
+	out = c.define(s, t, to, out)
+	q.count(t, quota)
+	t.now, t.gave, t.arrived = atOnce, 0, now
+	if q.head != nil {
+		t.arrived = q.oldest()
+	}
+	c.idle.credit--
+	c.stats.Wants++
+	return append(out, Effect{Kind: EffectWant, Peer: to, Task: q.number, Wait: now - t.arrived, Count: quota, Res: atOnce})
+}
+
+// quota is what each of n peers is to hand on in all: half as much again as what waits.
+func quota(waiting, n int) uint32 {
+	n = max(n, 1)
+	return uint32(max(1, (3*waiting+2*n-1)/(2*n)))
+}
+
+// ask tells peers what waits, fewer than there are tasks: the more are told, the surer offers come, and the more come that are not needed.
+func (c *Core) ask(now time.Duration, s *set, out []Effect) []Effect {
+	x, q := c.idle, s.request
+	peers := len(x.peers)
+	if q.head == nil {
+		return c.settle(now, s, out)
+	}
+	if peers == 0 {
+		return out
+	}
+	lack := max(1, s.waiting-q.asked) // tasks that nobody was asked for
+	target := min(peers, max(1, (7*s.waiting+5)/10)+q.rounds)
+	fresh := target - q.ntold
+	rich := q.stock > fewOffers*unit
+	if rich {
+		fresh = min(peers-q.ntold, lack+1)
+	}
+	fresh = min(fresh, max(x.credit/2, 1-q.ntold)) // each may have to be told again
+	if fresh <= 0 {
+		c.again(now, q)
+		return out
+	}
+	units := max(fresh, (3*lack+1)/2) // to be given at once, by all of them together
+	each := uint32(0)
+	if !rich {
+		each = quota(s.waiting, max(target, fresh))
+	}
+	for n := 0; n < peers && fresh > 0; n++ {
+		i := n + int(probe.Below(c.rng, uint64(peers-n)))
+		x.peers[n], x.peers[i] = x.peers[i], x.peers[n]
+		if p := x.peers[n]; q.toldOf(p).left == 0 {
+			part := (units + fresh - 1) / fresh
+			out = c.tell(now, s, p, max(each, uint32(part)), uint32(part), out)
+			units -= part
+			fresh--
+		}
+	}
+	q.asked, q.toldAt = s.waiting, now
+	c.again(now, q)
+	return out
+}
+
+// again has it looked after a round whether what was asked for has come.
+func (c *Core) again(now time.Duration, q *request) {
+	if q.roundAt == never {
+		q.roundAt = after(now, max(c.cfg.Hop*22/10, minRound)<<min(q.rounds, maxRoundShift))
+		c.idle.wake = min(c.idle.wake, q.roundAt)
+	}
+}
+
+// minRound bounds how often what waits is asked for, where a hop takes next to nothing.
+const minRound = 50 * time.Microsecond
+
+// settle tells the peers that were told something when the oldest task has changed, or nothing waits any more. The latter may be so because
+// what they were asked for is coming in; until that has come there is nothing to withdraw.
+func (c *Core) settle(now time.Duration, s *set, out []Effect) []Effect {
+	q := s.request
+	if q.head == nil {
+		q.asked, q.rounds = 0, 0
+	} else {
+		q.asked = min(q.asked, s.waiting)
+	}
+	if q.ntold == 0 {
+		return out
+	}
+	if q.head == nil && q.stock > fewOffers*unit && now < q.toldAt+2*c.cfg.Hop {
+		c.again(now, q)
+		return out
+	}
+	if q.head != nil && c.idle.credit < q.ntold {
+		return out
+	}
+	for p := range q.told {
+		switch t := &q.told[p]; {
+		case t.left == 0:
+		case q.head == nil:
+			out = c.tell(now, s, PeerID(p), 0, 0, out)
+		case t.arrived != q.oldest():
+			out = c.tell(now, s, PeerID(p), quota(s.waiting, q.ntold), 0, out)
+		}
+	}
+	return out
+}
+
+// round asks again for what still waits: peers that gave all that they were asked for may have more, and otherwise others may.
+func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
+	q := s.request
+	q.roundAt = never
+	if q.head == nil {
+		return c.settle(now, s, out)
+	}
+	rich := 0
+	for p := range q.told {
+		if t := &q.told[p]; t.now > 0 && t.gave >= t.now {
+			rich++
+		} else {
+			t.now = 0
+		}
+	}
+	if rich == 0 {
+		q.asked = 0
+		q.rounds++
+		return c.ask(now, s, out)
+	}
+	atOnce := uint32(max(1, (s.waiting+rich-1)/rich))
+	each := max(atOnce, quota(s.waiting, q.ntold))
+	for p := range q.told {
+		if q.told[p].now > 0 {
+			out = c.tell(now, s, PeerID(p), each, atOnce, out)
+		}
+	}
+	c.again(now, q)
+	return out
+}
+
+// Want takes what a peer wants of the offers here, instead of what it wanted before under the same set. It is given at once what it asks for and is
+// here.
+func (c *Core) Want(now time.Duration, from PeerID, m probe.Want, out []Effect) []Effect {
+	if c.idle == nil || c.idle.peerSet(from, m.Set) == nil {
+		c.stats.Stale++
+		return out
+	}
+	x := c.idle
+	if i := slices.IndexFunc(x.wants, func(w want) bool { return w.from == from && w.number == m.Set }); i >= 0 {
+		x.wants = slices.Delete(x.wants, i, i+1)
+	}
+	if m.Quota == 0 {
+		return out
+	}
+	w := want{from: from, number: m.Set, set: x.peerSet(from, m.Set), arrived: now - max(m.Age, 0) - c.cfg.Hop, left: m.Quota}
+	k := len(x.wants)
+	for k > 0 && x.wants[k-1].arrived > w.arrived {
+		k--
+	}
+	x.wants = slices.Insert(x.wants, k, w)
+	for n := min(m.Now, m.Quota); n > 0; n-- {
+		t, _, ok := c.takeFor(now, w.set)
+		if !ok {
+			break
+		}
+		out = c.pass(now, k, t, out)
+	}
+	return out
+}
+
+// wantFor returns the want whose tasks have waited longest of those for which a worker's offer would do; -1: none.
+func (c *Core) wantFor(w *worker) int {
+	return slices.IndexFunc(c.idle.wants, func(o want) bool { return o.set.matches(c.offer(w)) })
+}
