@@ -6,29 +6,33 @@ import (
 	"dunnock/probe"
 )
 
-// Launch answers a GetTask with a task. If the slot waits for it, the attempt starts
+// Launch answers a GetTask with a task, or uses an offer. If the slot waits for it, the attempt starts
 // ([EffectStart]) with the earlier of m.Deadline and m.Timeout, if that is above 0, as its limit.
 // The job may be another one than the reservation's: which task a call gets is the scheduler's
-// choice.
+// choice. One that uses an offer may come from any scheduler; if no slot is free yet, it is held ([EffectHold]) and starts
+// when one is, or is declined as early.
 //
 // A Launch that no slot waits for is declined as stale if its attempt certainly never began, and
 // ignored if it began (a duplicate) or if that is too long ago to know. One of an app that the
 // worker does not have is declined and frees the slot. m is not kept.
 func (c *Core) Launch(now time.Duration, s probe.SchedulerID, m *probe.Launch, out []Effect) []Effect {
-	if !c.waitsFor(s, m.Slot, m.Call) {
+	if !c.waitsFor(s, m.Slot, m.Call) && !c.isOffered(s, m.Slot, m.Call) {
 		return c.launchStale(s, m, out)
 	}
 	if c.apps > 0 && int(m.App) >= c.apps {
 		c.stats.DeclinedApp++
 		out = appendDecline(out, s, m, probe.RefusedApp)
-		c.release(now, m.Slot)
+		c.giveUp(now, m.Slot)
 		return c.ask(now, out)
 	}
 	if c.keep != nil && !c.keep.fences.admits(now, m, s) {
 		c.stats.DeclinedFenced++
 		out = appendDecline(out, s, m, probe.RefusedFenced)
-		c.release(now, m.Slot)
+		c.giveUp(now, m.Slot)
 		return c.ask(now, out)
+	}
+	if c.offering && !c.admit(now, s, m) {
+		return c.hold(now, s, m, out)
 	}
 	// Where both end together the deadline is the reason: another attempt after it would be no use.
 	limit, verdict := m.Deadline, probe.StatusKilled
@@ -41,18 +45,37 @@ func (c *Core) Launch(now time.Duration, s probe.SchedulerID, m *probe.Launch, o
 	sl.started |= 1
 	c.enter(now, sl, Running)
 	end := after(now, limit)
-	c.setAlarm(m.Slot, end)
+	c.setEnd(m.Slot, end)
 	if c.keep != nil {
 		c.keep.held[m.Slot] = held{job: m.Job, epoch: m.Epoch, limit: end, verdict: verdict}
 	}
 	c.stats.Launches++
-	return append(out, Effect{
+	out = append(out, Effect{
 		Kind: EffectStart, Scheduler: s, Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Attempt: m.Attempt,
 	})
+	if c.offering {
+		return c.begun(now, s, m, out)
+	}
+	return out
+}
+
+// giveUp ends a call that was answered with a Launch that is declined.
+func (c *Core) giveUp(now time.Duration, slot uint16) {
+	if c.slots[slot].state != Offered {
+		c.release(now, slot)
+		return
+	}
+	c.offers.open--
+	c.offers.stats.Declined++
+	c.pushLane(slot)
 }
 
 func (c *Core) launchStale(s probe.SchedulerID, m *probe.Launch, out []Effect) []Effect {
-	if !c.connected(s) || (m.Slot < c.size && c.slots[m.Slot].fate(m.Call) != notStarted) {
+	began := m.Slot < c.size && c.slots[m.Slot].fate(m.Call) != notStarted
+	if c.offering {
+		began = c.isPresent(s, m)
+	}
+	if !c.connected(s) || began {
 		c.stats.StaleLaunches++
 		return out
 	}
@@ -68,7 +91,11 @@ func (c *Core) Kill(now time.Duration, s probe.SchedulerID, m probe.Kill, out []
 		c.stats.StaleKills++
 		return out
 	}
-	if sl := &c.slots[m.Slot]; sl.state != Running || sl.call != m.Call || sl.scheduler != s {
+	sl := &c.slots[m.Slot]
+	if sl.state == Held && sl.call == m.Call && sl.scheduler == s {
+		return c.killHeld(now, m.Slot, out)
+	}
+	if sl.state != Running || sl.call != m.Call || sl.scheduler != s {
 		c.stats.StaleKills++ // it crossed Finished, or was sent twice
 		return out
 	}
@@ -94,6 +121,9 @@ func (c *Core) Done(now time.Duration, slot uint16, call uint32, end End, out []
 	if sl.state == Stopping {
 		status = sl.verdict
 	}
+	if c.offering {
+		c.judge(now, slot)
+	}
 	if sl.state != Stuck {
 		out = c.finish(now, slot, status, end, out)
 	}
@@ -104,6 +134,12 @@ func (c *Core) Done(now time.Duration, slot uint16, call uint32, end End, out []
 
 // expire acts on a slot's alarm.
 func (c *Core) expire(now time.Duration, slot uint16, out []Effect) []Effect {
+	if c.offering {
+		var done bool
+		if out, done = c.expireLane(now, slot, out); done {
+			return out
+		}
+	}
 	sl := &c.slots[slot]
 	if sl.state == Running {
 		if sl.verdict == probe.StatusTimeout {

@@ -97,6 +97,9 @@ func (c *Core) Claim(now time.Duration, s probe.SchedulerID, m probe.Claim, out 
 			out = c.adopt(now, i, s, m.Ref, out)
 		}
 	}
+	if c.offering {
+		out = c.fenceHeld(m.Job, out)
+	}
 	dropped := false
 	for _, l := range c.keep.lives {
 		for i := range l.live {
@@ -131,7 +134,7 @@ func (c *Core) adopt(now time.Duration, slot uint16, s probe.SchedulerID, ref pr
 func (c *Core) own(slot uint16) {
 	sl := &c.slots[slot]
 	if sl.orphan && sl.state == Running {
-		c.setAlarm(slot, c.keep.held[slot].limit)
+		c.setEnd(slot, c.keep.held[slot].limit)
 		sl.verdict = c.keep.held[slot].verdict
 	}
 	sl.orphan = false
@@ -143,7 +146,7 @@ func (c *Core) abandon(now time.Duration, slot uint16) {
 	c.stats.Orphans++
 	sl.orphan = true
 	if end := after(now, c.keep.grace); sl.state == Running && end < c.keep.held[slot].limit {
-		c.setAlarm(slot, end)
+		c.setEnd(slot, end)
 		sl.verdict = probe.StatusKilled
 	}
 }

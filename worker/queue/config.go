@@ -73,6 +73,11 @@ type Config struct {
 	// Forget switches off all that is kept for schedulers that come back or take over: attempts of a scheduler that is gone are
 	// stopped at once and no result is kept. It is for simulations in which nothing fails, which are faster without.
 	Forget bool
+	// Offers lets free slots offer themselves to the schedulers of which [Core.OffersTo] said that they take offers. There are
+	// then twice as many lanes as slots: messages name lanes.
+	Offers bool
+	// Seed tells this worker from others where its slots' homes are drawn, with Offers: for example the incarnation.
+	Seed uint64
 	// Apps is how many apps the worker named in its Hello. A Launch of an app with a higher index
 	// is declined: 0 to 65,535, where the default 0 leaves that check to the caller.
 	Apps int

@@ -17,7 +17,7 @@ type Core struct {
 	queue discipline
 	slots []slot
 	size  uint16            // len(slots)
-	in    [Stuck + 1]uint16 // how many slots are in each state
+	in    [Stuck + 1]uint16 // how many slots are in each state; Free counts Offered and Held too: they have no slot
 	// free heads the list of free slots, last freed first: that slot's record, and whatever the
 	// caller keeps for it (buffers, a goroutine's grown stack), was touched most recently and is
 	// most likely still in a cache. Lowest index first would use equally few slots at low load, but
@@ -26,6 +26,7 @@ type Core struct {
 	draining bool
 	shares   bool // the queue is fair, and is told what becomes of what it lets go
 	named    Discipline
+	offering bool // offers are made: there is more than one lane to a slot
 	limit    uint32
 
 	alarm   time.Duration // no later than the alarm of any slot
@@ -37,8 +38,9 @@ type Core struct {
 	alarms []time.Duration     // by block of slots: no later than any alarm there
 	apps   int
 	grace  time.Duration
-	keep   *keep // nil with Config.Forget
-	fair   *fair // the queue, if it is fair
+	keep   *keep   // nil with Config.Forget
+	fair   *fair   // the queue, if it is fair
+	offers *offers // nil without Config.Offers
 }
 
 // fewSlots is how many slots a small worker's core has room for in one piece.
@@ -52,7 +54,6 @@ type small struct {
 	_      [8]byte
 	core   Core
 	alarms [1]time.Duration
-	_      [8]byte
 	slots  [fewSlots]slot
 }
 
@@ -89,11 +90,17 @@ func New(cfg Config) *Core {
 		panic("queue: " + err.Error())
 	}
 	size := uint16(cfg.Slots) // Validate bounds it by probe.MaxSlots
+	if cfg.Offers {
+		size *= 2
+	}
 	c := allocate(size, &cfg)
 	c.size, c.free, c.alarm, c.named = size, noSlot, never, cfg.Discipline
 	c.apps, c.limit, c.grace = cfg.Apps, uint32(cfg.MaxReservations), cfg.StopGrace
 	if !cfg.Forget {
-		c.keep = newKeep(&cfg)
+		c.keep = newKeep(&cfg, size)
+	}
+	if cfg.Offers {
+		c.offers, c.offering = newOffers(&cfg), true
 	}
 	for i := size; i > 0; i-- { // so that slot 0 is the first to be used
 		c.slots[i-1] = slot{alarm: never, state: Free, next: c.free}
@@ -139,6 +146,9 @@ func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effec
 		case sl.state == Asking:
 			c.stats.Abandoned++
 			c.release(now, i)
+		case sl.state == Held:
+			c.offers.stats.HeldDropped++
+			c.dropHeld(i)
 		case sl.state == Running && c.keep != nil:
 			c.abandon(now, i)
 		case sl.state == Running:
@@ -152,6 +162,9 @@ func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effec
 	}
 	if l := c.life(s); l != nil {
 		l.up, l.left = false, now
+	}
+	if c.offering {
+		out = c.takerDown(now, s, out)
 	}
 	return c.ask(now, out)
 }
@@ -217,12 +230,16 @@ func (c *Core) Drain(now time.Duration, out []Effect) []Effect {
 	for {
 		e, ok := c.queue.pop(now, math.MaxUint32)
 		if !ok {
-			return out
+			break
 		}
 		c.waiting -= uint64(e.count)
 		c.stats.Drained += uint64(e.count)
 		out = appendRefuse(out, e.scheduler, e.ref, e.res, e.count, probe.RefusedDraining)
 	}
+	if c.offering {
+		out = c.drainOffers(out)
+	}
+	return out
 }
 
 // Discipline returns whose turn it is here.
@@ -238,7 +255,7 @@ func (c *Core) NextWake() (time.Duration, bool) {
 	if c.keep != nil {
 		at = min(at, c.keep.due)
 	}
-	if c.in[Running]+c.in[Stopping] > 0 {
+	if c.in[Running]+c.in[Stopping] > 0 || (c.offering && int(c.offers.open)+len(c.offers.held) > 0) {
 		at = min(at, c.alarm)
 	}
 	return at, at != never
@@ -275,6 +292,9 @@ func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 
 // ask lets free slots ask for as long as reservations wait.
 func (c *Core) ask(now time.Duration, out []Effect) []Effect {
+	if c.offering {
+		return c.deal(now, out)
+	}
 	if c.shares {
 		c.settleShares(now)
 	}
@@ -283,20 +303,9 @@ func (c *Core) ask(now time.Duration, out []Effect) []Effect {
 		if !ok {
 			break
 		}
-		c.waiting--
-		c.stats.GetTasks++
 		i := c.free
-		sl := &c.slots[i]
-		c.free = sl.next
-		if c.shares {
-			c.fair.took(now, i)
-		}
-		sl.newCall()
-		sl.scheduler, sl.ref, sl.res = e.scheduler, e.ref, e.res
-		c.enter(now, sl, Asking)
-		out = append(out, Effect{
-			Kind: EffectGetTask, Scheduler: e.scheduler, Slot: i, Call: sl.call, Ref: e.ref, Res: e.res,
-		})
+		c.free = c.slots[i].next
+		out = c.call(now, i, &e, out)
 	}
 	return out
 }
@@ -306,6 +315,22 @@ func (c *Core) settleShares(now time.Duration) {
 	for i := c.free; i != noSlot && c.fair.holds(i); i = c.slots[i].next {
 		c.fair.released(now, i, c.slots[i].started&1 == 1)
 	}
+}
+
+// call makes a slot ask with a reservation.
+func (c *Core) call(now time.Duration, i uint16, e *entry, out []Effect) []Effect {
+	c.waiting--
+	c.stats.GetTasks++
+	if c.shares {
+		c.fair.took(now, i)
+	}
+	sl := &c.slots[i]
+	sl.newCall()
+	sl.scheduler, sl.ref, sl.res = e.scheduler, e.ref, e.res
+	c.enter(now, sl, Asking)
+	return append(out, Effect{
+		Kind: EffectGetTask, Scheduler: e.scheduler, Slot: i, Call: sl.call, Ref: e.ref, Res: e.res,
+	})
 }
 
 // waitsFor reports whether a slot waits for this scheduler's answer to this call.
@@ -320,6 +345,12 @@ func (c *Core) waitsFor(s probe.SchedulerID, slot uint16, call uint32) bool {
 // release frees a slot. What frees one must end in ask.
 func (c *Core) release(now time.Duration, slot uint16) {
 	sl := &c.slots[slot]
+	if c.offering {
+		c.offers.leave(sl.next)
+		if c.shares && c.fair.holds(slot) {
+			c.fair.released(now, slot, sl.started&1 == 1)
+		}
+	}
 	sl.next, c.free = c.free, slot
 	c.enter(now, sl, Free)
 }

@@ -14,7 +14,7 @@ type EffectKind uint8
 const (
 	// EffectGetTask sends a GetTask: Scheduler, Slot, Call, Ref, Res.
 	EffectGetTask EffectKind = iota + 1
-	// EffectStart runs the handler of the Launch just passed in: Scheduler, Slot, Call, Ref, Task,
+	// EffectStart runs the handler of the Launch just passed in, or of the one held for this slot and call: Scheduler, Slot, Call, Ref, Task,
 	// Attempt.
 	EffectStart
 	// EffectStop cancels the context of the attempt in a slot: Scheduler, Slot, Call, Ref, Task,
@@ -35,6 +35,12 @@ const (
 	EffectFound
 	// EffectTold sends a Told, behind all that was said before: Scheduler, Ref, Seq (what is acknowledged), Dropped.
 	EffectTold
+	// EffectOffer sends an Offer: Scheduler, Slot, Call, Service (the time until the slot is free).
+	EffectOffer
+	// EffectHold keeps the Launch just passed in, with its payload, until an EffectStart of its slot and call runs it, or an
+	// EffectDecline or EffectFinished of them or the SchedulerDown of its scheduler lets go of it: Scheduler, Slot, Call, Ref, Task,
+	// Attempt.
+	EffectHold
 )
 
 // String returns the kind's name.
@@ -58,6 +64,10 @@ func (k EffectKind) String() string {
 		return "Found"
 	case EffectTold:
 		return "Told"
+	case EffectOffer:
+		return "Offer"
+	case EffectHold:
+		return "Hold"
 	default:
 		return "EffectKind(" + strconv.Itoa(int(k)) + ")"
 	}
@@ -67,7 +77,7 @@ func (k EffectKind) String() string {
 // zero.
 type Effect struct {
 	Ref       probe.Ref
-	Service   time.Duration     // launch to the end of the attempt, ≥ 0
+	Service   time.Duration     // launch to the end of the attempt, ≥ 0; of an offer: until its slot is free
 	Seq       uint64            // of the result, for its holder
 	Holder    probe.SchedulerID // for whom the result is kept: Scheduler, or who had the job before
 	Scheduler probe.SchedulerID
@@ -114,6 +124,11 @@ func (e *Effect) Decline() probe.Decline {
 // Adopt returns the message of an [EffectAdopt].
 func (e *Effect) Adopt() probe.Adopt {
 	return probe.Adopt{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Attempt: e.Attempt, Elapsed: e.Service}
+}
+
+// Offer returns the message of an [EffectOffer].
+func (e *Effect) Offer() probe.Offer {
+	return probe.Offer{Slot: e.Slot, Call: e.Call, Ready: e.Service}
 }
 
 // Told returns the message of an [EffectTold].

@@ -3,6 +3,7 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"dunnock/probe"
 )
@@ -18,7 +19,11 @@ func (c *Core) CheckInvariants() error {
 	}
 	var in [len(c.in)]uint16
 	for i := range c.size {
-		in[c.slots[i].state]++
+		if state := c.slots[i].state; state <= Stuck {
+			in[state]++
+		} else {
+			in[Free]++ // it has no slot
+		}
 		if err := c.checkSlot(i); err != nil {
 			return fmt.Errorf("slot %d: %w", i, err)
 		}
@@ -30,6 +35,9 @@ func (c *Core) CheckInvariants() error {
 		return err
 	}
 	if err := c.checkKept(); err != nil {
+		return err
+	}
+	if err := c.checkOffers(); err != nil {
 		return err
 	}
 	return c.checkBooks()
@@ -51,7 +59,7 @@ func (c *Core) checkQueue() error {
 		return fmt.Errorf("queue: %d entries, limit %d", c.queue.len(), c.limit)
 	case c.waiting > 0 && c.draining:
 		return errors.New("queue: not empty while draining")
-	case c.waiting > 0 && c.free != noSlot:
+	case c.waiting > 0 && c.free != noSlot && !c.offering:
 		return fmt.Errorf("queue: not empty while slot %d is free", c.free)
 	}
 	return nil
@@ -68,6 +76,9 @@ func (c *Core) checkFree() error {
 			return errors.New("the list of free slots is a circle")
 		}
 	}
+	if c.offering {
+		n += int(c.offers.open) + len(c.offers.held)
+	}
 	if n != int(c.in[Free]) {
 		return fmt.Errorf("the list of free slots has %d of %d", n, c.in[Free])
 	}
@@ -77,13 +88,14 @@ func (c *Core) checkFree() error {
 func (c *Core) checkSlot(i uint16) error {
 	sl := &c.slots[i]
 	timed := sl.state == Running || sl.state == Stopping
+	apart := c.offering && (sl.state == Offered || sl.state == Held)
 	switch {
-	case sl.state < Free || sl.state > Stuck:
+	case sl.state < Free || (sl.state > Stuck && !apart):
 		return errors.New(sl.state.String())
 	case sl.state != Free && sl.call == 0:
 		return fmt.Errorf("%v without a call", sl.state)
-	case sl.state == Asking && sl.fate(sl.call) != notStarted:
-		return errors.New("asks with a call that was answered")
+	case (sl.state == Asking || apart) && sl.fate(sl.call) != notStarted:
+		return fmt.Errorf("%v with a call that was answered", sl.state)
 	case sl.state.holdsAttempt() && sl.fate(sl.call) != started:
 		return fmt.Errorf("%v without a Launch", sl.state)
 	case timed && sl.verdict != probe.StatusTimeout && sl.verdict != probe.StatusKilled:
@@ -94,10 +106,10 @@ func (c *Core) checkSlot(i uint16) error {
 		return fmt.Errorf("%v as an orphan of scheduler %d, which is connected", sl.state, sl.scheduler)
 	case timed && c.keep != nil && c.life(sl.scheduler) == nil:
 		return fmt.Errorf("%v for scheduler %d, of which nothing is known", sl.state, sl.scheduler)
-	case (sl.state == Asking || (timed && !sl.orphan)) && !c.connected(sl.scheduler):
+	case (sl.state == Asking || apart || (timed && !sl.orphan)) && !c.connected(sl.scheduler):
 		return fmt.Errorf("%v for scheduler %d, which is not connected", sl.state, sl.scheduler)
-	case !timed && sl.alarm != never:
-		return fmt.Errorf("%v with an alarm", sl.state)
+	case !timed && (sl.alarm != never) != apart:
+		return fmt.Errorf("%v with an alarm at %v", sl.state, sl.alarm)
 	}
 	return nil
 }
@@ -152,15 +164,108 @@ func (c *Core) checkAlarms() error {
 // checkBooks verifies that nothing got lost: each reservation, call and attempt is still held or
 // went exactly one way.
 func (c *Core) checkBooks() error {
-	s := &c.stats
+	s, offers := &c.stats, c.OfferStats()
+	var held, open uint64
+	if c.offering {
+		held, open = uint64(len(c.offers.held)), uint64(c.offers.open)
+	}
+	if out := offers.Launched + offers.Declined + offers.Voided; offers.Offers != out+open {
+		return fmt.Errorf("%d offers made, %d over, %d open", offers.Offers, out, open)
+	}
+	unbegun := offers.Early + offers.HeldKilled + offers.HeldDropped + held
 	if out := s.GetTasks + s.Cancelled + s.Dropped + s.Drained; s.Reserved != out+c.waiting {
 		return fmt.Errorf("%d reservations taken, %d gone, %d queued", s.Reserved, out, c.waiting)
 	}
-	if out := s.NoTasks + s.DeclinedApp + s.DeclinedFenced + s.Abandoned + s.Launches; s.GetTasks != out+uint64(c.in[Asking]) {
-		return fmt.Errorf("%d calls made, %d answered, %d out", s.GetTasks, out, c.in[Asking])
+	calls := s.GetTasks + offers.Launched + offers.Declined
+	if out := s.NoTasks + s.DeclinedApp + s.DeclinedFenced + s.Abandoned + s.Launches + unbegun; calls != out+uint64(c.in[Asking]) {
+		return fmt.Errorf("%d calls made, %d answered, %d out", calls, out, c.in[Asking])
 	}
-	if out := s.Finished + s.Unreported; s.Launches != out+uint64(c.in[Running])+uint64(c.in[Stopping]) {
+	if out := s.Finished + s.Unreported; s.Launches+offers.HeldKilled != out+uint64(c.in[Running])+uint64(c.in[Stopping]) {
 		return fmt.Errorf("%d attempts started, %d ended, %d running, %d stopping", s.Launches, out, c.in[Running], c.in[Stopping])
+	}
+	return nil
+}
+
+// checkOffers verifies seats and lanes against each other, and that no free seat is left without its offer.
+func (c *Core) checkOffers() error {
+	if !c.offering {
+		return nil
+	}
+	o := c.offers
+	open, bare, free, taken := 0, 0, 0, 0
+	for i := range c.size {
+		sl := &c.slots[i]
+		st := &o.seats[sl.next%uint16(len(o.seats))]
+		switch {
+		case sl.state == Free:
+		case int(sl.next) >= len(o.seats):
+			return fmt.Errorf("lane %d is %v at seat %d", i, sl.state, sl.next)
+		case sl.state == Offered || sl.state == Held:
+			if st.offer != i {
+				return fmt.Errorf("lane %d is %v for seat %d, which is offered in %d", i, sl.state, sl.next, st.offer)
+			}
+			if sl.state == Offered {
+				open++
+			} else if !slices.Contains(o.held, i) {
+				return fmt.Errorf("lane %d is held and not in line", i)
+			}
+		default:
+			if taken++; st.lane != i {
+				return fmt.Errorf("lane %d is %v in seat %d, which lane %d has", i, sl.state, sl.next, st.lane)
+			}
+		}
+	}
+	for i := range o.seats {
+		st := &o.seats[i]
+		if st.lane == noLane {
+			free++
+			if st.offer == noLane {
+				bare++
+			}
+		}
+		if at := st.offer; at != noLane && c.slots[at].next != uint16(i) {
+			return fmt.Errorf("seat %d is offered in lane %d, which is of seat %d", i, at, c.slots[at].next)
+		}
+		if len(o.takers) > 0 && st.home != o.homeOf(uint16(i)) {
+			return fmt.Errorf("seat %d has its home at %d, not at %d", i, st.home, o.homeOf(uint16(i)))
+		}
+	}
+	listed := 0
+	for s, prev := o.free, noSlot; s != noSlot; prev, s = s, o.seats[s].next {
+		if o.seats[s].lane != noLane || o.seats[s].prev != prev {
+			return fmt.Errorf("seat %d does not belong into the list of free ones behind %d", s, prev)
+		}
+		listed++
+	}
+	return c.countOffers(open, bare, free, taken, listed)
+}
+
+func (c *Core) countOffers(open, bare, free, taken, listed int) error {
+	o := c.offers
+	offers := len(o.takers) > 0 && !c.draining
+	switch {
+	case taken+free != len(o.seats) || listed != free:
+		return fmt.Errorf("%d seats: %d taken, %d free, %d listed", len(o.seats), taken, free, listed)
+	case open != int(o.open) || bare != int(o.bare):
+		return fmt.Errorf("counted %d offers and %d seats without, recorded %d and %d", open, bare, o.open, o.bare)
+	case len(o.held) > 0 && free > 0:
+		return fmt.Errorf("%d launches wait while %d seats are free", len(o.held), free)
+	case c.waiting > 0 && free > 0:
+		return fmt.Errorf("%d reservations wait while %d seats are free", c.waiting, free)
+	case offers && bare > 0:
+		return fmt.Errorf("%d seats are free and not offered", bare)
+	case !offers && open > 0:
+		return fmt.Errorf("%d offers to nobody", open)
+	}
+	for _, i := range o.held {
+		if c.slots[i].state != Held {
+			return fmt.Errorf("lane %d waits in line and is %v", i, c.slots[i].state)
+		}
+	}
+	for i, s := range o.takers {
+		if !c.connected(s) || (i > 0 && o.takers[i-1] >= s) {
+			return fmt.Errorf("takers %v", o.takers)
+		}
 	}
 	return nil
 }

@@ -13,6 +13,8 @@ type Load struct {
 	Running      int
 	Stopping     int
 	Stuck        int
+	Offered      int    // slots on offer, free or about to be
+	Held         int    // launches that wait for a slot
 	Entries      int    // in the queue: what Config.MaxReservations bounds
 	Reservations uint64 // in the queue: the sum of the entries' counts
 	Results      int    // kept because they are not acknowledged
@@ -33,6 +35,11 @@ func (c *Core) Load() Load {
 		Entries:      c.queue.len(),
 		Reservations: c.waiting,
 	}
+	if o := c.offers; o != nil {
+		l.Slots = len(o.seats)
+		l.Free = l.Slots - l.Asking - l.Running - l.Stopping - l.Stuck
+		l.Offered, l.Held = int(o.open), len(o.held)
+	}
 	if k := c.keep; k != nil {
 		l.Results, l.ResultBytes, l.Fences = k.results, k.bytes, len(k.fences.byJob)
 	}
@@ -42,11 +49,11 @@ func (c *Core) Load() Load {
 	return l
 }
 
-// Idle reports that nothing is queued, asked, running or stopping. A
+// Idle reports that nothing is queued, asked, held, running or stopping. A
 // stuck slot does not keep the core from being idle, since its attempt's end is settled and its
 // handler may never return.
 func (c *Core) Idle() bool {
-	return c.in[Asking]+c.in[Running]+c.in[Stopping] == 0 && c.waiting == 0
+	return c.in[Asking]+c.in[Running]+c.in[Stopping] == 0 && c.waiting == 0 && (!c.offering || len(c.offers.held) == 0)
 }
 
 // returnTime is how long a draining worker with results that nobody may have waits for a scheduler whose connection has ended: it

@@ -24,9 +24,9 @@ type keep struct {
 	grace      time.Duration // of an orphan
 }
 
-func newKeep(cfg *Config) *keep {
+func newKeep(cfg *Config, lanes uint16) *keep {
 	return &keep{
-		held: make([]held, cfg.Slots), due: never,
+		held: make([]held, lanes), due: never,
 		maxResults: cfg.MaxResults, maxBytes: cfg.MaxResultBytes, ttl: cfg.ResultTTL, grace: cfg.OrphanGrace,
 	}
 }

@@ -85,6 +85,7 @@ func (s *script) command(name string) string {
 			Slots: int(s.num("slots", 1)), MaxReservations: int(s.num("max", 0)), StopGrace: s.dur("grace", 0), Apps: int(s.num("apps", 0)),
 			MaxResults: int(s.num("results", 0)), Forget: s.num("forget", 0) == 1,
 			Discipline: s.discipline(), Ageing: s.dur("ageing", 0), StarvationBound: s.dur("bound", 0), Weights: map[string]int{"gold": 2},
+			Offers: s.num("offers", 0) == 1, Seed: s.num("seed", 0),
 		})
 		return ""
 	case "slots":
@@ -92,7 +93,7 @@ func (s *script) command(name string) string {
 	case "load":
 		return nonZero(s.core.Load())
 	case "stats":
-		return nonZero(s.core.Stats())
+		return strings.TrimSpace(nonZero(s.core.Stats()) + " " + nonZero(s.core.OfferStats()))
 	case "idle":
 		return strconv.FormatBool(s.core.Idle())
 	case "mayleave":
@@ -117,6 +118,8 @@ func (s *script) event(name string) []Effect {
 	switch name {
 	case "up":
 		return c.SchedulerUp(now, s.scheduler(), s.num("taken", 0), nil)
+	case "takes":
+		return c.OffersTo(now, s.scheduler(), nil)
 	case "claim":
 		return c.Claim(now, s.scheduler(), probe.Claim{Ref: ref, Job: s.job(), Epoch: uint32(s.num("epoch", 1))}, nil)
 	case "ack":
@@ -133,6 +136,7 @@ func (s *script) event(name string) []Effect {
 		return c.Launch(now, s.scheduler(), &probe.Launch{
 			Slot: slot, Call: call, Ref: ref, Task: uint32(s.num("task", 0)), Attempt: uint16(s.num("attempt", 1)),
 			Job: s.job(), Epoch: uint32(s.num("epoch", 0)), App: uint16(s.num("app", 0)), Deadline: s.dur("deadline", time.Minute), Timeout: s.dur("timeout", 0),
+			Expect: s.dur("expect", 0), More: s.num("more", 0) == 1,
 		}, nil)
 	case "notask":
 		return c.NoTask(now, s.scheduler(), probe.NoTask{Slot: slot, Call: call}, nil)
@@ -203,8 +207,8 @@ func (s *script) scheduler() probe.SchedulerID { return probe.SchedulerID(s.num(
 
 func (s *script) slots() string {
 	var b strings.Builder
-	for i := range s.core.Load().Slots {
-		v := s.core.Slot(i)
+	for i := range s.core.size {
+		v := s.core.Slot(int(i))
 		fmt.Fprintf(&b, "%d: %v %s\n", i, v.State, nonZero(v, "State"))
 	}
 	return b.String()
@@ -218,8 +222,11 @@ func format(e Effect) string {
 	case EffectGetTask:
 		m := e.GetTask()
 		return fmt.Sprintf("%s slot=%d call=%d ref=%d res=%d", head, m.Slot, m.Call, m.Ref, m.Res)
-	case EffectStart:
+	case EffectStart, EffectHold:
 		return head + " " + attempt
+	case EffectOffer:
+		m := e.Offer()
+		return fmt.Sprintf("%s slot=%d call=%d ready=%v", head, m.Slot, m.Call, m.Ready)
 	case EffectStop:
 		return head + " " + attempt + " status=" + statusName(e.Status)
 	case EffectFinished:
@@ -252,7 +259,7 @@ func statusName(s probe.Status) string {
 func reasonName(r probe.Refusal) string {
 	return map[probe.Refusal]string{
 		probe.RefusedFull: "full", probe.RefusedDraining: "draining", probe.RefusedStale: "stale", probe.RefusedApp: "app",
-		probe.RefusedFenced: "fenced",
+		probe.RefusedFenced: "fenced", probe.RefusedEarly: "early",
 	}[r]
 }
 

@@ -17,6 +17,11 @@ const (
 	Running            // an attempt runs
 	Stopping           // the attempt was told to stop and has StopGrace to return
 	Stuck              // StopGrace has passed and the attempt's end is reported, but its handler has not returned
+
+	// Those of lanes that have no slot, with idle offers only.
+
+	Offered // a slot is offered in it
+	Held    // a Launch is here, and no slot is free for it
 )
 
 // String returns the word used in listings and as a metric's label.
@@ -32,6 +37,10 @@ func (s SlotState) String() string {
 		return "stopping"
 	case Stuck:
 		return "stuck"
+	case Offered:
+		return "offered"
+	case Held:
+		return "held"
 	default:
 		return "SlotState(" + strconv.Itoa(int(s)) + ")"
 	}
@@ -55,7 +64,7 @@ type slot struct {
 	res       uint32
 	task      uint32
 	attempt   uint16
-	next      uint16 // while free: the next free slot, or noSlot
+	next      uint16 // while free: the next free slot, or noSlot; else, with idle offers, its seat
 	state     SlotState
 	verdict   probe.Status // running: why its alarm will stop it; later: the status it ends with
 	orphan    bool         // its end is reported to nobody
@@ -108,17 +117,17 @@ type SlotView struct {
 	State     SlotState
 	Since     time.Duration     // when it entered State, on the caller's clock; 0 for a slot never used
 	Call      uint32            // its latest call; 0: none yet
-	Scheduler probe.SchedulerID // unless free
-	Ref       probe.Ref         // unless free: the job it asks for or runs
+	Scheduler probe.SchedulerID // unless free; offered: to whom
+	Ref       probe.Ref         // unless free or offered: the job it asks for or runs
 	Res       uint32            // asking: the reservation it asks with
-	Task      uint32            // running, stopping, stuck
-	Attempt   uint16            // running, stopping, stuck; from 1
+	Task      uint32            // running, stopping, stuck, held
+	Attempt   uint16            // running, stopping, stuck, held; from 1
 	Launched  time.Duration     // running, stopping, stuck: when the attempt started
 	Status    probe.Status      // stopping, stuck: what the attempt ends with
 	Orphan    bool              // stopping, stuck: its scheduler was gone before it ended
 }
 
-// Slot shows slot i, 0 ≤ i < Config.Slots.
+// Slot shows slot i, 0 ≤ i < Config.Slots; with Config.Offers lane i, of which there are twice as many.
 func (c *Core) Slot(i int) SlotView {
 	s := &c.slots[i]
 	v := SlotView{State: s.state, Since: s.since, Call: s.call}
@@ -126,11 +135,19 @@ func (c *Core) Slot(i int) SlotView {
 		return v
 	}
 	v.Scheduler, v.Ref = s.scheduler, s.ref
+	if s.state == Offered {
+		v.Ref = 0
+		return v
+	}
 	if s.state == Asking {
 		v.Res = s.res
 		return v
 	}
-	v.Task, v.Attempt, v.Launched = s.task, s.attempt, s.launched
+	v.Task, v.Attempt = s.task, s.attempt
+	if s.state == Held {
+		return v
+	}
+	v.Launched = s.launched
 	if s.state != Running {
 		v.Status, v.Orphan = s.verdict, s.orphan
 	}

@@ -1,0 +1,109 @@
+package queue
+
+import "dunnock/probe"
+
+// Lanes and seats. A core without idle offers has as many lanes as slots, and the two are one: the records in Core.slots. A core with them has
+// twice as many lanes, so that a slot that is about to be free can be offered in one lane while its attempt still runs in another.
+// The records in Core.slots are then those of lanes, all messages name lanes, and the slots themselves are seats: there are Config.Slots
+// of them, and whatever asks or runs has one. That is what bounds the attempts, not the lanes.
+//
+// A seat has at most two lanes: the one that asks or runs in it, and the one in which it is offered, to which a launch may already have
+// come. So a free lane is always at hand. Which lane and which seat go together may change for as long as nothing runs in the lane: offers
+// are worth the same, and a launch that waits takes the first seat that is free.
+
+// seat is one slot of a core that makes offers.
+type seat struct {
+	lane  uint16            // that asks or runs in it; noSlot: the seat is free
+	offer uint16            // in which it is offered, or in which a launch waits for it; noSlot: none
+	next  uint16            // free: the next one in the list, or noSlot
+	prev  uint16            // free: the one before, or noSlot
+	home  probe.SchedulerID // to whom it is offered; any if nobody takes offers
+	crowd crowd
+}
+
+// lane is what a lane's record has no room for, since only offers need it.
+type lane struct {
+	moment
+	app uint16 // of what runs or waits
+}
+
+// noLane says the same of lanes as noSlot of slots.
+const noLane = noSlot
+
+// leave frees a seat.
+func (o *offers) leave(s uint16) {
+	st := &o.seats[s]
+	st.lane, st.prev, st.next = noLane, noSlot, o.free
+	if o.free != noSlot {
+		o.seats[o.free].prev = s
+	}
+	o.free = s
+	if st.offer == noLane {
+		o.bare++
+	}
+}
+
+// sit gives a free seat to a lane, which the caller then moves to another state.
+func (c *Core) sit(s, i uint16) {
+	o := c.offers
+	st := &o.seats[s]
+	if st.prev == noSlot {
+		o.free = st.next
+	} else {
+		o.seats[st.prev].next = st.next
+	}
+	if st.next != noSlot {
+		o.seats[st.next].prev = st.prev
+	}
+	if st.offer == noLane {
+		o.bare--
+	}
+	st.lane, c.slots[i].next = i, s
+}
+
+// occupy gives a seat to a lane in which one was offered. That is its own, if it is free; else the one that was freed last stands in for it, and what
+// that one had promised passes to the seat that is still taken. If it had promised nothing, then the taken one no longer does.
+// It reports false if no seat is free.
+func (c *Core) occupy(i uint16) bool {
+	o := c.offers
+	own := c.slots[i].next
+	s := own
+	if o.seats[own].lane != noLane {
+		if s = o.free; s == noSlot {
+			return false
+		}
+	}
+	other := o.seats[s].offer
+	c.sit(s, i)
+	o.seats[s].offer = noLane
+	if s == own {
+		return true
+	}
+	if o.seats[own].offer = other; other != noLane {
+		c.slots[other].next = own
+	} else {
+		o.lanes[o.seats[own].lane].expect = 0
+	}
+	return true
+}
+
+// popLane takes the lane from the list of free ones that was freed last.
+func (c *Core) popLane() uint16 {
+	i := c.free
+	c.free = c.slots[i].next
+	return i
+}
+
+// pushLane returns a lane that was offered, or in which a launch waited, to the free ones.
+func (c *Core) pushLane(i uint16) {
+	sl := &c.slots[i]
+	o := c.offers
+	if st := &o.seats[sl.next]; st.offer == i {
+		if st.offer = noLane; st.lane == noLane {
+			o.bare++
+		}
+	}
+	c.clearAlarm(i)
+	sl.state = Free
+	sl.next, c.free = c.free, i
+}

@@ -1,0 +1,294 @@
+package queue
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"dunnock/probe"
+)
+
+// Idle offers (join-idle-queue: Lu et al., Performance 2011): a slot that is free while nothing is queued offers itself to one scheduler, its home,
+// which may launch on it or hand the offer on. Nothing depends on an offer: one that is lost costs the time until it is made anew.
+//
+// The home is drawn by rendezvous from worker, slot and scheduler, and so remains the same. With a scheduler drawn anew each time, what
+// one scheduler uses comes back to any of them, and nothing restores their shares; with the last user as the next home, slots pile up where
+// there was much to do.
+
+const (
+	// renewOffer is how old an offer gets before it is made anew, within a tenth more or less. Who holds it drops it at four fifths of that, so that
+	// the two rarely cross.
+	renewOffer = 5 * time.Second
+	// crowdHops is for how many hops after a launch whose scheduler had more that waited the slot goes back to that one. It is what makes Finished and
+	// the next Launch one exchange under tasks that are about as short as a hop.
+	crowdHops = 10
+)
+
+// offers is what a core has that makes idle offers.
+type offers struct {
+	seats  []seat
+	lanes  []lane
+	held   []uint16            // lanes in which a launch waits for a seat, oldest first
+	takers []probe.SchedulerID // connected schedulers that take offers, ascending
+	blocks []uint16            // by app: attempts for which nothing is asked ahead
+	seed   uint64
+	hops   hops
+	free   uint16 // heads the list of free seats, last freed first
+	bare   uint16 // free seats without an offer
+	open   uint16 // lanes that are offered
+	stats  OfferStats
+}
+
+// crowd is what the last launch in a seat said of those that wait behind it.
+type crowd struct {
+	at        time.Duration
+	scheduler probe.SchedulerID
+	more      bool
+}
+
+func newOffers(cfg *Config) *offers {
+	o := &offers{
+		seats: make([]seat, cfg.Slots), lanes: make([]lane, 2*cfg.Slots), held: make([]uint16, 0, cfg.Slots),
+		seed: cfg.Seed, free: noSlot,
+	}
+	for i := len(o.seats) - 1; i >= 0; i-- {
+		o.seats[i].offer = noLane
+		o.leave(uint16(i))
+	}
+	for i := range o.lanes {
+		o.lanes[i].ahead = never
+	}
+	return o
+}
+
+// OffersTo says that a scheduler that is connected takes idle offers. Slots that have it as their home from now on, and are free, are
+// offered to it. Without Config.Offers it has no effect.
+func (c *Core) OffersTo(now time.Duration, s probe.SchedulerID, out []Effect) []Effect {
+	if c.offers == nil || !c.connected(s) {
+		return out
+	}
+	o := c.offers
+	at, found := slices.BinarySearch(o.takers, s)
+	if found {
+		return out
+	}
+	o.takers = slices.Insert(o.takers, at, s)
+	for i := range uint16(len(o.seats)) {
+		st := &o.seats[i]
+		if len(o.takers) > 1 && o.rank(i, s) <= o.rank(i, st.home) {
+			continue
+		}
+		if st.home = s; st.lane == noLane && st.offer != noLane {
+			out = c.offerAgain(now, st.offer, out)
+		}
+	}
+	return c.ask(now, out)
+}
+
+// takerDown forgets a scheduler that took offers. Every offer is made anew, since those made to others may have been handed on to it.
+func (c *Core) takerDown(now time.Duration, s probe.SchedulerID, out []Effect) []Effect {
+	o := c.offers
+	at, found := slices.BinarySearch(o.takers, s)
+	if !found {
+		return out
+	}
+	o.takers = slices.Delete(o.takers, at, at+1)
+	for i := range uint16(len(o.seats)) {
+		if o.seats[i].home == s {
+			o.seats[i].home = o.homeOf(i)
+		}
+	}
+	for i := range c.size {
+		switch {
+		case c.slots[i].state != Offered:
+		case len(o.takers) == 0:
+			c.withdraw(i)
+		default:
+			out = c.offerAgain(now, i, out)
+		}
+	}
+	return out
+}
+
+// homeOf draws a seat's home.
+func (o *offers) homeOf(seat uint16) (home probe.SchedulerID) {
+	var best uint64
+	for i, s := range o.takers {
+		if r := o.rank(seat, s); i == 0 || r > best {
+			home, best = s, r
+		}
+	}
+	return home
+}
+
+// rank orders schedulers for a seat, the same at all times.
+func (o *offers) rank(seat uint16, s probe.SchedulerID) uint64 {
+	return o.hash(uint32(seat), uint32(s))
+}
+
+func (o *offers) hash(a, b uint32) uint64 {
+	var key [16]byte
+	binary.LittleEndian.PutUint64(key[:], o.seed)
+	binary.LittleEndian.PutUint32(key[8:], a)
+	binary.LittleEndian.PutUint32(key[12:], b)
+	return xxhash.Sum64(key[:])
+}
+
+// target is the scheduler to which a seat is offered now.
+func (o *offers) target(now time.Duration, s uint16) probe.SchedulerID {
+	st := &o.seats[s]
+	if k := &st.crowd; k.more && now-k.at < crowdHops*o.hops.estimate() {
+		if _, found := slices.BinarySearch(o.takers, k.scheduler); found {
+			return k.scheduler
+		}
+	}
+	return st.home
+}
+
+// deal is ask for a core that makes offers: free seats go to launches that wait, then to reservations, and are offered if there are none.
+func (c *Core) deal(now time.Duration, out []Effect) []Effect {
+	o := c.offers
+	for o.free != noSlot {
+		if len(o.held) > 0 {
+			out = c.launchHeld(now, out)
+			continue
+		}
+		e, ok := c.queue.pop(now, 1)
+		if !ok {
+			break
+		}
+		s := o.free
+		if i := o.seats[s].offer; i != noLane {
+			c.withdraw(i)
+		}
+		i := c.popLane()
+		c.sit(s, i)
+		out = c.call(now, i, &e, out)
+	}
+	if o.bare == 0 || c.draining || len(o.takers) == 0 {
+		return out
+	}
+	for s := o.free; o.bare > 0; s = o.seats[s].next {
+		if o.seats[s].offer == noLane {
+			o.bare--
+			out = c.offerSeat(now, s, 0, out)
+		}
+	}
+	return out
+}
+
+// offerSeat offers a seat that is not offered.
+func (c *Core) offerSeat(now time.Duration, s uint16, ready time.Duration, out []Effect) []Effect {
+	i := c.popLane()
+	c.offers.seats[s].offer, c.slots[i].next = i, s
+	c.slots[i].state = Offered
+	c.offers.open++
+	return c.sayOffer(now, i, ready, out)
+}
+
+// offerAgain makes an offer anew, in place of what was said of it.
+func (c *Core) offerAgain(now time.Duration, i uint16, out []Effect) []Effect {
+	o := c.offers
+	o.stats.Voided++
+	var ready time.Duration
+	if runs := o.seats[c.slots[i].next].lane; runs != noLane {
+		ready = c.left(now, runs)
+	}
+	return c.sayOffer(now, i, ready, out)
+}
+
+func (c *Core) sayOffer(now time.Duration, i uint16, ready time.Duration, out []Effect) []Effect {
+	o := c.offers
+	sl := &c.slots[i]
+	sl.newCall()
+	sl.scheduler, sl.since = o.target(now, sl.next), now
+	c.setAlarm(i, after(now, renewOffer*9/10+time.Duration(o.hash(uint32(i), sl.call)%uint64(renewOffer/5))))
+	o.stats.Offers++
+	return append(out, Effect{Kind: EffectOffer, Scheduler: sl.scheduler, Slot: i, Call: sl.call, Service: ready})
+}
+
+// withdraw takes an offer back, which needs no message: a launch on it is declined.
+func (c *Core) withdraw(i uint16) {
+	c.offers.open--
+	c.offers.stats.Voided++
+	c.pushLane(i)
+}
+
+// isOffered reports whether a scheduler may launch by this call. Any may that is connected, since offers are handed on.
+func (c *Core) isOffered(s probe.SchedulerID, slot uint16, call uint32) bool {
+	return c.offering && slot < c.size && c.slots[slot].state == Offered && c.slots[slot].call == call && c.connected(s)
+}
+
+// isPresent reports whether a Launch is a copy of the one that runs in its lane, or waits there. Every other one that comes for a call that is over can be
+// declined: another scheduler's, which had the offer too, certainly never began; and of a copy whose attempt has ended the scheduler heard
+// that before, so that it has nothing to put back. Unlike a GetTask's, a launch by an offer's call may come any number of calls late, so that no memory
+// of calls would be long enough.
+func (c *Core) isPresent(s probe.SchedulerID, m *probe.Launch) bool {
+	if m.Slot >= c.size {
+		return false
+	}
+	sl := &c.slots[m.Slot]
+	has := sl.state == Held || sl.state.holdsAttempt()
+	return has && sl.call == m.Call && sl.scheduler == s && sl.ref == m.Ref && sl.task == m.Task
+}
+
+// drainOffers takes all offers back, and gives back the launches that wait.
+func (c *Core) drainOffers(out []Effect) []Effect {
+	o := c.offers
+	for i := range c.size {
+		if c.slots[i].state == Offered {
+			c.withdraw(i)
+		}
+	}
+	for len(o.held) > 0 {
+		o.stats.HeldDropped++
+		out = c.declineHeld(o.held[0], probe.RefusedDraining, out)
+	}
+	return out
+}
+
+// expireLane acts on an alarm that only a core with offers sets, and reports whether it was one.
+func (c *Core) expireLane(now time.Duration, i uint16, out []Effect) ([]Effect, bool) {
+	o := c.offers
+	switch sl := &c.slots[i]; {
+	case sl.state == Held:
+		return c.tooEarly(i, out), true
+	case sl.state == Offered && o.seats[sl.next].lane != noLane:
+		c.withdraw(i) // its slot should have been free long ago, and is offered when it is
+		return out, true
+	case sl.state == Offered:
+		o.stats.Renewed++
+		return c.offerAgain(now, i, out), true
+	case sl.state == Running && o.lanes[i].limit > now:
+		o.lanes[i].ahead = never
+		c.setAlarm(i, o.lanes[i].limit)
+		return c.offerAhead(now, i, out), true
+	}
+	return out, false
+}
+
+// OfferStats counts what became of idle offers and of the launches on them. Offers = Launched + Declined + Voided + those that are open now.
+type OfferStats struct {
+	Offers   uint64 // made
+	Ahead    uint64 // of those, before the slot was free
+	Renewed  uint64 // made anew because they were old
+	Launched uint64 // used by a Launch
+	Declined uint64 // used by a Launch that was declined for its app or its job's owner
+	Voided   uint64 // taken back or replaced: for a reservation, because they were old or a scheduler was gone, or to drain
+
+	Held        uint64 // launches that came before a slot was free
+	Early       uint64 // of those, given back because none was free in time
+	HeldKilled  uint64 // of those, ended by Kill before they began
+	HeldDropped uint64 // of those, dropped with their scheduler, given back to drain, or because another scheduler has the job
+	Overruns    uint64 // attempts that outlasted what was expected of them
+}
+
+// OfferStats returns the counts so far; zero without Config.Offers.
+func (c *Core) OfferStats() OfferStats {
+	if c.offers == nil {
+		return OfferStats{}
+	}
+	return c.offers.stats
+}
