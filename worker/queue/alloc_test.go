@@ -57,6 +57,92 @@ func (b *bench) stopCycle() {
 	b.out = b.core.Done(b.now, 0, b.call, End{Status: probe.StatusOK}, b.out[:0])
 }
 
+// newOfferBench is a core whose slots are offered to two schedulers.
+func newOfferBench(slots int) *bench {
+	b := &bench{core: New(Config{Slots: slots, Offers: true}), out: make([]Effect, 0, 64)}
+	for s := range probe.SchedulerID(2) {
+		b.core.SchedulerUp(0, s, 0, nil)
+		b.core.OffersTo(0, s, nil)
+	}
+	return b
+}
+
+// offerCycle is the whole life of one offer at a worker of one slot: Launch, Done, and the offer that comes of it.
+func (b *bench) offerCycle(expect time.Duration) {
+	slot, call := b.offered()
+	launch := probe.Launch{Slot: slot, Call: call, Ref: 7, Attempt: 1, Deadline: 5 * time.Minute, Expect: expect}
+	b.now += time.Millisecond
+	b.out = b.core.Launch(b.now, 1, &launch, b.out[:0])
+	b.now += expect
+	b.out = b.core.Tick(b.now, b.out[:0])
+	b.out = b.core.Done(b.now, slot, call, End{Status: probe.StatusOK}, b.out[:0])
+	b.core.Ack(b.now, 1, probe.Ack{Seq: b.core.stats.Finished})
+}
+
+// earlyCycle is the life of a launch that comes before its slot is free, and is given back or killed.
+func (b *bench) earlyCycle(kill bool) {
+	slot, call := b.offered()
+	launch := probe.Launch{Slot: slot, Call: call, Ref: 7, Attempt: 1, Deadline: 5 * time.Minute, Expect: time.Microsecond}
+	b.out = b.core.Launch(b.now, 1, &launch, b.out[:0])
+	if at, next := b.offered(); at != slot {
+		ahead := probe.Launch{Slot: at, Call: next, Ref: 7, Task: 1, Attempt: 1, Deadline: 5 * time.Minute}
+		b.out = b.core.Launch(b.now, 1, &ahead, b.out[:0])
+		if kill {
+			b.out = b.core.Kill(b.now, 1, probe.Kill{Slot: at, Call: next}, b.out[:0])
+		}
+	}
+	b.now += time.Second
+	b.out = b.core.Tick(b.now, b.out[:0])
+	b.out = b.core.Done(b.now, slot, call, End{Status: probe.StatusOK}, b.out[:0])
+	b.core.Ack(b.now, 1, probe.Ack{Seq: b.core.stats.Finished})
+}
+
+// offered finds the lane of an offer; the first lane if there is none.
+func (b *bench) offered() (slot uint16, call uint32) {
+	for i := range b.core.slots {
+		if b.core.slots[i].state == Offered {
+			return uint16(i), b.core.slots[i].call
+		}
+	}
+	return 0, 0
+}
+
+func TestNoAllocationsWithOffers(t *testing.T) {
+	for name, step := range map[string]func(b *bench){
+		"offer":  func(b *bench) { b.offerCycle(0) },
+		"ahead":  func(b *bench) { b.offerCycle(20 * time.Millisecond) },
+		"early":  func(b *bench) { b.earlyCycle(false) },
+		"killed": func(b *bench) { b.earlyCycle(true) },
+		"renew": func(b *bench) {
+			b.now += 2 * renewOffer
+			b.out = b.core.Tick(b.now, b.out[:0])
+		},
+		"reservation": func(b *bench) {
+			b.out = b.core.Reserve(b.now, 1, probe.Reserve{Ref: 7, Res: 1, Count: 1}, b.out[:0])
+			b.out = b.core.NoTask(b.now, 1, probe.NoTask{Slot: b.out[0].Slot, Call: b.out[0].Call}, b.out[:0])
+		},
+		"connect": func(b *bench) {
+			b.out = b.core.SchedulerDown(b.now, 0, b.out[:0])
+			b.out = b.core.SchedulerUp(b.now, 0, 0, b.out[:0])
+			b.out = b.core.OffersTo(b.now, 0, b.out[:0])
+		},
+	} {
+		b := newOfferBench(1)
+		for range 100 { // until all that grows has its length
+			step(b)
+		}
+		if n := testing.AllocsPerRun(500, func() { step(b) }); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+		if err := b.core.CheckInvariants(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if s := b.core.OfferStats(); name == "ahead" && s.Ahead < 500 || name == "early" && s.Early == 0 || name == "killed" && s.HeldKilled == 0 {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
+
 func TestNoAllocations(t *testing.T) {
 	for name, tc := range map[string]struct {
 		entries int

@@ -55,6 +55,49 @@ func BenchmarkCycleBusy(b *testing.B) {
 	}
 }
 
+// BenchmarkOffer is Launch → Start, Done → Finished and Offer, and the same asked ahead: with a Tick → Offer, and the Launch held until Done.
+func BenchmarkOffer(b *testing.B) {
+	for _, slots := range []int{4, 4096} {
+		b.Run(fmt.Sprintf("slots=%d", slots), func(b *testing.B) {
+			b.ReportAllocs()
+			s := newOfferBench(slots)
+			for b.Loop() {
+				v := &s.core.slots[0] // the lane that is freed last is the next one
+				launch := probe.Launch{Slot: 0, Call: v.call, Ref: 7, Attempt: 1, Deadline: 5 * time.Minute}
+				s.out = s.core.Launch(s.now, 1, &launch, s.out[:0])
+				s.now += time.Microsecond
+				s.out = s.core.Done(s.now, 0, launch.Call, End{Status: probe.StatusOK}, s.out[:0])
+				if at, ok := s.core.NextWake(); ok && at <= s.now {
+					s.out = s.core.Tick(s.now, s.out[:0])
+				}
+			}
+			perEvent(b, 2)
+		})
+	}
+	b.Run("ahead", func(b *testing.B) {
+		b.ReportAllocs()
+		s := newOfferBench(1)
+		runs, call := s.offered()
+		launch := probe.Launch{Slot: runs, Call: call, Ref: 7, Attempt: 1, Deadline: 5 * time.Minute, Expect: 20 * time.Millisecond}
+		s.out = s.core.Launch(s.now, 1, &launch, s.out[:0])
+		for b.Loop() {
+			s.now += launch.Expect - 100*time.Microsecond
+			s.out = s.core.Tick(s.now, s.out[:0])
+			next := s.out[0]
+			launch.Slot, launch.Call = next.Slot, next.Call
+			s.out = s.core.Launch(s.now, 1, &launch, s.out[:0])
+			s.now += 100 * time.Microsecond
+			s.out = s.core.Done(s.now, runs, call, End{Status: probe.StatusOK}, s.out[:0])
+			runs, call = next.Slot, next.Call
+			s.core.Ack(s.now, 1, probe.Ack{Seq: s.core.stats.Finished})
+		}
+		if s.core.OfferStats().Held < uint64(b.N) {
+			b.Fatalf("%+v", s.core.OfferStats())
+		}
+		perEvent(b, 4)
+	})
+}
+
 // BenchmarkNoTask is Reserve → queued, NoTask → GetTask.
 func BenchmarkNoTask(b *testing.B) {
 	b.ReportAllocs()

@@ -26,7 +26,7 @@ func TestCheckInvariantsFinds(t *testing.T) {
 		"slots by state":                func(c, _ *Core) { c.in[Asking]++ },
 		"SlotState(0)":                  func(c, _ *Core) { c.slots[asking].state = 0 },
 		"asking without a call":         func(c, _ *Core) { c.slots[asking].call = 0 },
-		"asking with a call":              func(c, _ *Core) { c.slots[asking].started |= 1 },
+		"asking with a call":            func(c, _ *Core) { c.slots[asking].started |= 1 },
 		"running without a Launch":      func(c, _ *Core) { c.slots[running].started &^= 1 },
 		"would end with status 1":       func(c, _ *Core) { c.slots[stopping].verdict = probe.StatusOK },
 		"as an orphan of":               func(c, _ *Core) { c.slots[running].orphan = true },

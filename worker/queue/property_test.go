@@ -2,7 +2,9 @@ package queue
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -23,6 +25,7 @@ func TestCoreMatchesReference(t *testing.T) {
 			OrphanGrace: 30 * time.Millisecond, ResultTTL: 100 * time.Millisecond, MaxResults: 1 + pick(8), MaxResultBytes: 1 + pick(40),
 			Forget: pick(4) == 0, Discipline: FIFO + Discipline(pick(5)), Ageing: time.Duration(pick(2)) * 10 * time.Millisecond,
 			StarvationBound: 20 * time.Millisecond, Weights: map[string]int{"a": 3, "org": 2, "org/x": 5},
+			Offers: pick(2) == 0, Seed: uint64(pick(8)),
 		}, pick)
 		t.Repeat(map[string]func(*rapid.T){
 			"events": func(t *rapid.T) {
@@ -42,19 +45,29 @@ func TestCoreMatchesReferenceForLong(t *testing.T) {
 	type life struct {
 		slots      int
 		discipline Discipline
+		offers     bool
 	}
-	lives := []life{{1, FIFO}, {2, FIFO}, {3, FIFO}, {8, FIFO}, {64, FIFO}, {65, FIFO}, {130, FIFO}}
+	lives := []life{{1, FIFO, false}, {2, FIFO, false}, {3, FIFO, false}, {8, FIFO, false}, {64, FIFO, false}, {65, FIFO, false}, {130, FIFO, false}}
 	for _, d := range []Discipline{Priority, Fair, EDF, SRPT} {
-		lives = append(lives, life{1, d}, life{5, d})
+		lives = append(lives, life{1, d, false}, life{5, d, false})
 	}
+	for _, slots := range []int{1, 1, 2, 2, 3, 3, 8, 33, 65} {
+		lives = append(lives, life{slots, FIFO, true})
+	}
+	reached := map[string]uint64{} // not every run with offers gets to all of it
 	for seed, l := range lives {
-		slots := l.slots
-		t.Run(fmt.Sprintf("%v,slots=%d", l.discipline, slots), func(t *testing.T) {
+		slots, offers := l.slots, l.offers
+		t.Run(fmt.Sprintf("%v,slots=%d,offers=%v", l.discipline, slots, offers), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(seed), 1))
+			entries := 16
+			if offers {
+				entries = 2
+			}
 			m := newMachine(Config{
-				Slots: slots, MaxReservations: 16, StopGrace: 20 * time.Millisecond, Apps: 3,
+				Slots: slots, MaxReservations: entries, StopGrace: 20 * time.Millisecond, Apps: 3,
 				OrphanGrace: 30 * time.Millisecond, ResultTTL: 100 * time.Millisecond, MaxResults: 10, MaxResultBytes: 60,
 				Discipline: l.discipline, StarvationBound: 20 * time.Millisecond, Weights: map[string]int{"a": 3, "org": 2, "org/x": 5},
+				Offers: offers,
 			}, rng.IntN)
 			m.neverDrain = true
 			steps := 10_000
@@ -81,11 +94,21 @@ func TestCoreMatchesReferenceForLong(t *testing.T) {
 				"Claims": s.Claims, "Adopted": s.Adopted, "DeclinedFenced": s.DeclinedFenced, "FencedClaims": s.FencedClaims, "ResultsDropped": s.ResultsDropped,
 				"StaleAcks": s.StaleAcks, "StaleClaims": s.StaleClaims, "StaleCancels": s.StaleCancels, "StaleNoTasks": s.StaleNoTasks, "StaleKills": s.StaleKills, "StaleDones": s.StaleDones,
 			} {
-				if n == 0 {
+				reached[name] += n
+				if n == 0 && !offers {
 					t.Errorf("the run never reached %s", name)
 				}
 			}
+			counts := reflect.ValueOf(m.core.OfferStats())
+			for i := range counts.NumField() {
+				reached[counts.Type().Field(i).Name] += counts.Field(i).Uint()
+			}
 		})
+	}
+	for name, n := range reached {
+		if n == 0 {
+			t.Errorf("no run reached %s", name)
+		}
 	}
 }
 
@@ -97,12 +120,13 @@ type machine struct {
 	pick       func(n int) int // one of 0…n-1
 	sent       []message       // the latest messages, to be repeated
 	handlers   map[uint16]uint32
+	kept       map[uint16]message // launches that the core asked to keep
 	neverDrain bool
 	out        []Effect
 }
 
 func newMachine(cfg Config, pick func(int) int) *machine {
-	return &machine{core: New(cfg), ref: newReference(cfg), pick: pick, handlers: map[uint16]uint32{}}
+	return &machine{core: New(cfg), ref: newReference(cfg), pick: pick, handlers: map[uint16]uint32{}, kept: map[uint16]message{}}
 }
 
 // step sends one message: usually one that fits the state, sometimes anything, sometimes an old one
@@ -110,9 +134,17 @@ func newMachine(cfg Config, pick func(int) int) *machine {
 func (m *machine) step() error {
 	// Time goes so that an attempt sees a few events of its slot before its time is up, however
 	// many slots there are.
-	m.now += time.Duration(m.pick(8)) * 8 * time.Millisecond / time.Duration(len(m.ref.slots))
+	step := time.Duration(m.pick(8)) * 8 * time.Millisecond / time.Duration(m.ref.cfg.Slots)
+	if m.ref.cfg.Offers {
+		step /= 4 // launches are held for a few milliseconds
+	}
+	m.now += step
 	msg := m.draw()
-	if len(m.sent) > 0 && m.pick(8) == 0 {
+	if m.ref.cfg.Offers && m.pick(300) == 1 {
+		m.now += renewOffer + renewOffer/5 // all offers are old
+		msg = message{kind: msgTick}
+	}
+	if len(m.sent) > 0 && msg.kind != msgTick && m.pick(8) == 0 {
 		msg = m.sent[m.pick(len(m.sent))]
 	}
 	if len(m.sent) == 256 {
@@ -144,6 +176,11 @@ func (m *machine) draw() message {
 		msgUp, msgUp, msgDown, msgReserve, msgReserve, msgReserve, msgReserve, msgCancel, msgCancel, msgLaunch, msgLaunch, msgLaunch,
 		msgLaunch, msgNoTask, msgNoTask, msgKill, msgDone, msgDone, msgDone, msgTick, msgTick, msgDrain, msgClaim, msgAck,
 	}
+	if m.ref.cfg.Offers {
+		// With fewer reservations, so that there are times without any.
+		kinds = append(slices.Delete(kinds, 4, 7),
+			msgTakes, msgTakes, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgDone, msgDone, msgTick, msgTick, msgNoTask, msgKill)
+	}
 	msg := message{
 		kind: kinds[m.pick(len(kinds))], s: probe.SchedulerID(m.pick(4)),
 		count: uint32(m.pick(4)), res: uint32(m.pick(3)),
@@ -151,7 +188,7 @@ func (m *machine) draw() message {
 	if m.pick(4) == 0 {
 		msg.count *= uint32(len(m.ref.slots))
 	}
-	if msg.kind == msgDown && m.pick(1+len(m.ref.slots)/4) > 0 {
+	if msg.kind == msgDown && m.pick(1+m.ref.cfg.Slots/4) > 0 {
 		msg.kind = msgReserve
 	}
 	if msg.kind == msgDrain && (m.neverDrain || m.pick(4) > 0) {
@@ -167,6 +204,10 @@ func (m *machine) draw() message {
 	l.Task, l.Attempt, l.App = uint32(m.pick(9)), uint16(1+m.pick(3)), uint16(m.pick(16)/5)
 	l.Deadline = time.Duration(m.pick(20)) * 5 * time.Millisecond
 	l.Timeout = time.Duration(m.pick(20)) * 5 * time.Millisecond
+	if m.ref.cfg.Offers {
+		l.Expect, l.More = time.Duration(m.pick(6))*4*time.Millisecond, m.pick(2) == 0
+	}
+	m.drawLane(&msg)
 	m.drawJob(&msg)
 	msg.seq = uint64(m.pick(int(m.ref.numbers[msg.s]) + 2))
 	msg.end = End{Status: probe.StatusOK, Body: []byte("a result of some bytes"[:m.pick(20)]), Owned: m.pick(2) == 0}
@@ -174,7 +215,7 @@ func (m *machine) draw() message {
 		sl := &m.ref.slots[l.Slot]
 		l.Call = uint32(len(sl.started))
 		if m.pick(4) > 0 {
-			if sl.state != Free && msg.kind != msgUp && msg.kind != msgDown {
+			if sl.state != Free && (sl.state != Offered || m.pick(2) == 0) && msg.kind != msgUp && msg.kind != msgDown && msg.kind != msgTakes {
 				msg.s = sl.s
 			}
 		} else {
@@ -186,6 +227,24 @@ func (m *machine) draw() message {
 		msg.s, msg.res, l.Ref = e.scheduler, e.res, e.ref
 	}
 	return msg
+}
+
+// drawLane draws a launch on an offer, if there are any, and a kill of one that waits.
+func (m *machine) drawLane(msg *message) {
+	if m.ref.cfg.Offers && len(m.ref.offers.held) > 0 && m.pick(16) == 0 {
+		msg.kind = msgKill
+	}
+	want := map[messageKind]SlotState{msgLaunch: Offered, msgKill: Held, msgClaim: Held}[msg.kind]
+	if !m.ref.cfg.Offers || want == 0 || m.pick(4) == 0 {
+		return
+	}
+	from := m.pick(len(m.ref.slots))
+	for i := range m.ref.slots {
+		if at := (from + i) % len(m.ref.slots); m.ref.slots[at].state == want {
+			msg.launch.Slot = uint16(at)
+			return
+		}
+	}
 }
 
 // drawJob draws from so many jobs that few launches are fenced. Most claims are of a job that runs.
@@ -227,6 +286,8 @@ func (m *machine) send(msg message, out []Effect) []Effect {
 		return c.Drain(m.now, out)
 	case msgTick:
 		return c.Tick(m.now, out)
+	case msgTakes:
+		return c.OffersTo(m.now, msg.s, out)
 	case msgClaim:
 		return c.Claim(m.now, msg.s, probe.Claim{Ref: l.Ref, Job: l.Job, Epoch: l.Epoch}, out)
 	case msgAck:
@@ -241,9 +302,15 @@ func (m *machine) audit(msg message) error {
 	if call, runs := m.handlers[msg.launch.Slot]; msg.kind == msgDone && runs && call == msg.launch.Call {
 		delete(m.handlers, msg.launch.Slot)
 	}
+	if msg.kind == msgDown {
+		maps.DeleteFunc(m.kept, func(_ uint16, k message) bool { return k.s == msg.s })
+	}
 	for _, e := range m.out {
+		if err := m.auditKept(msg, &e); err != nil {
+			return err
+		}
 		_, busy := m.handlers[e.Slot]
-		if busy && (e.Kind == EffectGetTask || e.Kind == EffectStart) {
+		if busy && (e.Kind == EffectGetTask || e.Kind == EffectStart || e.Kind == EffectOffer) {
 			return fmt.Errorf("%v for slot %d, which is taken", e.Kind, e.Slot)
 		}
 		if e.Kind == EffectStart {
@@ -254,10 +321,13 @@ func (m *machine) audit(msg message) error {
 		}
 	}
 	load := m.ref.load()
+	if len(m.handlers) > load.Slots || len(m.kept) != load.Held {
+		return fmt.Errorf("%d handlers in %d slots, %d launches kept of %d", len(m.handlers), load.Slots, len(m.kept), load.Held)
+	}
 	if got := m.core.Load(); got != load {
 		return fmt.Errorf("load %+v, want %+v", got, load)
 	}
-	if idle := load.Asking+load.Running+load.Stopping+load.Entries == 0; m.core.Idle() != idle {
+	if idle := load.Asking+load.Running+load.Stopping+load.Entries+load.Held == 0; m.core.Idle() != idle {
 		return fmt.Errorf("idle %v with %+v", m.core.Idle(), load)
 	}
 	if m.core.Draining() != m.ref.draining {
@@ -270,8 +340,36 @@ func (m *machine) audit(msg message) error {
 		return fmt.Errorf("next wake %v, %v; want no later than %v", at, ok, want)
 	case msg.kind == msgTick && ok && at <= m.now:
 		return fmt.Errorf("next wake %v, right after a Tick at %v", at, m.now)
-	case load.Running+load.Stopping == 0 && ok && at < m.now-keepRing:
+	case load.Running+load.Stopping+load.Offered+load.Held == 0 && ok && at < m.now-keepRing:
 		return fmt.Errorf("next wake %v with nothing to wake", at)
+	}
+	return nil
+}
+
+// auditKept keeps book of launches that wait: one starts only if it was just launched or kept, and once it is declined or
+// its end is reported it is kept no longer.
+func (m *machine) auditKept(msg message, e *Effect) error {
+	kept, waits := m.kept[e.Slot]
+	waits = waits && kept.launch.Call == e.Call
+	launched := msg.kind == msgLaunch && msg.launch.Slot == e.Slot && msg.launch.Call == e.Call
+	switch e.Kind {
+	case EffectHold:
+		if !launched || waits {
+			return fmt.Errorf("%+v after %+v, with %v kept", e, msg, waits)
+		}
+		m.kept[e.Slot] = msg
+	case EffectStart:
+		if !launched && (!waits || kept.s != e.Scheduler || kept.launch.Ref != e.Ref || kept.launch.Task != e.Task) {
+			return fmt.Errorf("%+v, which was neither launched nor kept", e)
+		}
+		if waits {
+			delete(m.kept, e.Slot)
+		}
+	case EffectDecline, EffectFinished:
+		// A launch that is declined beside the one that is kept for the same call is another scheduler's, or of another task.
+		if waits && kept.s == e.Scheduler && kept.launch.Ref == e.Ref && kept.launch.Task == e.Task {
+			delete(m.kept, e.Slot)
+		}
 	}
 	return nil
 }

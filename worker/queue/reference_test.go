@@ -30,6 +30,8 @@ type reference struct {
 	dropped map[probe.SchedulerID]bool
 	gone    map[probe.SchedulerID]uint64 // newest result that went without an acknowledgement
 	fences  map[task.JobID]fence
+
+	offers refOffers
 }
 
 // refResult is a result that is kept.
@@ -54,6 +56,8 @@ type refSlot struct {
 	ends     time.Duration // running: when its time is up if it is no orphan
 	verdict  probe.Status  // and what it ends with then
 	orphan   bool
+
+	refLane
 }
 
 // message is any event that a core takes, with the fields that its kind needs.
@@ -83,11 +87,16 @@ const (
 	msgTick
 	msgClaim
 	msgAck
+	msgTakes
 )
 
 func newReference(cfg Config) *reference {
+	lanes := cfg.Slots
+	if cfg.Offers {
+		lanes *= 2
+	}
 	r := &reference{
-		cfg: cfg.WithDefaults(), slots: make([]refSlot, cfg.Slots), numbers: map[probe.SchedulerID]uint64{},
+		cfg: cfg.WithDefaults(), slots: make([]refSlot, lanes), numbers: map[probe.SchedulerID]uint64{},
 		acked: map[probe.SchedulerID]uint64{}, dropped: map[probe.SchedulerID]bool{}, gone: map[probe.SchedulerID]uint64{}, fences: map[task.JobID]fence{},
 	}
 	if cfg.Discipline == Fair {
@@ -95,8 +104,9 @@ func newReference(cfg Config) *reference {
 	}
 	for i := range r.slots {
 		r.slots[i].state = Free
-		r.freed = append(r.freed, cfg.Slots-1-i)
+		r.freed = append(r.freed, lanes-1-i)
 	}
+	r.newSeats()
 	return r
 }
 
@@ -130,6 +140,7 @@ func (r *reference) handle(now time.Duration, m message) []Effect {
 		if sl := r.runs(m); sl != nil && sl.state == Running && sl.s == m.s {
 			r.stop(sl, probe.StatusKilled)
 		}
+		r.killHeld(m)
 	case msgDone:
 		r.done(m)
 	case msgDrain:
@@ -139,10 +150,13 @@ func (r *reference) handle(now time.Duration, m message) []Effect {
 			r.refuse(r.queue[i].entry, probe.RefusedDraining)
 			r.queue = slices.Delete(r.queue, i, i+1)
 		}
+		r.drainOffers()
 	case msgTick:
 		r.tick()
 	case msgClaim:
 		r.claim(m)
+	case msgTakes:
+		r.takes(m.s)
 	case msgAck:
 		if slices.Contains(r.up, m.s) && m.seq <= r.numbers[m.s] {
 			r.acked[m.s] = max(r.acked[m.s], m.seq)
@@ -157,23 +171,32 @@ func (r *reference) handle(now time.Duration, m message) []Effect {
 }
 
 func (r *reference) ask() {
+	if r.cfg.Offers {
+		r.deal()
+		return
+	}
 	for len(r.freed) > 0 && len(r.queue) > 0 {
 		i := r.freed[len(r.freed)-1]
 		r.freed = r.freed[:len(r.freed)-1]
-		turn := r.turn()
-		e := &r.queue[turn]
-		sl := &r.slots[i]
-		sl.state, sl.s, sl.started = Asking, e.scheduler, append(sl.started, false)
-		r.out = append(r.out, Effect{
-			Kind: EffectGetTask, Scheduler: e.scheduler, Slot: uint16(i), Call: uint32(len(sl.started)), Ref: e.ref, Res: e.res,
-		})
-		user := string(e.class.User)
-		if e.count--; e.count == 0 {
-			r.queue = slices.Delete(r.queue, turn, turn+1)
-		}
-		if r.fair != nil {
-			r.fair.took(user, i)
-		}
+		r.getTask(i)
+	}
+}
+
+func (r *reference) getTask(i int) {
+	turn := r.turn()
+	e := &r.queue[turn]
+	sl := &r.slots[i]
+	sl.state, sl.s, sl.started = Asking, e.scheduler, append(sl.started, false)
+	sl.since = r.now
+	r.out = append(r.out, Effect{
+		Kind: EffectGetTask, Scheduler: e.scheduler, Slot: uint16(i), Call: uint32(len(sl.started)), Ref: e.ref, Res: e.res,
+	})
+	user := string(e.class.User)
+	if e.count--; e.count == 0 {
+		r.queue = slices.Delete(r.queue, turn, turn+1)
+	}
+	if r.fair != nil {
+		r.fair.took(user, i)
 	}
 }
 
@@ -183,6 +206,7 @@ func (r *reference) free(i int) {
 	}
 	r.slots[i].state = Free
 	r.freed = append(r.freed, i)
+	r.leave(i)
 }
 
 func (r *reference) down(s probe.SchedulerID) {
@@ -190,7 +214,11 @@ func (r *reference) down(s probe.SchedulerID) {
 	r.queue = slices.DeleteFunc(r.queue, func(e refEntry) bool { return e.scheduler == s })
 	for i := range r.slots {
 		sl := &r.slots[i]
-		if sl.state == Free || sl.s != s {
+		if sl.state == Free || sl.state == Offered || sl.s != s {
+			continue
+		}
+		if sl.state == Held {
+			r.drop(i)
 			continue
 		}
 		if sl.state == Asking {
@@ -206,6 +234,7 @@ func (r *reference) down(s probe.SchedulerID) {
 			sl.due, sl.status = r.now+r.cfg.OrphanGrace, probe.StatusKilled
 		}
 	}
+	r.takerDown(s)
 }
 
 // state says what a scheduler that has connected has here.
@@ -252,6 +281,11 @@ func (r *reference) claim(m message) {
 			r.decline(message{s: sl.s, launch: sl.m}, probe.RefusedFenced)
 		}
 		r.adopt(sl, m.s, m.launch.Ref)
+	}
+	for _, i := range slices.Clone(r.offers.held) {
+		if r.slots[i].m.Job == m.launch.Job {
+			r.giveBack(i, probe.RefusedFenced)
+		}
 	}
 	// Lives are asked in the order of their numbers.
 	kept := slices.Clone(r.results)
@@ -341,17 +375,31 @@ func (r *reference) reserve(m message) {
 
 func (r *reference) launch(m message) {
 	l := m.launch
-	if r.asks(m) {
+	if offered := r.offered(m); offered || r.asks(m) {
 		sl := &r.slots[l.Slot]
+		why := probe.Refusal(0)
 		if int(l.App) >= r.cfg.Apps {
-			r.decline(m, probe.RefusedApp)
+			why = probe.RefusedApp
+		} else if !r.cfg.Forget && !r.pass(l.Job, l.Epoch, m.s) {
+			why = probe.RefusedFenced
+		}
+		switch {
+		case why != 0 && offered:
+			r.decline(m, why)
+			r.drop(int(l.Slot))
+			return
+		case why != 0:
+			r.decline(m, why)
 			r.free(int(l.Slot))
 			return
 		}
-		if !r.cfg.Forget && !r.pass(l.Job, l.Epoch, m.s) {
-			r.decline(m, probe.RefusedFenced)
-			r.free(int(l.Slot))
-			return
+		r.sample(sl)
+		if offered {
+			sl.s = m.s
+			if !r.occupy(int(l.Slot)) {
+				r.hold(m)
+				return
+			}
 		}
 		sl.state, sl.m, sl.launched, sl.orphan = Running, l, r.now, false
 		sl.started[l.Call-1] = true
@@ -361,6 +409,11 @@ func (r *reference) launch(m message) {
 		}
 		sl.ends, sl.verdict = sl.due, sl.status
 		r.out = append(r.out, sl.effect(EffectStart, 0))
+		r.begun(int(l.Slot))
+		return
+	}
+	if r.cfg.Offers {
+		r.launchLate(m)
 		return
 	}
 	if !slices.Contains(r.up, m.s) {
@@ -388,13 +441,14 @@ func (r *reference) done(m message) {
 		}
 		r.finish(sl, status, m.end)
 	}
+	r.judge(sl)
 	r.free(int(m.launch.Slot))
 }
 
 func (r *reference) tick() {
 	for i := range r.slots {
 		sl := &r.slots[i]
-		if (sl.state != Running && sl.state != Stopping) || sl.due > r.now {
+		if r.tickLane(i) || (sl.state != Running && sl.state != Stopping) || sl.due > r.now {
 			continue
 		}
 		if sl.state == Running {
@@ -428,7 +482,7 @@ func (r *reference) runs(m message) *refSlot {
 		return nil
 	}
 	sl := &r.slots[m.launch.Slot]
-	if sl.state == Free || sl.state == Asking || int(m.launch.Call) != len(sl.started) {
+	if !sl.state.holdsAttempt() || int(m.launch.Call) != len(sl.started) {
 		return nil
 	}
 	return sl
@@ -478,13 +532,17 @@ func (r *reference) decline(m message, why probe.Refusal) {
 
 // load counts what a Core's Load must say.
 func (r *reference) load() Load {
-	var in [Stuck + 1]int
+	var in [Held + 1]int
 	for i := range r.slots {
 		in[r.slots[i].state]++
 	}
 	l := Load{
 		Slots: len(r.slots), Free: in[Free], Asking: in[Asking], Running: in[Running], Stopping: in[Stopping], Stuck: in[Stuck],
 		Entries: len(r.queue), Results: len(r.results), Fences: len(r.fences),
+	}
+	if r.cfg.Offers {
+		l.Slots, l.Offered, l.Held = r.cfg.Slots, in[Offered], in[Held]
+		l.Free = r.cfg.Slots - l.Asking - l.Running - l.Stopping - l.Stuck
 	}
 	for _, k := range r.results {
 		l.ResultBytes += len(k.body)
@@ -505,6 +563,7 @@ func (r *reference) wake() time.Duration {
 		if sl := &r.slots[i]; sl.state == Running || sl.state == Stopping {
 			first = min(first, sl.due)
 		}
+		first = min(first, r.wakeLane(i))
 	}
 	for _, k := range r.results {
 		first = min(first, k.at+r.cfg.ResultTTL)

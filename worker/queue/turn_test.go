@@ -174,7 +174,10 @@ func (f *refFair) took(user string, slot int) {
 }
 
 func (f *refFair) released(slot int, ran bool) {
-	h := f.holds[slot]
+	h, took := f.holds[slot]
+	if !took {
+		return // it was launched on an offer
+	}
 	delete(f.holds, slot)
 	cost := f.r.now - h.since
 	if ran {

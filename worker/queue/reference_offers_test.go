@@ -1,0 +1,341 @@
+package queue
+
+import (
+	"slices"
+	"time"
+
+	"dunnock/probe"
+)
+
+// refOffers is what the reference has for idle offers. Seats and lanes refer to each other by number; everything else is found out when it is
+// needed. It shares with the core the constants and the hash.
+type refOffers struct {
+	seats   []refSeat
+	freed   []int // free seats in the order in which they were freed
+	held    []int // lanes, oldest first
+	takers  []probe.SchedulerID
+	blocks  map[uint16]int
+	answers []time.Duration
+}
+
+type refSeat struct {
+	lane, offer int // −1: none
+	last        probe.Launch
+	lastOf      probe.SchedulerID
+	lastAt      time.Duration
+}
+
+// refLane is what offers add to a lane.
+type refLane struct {
+	seat   int
+	since  time.Duration // offered, asking, held
+	over   time.Duration // offered: when it is old; held: when it is declined; running: when to ask ahead
+	expect time.Duration
+}
+
+func (r *reference) newSeats() {
+	r.offers.blocks = map[uint16]int{}
+	for i := range r.cfg.Slots {
+		r.offers.seats = append(r.offers.seats, refSeat{lane: -1, offer: -1})
+		r.offers.freed = append(r.offers.freed, r.cfg.Slots-1-i)
+	}
+}
+
+func (r *reference) takes(s probe.SchedulerID) {
+	o := &r.offers
+	if !r.cfg.Offers || !slices.Contains(r.up, s) || slices.Contains(o.takers, s) {
+		return
+	}
+	before := make([]probe.SchedulerID, len(o.seats))
+	for i := range o.seats {
+		before[i] = r.home(i)
+	}
+	o.takers = append(o.takers, s)
+	for i, st := range o.seats {
+		if st.lane < 0 && st.offer >= 0 && r.home(i) != before[i] {
+			r.sayOffer(st.offer)
+		}
+	}
+}
+
+func (r *reference) takerDown(s probe.SchedulerID) {
+	o := &r.offers
+	if !slices.Contains(o.takers, s) {
+		return
+	}
+	o.takers = slices.DeleteFunc(o.takers, func(t probe.SchedulerID) bool { return t == s })
+	for i := range r.slots {
+		switch {
+		case r.slots[i].state != Offered:
+		case len(o.takers) == 0:
+			r.drop(i)
+		default:
+			r.sayOffer(i)
+		}
+	}
+}
+
+func (r *reference) home(seat int) (home probe.SchedulerID) {
+	draw := offers{seed: r.cfg.Seed}
+	var best uint64
+	for _, s := range r.offers.takers {
+		if rank := draw.hash(uint32(seat), uint32(s)); rank > best {
+			home, best = s, rank
+		}
+	}
+	return home
+}
+
+func (r *reference) hop() time.Duration {
+	a := r.offers.answers
+	a = a[max(0, len(a)/hopWindow-1)*hopWindow:]
+	if len(a) == 0 {
+		return minHop
+	}
+	return min(max(slices.Min(a)/2, minHop), maxHop)
+}
+
+func (r *reference) sample(sl *refSlot) {
+	if d := r.now - sl.since; r.cfg.Offers && d > 0 && d <= 2*maxHop {
+		r.offers.answers = append(r.offers.answers, d)
+	}
+}
+
+// leave frees the seat of a lane that asked or ran.
+func (r *reference) leave(i int) {
+	if r.cfg.Offers {
+		s := r.slots[i].seat
+		r.offers.seats[s].lane = -1
+		r.offers.freed = append(r.offers.freed, s)
+	}
+}
+
+// drop frees a lane that was offered, or whose launch waited.
+func (r *reference) drop(i int) {
+	o := &r.offers
+	for s := range o.seats {
+		if o.seats[s].offer == i {
+			o.seats[s].offer = -1
+		}
+	}
+	o.held = slices.DeleteFunc(o.held, func(h int) bool { return h == i })
+	r.slots[i].state = Free
+	r.freed = append(r.freed, i)
+}
+
+func (r *reference) giveBack(i int, why probe.Refusal) {
+	r.decline(message{s: r.slots[i].s, launch: r.slots[i].m}, why)
+	r.drop(i)
+}
+
+func (r *reference) popLane() int {
+	i := r.freed[len(r.freed)-1]
+	r.freed = r.freed[:len(r.freed)-1]
+	return i
+}
+
+func (r *reference) sit(s, i int) {
+	o := &r.offers
+	o.freed = slices.DeleteFunc(o.freed, func(f int) bool { return f == s })
+	o.seats[s].lane, r.slots[i].seat = i, s
+}
+
+// occupy finds a seat for a launch on an offered lane.
+func (r *reference) occupy(i int) bool {
+	o := &r.offers
+	own := r.slots[i].seat
+	s := own
+	if o.seats[own].lane >= 0 {
+		if len(o.freed) == 0 {
+			return false
+		}
+		s = o.freed[len(o.freed)-1]
+		passed := o.seats[s].offer
+		if o.seats[own].offer = passed; passed >= 0 {
+			r.slots[passed].seat = own
+		} else {
+			r.slots[o.seats[own].lane].expect = 0
+		}
+	}
+	o.seats[s].offer = -1
+	r.sit(s, i)
+	return true
+}
+
+func (r *reference) deal() {
+	o := &r.offers
+	for len(o.freed) > 0 && len(o.held)+len(r.queue) > 0 {
+		if len(o.held) > 0 {
+			i := o.held[0]
+			o.held = o.held[1:]
+			r.occupy(i)
+			sl := &r.slots[i]
+			sl.state, sl.since = Asking, r.now
+			m := message{s: sl.s, launch: sl.m}
+			m.launch.Deadline = max(0, m.launch.Deadline-(r.now-sl.launched))
+			r.launch(m)
+			continue
+		}
+		s := o.freed[len(o.freed)-1]
+		if o.seats[s].offer >= 0 {
+			r.drop(o.seats[s].offer)
+		}
+		i := r.popLane()
+		r.sit(s, i)
+		r.getTask(i)
+	}
+	if r.draining || len(o.takers) == 0 {
+		return
+	}
+	for _, s := range slices.Backward(o.freed) {
+		if o.seats[s].offer < 0 {
+			r.offerSeat(s)
+		}
+	}
+}
+
+func (r *reference) offerSeat(s int) {
+	i := r.popLane()
+	r.offers.seats[s].offer, r.slots[i].seat, r.slots[i].state = i, s, Offered
+	r.sayOffer(i)
+}
+
+func (r *reference) sayOffer(i int) {
+	o := &r.offers
+	sl := &r.slots[i]
+	st := &o.seats[sl.seat]
+	sl.started = append(sl.started, false)
+	sl.s, sl.since = r.home(sl.seat), r.now
+	if st.last.More && r.now-st.lastAt < crowdHops*r.hop() && slices.Contains(o.takers, st.lastOf) {
+		sl.s = st.lastOf
+	}
+	var ready time.Duration
+	if st.lane >= 0 {
+		ready = max(0, r.slots[st.lane].launched+r.slots[st.lane].expect-r.now)
+	}
+	call := uint32(len(sl.started))
+	draw := offers{seed: r.cfg.Seed}
+	sl.over = r.now + renewOffer*9/10 + time.Duration(draw.hash(uint32(i), call)%uint64(renewOffer/5))
+	r.out = append(r.out, Effect{Kind: EffectOffer, Scheduler: sl.s, Slot: uint16(i), Call: call, Service: ready})
+}
+
+func (r *reference) offered(m message) bool {
+	if !r.cfg.Offers || int(m.launch.Slot) >= len(r.slots) || !slices.Contains(r.up, m.s) {
+		return false
+	}
+	sl := &r.slots[m.launch.Slot]
+	return sl.state == Offered && int(m.launch.Call) == len(sl.started)
+}
+
+func (r *reference) hold(m message) {
+	sl := &r.slots[m.launch.Slot]
+	sl.state, sl.m, sl.launched = Held, m.launch, r.now // when it came
+	sl.over = r.now + max(minHold, leadHops*r.hop()+slack)
+	r.offers.held = append(r.offers.held, int(m.launch.Slot))
+	r.out = append(r.out, sl.effect(EffectHold, 0))
+}
+
+func (r *reference) begun(i int) {
+	if !r.cfg.Offers {
+		return
+	}
+	o := &r.offers
+	sl := &r.slots[i]
+	st := &o.seats[sl.seat]
+	st.last, st.lastOf, st.lastAt = sl.m, sl.s, r.now
+	sl.expect, sl.over = sl.m.Expect, never
+	switch lead := leadHops * r.hop(); {
+	case sl.expect == 0:
+	case o.blocks[sl.m.App] > 0:
+		o.blocks[sl.m.App]--
+	case sl.expect <= lead:
+		r.offerAhead(i)
+	default:
+		sl.over = r.now + sl.expect - lead
+	}
+}
+
+func (r *reference) offerAhead(i int) {
+	o := &r.offers
+	s := r.slots[i].seat
+	if !r.draining && len(o.takers) > 0 && len(r.queue) == 0 && o.seats[s].offer < 0 {
+		r.offerSeat(s)
+	}
+}
+
+func (r *reference) judge(sl *refSlot) {
+	if sl.expect > 0 && r.now-sl.launched-sl.expect > overrun {
+		r.offers.blocks[sl.m.App] = blockFor
+	}
+}
+
+// tickLane does what has come due in a lane because of offers.
+func (r *reference) tickLane(i int) bool {
+	sl := &r.slots[i]
+	if !r.cfg.Offers || sl.over > r.now {
+		return false
+	}
+	runs := r.offers.seats[sl.seat].lane
+	switch {
+	case sl.state == Offered && runs >= 0:
+		r.drop(i)
+	case sl.state == Offered:
+		r.sayOffer(i)
+	case sl.state == Held:
+		r.slots[runs].expect = 0
+		r.offers.blocks[r.slots[runs].m.App] = blockFor
+		r.giveBack(i, probe.RefusedEarly)
+	case sl.state == Running && sl.due > r.now:
+		sl.over = never
+		r.offerAhead(i)
+	default:
+		return false
+	}
+	return true
+}
+
+func (r *reference) wakeLane(i int) time.Duration {
+	sl := &r.slots[i]
+	if r.cfg.Offers && (sl.state == Offered || sl.state == Held || sl.state == Running) {
+		return sl.over
+	}
+	return never
+}
+
+func (r *reference) killHeld(m message) {
+	if int(m.launch.Slot) >= len(r.slots) {
+		return
+	}
+	sl := &r.slots[m.launch.Slot]
+	if sl.state == Held && sl.s == m.s && int(m.launch.Call) == len(sl.started) {
+		sl.launched, sl.orphan = r.now, false
+		r.finish(sl, probe.StatusKilled, End{})
+		r.drop(int(m.launch.Slot))
+	}
+}
+
+func (r *reference) drainOffers() {
+	for i := range r.slots {
+		if r.slots[i].state == Offered {
+			r.drop(i)
+		}
+	}
+	for len(r.offers.held) > 0 {
+		r.giveBack(r.offers.held[0], probe.RefusedDraining)
+	}
+}
+
+// launchLate is a Launch that no lane waits for: declined, but for a copy of the one that the lane has.
+func (r *reference) launchLate(m message) {
+	if !slices.Contains(r.up, m.s) {
+		return
+	}
+	if l := m.launch; int(l.Slot) < len(r.slots) {
+		sl := &r.slots[l.Slot]
+		has := sl.state == Held || sl.state.holdsAttempt()
+		if has && int(l.Call) == len(sl.started) && sl.s == m.s && sl.m.Ref == l.Ref && sl.m.Task == l.Task {
+			return
+		}
+	}
+	r.decline(m, probe.RefusedStale)
+}
