@@ -231,7 +231,8 @@ func (c *cores) Deliver(e *Engine, m *Message) {
 	case probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline:
 		c.toScheduler(e.now, m)
 	case probe.KindHello, probe.KindDrain, probe.KindLoad,
-		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck: // nothing is resumed or claimed here
+		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck,
+		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef: // nothing is resumed or claimed here
 	}
 }
 
@@ -261,7 +262,8 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 	case probe.KindKill:
 		out = core.Kill(now, from, probe.Kill{Slot: m.Slot, Call: m.Call}, out)
 	case probe.KindHello, probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline, probe.KindDrain, probe.KindLoad,
-		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck:
+		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck,
+		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef:
 	}
 	c.carryOutQueued(m.Worker, out)
 }
@@ -300,7 +302,8 @@ func (c *cores) toScheduler(now time.Duration, m *Message) {
 	case probe.KindDecline:
 		out = core.Decline(now, from, probe.Decline{Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Reason: m.Reason}, out)
 	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindDrain, probe.KindLoad,
-		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck:
+		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck,
+		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef:
 	}
 	c.carryOutPlaced(m.Scheduler, out)
 }
@@ -366,6 +369,7 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 			}
 		case queue.EffectRefuse:
 			m.Kind, m.Task, m.Count, m.Reason = kindRefuse, f.Res, f.Count, f.Reason
+		case queue.EffectOffer, queue.EffectHold: // nobody takes offers
 		case queue.EffectAdopt, queue.EffectFound, queue.EffectTold: // nothing is kept
 		case queue.EffectDecline:
 			m.Kind, m.Task, m.Reason = kindDecline, f.Task, f.Reason

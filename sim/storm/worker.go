@@ -170,7 +170,8 @@ func (k *worker) carryOut(out []queue.Effect, launch *probe.Launch) {
 			k.handle(f, launch)
 		case queue.EffectStop:
 			k.stopHandler(f)
-		case queue.EffectGetTask, queue.EffectFinished, queue.EffectRefuse, queue.EffectDecline, queue.EffectAdopt, queue.EffectFound, queue.EffectTold:
+		case queue.EffectGetTask, queue.EffectFinished, queue.EffectRefuse, queue.EffectDecline, queue.EffectAdopt, queue.EffectFound, queue.EffectTold,
+			queue.EffectOffer, queue.EffectHold:
 			k.send(f, nil)
 		}
 	}
@@ -278,7 +279,7 @@ func (k *worker) send(f *queue.Effect, end *queue.End) {
 	case queue.EffectTold:
 		m := f.Told()
 		e.sendLast(func() { e.peer.user.(*link).told(m) })
-	case queue.EffectStart, queue.EffectStop:
+	case queue.EffectStart, queue.EffectStop, queue.EffectOffer, queue.EffectHold: // nobody takes offers here
 	}
 }
 

@@ -35,6 +35,19 @@
 // A free slot and a waiting reservation never exist together: whatever frees a slot or brings a
 // reservation ends by letting free slots ask.
 //
+// # Idle offers
+//
+// With Config.Offers a slot that is free while nothing is queued offers itself to one scheduler of those that take offers
+// ([Core.OffersTo]), its home. An offer is a call like a GetTask, and uses the same numbers; any scheduler may launch on it, and the first one
+// does. Messages then name lanes, of which there are twice as many as slots: in one an attempt runs while its slot, which is expected
+// to be free soon, is offered in another. A Launch that comes before a slot is free is held ([EffectHold]) for a few milliseconds.
+//
+//	               Launch, slot is free                    scheduler gone, GetTask instead,
+//	free ─▶ offered ───────────────────▶ running           drain: free again
+//	           │ Launch, no slot is free    ▲
+//	           └──────────▶ held ───────────┘              too early, killed, fenced,
+//	                              a slot is free           scheduler gone, drain: free again
+//
 // # The caller's part
 //
 // A [Core] has no lock, no clock and no goroutine. Its caller

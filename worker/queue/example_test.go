@@ -38,6 +38,10 @@ func Example() {
 				fmt.Printf("to scheduler %d: %+v with %q\n", e.Scheduler, e.Finished(), core.Body(e))
 			case queue.EffectTold:
 				fmt.Printf("to scheduler %d: %+v\n", e.Scheduler, e.Told())
+			case queue.EffectOffer:
+				fmt.Printf("to scheduler %d: %+v\n", e.Scheduler, e.Offer())
+			case queue.EffectHold:
+				fmt.Printf("keep task %d for slot %d\n", e.Task, e.Slot)
 			}
 		}
 		out = out[:0]

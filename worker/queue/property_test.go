@@ -370,6 +370,7 @@ func (m *machine) auditKept(msg message, e *Effect) error {
 		if waits && kept.s == e.Scheduler && kept.launch.Ref == e.Ref && kept.launch.Task == e.Task {
 			delete(m.kept, e.Slot)
 		}
+	case EffectGetTask, EffectStop, EffectRefuse, EffectAdopt, EffectFound, EffectTold, EffectOffer:
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 // SlotState says what a slot does.
 type SlotState uint8
 
-// The states of a slot. The package comment shows what leads from one to another.
+// The states of a slot, or of a lane. The package comment shows what leads from one to another.
 const (
 	Free     SlotState = iota + 1
 	Asking             // its GetTask is out
