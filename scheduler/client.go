@@ -28,6 +28,7 @@ type client struct {
 
 	jobs   map[uint32]*job // by the client's number; guarded by Scheduler.mu
 	asked  bool            // which of them it still owns, and has not answered; likewise
+	since  []uint32        // those that it has submitted since then; likewise
 	unread unread          // likewise
 	head   []byte          // memory for encoding; likewise
 }
@@ -166,6 +167,9 @@ func (c *client) follow(seq uint32, j *job, again bool, has []byte) {
 		}
 	}
 	c.jobs[seq] = j
+	if c.asked {
+		c.since = append(c.since, seq)
+	}
 	j.clients = append(j.clients, follower{c, seq})
 	j.owners++
 }

@@ -219,7 +219,8 @@ func (s *Scheduler) ask(now time.Duration, t *turn) {
 	}
 }
 
-// still takes a client's word on which of its jobs it still owns. It gives up the others; one that closes names none.
+// still takes a client's word on which of its jobs it still owns. It gives up the others; one that closes names none. What it has submitted since it was
+// asked may have overtaken the answer, which does not know of it then, and is its own in any case.
 func (c *client) still(body []byte) error {
 	m, err := submission.DecodeStill(body)
 	if err != nil {
@@ -231,7 +232,10 @@ func (c *client) still(body []byte) error {
 	for _, seq := range m.Seqs {
 		owned[seq] = true
 	}
-	c.asked = false
+	for _, seq := range c.since {
+		owned[seq] = true
+	}
+	c.asked, c.since = false, nil
 	for seq, j := range c.jobs {
 		if owned[seq] {
 			c.turn.effects = s.unhold(now, j, heldAsked, c.turn.effects)

@@ -81,3 +81,23 @@ func TestAfterPause(t *testing.T) {
 		t.Errorf("joined again: held for %b, %d owners, epoch %d", kept.held, kept.owners, kept.spec.Epoch)
 	}
 }
+
+// A small job overtakes the answer to whether its client owns what it did, since that waits for a large job before it. The answer cannot name it.
+func TestSubmittedBeforeTheAnswer(t *testing.T) {
+	c, asked := heldFleet(t)
+	s := c.s
+	now := s.enter()
+	s.afterPause(now)
+	s.exit(now, &c.clients[0].turn)
+	since := task.Job{ID: task.JobID{2}, App: "a", Tasks: make([]task.Task, 3)}.WithDefaults()
+	c.say(t, submission.KindSubmit, submission.AppendSubmit(nil, 2, &since))
+	j := s.byID[since.ID]
+	c.say(t, submission.KindStill, submission.AppendStill(nil, submission.Still{}))
+	if asked.outcome != task.Cancelled || j.outcome != 0 || j.held != 0 || j.owners != 1 {
+		t.Errorf("the one it was asked about: %v; the one since: %v, held for %b, %d owners", asked.outcome, j.outcome, j.held, j.owners)
+	}
+	c.say(t, submission.KindStill, submission.AppendStill(nil, submission.Still{}))
+	if j.outcome != task.Cancelled {
+		t.Error("a client that gives up all its jobs without being asked still has one")
+	}
+}
