@@ -34,6 +34,7 @@ type Account struct {
 	settled window // that have reached who owns them
 	acked   uint64 // what the worker was told of that
 	bytes   int    // of results that have come since
+	mass    mass   // of all that have come
 	kept    []kept // of the taken, not settled: in the order of their times
 }
 
@@ -66,6 +67,7 @@ func (a *Account) Acknowledged() uint64 { return a.acked }
 func (a *Account) Take(seq uint64, bytes int) {
 	a.taken.add(seq)
 	a.bytes += bytes
+	a.mass.add(bytes, a.taken.prefix(), int64(a.cfg.MaxKeptBytes)/massSteps)
 }
 
 // Settle notes that a result has reached who owns it, or that nobody does. If an acknowledgement is due it returns for which results.
@@ -86,7 +88,10 @@ func (a *Account) Rest() (up uint64, due bool) {
 }
 
 // Acked notes that the worker was told. Not before it was: one that is not connected is told later.
-func (a *Account) Acked(up uint64) { a.acked, a.bytes = up, 0 }
+func (a *Account) Acked(up uint64) {
+	a.acked, a.bytes = up, 0
+	a.mass.forget(up)
+}
 
 // Told takes the worker's word that it keeps nothing up to a number: what it has said at a handshake begins behind that. What is not kept
 // will not be said again and need not be settled. An acknowledgement that was lost on its way is due once more.
@@ -101,5 +106,5 @@ func (a *Account) Told(seq uint64) {
 func (a *Account) Void() {
 	a.taken.restart()
 	a.settled.restart()
-	a.acked, a.bytes, a.kept = 0, 0, nil
+	a.acked, a.bytes, a.kept, a.mass = 0, 0, nil, mass{}
 }

@@ -37,5 +37,8 @@ func (a *Account) Expire(now time.Duration) (up uint64, due bool) {
 // nobody may come for.
 func (a *Account) crowded() bool {
 	up := a.settled.prefix()
-	return a.taken.prefix() > up+a.cfg.MaxKept || (up == a.acked && a.bytes > a.cfg.MaxKeptBytes)
+	return a.taken.prefix() > up+a.cfg.MaxKept || a.mass.since(up) > int64(a.cfg.MaxKeptBytes)
 }
+
+// massSteps is how finely the bytes that are kept are known: to so many parts of the bound.
+const massSteps = 16

@@ -61,8 +61,8 @@ func TestKeepIsBounded(t *testing.T) {
 		"results": {Config{Every: 1, MaxKept: 90}, 0},
 		"bytes":   {Config{Every: 1000, Bytes: 10, MaxKeptBytes: 900}, 10},
 	} {
-		a := took(test.cfg, 90, test.bytes, 1, 2, 60)
-		for _, seq := range []uint64{1, 2, 60} {
+		a := took(test.cfg, 90, test.bytes, 1, 20, 60)
+		for _, seq := range []uint64{1, 20, 60} {
 			a.Keep(0, seq)
 		}
 		if up, due := a.Expire(0); due || a.Kept() != 3 {
@@ -70,7 +70,7 @@ func TestKeepIsBounded(t *testing.T) {
 		}
 		a.Take(91, test.bytes)
 		up, due := a.Expire(0)
-		if !due || up != 1 || a.Kept() != 2 {
+		if !due || up != 19 || a.Kept() != 2 {
 			t.Errorf("%s: beyond the bound it keeps %d; due %v up to %d", name, a.Kept(), due, up)
 		}
 		a.Acked(up)
@@ -89,5 +89,31 @@ func TestKeepNothing(t *testing.T) {
 	a.Void()
 	if a.Kept() != 0 {
 		t.Errorf("%d kept of a worker that was given up", a.Kept())
+	}
+}
+
+// However many results are kept, their worker keeps no more bytes for them than the bound, and some.
+func TestKeptBytesAreBoundedTogether(t *testing.T) {
+	t.Parallel()
+	const limit, size = 64 << 10, 1 << 10
+	a := NewAccount(Config{MaxKeptBytes: limit, Bytes: size})
+	var most uint64
+	for seq := uint64(1); seq <= 10_000; seq++ {
+		a.Take(seq, size)
+		if seq <= 1000 { // its owner is gone
+			a.Keep(0, seq)
+		} else if up, due := a.Settle(seq); due {
+			a.Acked(up)
+		}
+		if up, due := a.Expire(0); due {
+			a.Acked(up)
+		}
+		most = max(most, size*(seq-a.Acknowledged()))
+	}
+	if most > limit+limit/4 || most < limit/2 {
+		t.Errorf("the worker keeps up to %d bytes; at most %d are to be", most, limit)
+	}
+	if a.Kept() != 0 || a.Acknowledged() != 10_000 {
+		t.Errorf("in the end %d are kept, and the worker was told up to %d", a.Kept(), a.Acknowledged())
 	}
 }
