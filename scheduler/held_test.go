@@ -184,6 +184,35 @@ func TestKeptAfterTheEnd(t *testing.T) {
 	}
 }
 
+// A result that comes again, because one before it was lost with the connection, is not acknowledged before its client has it.
+func TestResultComesAgain(t *testing.T) {
+	c, j := heldFleet(t)
+	l := c.links[0]
+	say := func(kind probe.Kind, body []byte) {
+		t.Helper()
+		if err := l.Message(uint8(kind), body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Slot: 0, Call: 1, Ref: j.ref}))
+	m := probe.Finished{Seq: 2, Slot: 0, Call: 1, Ref: j.ref, Task: 0, Attempt: 1, Status: probe.StatusOK}
+	say(probe.KindFinished, probe.AppendFinishedHead(nil, &m)) // it has overtaken a large one
+	l.down(t.Context(), io.EOF)
+	if err := c.greet(l); err != nil {
+		t.Fatal(err)
+	}
+	for m.Seq = 1; m.Seq <= 2; m.Seq++ {
+		say(probe.KindFound, probe.AppendFinishedHead(nil, &m))
+	}
+	if l.results.Taken() != 2 || l.results.Settled() != 1 {
+		t.Errorf("of 2 results %d have come, and %d count as delivered; nobody knows that of the second", l.results.Taken(), l.results.Settled())
+	}
+	c.clients[0].leave(io.EOF)
+	if l.results.Kept() != 1 {
+		t.Errorf("%d results are kept for the client", l.results.Kept())
+	}
+}
+
 // abandonAll gives up the jobs whose owners are away, as if their time were over.
 func (s *Scheduler) abandonAll() {
 	var t turn

@@ -312,8 +312,9 @@ func (l *link) finished(body []byte, event func(*placement.Core, time.Duration, 
 	}
 	now := l.s.enter()
 	l.turn.finished, l.turn.owned, l.turn.worker = m, owned, l.member.Name
-	l.results.Take(m.Seq, len(m.Body))
-	l.turn.receipt = receipt{l, m.Seq}
+	if again := l.results.Take(m.Seq, len(m.Body)); !again {
+		l.turn.receipt = receipt{l, m.Seq}
+	}
 	l.expireKept(now, &l.turn)
 	if l.s.parted.wants(&m) {
 		l.s.keepResult(now, l.turn.take())

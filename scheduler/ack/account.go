@@ -63,11 +63,16 @@ func (a *Account) Settled() uint64 { return a.settled.prefix() }
 // Acknowledged is the number up to which the worker was told.
 func (a *Account) Acknowledged() uint64 { return a.acked }
 
-// Take notes that a result has come, of so many bytes. One may come twice.
-func (a *Account) Take(seq uint64, bytes int) {
+// Take notes that a result has come, of so many bytes. One may come again, when others before it were lost with a connection: then it is no news, and is
+// settled by who has it since the first time.
+func (a *Account) Take(seq uint64, bytes int) (again bool) {
+	if a.taken.has(seq) {
+		return true
+	}
 	a.taken.add(seq)
 	a.bytes += bytes
 	a.mass.add(bytes, a.taken.prefix(), int64(a.cfg.MaxKeptBytes)/massSteps)
+	return false
 }
 
 // Settle notes that a result has reached who owns it, or that nobody does. If an acknowledgement is due it returns for which results.

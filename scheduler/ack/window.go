@@ -24,6 +24,15 @@ func (w *window) add(n uint64) {
 	w.shift()
 }
 
+// has reports whether a number was noted.
+func (w *window) has(n uint64) bool {
+	if n <= w.base {
+		return true
+	}
+	i := n - w.base - 1
+	return i/64 < uint64(len(w.bits)) && w.bits[i/64]>>(i%64)&1 == 1
+}
+
 // prefix is the number up to which there are all.
 func (w *window) prefix() uint64 {
 	if len(w.bits) == 0 {

@@ -33,6 +33,10 @@ func TestWindow(t *testing.T) {
 				if got, want := w.prefix(), prefix(); got != want {
 					t.Fatalf("prefix %d, want %d", got, want)
 				}
+				n := rapid.Uint64Range(0, base+400).Draw(t, "ask")
+				if got, want := w.has(n), n <= base || seen[n]; got != want {
+					t.Fatalf("has %d: %v, want %v", n, got, want)
+				}
 				if len(w.bits) > 8 {
 					t.Fatalf("%d words for at most 400 numbers", len(w.bits))
 				}

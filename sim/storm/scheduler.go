@@ -246,8 +246,10 @@ func (l *link) getTask(m probe.GetTask) {
 
 func (l *link) finished(m probe.Finished, found bool) {
 	s := l.s
-	l.results.Take(m.Seq, len(m.Body))
-	s.receipt, s.told = receipt{l, m.Seq}, m
+	s.told = m
+	if again := l.results.Take(m.Seq, len(m.Body)); !again {
+		s.receipt = receipt{l, m.Seq}
+	}
 	if up, due := l.results.Expire(s.w.now); due {
 		l.ack(up)
 	}
