@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -210,6 +211,30 @@ func TestResultComesAgain(t *testing.T) {
 	c.clients[0].leave(io.EOF)
 	if l.results.Kept() != 1 {
 		t.Errorf("%d results are kept for the client", l.results.Kept())
+	}
+}
+
+// A worker that is given up while it is being connected says only what was not known before that. So it is connected once more.
+func TestGivenUpWhileConnecting(t *testing.T) {
+	c, _ := heldFleet(t)
+	l := c.links[0]
+	m := probe.Finished{Seq: 1, Slot: 0, Call: 1, Status: probe.StatusOK}
+	if err := l.Message(uint8(probe.KindFinished), probe.AppendFinishedHead(nil, &m)); err != nil {
+		t.Fatal(err)
+	}
+	l.down(t.Context(), io.EOF)
+	if h := l.hello(); h.Results != 1 {
+		t.Fatalf("told that %d results are here", h.Results)
+	}
+	l.void()
+	if err := c.greet(l); !errors.Is(err, errGivenUp) || l.greeted || l.id != 0 {
+		t.Errorf("connected as worker %d: %v", l.id, err)
+	}
+	if h := l.hello(); h.Results != 0 {
+		t.Errorf("told that %d results are here, after it was given up", h.Results)
+	}
+	if err := c.greet(l); err != nil || l.id == 0 {
+		t.Errorf("not connected: %v", err)
 	}
 }
 

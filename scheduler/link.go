@@ -45,6 +45,7 @@ type link struct {
 	severed bool        // id is set and there is no connection: the same life of the worker may be back
 	voider  *time.Timer // gives the severed worker up
 	results ack.Account // that it has reported, and keeps until they are acknowledged
+	stale   bool        // what our last Hello has said of them is not so any more
 }
 
 // linkKey tells one life of a worker from the next.
@@ -166,6 +167,9 @@ func (l *link) run(ctx context.Context) {
 // errOtherLife says that somebody else answers where the worker was: its life is over.
 var errOtherLife = errors.New("handshake refused: another life or another node answers")
 
+// errGivenUp says that the worker has answered too late: it was given up meanwhile, and would not say again what it was told that we have.
+var errGivenUp = errors.New("the worker was given up while it was being connected")
+
 // gone reports whether an attempt to connect shows that a worker's life is over: nobody listens any more where it did, or another does.
 func gone(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)
@@ -187,10 +191,7 @@ func (l *link) session(ctx context.Context) (connected bool, err error) {
 		return false, err
 	}
 	l.conn = conn
-	s.mu.Lock()
-	hello := s.hello
-	hello.Results = l.results.Taken()
-	s.mu.Unlock()
+	hello := l.hello()
 	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &hello))
 	conn.Flush()
 	l.overdue = node.HandshakeBy(conn.Close)
@@ -199,6 +200,17 @@ func (l *link) session(ctx context.Context) (connected bool, err error) {
 	connected = l.greeted
 	l.down(ctx, err)
 	return connected, err
+}
+
+// hello is what we say to the worker first.
+func (l *link) hello() probe.Hello {
+	s := l.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.hello
+	h.Results = l.results.Taken()
+	l.stale = false
+	return h
 }
 
 // down tells the core that the connection has ended. The worker may be back in the same life, and then says what it has; it is given up when
@@ -245,6 +257,7 @@ func (l *link) void() {
 		s.freeIDs = append(s.freeIDs, l.id)
 		l.id, l.severed = 0, false
 		l.results.Void()
+		l.stale = true
 	}
 	s.exit(now, &t)
 	t.batch.Flush()
@@ -403,6 +416,10 @@ func (l *link) handshake(kind uint8, body []byte) error {
 	}
 	l.discipline, l.classed = h.Discipline, probe.NeedsClass(h.Discipline)
 	now := s.enter()
+	if l.stale {
+		s.exit(now, &l.turn)
+		return errGivenUp
+	}
 	l.greeted = true
 	if l.severed {
 		l.severed = false
