@@ -236,6 +236,16 @@ func DecodeTold(body []byte) (Told, error) {
 	return m, r.Close()
 }
 
+// AppendDrain appends the encoding of m.
+func AppendDrain(b []byte, m Drain) []byte { return appendBool(b, m.Left) }
+
+// DecodeDrain reads a Drain.
+func DecodeDrain(body []byte) (Drain, error) {
+	r := wire.NewReader(body)
+	m := Drain{Left: r.Uint(1) == 1}
+	return m, r.Close()
+}
+
 // AppendAck appends the encoding of m.
 func AppendAck(b []byte, m Ack) []byte { return wire.AppendUint(b, m.Seq) }
 

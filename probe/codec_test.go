@@ -51,6 +51,7 @@ func codecs() map[reflect.Type]codec {
 	add(of(probe.AppendClaim, probe.DecodeClaim))
 	add(of(probe.AppendAdopt, probe.DecodeAdopt))
 	add(of(probe.AppendTold, probe.DecodeTold))
+	add(of(probe.AppendDrain, probe.DecodeDrain))
 	add(of(probe.AppendAck, probe.DecodeAck))
 	add(of(probe.AppendOffer, probe.DecodeOffer))
 	add(of(probe.AppendWant, probe.DecodeWant))

@@ -170,8 +170,9 @@ type Kill struct {
 	Call uint32 // of the Launch
 }
 
-// Drain announces that the worker is leaving: sample it no more. Running attempts finish.
-type Drain struct{}
+// Drain announces that the worker is leaving: sample it no more. Running attempts finish. Left is its last word: it hangs up and will not be back. A connection
+// that ends without it has broken.
+type Drain struct{ Left bool }
 
 // Load tells how full the worker is, over all schedulers: for listings, never
 // for placement. Sent when it changed, at most a few times a second.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -40,6 +39,7 @@ type link struct {
 
 	overdue *time.Timer // closes a connection that does not get to its handshake
 	leaving bool        // the worker has said that it drains; as conn
+	left    bool        // and that this was its last word; likewise
 
 	// Guarded by Scheduler.mu.
 	severed bool        // id is set and there is no connection: the same life of the worker may be back
@@ -233,8 +233,7 @@ func (l *link) down(ctx context.Context, err error) {
 	}
 	s.exit(now, &l.turn)
 	l.turn.batch.Flush()
-	hungUp := l.leaving && errors.Is(err, io.EOF) // as it said that it would
-	if errors.Is(err, stream.ErrSilent) || hungUp || ctx.Err() != nil {
+	if errors.Is(err, stream.ErrSilent) || l.left || ctx.Err() != nil {
 		l.void()
 	}
 }
@@ -287,7 +286,7 @@ func (l *link) Message(kind uint8, body []byte) error {
 	case probe.KindDecline:
 		return tell(l, body, probe.DecodeDecline, (*placement.Core).Decline)
 	case probe.KindDrain:
-		return l.drain()
+		return l.drain(body)
 	case probe.KindLoad:
 		return l.report(body)
 	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindClaim, probe.KindAck:
@@ -370,10 +369,14 @@ func (l *link) told(body []byte) error {
 	return nil
 }
 
-// drain takes the worker out of sampling. When it hangs up it will not be back; a connection that breaks before that is dialled again.
-func (l *link) drain() error {
+// drain takes the worker out of sampling. When it has said its last word it will not be back; a connection that ends before that is dialled again.
+func (l *link) drain(body []byte) error {
+	m, err := probe.DecodeDrain(body)
+	if err != nil {
+		return err
+	}
 	now := l.s.enter()
-	l.leaving = true
+	l.leaving, l.left = true, m.Left
 	l.turn.effects = l.s.core.WorkerDrain(now, l.id, l.turn.effects)
 	l.s.exit(now, &l.turn)
 	return nil
@@ -429,7 +432,7 @@ func (l *link) handshake(kind uint8, body []byte) error {
 	}
 	s.links[l.id] = l
 	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{Slots: int(h.Slots), Apps: h.Apps, Labels: named(h.Labels, h.Name)}, l.turn.effects)
-	l.leaving = h.Draining
+	l.leaving, l.left = h.Draining, false
 	if h.Draining || !l.known() {
 		l.turn.effects = s.core.WorkerDrain(now, l.id, l.turn.effects)
 	}

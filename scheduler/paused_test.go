@@ -11,7 +11,31 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"dunnock/internal/stream"
+	"dunnock/probe"
 )
+
+// A draining worker that hangs up has left if that is what it said last. It may as well have stood still, and be back.
+func TestHungUpWhileDraining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, left := range []bool{false, true} {
+			c, _ := heldFleet(t)
+			l := c.links[0]
+			for _, m := range []probe.Drain{{}, {Left: left}} {
+				if err := l.Message(uint8(probe.KindDrain), probe.AppendDrain(nil, m)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if l.down(t.Context(), io.EOF); l.isSevered() == left {
+				t.Errorf("its last word: %v, and it may be back: %v", left, !left)
+			}
+			l.void()
+			l.overdue.Stop()
+			for _, k := range c.clients {
+				k.overdue.Stop()
+			}
+		}
+	})
+}
 
 // A scheduler that stood still finds its connections ended by workers that have not heard it. Its own silence is no reason to give up what
 // runs there before it has dialled once.

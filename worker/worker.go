@@ -167,7 +167,7 @@ func (w *Worker) drainCore() {
 	t.effects = w.core.Drain(now, t.effects)
 	w.hello.Draining = true
 	for _, p := range w.peers {
-		p.conn.End(p.conn.Begin(uint8(probe.KindDrain)))
+		p.conn.End(probe.AppendDrain(p.conn.Begin(uint8(probe.KindDrain)), probe.Drain{}))
 		t.batch.Add(p.conn)
 	}
 	w.exit(now, &t)
@@ -184,6 +184,7 @@ func (w *Worker) finishConns(ctx context.Context) {
 	peers := slices.Collect(maps.Values(w.peers))
 	w.mu.Unlock()
 	for _, p := range peers {
+		p.conn.SendAfter(uint8(probe.KindDrain), probe.AppendDrain(nil, probe.Drain{Left: true}), nil)
 		p.conn.Close(nil) // delivers first
 	}
 	done := make(chan struct{})
