@@ -30,11 +30,13 @@ func (alone) SetState(view.State) error          { return nil }
 type peerTest struct {
 	conn  *stream.Conn
 	heard []probe.Kind
+	last  []byte // body of the last message
 	ended chan struct{}
 }
 
-func (p *peerTest) Message(kind uint8, _ []byte) error {
+func (p *peerTest) Message(kind uint8, body []byte) error {
 	p.heard = append(p.heard, probe.Kind(kind))
+	p.last = append(p.last[:0], body...)
 	return nil
 }
 
