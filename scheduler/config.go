@@ -58,6 +58,9 @@ type Config struct {
 	// PreferWait is how long tasks wait for workers that they prefer before any other will do. Default placement.DefaultPreferWait, 50 ms; below
 	// 0: no time. At most 1 m.
 	PreferWait time.Duration
+	// MaxQueueTime is how long a job's tasks may have to wait, at the rate at which such tasks are launched now, for the job to be accepted; it is refused beyond
+	// with overloaded. Default placement.DefaultMaxQueueTime, 10 s.
+	MaxQueueTime time.Duration
 	// ClientGrace is how long a job without an owner, whose connection has ended, waits for one to come back before it is cancelled, or drains if it
 	// asks for that. It starts nothing meanwhile. Default 1 s.
 	ClientGrace time.Duration
@@ -138,6 +141,7 @@ func (c Config) Validate() error {
 		{"result ttl", int64(c.ResultTTL)},
 		{"max retained bytes", c.MaxRetainedBytes},
 		{"max unread bytes", c.MaxUnreadBytes},
+		{"max queue time", int64(c.MaxQueueTime)},
 		{"client grace", int64(c.ClientGrace)},
 		{"drain timeout", int64(c.DrainTimeout)},
 	} {

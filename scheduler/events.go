@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"dunnock/internal/api"
+	"dunnock/internal/stream"
 	"dunnock/task"
 )
 
@@ -35,10 +35,12 @@ type eventStream struct {
 	said  int           // of those, that are in out, flushed or not
 	doubt chan struct{} // capacity 1: whether the client is still there has to be found out
 	asked bool          // it has not been yet; guarded by Scheduler.mu
+
+	patience time.Duration // for how long that may take
 }
 
 func newEventStream(s *Scheduler, has []byte) *eventStream {
-	return &eventStream{s: s, has: has, doubt: make(chan struct{}, 1)}
+	return &eventStream{s: s, has: has, doubt: make(chan struct{}, 1), patience: eventWriteTime}
 }
 
 // answer answers with NDJSON events until the job is done. The connection
@@ -61,9 +63,9 @@ func (es *eventStream) answer(ctx *fasthttp.RequestCtx) {
 			defer s.conns.Done()
 			gone := make(chan struct{})
 			reader := make(chan struct{})
-			go func() { // ends with the connection; what a client says meanwhile is not answered
+			go func() { // ends with the connection
 				defer close(reader)
-				_, _ = io.Copy(io.Discard, c)
+				listen(c, raw)
 				close(gone)
 			}()
 			err := es.run(life.Done(), gone, head)
@@ -77,6 +79,38 @@ func (es *eventStream) answer(ctx *fasthttp.RequestCtx) {
 	})
 }
 
+// A client that is there acknowledges what it is sent, a beat each second at least. Its machine is looked at this often, and given up when it has acknowledged
+// nothing for so long at two looks in a row.
+const (
+	lookInterval = stream.DefaultBeatInterval
+	maxOwing     = stream.DefaultLease - lookInterval
+)
+
+// listen returns when the client is gone: it has hung up, or is not heard any more. What it says is not answered.
+func listen(c, raw net.Conn) {
+	b := make([]byte, 512)
+	for owing := false; ; {
+		_ = c.SetReadDeadline(time.Now().Add(lookInterval))
+		if _, err := c.Read(b); err != nil && !timedOut(err) {
+			return
+		}
+		was := owing
+		if owing = stream.Owing(raw) > maxOwing; owing && was {
+			_ = raw.Close() // whoever writes to it is not to wait either
+			return
+		}
+	}
+}
+
+// timedOut reports whether a read has waited for as long as it was to. Not every connection in memory says so by a net.Error.
+func timedOut(err error) bool {
+	late, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && late.Timeout()
+}
+
 // countReader keeps a finished job for as long as it is being read.
 func (s *Scheduler) countReader(j *job, n int) {
 	s.mu.Lock()
@@ -85,6 +119,8 @@ func (s *Scheduler) countReader(j *job, n int) {
 }
 
 var errSlowReader = errors.New("the client reads too slowly: a result had to be dropped")
+
+var errReaderStopped = errors.New("the client does not read")
 
 var errReaderGone = errors.New("the client has hung up")
 

@@ -90,7 +90,7 @@ func New(cfg Config) (*Scheduler, error) {
 	}
 	s := &Scheduler{
 		cfg: cfg, node: n, clock: node.NewClock(), idle: make(chan struct{}), orphaned: make(chan struct{}, 1),
-		core:  placement.New(placement.Config{Policy: cfg.Policy, PreferWait: cfg.PreferWait}, newRand(cfg.Seed)),
+		core:  placement.New(placement.Config{Policy: cfg.Policy, PreferWait: cfg.PreferWait, MaxQueueTime: cfg.MaxQueueTime}, newRand(cfg.Seed)),
 		links: make(map[probe.WorkerID]*link), clients: make(map[*client]struct{}), jobs: make(map[probe.Ref]*job), byID: make(map[task.JobID]*job),
 	}
 	s.watch, s.origin = stream.NewWatch(stream.DefaultLease-stream.DefaultBeatInterval), time.Now().Add(-s.clock.Now())

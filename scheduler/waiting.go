@@ -96,6 +96,7 @@ func (es *eventStream) prove(stop, gone <-chan struct{}) error {
 	if err := es.flush(); err != nil {
 		return err
 	}
+	began := time.Now()
 	for wait := minProve; ; wait = min(2*wait, maxProve) {
 		switch all, err := stream.Arrived(es.out.conn); {
 		case err != nil:
@@ -103,6 +104,8 @@ func (es *eventStream) prove(stop, gone <-chan struct{}) error {
 		case all:
 			es.still()
 			return nil
+		case time.Since(began) > es.patience:
+			return errReaderStopped
 		}
 		timer := time.NewTimer(wait)
 		select {

@@ -16,6 +16,8 @@ type schedulerCmd struct {
 
 	PreferWait time.Duration `help:"How long tasks wait for workers that they prefer before any other will do, at most 1m; 0s: no time." default:"50ms" placeholder:"DURATION"`
 
+	MaxQueueTime time.Duration `group:"limits" help:"How long a job's tasks may have to wait at the present rate; a job that would wait longer is refused with 'overloaded'." default:"10s" placeholder:"DURATION"`
+
 	MaxJobs          int   `group:"limits" help:"Unfinished jobs at once; more are refused with 'overloaded'." default:"100000" placeholder:"N"`
 	MaxWaitingTasks  int   `group:"limits" help:"Waiting tasks over all jobs." default:"1000000" placeholder:"N"`
 	MaxPayloadBytes  int64 `group:"limits" help:"Payloads held for unfinished jobs, in bytes." default:"1073741824" placeholder:"BYTES"`
@@ -54,7 +56,7 @@ func (c *schedulerCmd) Run(p *process) error {
 		Logger: p.log, Policy: policy,
 		Limits:  task.Limits{MaxTasks: c.MaxTasks, MaxPayloadBytes: c.MaxTaskBytes, MaxJobBytes: c.MaxJobBytes},
 		MaxJobs: c.MaxJobs, MaxWaitingTasks: c.MaxWaitingTasks, MaxPayloadBytes: c.MaxPayloadBytes, MaxRetainedBytes: c.MaxRetainedBytes,
-		ResultTTL: c.ResultTTL, PreferWait: c.PreferWait, DrainTimeout: c.DrainTimeout, OnReady: p.announce("scheduler"),
+		ResultTTL: c.ResultTTL, PreferWait: c.PreferWait, MaxQueueTime: c.MaxQueueTime, DrainTimeout: c.DrainTimeout, OnReady: p.announce("scheduler"),
 	}
 	if c.PreferWait == 0 {
 		cfg.PreferWait = -1 // which is no time there
@@ -85,6 +87,9 @@ func (c *schedulerCmd) checkLimits() error {
 	}
 	if c.PreferWait < 0 || c.PreferWait > time.Minute {
 		return usagef("--prefer-wait: want 0s to %v, got %v", time.Minute, c.PreferWait)
+	}
+	if c.MaxQueueTime <= 0 {
+		return usagef("--max-queue-time: want more than 0, got %v", c.MaxQueueTime)
 	}
 	if c.ResultTTL <= 0 {
 		return usagef("--result-ttl: want more than 0, got %v", c.ResultTTL)

@@ -15,21 +15,22 @@ type submitCmd struct {
 	taskFlags      `embed:""`
 	resultFlags    `embed:""`
 
-	App         string            `required:"" help:"The app that runs the tasks. Required." placeholder:"NAME"`
-	User        string            `help:"Who the job is for, a path such as org/team/ann (default: nobody)." placeholder:"PATH"`
-	Priority    int               `help:"-1000 to 1000; the larger goes first where workers order by priority." default:"0" placeholder:"N"`
-	ProbeRatio  float64           `help:"Reservations per task, 1 to 16." default:"2" placeholder:"D"`
-	Deadline    time.Duration     `env:"DUNNOCK_JOB_DEADLINE" help:"From acceptance, at most 24h; set by DUNNOCK_JOB_DEADLINE." default:"5m" placeholder:"DURATION"`
-	TaskTimeout time.Duration     `help:"Of one attempt at a task; 0s: only the deadline." default:"0s" placeholder:"DURATION"`
-	Estimate    time.Duration     `help:"What a task takes, at most 24h, for workers that serve the shortest job first; 0s: not known." default:"0s" placeholder:"DURATION"`
-	MaxAttempts int               `help:"Times a task may start, 1 to 100." default:"3" placeholder:"N"`
-	Delivery    string            `help:"at-least-once, or at-most-once: no task starts twice." enum:"at-least-once,at-most-once" default:"at-least-once" placeholder:"WORD"`
-	OnFailure   string            `help:"continue, or cancel the rest at the first task that failed for good." enum:"continue,cancel" default:"continue" placeholder:"WORD"`
-	Require     map[string]string `help:"A label that workers must have. Repeatable (default: none)." placeholder:"KEY=VALUE"`
-	Prefer      map[string]string `help:"A label that workers had better have: those that have all of them come first, for a while. Repeatable (default: none)." placeholder:"KEY=VALUE"`
-	Exclude     []string          `sep:"none" help:"A label that workers must not have, or a worker's name. Repeatable (default: none)." placeholder:"KEY=VALUE|NAME"`
-	Spread      string            `help:"Deal the tasks out evenly over the values of this label, such as zone (default: do not)." placeholder:"KEY"`
-	Detach      bool              `help:"Print the job's ID and leave; the job lives on its scheduler until its deadline (default: no)."`
+	App          string            `required:"" help:"The app that runs the tasks. Required." placeholder:"NAME"`
+	User         string            `help:"Who the job is for, a path such as org/team/ann (default: nobody)." placeholder:"PATH"`
+	Priority     int               `help:"-1000 to 1000; the larger goes first where workers order by priority." default:"0" placeholder:"N"`
+	ProbeRatio   float64           `help:"Reservations per task, 1 to 16." default:"2" placeholder:"D"`
+	Deadline     time.Duration     `env:"DUNNOCK_JOB_DEADLINE" help:"From acceptance, at most 24h; set by DUNNOCK_JOB_DEADLINE." default:"5m" placeholder:"DURATION"`
+	TaskTimeout  time.Duration     `help:"Of one attempt at a task; 0s: only the deadline." default:"0s" placeholder:"DURATION"`
+	Estimate     time.Duration     `help:"What a task takes, at most 24h, for workers that serve the shortest job first; 0s: not known." default:"0s" placeholder:"DURATION"`
+	MaxAttempts  int               `help:"Times a task may start, 1 to 100." default:"3" placeholder:"N"`
+	Delivery     string            `help:"at-least-once, or at-most-once: no task starts twice." enum:"at-least-once,at-most-once" default:"at-least-once" placeholder:"WORD"`
+	OnDisconnect string            `help:"What becomes of running tasks when this command dies: cancel them after a second, or drain, let them finish." enum:"cancel,drain" default:"cancel" placeholder:"WORD"`
+	OnFailure    string            `help:"continue, or cancel the rest at the first task that failed for good." enum:"continue,cancel" default:"continue" placeholder:"WORD"`
+	Require      map[string]string `help:"A label that workers must have. Repeatable (default: none)." placeholder:"KEY=VALUE"`
+	Prefer       map[string]string `help:"A label that workers had better have: those that have all of them come first, for a while. Repeatable (default: none)." placeholder:"KEY=VALUE"`
+	Exclude      []string          `sep:"none" help:"A label that workers must not have, or a worker's name. Repeatable (default: none)." placeholder:"KEY=VALUE|NAME"`
+	Spread       string            `help:"Deal the tasks out evenly over the values of this label, such as zone (default: do not)." placeholder:"KEY"`
+	Detach       bool              `help:"Print the job's ID and leave; the job lives on its scheduler until its deadline (default: no)."`
 }
 
 // Help is shown above the flags.
@@ -62,6 +63,9 @@ func (c *submitCmd) Run(p *process) error {
 	}
 	if c.Delivery == "at-most-once" {
 		job.Delivery = task.AtMostOnce
+	}
+	if c.OnDisconnect == "drain" {
+		job.OnDisconnect = task.DrainJob
 	}
 	if c.OnFailure == "cancel" {
 		job.OnFailure = task.CancelRest

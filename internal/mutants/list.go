@@ -163,6 +163,8 @@ func ofShells() []mutant {
 		{name: "after a pause nothing starts for a request that waits before its client is known to be there", file: "scheduler/ownership.go", old: "es.asked = true\n\t\t\tt.effects = s.hold(now, j, heldAsked, t.effects)", new: "es.asked = true", tests: true},
 		{name: "what a client has submitted since it was asked is its own", file: "scheduler/ownership.go", old: "for _, seq := range c.since {", new: "for _, seq := range c.since[:0] {", tests: true},
 		{name: "a request that waits proves that its client is there", file: "scheduler/waiting.go", old: "switch all, err := stream.Arrived(es.out.conn); {", new: "switch all, err := false, error(nil); {", tests: true},
+		{name: "a request that waits proves it within a time", file: "scheduler/waiting.go", old: "case time.Since(began) > es.patience:", new: "case false:", tests: true},
+		{name: "a request whose client's machine is gone is found out", file: "scheduler/events.go", old: "owing && was {", new: "owing && was && false {", tests: true},
 		{name: "results are written to a request that waits before they are acknowledged", file: "scheduler/job.go", old: "if len(j.clients) == 0 && len(j.waiting) > 0 {", new: "if false {", tests: true},
 		{name: "what a request that waits was not sent is kept", file: "scheduler/waiting.go", old: "if j.detached { // it lives", new: "if true { // it lives", tests: true},
 		{name: "a reader that does not read holds up its job", file: "scheduler/credit.go", old: "if j.unread.Over(s.cfg.MaxUnreadBytes) {", new: "if false {", tests: true},

@@ -122,6 +122,19 @@ func (s *socket) arrived() (all bool, err error) {
 	return all, errors.Join(failed, err)
 }
 
+// owing is for how long the peer's kernel has acknowledged nothing with something on its way to it.
+func (s *socket) owing() (t time.Duration) {
+	if !s.tcp {
+		return 0
+	}
+	_ = s.raw.Control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil && info.Unacked > 0 {
+			t = time.Duration(info.Last_ack_recv) * time.Millisecond
+		}
+	})
+	return t
+}
+
 // tune sets the options of a TCP socket: small writes go out at once, the kernel takes
 // little that it cannot send, and it gives up a peer that acknowledges nothing.
 // For that it waits twice the lease, because the kernel does not know when we were paused, and

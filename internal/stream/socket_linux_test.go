@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -174,5 +175,60 @@ func TestArrived(t *testing.T) {
 	inMemory, _ := net.Pipe()
 	if all, err := Arrived(inMemory); !all || err != nil {
 		t.Errorf("in memory: %v, %v", all, err)
+	}
+}
+
+// deafen makes a connection's kernel drop whatever comes for it before it acknowledges that, as if its machine were gone.
+func deafen(t *testing.T, nc net.Conn) {
+	t.Helper()
+	raw, err := nc.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	_ = raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A peer whose machine acknowledges nothing is owing for ever longer; one that only does not read is not.
+func TestOwing(t *testing.T) {
+	near, far := tcpPair(t)
+	defer far.Close()
+	if _, err := near.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	for all := false; !all; {
+		var err error
+		if all, err = Arrived(near); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if owing := Owing(near); owing != 0 {
+		t.Errorf("%v, and all has arrived", owing)
+	}
+	_ = near.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	_, err := near.Write(make([]byte, 64<<20))
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("the peer reads nothing, and may be sent 64 MiB: %v", err)
+	}
+	for Owing(near) != 0 { // what its machine has room for is on its way
+	}
+
+	near, far = tcpPair(t)
+	defer far.Close()
+	deafen(t, far)
+	if _, err := near.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	for Owing(near) < 50*time.Millisecond {
+	}
+	inMemory, other := net.Pipe()
+	defer other.Close()
+	if owing := Owing(inMemory); owing != 0 {
+		t.Errorf("%v of a connection in memory", owing)
 	}
 }

@@ -21,4 +21,6 @@ func (s *socket) unread() int { return 0 }
 
 func (s *socket) arrived() (bool, error) { return true, nil }
 
+func (s *socket) owing() time.Duration { return 0 }
+
 func (s *socket) tune(time.Duration) {}

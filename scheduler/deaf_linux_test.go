@@ -1,0 +1,131 @@
+package scheduler
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"dunnock/gossip/view"
+	"dunnock/task"
+)
+
+// A client that waits over plain HTTP and whose machine is gone, or cut off, is found out though its connection does not end: its job is given up. One that only does
+// not read is not taken for that.
+func TestDeafReader(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := noted{once: new(sync.Once), by: make(chan struct{})}
+	s, err := New(Config{Name: "s1", Listener: listener, Members: members, Logger: slog.New(slog.DiscardHandler), ClientGrace: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- s.Run(ctx) }()
+	<-members.by
+	c := &chatter{s: s, rng: rand.New(rand.NewPCG(1, 1))}
+	if err := c.connectWorker(); err != nil {
+		t.Fatal(err)
+	}
+	submit := func(id byte) (net.Conn, *job) {
+		nc, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := fmt.Sprintf(`{"app":"a","id":"%02x%s","tasks":[{}]}`, id, strings.Repeat("0", 30))
+		fmt.Fprintf(nc, "POST /v1/jobs?wait=true HTTP/1.1\r\nHost: s1\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		if status, err := bufio.NewReader(nc).ReadString('\n'); err != nil || !strings.Contains(status, " 200 ") {
+			t.Fatalf("%q, %v", status, err)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return nc, s.byID[task.JobID{id}]
+	}
+	idle, kept := submit(1)
+	deaf, lost := submit(2)
+	deafen(t, deaf)
+	outcome := func(j *job) task.Outcome {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return j.outcome
+	}
+	for outcome(lost) == 0 {
+		if ctx.Err() != nil {
+			t.Fatal("the test ends")
+		}
+		time.Sleep(10 * time.Millisecond) // real time: it is the kernel that notices
+	}
+	if outcome(lost) != task.Cancelled || outcome(kept) != 0 {
+		t.Errorf("the job of the one that is gone is %v, that of the one that does not read %v", outcome(lost), outcome(kept))
+	}
+	_, _ = idle.Close(), deaf.Close()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// deafen makes a connection's kernel drop what comes for it before it acknowledges that.
+func deafen(t *testing.T, nc net.Conn) {
+	t.Helper()
+	raw, err := nc.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	_ = raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Who has stood still does not wait for ever to hear whether a client is there.
+func TestProofHasATime(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	near, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	far, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	deafen(t, far)
+	es := newEventStream(nil, nil)
+	es.out, es.patience = eventWriter{conn: near, w: bufio.NewWriter(near)}, 10*time.Millisecond
+	if err := es.prove(nil, nil); !errors.Is(err, errReaderStopped) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// noted is an empty membership that tells when a scheduler has looked at it: that takes workers out of sampling that it does not know.
+type noted struct {
+	nobody
+	once *sync.Once
+	by   chan struct{}
+}
+
+func (n noted) Changed(*view.View) <-chan struct{} {
+	n.once.Do(func() { close(n.by) })
+	return nil
+}
