@@ -10,6 +10,10 @@ import (
 // MaxLanes is how many lanes a worker can have: of k slots it numbers its calls in up to 2k of them. See [Offer].
 const MaxLanes = 2 * MaxSlots
 
+// PolicyIdleOffer is the policy of a fleet whose schedulers take offers, as their Hello has it. A worker makes none to a scheduler of
+// another.
+const PolicyIdleOffer = "idle-offer"
+
 // Offer says that a slot is free, or soon will be, and the queue empty: whoever has the offer may launch one task on it, by a [Launch]
 // that names its lane and call. That may be the scheduler that it was sent to or, when it was handed on, any other that the worker is
 // connected with.

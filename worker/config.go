@@ -130,6 +130,7 @@ func (c Config) queue() queue.Config {
 	d, _ := c.discipline() // Validate has looked
 	return queue.Config{
 		Slots: c.Slots, MaxReservations: c.MaxReservations, StopGrace: c.StopGrace, Apps: len(c.Apps),
+		Offers: true, Seed: uint64(c.Incarnation), // to schedulers that take them; which do is learnt from them
 		Discipline: d, Weights: c.Weights, Ageing: c.Ageing, StarvationBound: c.StarvationBound,
 	}
 }

@@ -58,6 +58,22 @@ func newMeters(w *Worker) *meters {
 		})
 	case queue.FIFO, queue.Priority, queue.EDF:
 	}
+	offers := func(result string, value func(*queue.OfferStats) uint64) {
+		set.NewGauge(fmt.Sprintf("dunnock_offers_total{result=%q}", result), func() float64 {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			stats := w.core.OfferStats()
+			return float64(value(&stats))
+		})
+	}
+	offers("made", func(s *queue.OfferStats) uint64 { return s.Offers })
+	offers("ahead", func(s *queue.OfferStats) uint64 { return s.Ahead })
+	offers("renewed", func(s *queue.OfferStats) uint64 { return s.Renewed })
+	offers("launched", func(s *queue.OfferStats) uint64 { return s.Launched })
+	offers("declined", func(s *queue.OfferStats) uint64 { return s.Declined })
+	offers("withdrawn", func(s *queue.OfferStats) uint64 { return s.Voided - s.Renewed })
+	offers("held", func(s *queue.OfferStats) uint64 { return s.Held })
+	offers("early", func(s *queue.OfferStats) uint64 { return s.Early })
 	set.NewGauge("dunnock_connections", func() float64 {
 		w.mu.Lock()
 		defer w.mu.Unlock()

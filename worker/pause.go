@@ -36,6 +36,7 @@ func (w *Worker) drop(now time.Duration, p *peer, reason error, effects []queue.
 	p.gone = reason
 	p.conn.Close(reason)
 	delete(w.peers, p.id)
+	w.forgetHeld(p.id)
 	w.lives[life{p.name, p.inc}] = lifeNumber{p.id, now}
 	w.node.Logger.Info("scheduler disconnected", slog.String("scheduler", p.name), slog.Any("reason", reason))
 	return w.core.SchedulerDown(now, p.id, effects)

@@ -16,15 +16,16 @@ import (
 
 // peer is one connected scheduler. Its messages are handled in the connection's reader.
 type peer struct {
-	w     *Worker
-	conn  *stream.Conn
-	id    probe.SchedulerID // 0 until the handshake
-	name  string
-	inc   probe.Incarnation
-	lease time.Duration // the silence after which it gives us up; 0: never
-	load  probe.Load    // last reported; guarded by Worker.mu
-	gone  error         // why what lies unread is not handled any more; guarded by Worker.mu
-	turn  turn
+	w      *Worker
+	conn   *stream.Conn
+	id     probe.SchedulerID // 0 until the handshake
+	name   string
+	inc    probe.Incarnation
+	policy string
+	lease  time.Duration // the silence after which it gives us up; 0: never
+	load   probe.Load    // last reported; guarded by Worker.mu
+	gone   error         // why what lies unread is not handled any more; guarded by Worker.mu
+	turn   turn
 
 	overdue *time.Timer // closes a connection that does not get to its handshake
 }
@@ -65,6 +66,7 @@ func (p *peer) leave(err error) {
 	now := w.enter()
 	if w.peers[p.id] == p {
 		delete(w.peers, p.id)
+		w.forgetHeld(p.id)
 		w.lives[life{p.name, p.inc}] = lifeNumber{p.id, now}
 		p.turn.effects = w.core.SchedulerDown(now, p.id, p.turn.effects)
 	}
@@ -106,7 +108,8 @@ func (p *peer) Message(kind uint8, body []byte) error {
 	case probe.KindAck:
 		return tell(p, body, probe.DecodeAck, ack)
 	case probe.KindHello, probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline, probe.KindDrain, probe.KindLoad,
-		probe.KindAdopt, probe.KindFound, probe.KindTold:
+		probe.KindAdopt, probe.KindFound, probe.KindTold,
+		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
 }
@@ -200,13 +203,31 @@ func (p *peer) handshake(kind uint8, body []byte) error {
 			p.turn.effects = w.drop(now, old, errReplaced, p.turn.effects)
 		}
 	}
-	p.id, p.name, p.inc, p.lease = w.lifeOf(now, &h), h.Name, h.Incarnation, h.Lease
+	p.id, p.name, p.inc, p.lease, p.policy = w.lifeOf(now, &h), h.Name, h.Incarnation, h.Lease, h.Policy
 	w.peers[p.id] = p
 	p.conn.End(probe.AppendHello(p.conn.Begin(uint8(probe.KindHello)), &w.hello))
 	p.turn.batch.Add(p.conn)
 	p.turn.effects = w.core.SchedulerUp(now, p.id, h.Results, p.turn.effects)
+	if h.Policy == probe.PolicyIdleOffer {
+		p.turn.effects = w.core.OffersTo(now, p.id, p.turn.effects)
+	}
+	other := w.otherPolicy(p)
 	w.exit(now, &p.turn)
+	if other != nil {
+		w.node.Logger.Warn("two schedulers of the fleet have different policies: each is served by its own, and offers go only to those that take them",
+			slog.String("scheduler", h.Name), slog.String("policy", h.Policy), slog.String("other", other.name), slog.String("other_policy", other.policy))
+	}
 	w.node.Logger.Info("scheduler connected", slog.String("scheduler", h.Name))
+	return nil
+}
+
+// otherPolicy returns a connected scheduler with another policy than this one has, or nil. It runs under the lock.
+func (w *Worker) otherPolicy(p *peer) *peer {
+	for _, other := range w.peers {
+		if other.policy != p.policy {
+			return other
+		}
+	}
 	return nil
 }
 

@@ -13,17 +13,29 @@ import (
 	"dunnock/worker/queue"
 )
 
-// slot has at most one attempt at a time. Worker.mu guards it.
+// slot is what one lane of the core runs: at most one attempt at a time. There are two to a slot, and never more attempts than slots.
+// Worker.mu guards it.
 type slot struct {
 	w      *Worker
 	number uint16
 
 	current *attempt // nil when free
+	held    *held    // a launch that waits for a slot; nil without
 	payload []byte   // memory for the next payload; owned by the attempt from begin to Done
 }
 
 // begin puts an attempt in line to be run, with a copy of the payload unless that is owned. The caller holds Worker.mu.
 func (s *slot) begin(m *probe.Launch, owned bool, jobEnd time.Time) {
+	s.run(s.prepare(m, owned, jobEnd))
+}
+
+func (s *slot) run(a *attempt) {
+	s.current = a
+	s.w.crew.add(a)
+}
+
+// prepare makes an attempt of a launch.
+func (s *slot) prepare(m *probe.Launch, owned bool, jobEnd time.Time) *attempt {
 	payload := m.Payload
 	if !owned {
 		s.payload = append(s.payload[:0], payload...)
@@ -36,8 +48,7 @@ func (s *slot) begin(m *probe.Launch, owned bool, jobEnd time.Time) {
 	if m.Timeout > 0 && m.Timeout < m.Deadline {
 		a.deadline = jobEnd.Add(m.Timeout - m.Deadline)
 	}
-	s.current = a
-	s.w.crew.add(a)
+	return a
 }
 
 // stop ends the context of the attempt that a call started. The caller holds Worker.mu.

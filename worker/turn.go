@@ -48,12 +48,19 @@ func (w *Worker) exit(now time.Duration, t *turn) {
 func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
 	switch e.Kind {
 	case queue.EffectStart:
-		w.slots[e.Slot].begin(&t.launch, t.owned, w.clock.Time(now+t.launch.Deadline))
+		if s := w.slots[e.Slot]; !s.release(e, w.clock.Time(now)) {
+			s.begin(&t.launch, t.owned, w.clock.Time(now+t.launch.Deadline))
+		}
+		return
+	case queue.EffectHold:
+		w.slots[e.Slot].hold(e, &t.launch, t.owned, w.clock.Time(now+t.launch.Deadline))
 		return
 	case queue.EffectStop:
 		w.slots[e.Slot].stop(e.Call, e.Status)
 		return
-	case queue.EffectGetTask, queue.EffectFinished, queue.EffectRefuse, queue.EffectDecline, queue.EffectAdopt, queue.EffectFound, queue.EffectTold:
+	case queue.EffectDecline, queue.EffectFinished:
+		w.slots[e.Slot].letGo(e)
+	case queue.EffectGetTask, queue.EffectOffer, queue.EffectRefuse, queue.EffectAdopt, queue.EffectFound, queue.EffectTold:
 	}
 	p := w.peers[e.Scheduler]
 	if p == nil {
@@ -66,6 +73,9 @@ func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
 		// the scheduler would have to take the attempt for lost.
 		var body [32]byte
 		c.SendAfter(uint8(probe.KindGetTask), probe.AppendGetTask(body[:0], e.GetTask()), nil)
+	case queue.EffectOffer:
+		var body [32]byte // behind a large result for the same reason
+		c.SendAfter(uint8(probe.KindOffer), probe.AppendOffer(body[:0], e.Offer()), nil)
 	case queue.EffectFinished:
 		w.finished(t, e, p)
 	case queue.EffectRefuse:
@@ -85,7 +95,7 @@ func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
 		// It says that this was all: it must not get ahead of a large result.
 		var body [32]byte
 		c.SendAfter(uint8(probe.KindTold), probe.AppendTold(body[:0], e.Told()), nil)
-	case queue.EffectStart, queue.EffectStop:
+	case queue.EffectStart, queue.EffectStop, queue.EffectHold:
 	}
 	t.batch.Add(c)
 }

@@ -78,6 +78,7 @@ func New(cfg Config) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Incarnation = n.Incarnation
 	w := &Worker{
 		cfg: cfg, node: n, clock: node.NewClock(), watch: newWatch(), peers: make(map[probe.SchedulerID]*peer), lives: make(map[life]lifeNumber), idle: make(chan struct{}),
 		core: queue.New(cfg.queue()),
@@ -91,7 +92,7 @@ func New(cfg Config) (*Worker, error) {
 	for _, name := range w.hello.Apps {
 		w.apps = append(w.apps, cfg.Apps[name])
 	}
-	for i := range cfg.Slots {
+	for i := range 2 * cfg.Slots {
 		w.slots = append(w.slots, &slot{w: w, number: uint16(i)})
 	}
 	w.crew = crew{w: w, line: make([]*attempt, cfg.Slots)}

@@ -94,6 +94,28 @@ func (c *Core) popLane() uint16 {
 	return i
 }
 
+// lowLane takes a free lane to ask a scheduler in. One that takes no offers knows the lanes of a worker that makes none, of which there are
+// as many as slots. One of those is free or only offered, because a seat is free and no launch waits.
+func (c *Core) lowLane(s probe.SchedulerID) uint16 {
+	slots := uint16(len(c.offers.seats))
+	if c.free < slots || c.offers.takes(s) {
+		return c.popLane()
+	}
+	for p := &c.free; *p != noLane; p = &c.slots[*p].next {
+		if i := *p; i < slots {
+			*p = c.slots[i].next
+			return i
+		}
+	}
+	for i := range slots {
+		if c.slots[i].state == Offered {
+			c.withdraw(i)
+			break
+		}
+	}
+	return c.popLane()
+}
+
 // pushLane returns a lane that was offered, or in which a launch waited, to the free ones.
 func (c *Core) pushLane(i uint16) {
 	sl := &c.slots[i]

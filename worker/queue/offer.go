@@ -112,6 +112,12 @@ func (c *Core) takerDown(now time.Duration, s probe.SchedulerID, out []Effect) [
 	return out
 }
 
+// takes reports whether a scheduler takes offers.
+func (o *offers) takes(s probe.SchedulerID) bool {
+	_, found := slices.BinarySearch(o.takers, s)
+	return found
+}
+
 // homeOf draws a seat's home.
 func (o *offers) homeOf(seat uint16) (home probe.SchedulerID) {
 	var best uint64
@@ -140,7 +146,7 @@ func (o *offers) hash(a, b uint32) uint64 {
 func (o *offers) target(now time.Duration, s uint16) probe.SchedulerID {
 	st := &o.seats[s]
 	if k := &st.crowd; k.more && now-k.at < crowdHops*o.hops.estimate() {
-		if _, found := slices.BinarySearch(o.takers, k.scheduler); found {
+		if o.takes(k.scheduler) {
 			return k.scheduler
 		}
 	}
@@ -163,7 +169,7 @@ func (c *Core) deal(now time.Duration, out []Effect) []Effect {
 		if i := o.seats[s].offer; i != noLane {
 			c.withdraw(i)
 		}
-		i := c.popLane()
+		i := c.lowLane(e.scheduler)
 		c.sit(s, i)
 		out = c.call(now, i, &e, out)
 	}

@@ -144,6 +144,10 @@ func (m *machine) step() error {
 		m.now += renewOffer + renewOffer/5 // all offers are old
 		msg = message{kind: msgTick}
 	}
+	if len(m.ref.offers.held) > 0 && m.pick(16) == 1 {
+		m.now += leadHops*maxHop + slack // for none of which a slot was free in time
+		msg = message{kind: msgTick}
+	}
 	if len(m.sent) > 0 && msg.kind != msgTick && m.pick(8) == 0 {
 		msg = m.sent[m.pick(len(m.sent))]
 	}
@@ -302,6 +306,7 @@ func (m *machine) audit(msg message) error {
 	if call, runs := m.handlers[msg.launch.Slot]; msg.kind == msgDone && runs && call == msg.launch.Call {
 		delete(m.handlers, msg.launch.Slot)
 	}
+	load := m.ref.load()
 	if msg.kind == msgDown {
 		maps.DeleteFunc(m.kept, func(_ uint16, k message) bool { return k.s == msg.s })
 	}
@@ -313,6 +318,9 @@ func (m *machine) audit(msg message) error {
 		if busy && (e.Kind == EffectGetTask || e.Kind == EffectStart || e.Kind == EffectOffer) {
 			return fmt.Errorf("%v for slot %d, which is taken", e.Kind, e.Slot)
 		}
+		if e.Kind == EffectGetTask && int(e.Slot) >= load.Slots && !slices.Contains(m.ref.offers.takers, e.Scheduler) {
+			return fmt.Errorf("%v in lane %d of a scheduler that knows of %d slots", e.Kind, e.Slot, load.Slots)
+		}
 		if e.Kind == EffectStart {
 			m.handlers[e.Slot] = e.Call
 		}
@@ -320,7 +328,6 @@ func (m *machine) audit(msg message) error {
 			return fmt.Errorf("%v for scheduler %d, which is not connected", e.Kind, e.Scheduler)
 		}
 	}
-	load := m.ref.load()
 	if len(m.handlers) > load.Slots || len(m.kept) != load.Held {
 		return fmt.Errorf("%d handlers in %d slots, %d launches kept of %d", len(m.handlers), load.Slots, len(m.kept), load.Held)
 	}

@@ -134,6 +134,24 @@ func (r *reference) popLane() int {
 	return i
 }
 
+// laneFor takes a lane to ask a scheduler in: the first ones, if it takes no offers.
+func (r *reference) laneFor(s probe.SchedulerID) int {
+	if slices.Contains(r.offers.takers, s) {
+		return r.popLane()
+	}
+	low := func(i int) bool { return i < r.cfg.Slots }
+	if !slices.ContainsFunc(r.freed, low) {
+		r.drop(slices.IndexFunc(r.slots, func(sl refSlot) bool { return sl.state == Offered }))
+	}
+	for at, i := range slices.Backward(r.freed) {
+		if low(i) {
+			r.freed = slices.Delete(r.freed, at, at+1)
+			return i
+		}
+	}
+	panic("no lane")
+}
+
 func (r *reference) sit(s, i int) {
 	o := &r.offers
 	o.freed = slices.DeleteFunc(o.freed, func(f int) bool { return f == s })
@@ -180,7 +198,7 @@ func (r *reference) deal() {
 		if o.seats[s].offer >= 0 {
 			r.drop(o.seats[s].offer)
 		}
-		i := r.popLane()
+		i := r.laneFor(r.queue[r.turn()].scheduler)
 		r.sit(s, i)
 		r.getTask(i)
 	}
