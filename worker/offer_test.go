@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,26 +20,40 @@ import (
 
 // taker is a scheduler's end of a connection: it notes what it hears.
 type taker struct {
-	t        *testing.T
-	conn     *stream.Conn
+	t    *testing.T
+	conn *stream.Conn
+
+	mu   sync.Mutex // guards what follows
+	said said
+}
+
+// said is what a worker has said so far.
+type said struct {
 	offers   []probe.Offer
 	asks     []probe.GetTask
 	ends     []probe.Finished
 	declines []probe.Decline
-	ended    chan struct{}
+}
+
+func (k *taker) heard() said {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.said
 }
 
 func (k *taker) Message(kind uint8, body []byte) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	switch probe.Kind(kind) { //nolint:exhaustive // what else a worker says is not looked at
 	case probe.KindOffer:
-		note(k, &k.offers, body, probe.DecodeOffer)
+		note(k, &k.said.offers, body, probe.DecodeOffer)
 	case probe.KindGetTask:
-		note(k, &k.asks, body, probe.DecodeGetTask)
+		note(k, &k.said.asks, body, probe.DecodeGetTask)
 	case probe.KindDecline:
-		note(k, &k.declines, body, probe.DecodeDecline)
+		note(k, &k.said.declines, body, probe.DecodeDecline)
 	case probe.KindFinished:
-		note(k, &k.ends, body, probe.DecodeFinished)
-		last := &k.ends[len(k.ends)-1]
+		note(k, &k.said.ends, body, probe.DecodeFinished)
+		last := &k.said.ends[len(k.said.ends)-1]
 		last.Body = bytes.Clone(last.Body)
 	}
 	return nil
@@ -65,12 +80,19 @@ func (k *taker) launch(o probe.Offer, m probe.Launch) {
 	synctest.Wait()
 }
 
+// sleep lets time pass, and then waits for all that has come due.
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // lastOffer returns the offer made last.
 func (k *taker) lastOffer() probe.Offer {
-	if len(k.offers) == 0 {
+	offers := k.heard().offers
+	if len(offers) == 0 {
 		k.t.Fatal("no offer")
 	}
-	return k.offers[len(k.offers)-1]
+	return offers[len(offers)-1]
 }
 
 // offerBench is a worker of one slot whose tasks take as long as their payload says and return it, and how many ran at once.
@@ -78,10 +100,12 @@ type offerBench struct {
 	t        *testing.T
 	worker   *Worker
 	listener *fasthttputil.InmemoryListener
-	log      bytes.Buffer
-	running  int
-	most     int
-	began    []string
+
+	mu      sync.Mutex // guards what follows
+	log     bytes.Buffer
+	running int
+	most    int
+	began   []string
 }
 
 // withOffers runs a test against a worker in a bubble.
@@ -90,12 +114,10 @@ func withOffers(t *testing.T, test func(t *testing.T, b *offerBench)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &offerBench{t: t, listener: fasthttputil.NewInmemoryListener()}
 		w, err := New(Config{
-			Name: "w", Slots: 1, Listener: b.listener, Members: alone{}, Logger: slog.New(slog.NewTextHandler(&b.log, nil)), Incarnation: 1,
+			Name: "w", Slots: 1, Listener: b.listener, Members: alone{}, Logger: slog.New(slog.NewTextHandler(b, nil)), Incarnation: 1,
 			Apps: map[string]Handler{"app": func(ctx context.Context, k Task) ([]byte, error) {
-				b.running++ // handlers of one slot do not overlap, which is what is tested
-				b.most = max(b.most, b.running)
-				defer func() { b.running-- }()
-				b.began = append(b.began, string(k.Payload))
+				b.note(1, string(k.Payload))
+				defer b.note(-1)
 				d, _ := time.ParseDuration(string(k.Payload))
 				select {
 				case <-time.After(d):
@@ -118,11 +140,46 @@ func withOffers(t *testing.T, test func(t *testing.T, b *offerBench)) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if b.most > 1 {
-			t.Errorf("%d attempts at once in one slot", b.most)
+		if b.atOnce() > 1 {
+			t.Errorf("%d attempts at once in one slot", b.atOnce())
 		}
 		time.Sleep(11 * time.Second) // fasthttp's pool of workers looks every 10 s whether its server has ended
 	})
+}
+
+// Write takes a line of the log.
+func (b *offerBench) Write(line []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.log.Write(line)
+}
+
+func (b *offerBench) logged() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.log.String()
+}
+
+// note counts a handler in or out.
+func (b *offerBench) note(by int, began ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.running += by
+	b.most = max(b.most, b.running)
+	b.began = append(b.began, began...)
+}
+
+func (b *offerBench) atOnce() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.most
+}
+
+// tasks returns which tasks have begun, and how many are running.
+func (b *offerBench) tasks() (began []string, running int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.began), b.running
 }
 
 func (b *offerBench) connect(name, policy string) *taker {
@@ -132,14 +189,11 @@ func (b *offerBench) connect(name, policy string) *taker {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	k := &taker{t: b.t, conn: conn, ended: make(chan struct{})}
+	k := &taker{t: b.t, conn: conn}
 	hello := probe.Hello{Version: probe.Version, Role: probe.RoleScheduler, Name: name, Incarnation: 1, Fleet: "dunnock", Policy: policy}
 	conn.Send(uint8(probe.KindHello), nil, probe.AppendHello(nil, &hello))
 	conn.Flush()
-	go func() {
-		defer close(k.ended)
-		_ = conn.Run(b.t.Context(), k)
-	}()
+	go func() { _ = conn.Run(b.t.Context(), k) }()
 	synctest.Wait()
 	return k
 }
@@ -151,17 +205,16 @@ func TestOffers(t *testing.T) {
 		first := k.lastOffer()
 		k.launch(first, probe.Launch{Payload: []byte("10ms")})
 		k.launch(first, probe.Launch{Payload: []byte("10ms"), Task: 1}) // the offer is used
-		time.Sleep(11 * time.Millisecond)
-		synctest.Wait()
-		if len(k.ends) != 1 || string(k.ends[0].Body) != "10ms" || len(k.declines) != 1 || k.declines[0].Reason != probe.RefusedStale {
-			t.Errorf("ends %+v, declines %+v", k.ends, k.declines)
+		sleep(11 * time.Millisecond)
+		if len(k.heard().ends) != 1 || string(k.heard().ends[0].Body) != "10ms" || len(k.heard().declines) != 1 || k.heard().declines[0].Reason != probe.RefusedStale {
+			t.Errorf("ends %+v, declines %+v", k.heard().ends, k.heard().declines)
 		}
-		if again := k.lastOffer(); len(k.offers) != 2 || again.Slot != first.Slot || again.Call != first.Call+1 || again.Ready != 0 {
-			t.Errorf("offers %+v", k.offers)
+		if again := k.lastOffer(); len(k.heard().offers) != 2 || again.Slot != first.Slot || again.Call != first.Call+1 || again.Ready != 0 {
+			t.Errorf("offers %+v", k.heard().offers)
 		}
-		time.Sleep(6 * time.Second)
-		if len(k.offers) != 3 {
-			t.Errorf("%d offers after 6 s, want a third in place of the second", len(k.offers))
+		sleep(6 * time.Second)
+		if len(k.heard().offers) != 3 {
+			t.Errorf("%d offers after 6 s, want a third in place of the second", len(k.heard().offers))
 		}
 		var page bytes.Buffer
 		b.worker.meters.set.WritePrometheus(&page)
@@ -177,37 +230,43 @@ func TestOffers(t *testing.T) {
 func TestOffersOnlyToTakers(t *testing.T) {
 	withOffers(t, func(t *testing.T, b *offerBench) {
 		late := b.connect("s1", "late-binding")
-		if strings.Contains(b.log.String(), "different policies") {
+		if strings.Contains(b.logged(), "different policies") {
 			t.Error("one scheduler alone differs")
 		}
 		k := b.connect("s2", probe.PolicyIdleOffer)
-		if len(k.offers) != 1 || !strings.Contains(b.log.String(), "different policies") || !strings.Contains(b.log.String(), "other_policy=late-binding") {
-			t.Errorf("offers %+v, log %s", k.offers, &b.log)
+		if len(k.heard().offers) != 1 || !strings.Contains(b.logged(), "different policies") || !strings.Contains(b.logged(), "other_policy=late-binding") {
+			t.Errorf("offers %+v, log %s", k.heard().offers, b.logged())
 		}
 		late.conn.Send(uint8(probe.KindReserve), nil, probe.AppendReserve(nil, probe.Reserve{Ref: 1, Res: 1, Count: 1}))
 		late.conn.Flush()
 		synctest.Wait()
-		if len(late.asks) != 1 || len(late.offers) != 0 {
-			t.Fatalf("asked %+v, offered %+v", late.asks, late.offers)
+		if len(late.heard().asks) != 1 || len(late.heard().offers) != 0 {
+			t.Fatalf("asked %+v, offered %+v", late.heard().asks, late.heard().offers)
 		}
 		k.launch(k.lastOffer(), probe.Launch{})
-		if len(k.declines) != 1 {
+		if len(k.heard().declines) != 1 {
 			t.Error("a launch on an offer that was taken back was not declined")
 		}
 	})
 }
 
+// holds reports whether the worker keeps a launch on an offer.
+func (b *offerBench) holds(o probe.Offer) bool {
+	b.worker.mu.Lock()
+	defer b.worker.mu.Unlock()
+	return b.worker.slots[o.Slot].held != nil
+}
+
 // ahead launches a task that is expected to take 50 ms, and returns the offer that comes before its end, and when that is.
 func (b *offerBench) ahead(k *taker, takes string) (offer probe.Offer, end time.Time) {
 	b.t.Helper()
-	time.Sleep(time.Millisecond) // half of which is taken for a hop
+	sleep(time.Millisecond) // half of which is taken for a hop
 	k.launch(k.lastOffer(), probe.Launch{Payload: []byte(takes), Expect: 50 * time.Millisecond})
 	end = time.Now().Add(50 * time.Millisecond)
-	time.Sleep(48 * time.Millisecond)
-	synctest.Wait()
+	sleep(48 * time.Millisecond)
 	o := k.lastOffer()
-	if o.Slot != 1 || o.Ready != 2*time.Millisecond || b.running != 1 {
-		b.t.Fatalf("offers %+v, %d running", k.offers, b.running)
+	if _, running := b.tasks(); o.Slot != 1 || o.Ready != 2*time.Millisecond || running != 1 {
+		b.t.Fatalf("offers %+v, %d running", k.heard().offers, running)
 	}
 	return o, end
 }
@@ -219,22 +278,22 @@ func TestAskingAhead(t *testing.T) {
 		o, end := b.ahead(k, "50ms")
 		k.launch(o, probe.Launch{Payload: []byte("20ms"), Task: 1, Timeout: time.Second})
 		k.launch(o, probe.Launch{Payload: []byte("30ms"), Task: 2}) // changes nothing about the one that is kept
-		if len(b.began) != 1 {
-			t.Errorf("began %v", b.began)
+		if began, _ := b.tasks(); len(began) != 1 {
+			t.Errorf("began %v", began)
 		}
-		time.Sleep(time.Until(end))
-		synctest.Wait()
-		if len(b.began) != 2 || b.began[1] != "20ms" {
-			t.Fatalf("began %v", b.began)
+		sleep(time.Until(end))
+		if began, _ := b.tasks(); len(began) != 2 || began[1] != "20ms" {
+			t.Fatalf("began %v", began)
 		}
-		s := b.worker.slots[o.Slot]
-		if deadline, _ := s.current.Deadline(); !deadline.Equal(end.Add(time.Second)) || s.held != nil {
+		b.worker.mu.Lock()
+		deadline, _ := b.worker.slots[o.Slot].current.Deadline()
+		b.worker.mu.Unlock()
+		if !deadline.Equal(end.Add(time.Second)) || b.holds(o) {
 			t.Errorf("its time is up %v after the start", deadline.Sub(end))
 		}
-		time.Sleep(20 * time.Millisecond)
-		synctest.Wait()
-		if len(k.ends) != 2 || string(k.ends[1].Body) != "20ms" || k.ends[1].Task != 1 || len(k.declines) != 1 || k.declines[0].Task != 2 {
-			t.Errorf("ends %+v, declines %+v", k.ends, k.declines)
+		sleep(20 * time.Millisecond)
+		if len(k.heard().ends) != 2 || string(k.heard().ends[1].Body) != "20ms" || k.heard().ends[1].Task != 1 || len(k.heard().declines) != 1 || k.heard().declines[0].Task != 2 {
+			t.Errorf("ends %+v, declines %+v", k.heard().ends, k.heard().declines)
 		}
 	})
 }
@@ -247,7 +306,7 @@ func TestHeldLaunch(t *testing.T) {
 		ends     []probe.Status
 		declines []probe.Refusal
 	}{
-		"early": {func(*offerBench, *taker, probe.Offer) { time.Sleep(5 * time.Millisecond) }, nil, []probe.Refusal{probe.RefusedEarly}},
+		"early": {func(*offerBench, *taker, probe.Offer) { sleep(5 * time.Millisecond) }, nil, []probe.Refusal{probe.RefusedEarly}},
 		"killed": {func(_ *offerBench, k *taker, o probe.Offer) {
 			k.conn.Send(uint8(probe.KindKill), nil, probe.AppendKill(nil, probe.Kill{Slot: o.Slot, Call: o.Call}))
 			k.conn.Flush()
@@ -260,28 +319,28 @@ func TestHeldLaunch(t *testing.T) {
 				k := b.connect("s1", probe.PolicyIdleOffer)
 				o, _ := b.ahead(k, "1s")
 				k.launch(o, probe.Launch{Payload: []byte("20ms"), Task: 1})
-				if b.worker.slots[o.Slot].held == nil {
+				if !b.holds(o) {
 					t.Fatal("not held")
 				}
 				test.act(b, k, o)
 				synctest.Wait()
-				if b.worker.slots[o.Slot].held != nil {
+				if b.holds(o) {
 					t.Error("still held")
 				}
 				var ends []probe.Status
-				for _, m := range k.ends {
+				for _, m := range k.heard().ends {
 					ends = append(ends, m.Status)
 				}
 				var declines []probe.Refusal
-				for _, m := range k.declines {
+				for _, m := range k.heard().declines {
 					declines = append(declines, m.Reason)
 				}
 				if !slices.Equal(ends, test.ends) || !slices.Equal(declines, test.declines) {
 					t.Errorf("ends %v, declines %v", ends, declines)
 				}
-				time.Sleep(2 * time.Second)
-				if len(b.began) != 1 {
-					t.Errorf("began %v", b.began)
+				sleep(2 * time.Second)
+				if began, _ := b.tasks(); len(began) != 1 {
+					t.Errorf("began %v", began)
 				}
 			})
 		})

@@ -235,8 +235,13 @@ func (m *machine) draw() message {
 
 // drawLane draws a launch on an offer, if there are any, and a kill of one that waits.
 func (m *machine) drawLane(msg *message) {
-	if m.ref.cfg.Offers && len(m.ref.offers.held) > 0 && m.pick(16) == 0 {
-		msg.kind = msgKill
+	if len(m.ref.offers.held) > 0 {
+		switch m.pick(16) {
+		case 0:
+			msg.kind = msgKill
+		case 1, 2:
+			msg.kind = msgClaim
+		}
 	}
 	want := map[messageKind]SlotState{msgLaunch: Offered, msgKill: Held, msgClaim: Held}[msg.kind]
 	if !m.ref.cfg.Offers || want == 0 || m.pick(4) == 0 {
