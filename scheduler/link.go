@@ -289,7 +289,8 @@ func (l *link) Message(kind uint8, body []byte) error {
 		return l.drain(body)
 	case probe.KindLoad:
 		return l.report(body)
-	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindClaim, probe.KindAck:
+	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindClaim, probe.KindAck,
+		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a worker", kind)
 }
