@@ -27,8 +27,10 @@ type cores struct {
 	groups     [1 << maxLabels]placement.Group // scratch: tasks of a job by what they require
 	spec       placement.Spec
 	launch     probe.Launch       // scratch
+	handed     Message            // the last hand that came, which may have to go back
 	placed     []placement.Effect // scratch
 	queued     []queue.Effect     // scratch
+	idle       bool               // the policy is idle-offer
 	stopped    bool               // an attempt was stopped before its service ended: the timers of ends may be stale
 	touched    touched
 	classed    bool        // reservations say their class
@@ -45,9 +47,10 @@ type scheduler struct {
 
 // worker is one queue core in its shell.
 type worker struct {
-	core  *queue.Core // nil while it is down
-	armed time.Duration
-	life  uint32
+	core     *queue.Core // nil while it is down
+	armed    time.Duration
+	life     uint32
+	services []time.Duration // by lane: of what was launched there last. With idle-offer
 }
 
 // touched is what the last event has changed: nothing else needs a check.
@@ -83,13 +86,17 @@ func newCores(e *Engine) Policy {
 		offers:     make(map[mask]placement.Worker),
 		schedulers: make([]scheduler, e.cfg.Schedulers),
 		workers:    make([]worker, e.cfg.Workers),
-		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited, MaxQueueTime: math.MaxInt64},
+		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited, MaxQueueTime: math.MaxInt64, Hop: min(e.cfg.NetDelay, time.Second)},
+		idle:       policy == placement.IdleOffer,
 		offer:      placement.Worker{Slots: e.cfg.Slots, Apps: []string{app}},
 		spec: placement.Spec{
 			App: app, ProbeRatio: e.cfg.ProbeRatio, Deadline: e.cfg.Deadline, MaxAttempts: e.cfg.MaxAttempts,
 		},
 	}
 	c.classed = probe.NeedsClass(e.cfg.queue().WithDefaults().Discipline.String())
+	if c.config.Hop == 0 {
+		c.config.Hop = -1
+	}
 	for i := range c.schedulers {
 		c.startScheduler(uint32(i))
 	}
@@ -101,6 +108,9 @@ func newCores(e *Engine) Policy {
 			c.connectWorker(uint32(i), uint32(j))
 			c.connectScheduler(uint32(i), uint32(j))
 		}
+	}
+	if c.idle {
+		c.beginOffers()
 	}
 	if e.faults != nil {
 		e.faults.begin(e, c)
@@ -121,7 +131,12 @@ func (c *cores) startScheduler(i uint32) {
 func (c *cores) startWorker(i uint32) {
 	w := &c.workers[i]
 	w.life++
-	w.core, w.armed = queue.New(c.engine.cfg.queue()), never
+	cfg := c.engine.cfg.queue()
+	if c.idle {
+		cfg.Offers, cfg.Seed = true, newStream(c.engine.cfg.Seed, labelHomes).at(uint64(i))
+		w.services = make([]time.Duration, 2*cfg.Slots)
+	}
+	w.core, w.armed = queue.New(cfg), never
 }
 
 // connectWorker tells a scheduler that a worker is connected.
@@ -230,9 +245,11 @@ func (c *cores) Deliver(e *Engine, m *Message) {
 		c.toWorker(e.now, m)
 	case probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline:
 		c.toScheduler(e.now, m)
+	case probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare:
+		c.offered(e.now, m)
 	case probe.KindHello, probe.KindDrain, probe.KindLoad,
 		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck,
-		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef: // nothing is resumed or claimed here
+		probe.KindSetDef: // nothing is resumed or claimed here
 	}
 }
 
@@ -251,10 +268,15 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 	case probe.KindLaunch:
 		l := &c.launch
 		l.Slot, l.Call, l.Ref, l.Task, l.Attempt, l.Deadline = m.Slot, m.Call, m.Ref, m.Task, m.Attempt, m.Deadline
+		l.Expect, l.More = m.Expect, m.More
 		out = core.Launch(now, from, l, out)
+		if c.idle {
+			c.remember(m, out)
+			break
+		}
 		for i := range out {
 			if out[i].Kind == queue.EffectStart {
-				c.begin(m)
+				c.begin(m.Worker, m.Slot, m.Call, m.Service)
 			}
 		}
 	case probe.KindNoTask:
@@ -282,10 +304,10 @@ func (c *cores) classOf(m *Message) *probe.Class {
 }
 
 // begin runs the handler of a launch: it returns when the service time and the overhead have passed.
-func (c *cores) begin(m *Message) {
+func (c *cores) begin(worker uint32, slot uint16, call uint32, service time.Duration) {
 	e := c.engine
 	e.tally.occupy(e.now, 1)
-	e.After(m.Service, Timer{Kind: TimerKind(timerEnd), Worker: m.Worker, Slot: m.Slot, Task: m.Call, Job: JobID(c.workers[m.Worker].life)})
+	e.After(service, Timer{Kind: TimerKind(timerEnd), Worker: worker, Slot: slot, Task: call, Job: JobID(c.workers[worker].life)})
 }
 
 func (c *cores) toScheduler(now time.Duration, m *Message) {
@@ -355,7 +377,14 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 		}
 		switch f.Kind {
 		case queue.EffectStart:
+			if c.idle {
+				c.begin(worker, f.Slot, f.Call, c.workers[worker].services[f.Slot])
+			}
 			continue
+		case queue.EffectHold:
+			continue
+		case queue.EffectOffer:
+			m.Kind, m.Service = kindOffer, f.Service
 		case queue.EffectStop: // a handler that heeds its context
 			c.stopped = true
 			e.After(0, Timer{Kind: TimerKind(timerEnd), Worker: worker, Slot: f.Slot, Task: f.Call, Job: JobID(c.workers[worker].life)})
@@ -369,7 +398,6 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 			}
 		case queue.EffectRefuse:
 			m.Kind, m.Task, m.Count, m.Reason = kindRefuse, f.Res, f.Count, f.Reason
-		case queue.EffectOffer, queue.EffectHold: // nobody takes offers
 		case queue.EffectAdopt, queue.EffectFound, queue.EffectTold: // nothing is kept
 		case queue.EffectDecline:
 			m.Kind, m.Task, m.Reason = kindDecline, f.Task, f.Reason
@@ -402,11 +430,15 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 		case placement.EffectLaunch:
 			m.Kind, m.Task, m.Attempt, m.Deadline = MessageLaunch, f.Task, f.Attempt, f.Deadline
 			m.Service = e.Service(s.jobs[placement.Index(f.Ref)], f.Task)
+			m.Expect, m.More = f.Service, f.More
 		case placement.EffectNoTask:
 			m.Kind = kindNoTask
 		case placement.EffectKill:
 			m.Kind = kindKill
 		case placement.EffectRetry, placement.EffectJobDone, placement.EffectClaim, placement.EffectQuarantine:
+			continue
+		case placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
+			c.toPeer(scheduler, f)
 			continue
 		case placement.EffectTaskDone:
 			c.taskDone(s.jobs[placement.Index(f.Ref)], f)

@@ -53,16 +53,17 @@ const (
 	classFault                // let the fault model act
 )
 
-// Message travels between a scheduler and a worker in one network delay. Which fields mean something depends on its Kind: those
+// Message travels between a scheduler and a worker, or two schedulers, in one network delay. Which fields mean something depends on its Kind: those
 // of the fleet's own messages are in package probe.
 type Message struct {
 	Ref       probe.Ref
 	Service   time.Duration // Launch: of the task, in place of a payload. Finished: as measured
 	Deadline  time.Duration // Launch
+	Expect    time.Duration // Launch
 	Scheduler uint32
 	Worker    uint32
 	Call      uint32
-	Job       JobID  // of the policies that do not run the cores
+	Job       JobID  // of the policies that do not run the cores; between schedulers the one that it is from
 	Task      uint32 // or Res, in Reserve, Cancel, GetTask and Refuse
 	Count     uint32
 	Slot      uint16
@@ -70,6 +71,7 @@ type Message struct {
 	Kind      MessageKind
 	Status    probe.Status
 	Reason    probe.Refusal
+	More      bool // Launch
 }
 
 // MessageKind tells messages apart: those of package probe by its numbers, and others from [MessageProbe] on.
@@ -87,6 +89,10 @@ const (
 	kindRefuse  = MessageKind(probe.KindRefuse)
 	kindDecline = MessageKind(probe.KindDecline)
 	kindKill    = MessageKind(probe.KindKill)
+	kindOffer   = MessageKind(probe.KindOffer)
+	kindWant    = MessageKind(probe.KindWant)
+	kindHand    = MessageKind(probe.KindHand)
+	kindSpare   = MessageKind(probe.KindSpare)
 
 	MessageProbe  MessageKind = 128 + iota // asks a worker how full it is
 	MessageAnswer                          // says it, in Count
@@ -98,6 +104,7 @@ func makers() map[string]func(*Engine) Policy {
 		"batch":                 newBatch,
 		"central":               newCentral,
 		"ideal":                 newIdeal,
+		idleOffer:               newCores,
 		"late-binding":          newCores,
 		"late-binding-nocancel": newCores,
 		"per-task":              newPerTask,
@@ -119,5 +126,8 @@ func policyList() string { return strings.Join(Policies(), ", ") }
 
 // usesCores reports whether a policy runs the fleet's own code.
 func usesCores(policy string) bool {
-	return policy == "late-binding" || policy == "late-binding-nocancel"
+	return policy == "late-binding" || policy == "late-binding-nocancel" || policy == idleOffer
 }
+
+// idleOffer is the name of the policy in which schedulers talk to each other.
+const idleOffer = "idle-offer"

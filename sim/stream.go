@@ -9,6 +9,7 @@ const (
 	labelSampling   = "sampling"   // of the rival policies
 	labelNetwork    = "network"    // faults of messages and connections
 	labelCrashes    = "crashes"    // faults of nodes
+	labelHomes      = "homes"      // of slots
 
 	labelWorkerLabels = "worker-label-" // who has a label; its name follows
 	labelJobLabels    = "job-label-"    // which jobs require one
