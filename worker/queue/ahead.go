@@ -140,7 +140,11 @@ func (c *Core) hold(now time.Duration, s probe.SchedulerID, m *probe.Launch, out
 	}
 	o.held = append(o.held, m.Slot)
 	o.stats.Held++
-	c.setAlarm(m.Slot, after(now, o.holdFor()))
+	wait := o.holdFor()
+	if runs := o.seats[sl.next].lane; runs != noLane { // the slot was offered when a hop was thought to be longer
+		wait = max(wait, c.left(now, runs)+slack)
+	}
+	c.setAlarm(m.Slot, after(now, wait))
 	return append(out, Effect{Kind: EffectHold, Scheduler: s, Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Attempt: m.Attempt})
 }
 
