@@ -8,8 +8,8 @@ import (
 	"dunnock/worker/queue"
 )
 
-// beginOffers connects the schedulers with each other and has every slot of a fleet at rest held by its home, without messages: as if all had been
-// up for a while.
+// beginOffers connects the schedulers with each other and has every slot offered to its home, as if all had been up for a while. What that takes is
+// not counted.
 func (c *cores) beginOffers() {
 	for i := range c.schedulers {
 		for p := range c.schedulers {
@@ -29,8 +29,8 @@ func (c *cores) beginOffers() {
 		for i := range last {
 			f := &last[i]
 			if f.Kind == queue.EffectOffer {
-				s := uint32(f.Scheduler)
-				c.carryOutPlaced(s, c.schedulers[s].core.Offer(0, probe.WorkerID(w), f.Offer(), c.placed[:0]))
+				c.send(&Message{Kind: kindOffer, Scheduler: uint32(f.Scheduler), Worker: uint32(w), Slot: f.Slot, Call: f.Call})
+				c.engine.tally.messages--
 			}
 		}
 		c.carryOutQueued(uint32(w), c.queued[:0])

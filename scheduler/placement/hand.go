@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"math"
 	"time"
 
 	"dunnock/probe"
@@ -24,7 +25,7 @@ func (c *Core) hand(now time.Duration, to PeerID, t offer, out []Effect) []Effec
 	c.stats.Hands++
 	return append(out, Effect{
 		Kind: EffectHand, Peer: to, Worker: t.worker, HasWorker: true, Slot: t.lane, Call: t.call,
-		Wait: max(t.ready-now, 0), Deadline: max(t.until-now, 0), Attempt: uint16(t.hops) + 1,
+		Wait: max(t.ready-now, 0), Deadline: max(t.until-now, 0), Attempt: uint16(min(t.hops, math.MaxUint8-1)) + 1,
 	})
 }
 
@@ -46,16 +47,13 @@ func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Ha
 		s = c.slot(wk, m.Slot)
 	}
 	switch {
-	case m.Hops >= lostHops:
-		c.stats.OffersDropped++
-		return c.attend(now, out)
 	case wk == nil:
-		return c.attend(now, append(out, Effect{Kind: EffectHand, Peer: from}))
+		return c.attend(now, c.returned(from, &m, out))
 	case s == nil || !s.takes(&m):
 		c.stats.Stale++
 		return c.attend(now, out)
 	case s.state.binds(), s.state == slotKilled:
-		return c.attend(now, append(out, Effect{Kind: EffectHand, Peer: from}))
+		return c.attend(now, c.returned(from, &m, out))
 	}
 	c.unoffer(s)
 	s.call, s.state = m.Call, slotOver
@@ -68,6 +66,15 @@ func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Ha
 		t.ready = now + max(m.Ready-c.cfg.Hop, 0)
 	}
 	return c.attend(now, c.offered(now, wk, t, out))
+}
+
+// returned sends an offer back that is of no use here yet.
+func (c *Core) returned(to PeerID, m *probe.Hand, out []Effect) []Effect {
+	if m.Hops >= mostHops {
+		c.stats.OffersDropped++
+		return out
+	}
+	return append(out, Effect{Kind: EffectHand, Peer: to})
 }
 
 // takes reports whether a hand is news to its lane: it is of a later call, or the offer that was handed on from here is back.

@@ -14,8 +14,8 @@ const (
 	margin = 3 * time.Millisecond
 	// maxHops is how often an offer goes on past a scheduler that could use it.
 	maxHops = 3
-	// lostHops is after how many it is dropped: its worker makes it anew.
-	lostHops = 8
+	// mostHops is how often it goes on at all. Then it stays where it is, or is dropped where it is of no use: its worker makes it anew.
+	mostHops = 64
 	// spareOffers is how many offers a scheduler holds beyond twice its share of the slots.
 	spareOffers = 256
 )
@@ -66,7 +66,7 @@ func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []E
 // offered does with an offer what is best.
 func (c *Core) offered(now time.Duration, w *worker, t offer, out []Effect) []Effect {
 	g := c.oldestFor(w)
-	if i := c.wantFor(w); i >= 0 && (g == nil || t.hops < maxHops && c.idle.wants[i].arrived < g.timer.j.submitted-margin) {
+	if i := c.wantFor(w); i >= 0 && t.hops < mostHops && (g == nil || t.hops < maxHops && c.idle.wants[i].arrived < g.timer.j.submitted-margin) {
 		return c.pass(now, i, t, out)
 	}
 	if g != nil {
