@@ -64,7 +64,7 @@ func TestMessagesPerTask(t *testing.T) {
 // TestSameJobsUnderEveryPolicy: a job with one task that never waits takes the same time whatever places it, but for hops.
 func TestSameJobsUnderEveryPolicy(t *testing.T) {
 	t.Parallel()
-	hops := map[string]int{"ideal": 2, "random": 2, "per-task": 4, "batch": 4, "late-binding": 4, "late-binding-nocancel": 4, "central": 2}
+	hops := map[string]int{"ideal": 2, "random": 2, "per-task": 4, "batch": 4, "late-binding": 4, "late-binding-nocancel": 4, "central": 2, "idle-offer": 2}
 	for policy, n := range hops {
 		cfg := sim.Config{Policy: policy, Workers: 1000, NetDelay: time.Millisecond, ClientDelay: 2 * time.Millisecond, TaskOverhead: time.Millisecond, Seed: 1}
 		r := simulate(t, cfg, flags{tasks: "1", service: "const:20ms", arrival: "const", load: 0.001, jobs: 50})

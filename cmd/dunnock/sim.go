@@ -28,7 +28,7 @@ type simRunCmd struct {
 	disciplineFlags `embed:"" group:"discipline"`
 	simFaultFlags   `embed:"" prefix:"fault-" group:"faults"`
 
-	Policy       string        `help:"How tasks are placed: ideal, random, per-task, batch, late-binding, late-binding-nocancel or central." default:"late-binding" placeholder:"NAME"`
+	Policy       string        `help:"How tasks are placed: ideal, random, per-task, batch, late-binding, late-binding-nocancel, idle-offer or central." default:"late-binding" placeholder:"NAME"`
 	Workers      int           `help:"Workers, up to 1,048,576." default:"1000" placeholder:"N"`
 	Slots        int           `help:"Tasks that a worker runs at a time, 1 to 4096." default:"4" placeholder:"N"`
 	Schedulers   int           `help:"Schedulers, 1 to 4096." default:"10" placeholder:"N"`

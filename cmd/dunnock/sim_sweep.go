@@ -89,7 +89,7 @@ func describeAxis(v any) string {
 
 // The flags of `sim run`, each with any number of values. Their defaults are those of package sweep, and theirs those of `sim run`.
 type sweepFleetFlags struct {
-	Policy       axisFlag `help:"How tasks are placed: ideal, random, per-task, batch, late-binding … (default: late-binding)." placeholder:"NAME,…"`
+	Policy       axisFlag `help:"How tasks are placed: ideal, random, per-task, batch, late-binding, idle-offer … (default: late-binding)." placeholder:"NAME,…"`
 	Workers      axisFlag `help:"Workers (default: 1000)." placeholder:"N,…"`
 	Slots        axisFlag `help:"Tasks that a worker runs at a time (default: 4)." placeholder:"N,…"`
 	Schedulers   axisFlag `help:"Schedulers (default: 10)." placeholder:"N,…"`

@@ -9,11 +9,16 @@ import (
 // The safety net. Tasks wait for offers, and offers can be lost with whoever holds them: until the worker makes them anew, or for good with
 // a bug. So when nothing was launched under a set for a while though tasks wait, they get reservations as under late
 // binding, one for each. A worker that asks on the strength of one gets the oldest task that it may run.
+//
+// That is no way to place tasks: what asks a scheduler with a reservation is not offered to those whose tasks have waited longer. With wide jobs
+// a scheduler launches nothing for tens of milliseconds because others' jobs are older, and with a wait of 50 ms jobs of 100 tasks of 100 ms
+// took 2 % longer.
 
 const (
-	minNetWait = 50 * time.Millisecond
-	netHops    = 20 // a wait is at least that many hops
-	maxNetWait = time.Second
+	minNetWait  = 250 * time.Millisecond
+	maxNetWait  = 5 * time.Second
+	netHops     = 20 // a wait is at least that many hops
+	netServices = 2  // and mean services
 )
 
 // guard sees to it that somebody will look whether tasks under a set are launched.
@@ -31,7 +36,7 @@ func (c *Core) guard(now time.Duration, s *set) {
 // netDelay draws how long nothing may be launched.
 func (c *Core) netDelay(q *request) time.Duration {
 	if q.netWait == 0 {
-		q.netWait = max(minNetWait, netHops*c.cfg.Hop)
+		q.netWait = min(max(minNetWait, netHops*c.cfg.Hop, netServices*q.forecast.mean), maxNetWait)
 	}
 	fifth := q.netWait / 5
 	return q.netWait - fifth + time.Duration(probe.Below(c.rng, uint64(2*fifth)+1))
@@ -40,12 +45,10 @@ func (c *Core) netDelay(q *request) time.Duration {
 // net gives what waits under a set reservations if nothing was launched for too long.
 func (c *Core) net(now time.Duration, s *set, out []Effect) []Effect {
 	q := s.request
-	if q.netWait == 0 {
-		q.netWait = max(minNetWait, netHops*c.cfg.Hop)
-	}
 	if idle := now - q.launched; idle < q.netWait*4/5 {
 		q.netWait = 0
-		q.netAt = after(now, c.netDelay(q)-idle)
+		delay := c.netDelay(q)
+		q.netAt = after(now, max(delay-idle, delay/5))
 		return out
 	}
 	c.stats.Nets++

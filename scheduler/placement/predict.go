@@ -21,6 +21,7 @@ type forecast struct {
 	need     int // it takes
 	shortest time.Duration
 	longest  time.Duration
+	mean     time.Duration   // of services, smoothed
 	running  deque[launched] // oldest first; those that have ended leave when they are the first
 }
 
@@ -33,6 +34,7 @@ type launched struct {
 
 // learn takes a service.
 func (f *forecast) learn(d, hop time.Duration) {
+	f.mean += (d - f.mean) / 16
 	shortest, longest := min(f.shortest, d), max(f.longest, d)
 	if f.alike == 0 || longest-shortest > max(shortest/alikeShare, hop) {
 		if f.alike > 0 {

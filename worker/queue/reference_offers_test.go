@@ -248,7 +248,11 @@ func (r *reference) offered(m message) bool {
 func (r *reference) hold(m message) {
 	sl := &r.slots[m.launch.Slot]
 	sl.state, sl.m, sl.launched = Held, m.launch, r.now // when it came
-	sl.over = r.now + max(minHold, leadHops*r.hop()+slack)
+	wait := max(minHold, leadHops*r.hop()+slack)
+	if runs := r.offers.seats[sl.seat].lane; runs >= 0 {
+		wait = max(wait, r.slots[runs].launched+r.slots[runs].expect-r.now+slack)
+	}
+	sl.over = r.now + wait
 	r.offers.held = append(r.offers.held, int(m.launch.Slot))
 	r.out = append(r.out, sl.effect(EffectHold, 0))
 }

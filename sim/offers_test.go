@@ -1,0 +1,55 @@
+package sim_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"dunnock/sim"
+)
+
+// TestIdleOffersAgreeWithAModel compares with an independent model of the same protocol, which has one record for a scheduler and one for a worker and knows
+// no failures, constraints or lanes: mean response in ms and messages a task of 200 workers × 4 slots, 0.5 ms a hop, as a mean of the same four seeds there.
+func TestIdleOffersAgreeWithAModel(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		tasks, service string
+		load           float64
+		schedulers     int
+		jobs           int
+		mean, messages float64
+	}{
+		{"1", "exp:100ms", 0.95, 5, 4000, 99.3, 3.33},
+		{"1", "const:100ms", 0.95, 20, 4000, 101.8, 5.27},
+		{"10", "const:100ms", 0.9, 5, 2000, 103.3, 3.77},
+		{"10", "exp:100ms", 0.95, 20, 2000, 305.8, 5.67},
+		{"10", "bimodal:0.9,50ms,550ms", 0.95, 5, 2000, 387.1, 3.92},
+		{"100", "const:100ms", 0.9, 5, 1200, 137.6, 3.87},
+		{"10", "const:2ms", 0.8, 3, 2000, 3.2, 3.08},
+	} {
+		mean, messages := 0.0, 0.0
+		for seed := range uint64(4) {
+			r := simulate(t, sim.Config{
+				Policy: "idle-offer", Workers: 200, Slots: 4, Schedulers: row.schedulers, NetDelay: 500 * time.Microsecond, Seed: seed + 1,
+			}, flags{tasks: row.tasks, service: row.service, load: row.load, jobs: row.jobs, warmup: row.jobs / 10, seed: seed + 1})
+			mean += r.ResponseMS.Mean / 4
+			messages += r.MessagesPerTask / 4
+		}
+		t.Logf("%s tasks, %s, load %g, %d schedulers: %.2f ms, %.3f messages; want %.1f, %.2f", row.tasks, row.service, row.load, row.schedulers, mean, messages, row.mean, row.messages)
+		if !near(mean, row.mean, 0.01) || !near(messages, row.messages, 0.03) {
+			t.Errorf("%s tasks, %s, load %g, %d schedulers: %.2f ms, %.3f messages; want %.1f, %.2f", row.tasks, row.service, row.load, row.schedulers, mean, messages, row.mean, row.messages)
+		}
+	}
+}
+
+// TestIdleOffersHaveNeitherFaultsNorDisciplines says so instead of leaving them out.
+func TestIdleOffersHaveNeitherFaultsNorDisciplines(t *testing.T) {
+	t.Parallel()
+	cfg := sim.Config{Policy: "idle-offer", Faults: sim.Faults{Drop: 0.1}, Sharing: sim.Sharing{Discipline: 2}}
+	err := cfg.Validate()
+	for _, want := range []string{"faults: connections between schedulers", "discipline: under policy idle-offer"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
