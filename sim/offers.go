@@ -40,26 +40,22 @@ func (c *cores) beginOffers() {
 // toPeer sends what the core of a scheduler says to another one.
 func (c *cores) toPeer(scheduler uint32, f *placement.Effect) {
 	m := Message{Scheduler: uint32(f.Peer), Job: JobID(scheduler), Task: f.Task, Count: f.Count, Call: f.Res}
-	switch f.Kind {
-	case placement.EffectSetDef: // part of what a connection begins with
+	switch {
+	case f.Kind == placement.EffectSetDef: // part of what a connection begins with
 		app, require, _ := c.schedulers[scheduler].core.Set(f.Task)
 		c.schedulers[f.Peer].core.SetDef(placement.PeerID(scheduler), probe.SetDef{Set: f.Task, App: app, Labels: require})
 		return
-	case placement.EffectWant:
+	case f.Kind == placement.EffectWant:
 		m.Kind, m.Deadline = kindWant, f.Wait
-	case placement.EffectSpare:
+	case f.Kind == placement.EffectSpare:
 		m.Kind = kindSpare
-	case placement.EffectHand:
-		if !f.HasWorker {
-			m = c.handed
-			m.Scheduler, m.Job = uint32(f.Peer), JobID(scheduler)
-			m.Attempt++
-			break
-		}
+	case !f.HasWorker: // what came goes back
+		m = c.handed
+		m.Scheduler, m.Job = uint32(f.Peer), JobID(scheduler)
+		m.Attempt++
+	default:
 		m.Kind, m.Worker, m.Slot, m.Call, m.Attempt = kindHand, uint32(f.Worker), f.Slot, f.Call, f.Attempt
 		m.Service, m.Deadline = f.Wait, f.Deadline
-	default:
-		return
 	}
 	c.send(&m)
 }
@@ -67,14 +63,14 @@ func (c *cores) toPeer(scheduler uint32, f *placement.Effect) {
 // offered hands an offer, or what another scheduler says of offers, to a scheduler's core.
 func (c *cores) offered(now time.Duration, m *Message) {
 	core, from, out := c.schedulers[m.Scheduler].core, placement.PeerID(m.Job), c.placed[:0]
-	switch m.Kind {
-	case kindOffer:
+	switch {
+	case m.Kind == kindOffer:
 		out = core.Offer(now, probe.WorkerID(m.Worker), probe.Offer{Slot: m.Slot, Call: m.Call, Ready: m.Service}, out)
-	case kindWant:
+	case m.Kind == kindWant:
 		out = core.Want(now, from, probe.Want{Set: m.Task, Age: m.Deadline, Quota: m.Count, Now: m.Call}, out)
-	case kindSpare:
+	case m.Kind == kindSpare:
 		out = core.Spare(now, from, probe.Spare{Set: m.Task, Lack: m.Count, Floor: m.Call}, out)
-	case kindHand:
+	default:
 		c.handed = *m
 		out = core.Hand(now, from, probe.WorkerID(m.Worker), probe.Hand{
 			Slot: m.Slot, Call: m.Call, Ready: m.Service, Left: m.Deadline, Hops: uint8(m.Attempt),
