@@ -31,14 +31,23 @@ func (l *liar) launch(slot uint16, call uint32) {
 	if l.rng.IntN(4) > 0 {
 		m.App = 0
 	}
+	m.Expect, m.More = time.Duration(l.rng.IntN(20)-5)*time.Millisecond, l.rng.IntN(2) == 0
 	l.say(probe.KindLaunch, append(probe.AppendLaunchHead(nil, &m), make([]byte, l.rng.IntN(100_000))...))
 }
 
 func (l *liar) Message(kind uint8, body []byte) error {
-	if probe.Kind(kind) != probe.KindGetTask {
+	var m probe.GetTask
+	var err error
+	switch probe.Kind(kind) { //nolint:exhaustive // what else a worker says, a liar does not listen to
+	case probe.KindGetTask:
+		m, err = probe.DecodeGetTask(body)
+	case probe.KindOffer: // which it takes for a call
+		var o probe.Offer
+		o, err = probe.DecodeOffer(body)
+		m.Slot, m.Call = o.Slot, o.Call
+	default:
 		return nil
 	}
-	m, err := probe.DecodeGetTask(body)
 	if err != nil {
 		return err
 	}
@@ -52,7 +61,7 @@ func (l *liar) Message(kind uint8, body []byte) error {
 		l.say(probe.KindKill, probe.AppendKill(nil, probe.Kill{Slot: m.Slot, Call: m.Call}))
 	case 3:
 		l.launch(m.Slot, m.Call+uint32(l.rng.IntN(3))-1)
-		l.launch(uint16(l.rng.IntN(4)), uint32(l.rng.IntN(50)))
+		l.launch(uint16(l.rng.IntN(7)), uint32(l.rng.IntN(50)))
 	case 4:
 		l.launch(uint16(l.rng.IntN(5000)), m.Call) // mostly no such slot, which ends the connection
 	default:
@@ -107,6 +116,9 @@ func TestLyingSchedulers(t *testing.T) {
 			l := &liar{conn, rng}
 			name := [2]string{"liar", "other"}[rng.IntN(2)]
 			hello := probe.Hello{Version: probe.Version, Role: probe.RoleScheduler, Name: name, Incarnation: life / 2, Fleet: "dunnock"}
+			if rng.IntN(2) == 0 {
+				hello.Policy = probe.PolicyIdleOffer
+			}
 			l.say(probe.KindHello, probe.AppendHello(nil, &hello))
 			ended := make(chan struct{})
 			go func() { _ = conn.Run(t.Context(), l); close(ended) }()

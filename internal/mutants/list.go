@@ -8,6 +8,9 @@ const (
 	queueResult  = "worker/queue/result.go"
 	queueLoad    = "worker/queue/load.go"
 	queueSlot    = "worker/queue/slot.go"
+	queueOffer   = "worker/queue/offer.go"
+	queueAhead   = "worker/queue/ahead.go"
+	queueLane    = "worker/queue/lane.go"
 	placeBind    = "scheduler/placement/bind.go"
 	placeClaim   = "scheduler/placement/claim.go"
 	placeFinish  = "scheduler/placement/finish.go"
@@ -28,10 +31,32 @@ const (
 func mutants() []mutant {
 	var list []mutant
 	list = append(list, ofQueue()...)
+	list = append(list, ofOffers()...)
 	list = append(list, ofOwner()...)
 	list = append(list, ofPlacement()...)
 	list = append(list, ofAccounts()...)
 	return append(list, ofShells()...)
+}
+
+// ofOffers are the protections of a worker's idle offers.
+func ofOffers() []mutant {
+	return []mutant{
+		{name: "offers: a launch names the present call", file: queueOffer, old: "&& c.slots[slot].call == call && c.connected(s)", new: "&& c.connected(s)", tests: true},
+		{name: "offers: a launch that comes second is given back", file: queueOffer, old: "return has && sl.call == m.Call && sl.scheduler == s && sl.ref == m.Ref && sl.task == m.Task", new: "return has && sl.call == m.Call", tests: true},
+		{name: "offers: a copy of what runs is not given back", file: queueOffer, old: "return has && sl.call == m.Call", new: "return !has && sl.call == m.Call", tests: true},
+		{name: "offers: a launch is whose it is", file: queueAhead, old: "sl.state, sl.scheduler = Free, s", new: "sl.state = Free", tests: true},
+		{name: "offers: no more attempts than slots", file: queueLane, old: "if s = o.free; s == noSlot {\n\t\t\treturn false\n\t\t}", new: "if s = o.free; s == noSlot {\n\t\t\treturn true\n\t\t}", tests: true},
+		{name: "offers: those that are old are made anew", file: queueOffer, old: "case sl.state == Offered:\n\t\to.stats.Renewed++\n\t\treturn c.offerAgain(now, i, out), true", new: "case sl.state == Offered:\n\t\treturn out, true", tests: true},
+		{name: "offers: those that a lost scheduler may have are made anew", file: queueOffer, old: "default:\n\t\t\tout = c.offerAgain(now, i, out)", new: "case c.slots[i].scheduler == s:\n\t\t\tout = c.offerAgain(now, i, out)", tests: true},
+		{name: "offers: what waits is not kept for ever", file: queueOffer, old: "case sl.state == Held:\n\t\treturn c.tooEarly(i, out), true", new: "case sl.state == Held:\n\t\treturn out, true", tests: true},
+		{name: "offers: what waits goes with its scheduler", file: queueCore, old: "case sl.state == Held:\n\t\t\tc.offers.stats.HeldDropped++\n\t\t\tc.dropHeld(i)", new: "case sl.state == Held:", tests: true},
+		{name: "offers: what waits is fenced", file: queueAhead, old: "if c.keep.held[i].job != job {", new: "if true {", tests: true},
+		{name: "offers: what waits can be killed", file: queueAttempt, old: "if sl.state == Held && sl.call == m.Call && sl.scheduler == s {", new: "if false {", tests: true},
+		{name: "offers: a mistake is not made again at once", file: queueAhead, old: "o.blocks[app] = blockFor", new: "o.blocks[app] = 0", tests: true},
+		{name: "offers: none while draining", file: queueAhead, old: "if c.draining || len(o.takers) == 0", new: "if len(o.takers) == 0", tests: true},
+		{name: "offers: a scheduler that takes none knows few lanes", file: queueLane, old: "if c.free < slots || c.offers.takes(s) {", new: "if true || slots == 0 {", tests: true},
+		{name: "offers: to nobody who takes none", file: queueOffer, old: "if c.offers == nil || !c.connected(s) {", new: "if c.offers == nil {", tests: true},
+	}
 }
 
 // ofQueue are the protections at a worker.
