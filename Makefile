@@ -18,9 +18,12 @@ LINT     := GOLANGCI_LINT_CACHE='$(CURDIR)/.cache/golangci-lint' $(TOOLS)/golang
 # The same for the module bench/, from there.
 LINTBENCH := GOLANGCI_LINT_CACHE='$(CURDIR)/.cache/golangci-lint' ../$(TOOLS)/golangci-lint
 
+# The packages that have benchmarks; bench/ and tools/ are modules of their own.
+BENCHMARKED = $(shell grep -rl --include='*_test.go' --exclude-dir=bench --exclude-dir=tools '^func Benchmark' . | sed 's,/[^/]*$$,,' | sort -u)
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test race fuzz lint fmt check bench bench-rivals rivals paper chaos mutants clean
+.PHONY: help build demo test race fuzz lint fmt check counts bench bench-accept bench-rivals rivals paper chaos mutants clean
 
 help: # itself is not worth a line
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -51,12 +54,19 @@ lint: $(TOOLS)/golangci-lint ## check style, imports and go.mod (builds the lint
 fmt: $(TOOLS)/golangci-lint ## format the code
 	$(LINT) fmt
 
-check: lint test race fuzz rivals ## all that CI runs
+check: lint test race fuzz rivals counts ## all that CI runs
 
 rivals: # that nothing in bench/ rots: each contender runs for a moment
 	CGO_ENABLED=0 $(GO) -C bench test -v -timeout 3m ./...
 
-bench: ## measure tasks/s, CPU per task and job latency of a fleet on this machine
+counts: $(TOOLS)/golangci-lint # that no benchmark rots, and no task costs more: each runs once, and counts are compared with the baseline
+	CGO_ENABLED=0 $(GO) test -short -run '^$$' -bench . -benchtime 1x -timeout 3m $(BENCHMARKED)
+	CGO_ENABLED=0 $(GO) run ./internal/counts -benchstat $(TOOLS)/benchstat
+
+bench-accept: # what is counted now becomes the baseline
+	CGO_ENABLED=0 $(GO) run ./internal/counts -accept
+
+bench: counts ## compare counts with the committed baseline, then measure tasks/s, CPU per task, job latency of a fleet here
 	CGO_ENABLED=0 $(GO) run ./internal/bench $(ARGS)
 
 bench-rivals: ## measure it beside NATS, gRPC, fasthttp, Redis on this machine: 45 minutes (ARGS=--help)

@@ -34,6 +34,7 @@ type Fleet struct {
 	listeners map[string]*listener
 	roles     map[string]probe.Role // by address
 	delays    map[probe.Role]time.Duration
+	traffic   map[probe.Role]*Traffic
 	dialled   map[string][]*droppable // by address
 	dropping  map[string]bool         // by address
 	members   []view.Member
@@ -48,7 +49,8 @@ type Fleet struct {
 func New(t testing.TB) *Fleet {
 	t.Helper()
 	return &Fleet{
-		t: t, listeners: make(map[string]*listener), roles: make(map[string]probe.Role), delays: make(map[probe.Role]time.Duration), dialled: make(map[string][]*droppable),
+		t: t, listeners: make(map[string]*listener), roles: make(map[string]probe.Role), delays: make(map[probe.Role]time.Duration),
+		traffic: map[probe.Role]*Traffic{probe.RoleScheduler: {}, probe.RoleWorker: {}}, dialled: make(map[string][]*droppable),
 		dropping: make(map[string]bool), hidden: make(map[string]bool), current: view.New(), changed: make(chan struct{}),
 	}
 }
@@ -198,12 +200,12 @@ func (f *Fleet) listen(role probe.Role, name string) (net.Listener, string, prob
 func (f *Fleet) Dial(ctx context.Context, _, address string) (net.Conn, error) {
 	f.mu.Lock()
 	l := f.listeners[address]
-	delay := f.delays[f.roles[address]]
+	delay, traffic := f.delays[f.roles[address]], f.traffic[f.roles[address]]
 	f.mu.Unlock()
 	if l == nil {
 		return nil, fmt.Errorf("no node listens on %s", address)
 	}
-	c, err := l.dial(ctx, delay)
+	c, err := l.dial(ctx, delay, traffic)
 	if err != nil {
 		return nil, err
 	}
@@ -222,6 +224,9 @@ func (f *Fleet) Delay(to probe.Role, oneWay time.Duration) {
 	defer f.mu.Unlock()
 	f.delays[to] = oneWay
 }
+
+// Traffic returns the counts of connections to nodes of a role, of all there have been: those of schedulers to workers, or of clients to schedulers.
+func (f *Fleet) Traffic(to probe.Role) *Traffic { return f.traffic[to] }
 
 // Drop makes every connection to a node, open or to come, lose all bytes both ways without
 // ending, as a network does that drops packets; or heals it for connections to come.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -52,8 +53,8 @@ func (l *listener) Close() error {
 }
 
 // dial returns the dialling end of a new connection, once the other one is accepted. That takes no time; what is written does.
-func (l *listener) dial(ctx context.Context, delay time.Duration) (net.Conn, error) {
-	there, back := newWay(delay), newWay(delay)
+func (l *listener) dial(ctx context.Context, delay time.Duration, traffic *Traffic) (net.Conn, error) {
+	there, back := newWay(delay, traffic), newWay(delay, traffic)
 	select {
 	case l.dialled <- &end{in: there, out: back, local: l.address, remote: addr("dialled")}:
 		return &end{in: back, out: there, local: addr("dialled"), remote: l.address}, nil
@@ -63,6 +64,9 @@ func (l *listener) dial(ctx context.Context, delay time.Duration) (net.Conn, err
 		return nil, ctx.Err()
 	}
 }
+
+// Traffic counts what was written to connections, both ways.
+type Traffic struct{ Writes, Bytes atomic.Uint64 }
 
 // end is one end of a connection.
 type end struct {
@@ -116,6 +120,7 @@ func (e *end) SetWriteDeadline(t time.Time) error {
 // writer sets the timer that wakes the reader, so that a message wakes nobody before it has arrived.
 type way struct {
 	delay    time.Duration
+	traffic  *Traffic
 	readable chan struct{} // capacity 1: the reader should look again
 	writable chan struct{} // capacity 1: the writer should
 	timer    *time.Timer   // fires when the first packet arrives, or the reader has waited enough
@@ -135,8 +140,8 @@ type packet struct {
 	data []byte
 }
 
-func newWay(delay time.Duration) *way {
-	w := &way{delay: delay, readable: make(chan struct{}, 1), writable: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
+func newWay(delay time.Duration, traffic *Traffic) *way {
+	w := &way{delay: delay, traffic: traffic, readable: make(chan struct{}, 1), writable: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
 	w.timer.Stop() // it is set when there is something to wait for
 	return w
 }
@@ -193,6 +198,8 @@ func (w *way) put(p []byte) (n int, until time.Time, err error) {
 		return 0, w.writeBy, nil
 	}
 	w.held += len(p)
+	w.traffic.Writes.Add(1)
+	w.traffic.Bytes.Add(uint64(len(p)))
 	at := now.Add(w.delay)
 	if last := len(w.packets) - 1; last >= 0 && w.packets[last].at.Equal(at) {
 		w.packets[last].data = append(w.packets[last].data, p...)

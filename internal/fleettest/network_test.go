@@ -32,7 +32,7 @@ func pair(t *testing.T, test func(t *testing.T, a, b net.Conn)) {
 			}
 			accepted <- b
 		}()
-		a, err := l.dial(t.Context(), hop)
+		a, err := l.dial(t.Context(), hop, new(Traffic))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,14 +211,14 @@ func TestDialling(t *testing.T) {
 		l := newListener("l:1")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := l.dial(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := l.dial(ctx, 0, new(Traffic)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("nobody accepts: %v", err)
 		}
 		time.AfterFunc(time.Second, func() { _ = l.Close() })
 		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("accept at a closed listener: %v", err)
 		}
-		if _, err := l.dial(t.Context(), 0); !errors.Is(err, syscall.ECONNREFUSED) {
+		if _, err := l.dial(t.Context(), 0, new(Traffic)); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("dial a closed listener: %v", err)
 		}
 	})
