@@ -88,3 +88,42 @@ func TestBrokenWhileDraining(t *testing.T) {
 		})
 	}
 }
+
+// A scheduler that comes while a worker drains asks it too: what that runs is not run again.
+func TestAskedWhileDraining(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		var starts [1024]atomic.Int32
+		s1 := f.Scheduler("s1", nil)
+		w := f.Worker("w1", 2, apps(&starts), nil)
+		synctest.Wait()
+		h, err := f.Client(s1).Submit(t.Context(), echoJob(2, "3s"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(300 * time.Millisecond)
+		f.Worker("w2", 2, apps(&starts), nil)
+		w.Drain()
+		time.Sleep(100 * time.Millisecond)
+		s2 := f.Scheduler("s2", nil)
+		other := f.Client(s2)
+		time.Sleep(100 * time.Millisecond)
+		s1.Kill()
+		job := echoJob(2, "3s")
+		job.ID, job.Epoch = h.ID(), 1
+		again, err := other.Submit(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := again.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 2 {
+			if n := starts[i].Load(); n != 1 {
+				t.Errorf("task %d started %d times", i, n)
+			}
+		}
+		if err := w.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -58,7 +58,7 @@ func newLink(s *Scheduler, m view.Member) *link {
 	return &link{s: s, member: m, results: ack.NewAccount(ack.Config{})}
 }
 
-// keepLinks runs one link for every life of a worker that membership knows.
+// keepLinks runs one link for every life of a worker that membership knows. One that drains takes nothing new, and may run or keep what is asked for here.
 func (s *Scheduler) keepLinks(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -69,9 +69,6 @@ func (s *Scheduler) keepLinks(ctx context.Context) {
 		v := s.node.Members.View()
 		s.syncSampling(v)
 		for _, m := range v.Workers() {
-			if m.State != view.Active {
-				continue // it takes nothing new
-			}
 			key := linkKey{m.Name, m.Incarnation}
 			mu.Lock()
 			known := running[key]
@@ -144,6 +141,7 @@ func (l *link) run(ctx context.Context) {
 			delay, said = minRedial, false
 		} else if gone(err) {
 			l.void()
+			l.leaving = l.leaving || l.drains() // it has left, and membership does not know yet
 		}
 		level := slog.LevelDebug // once is enough for an operator: redialling may go on for long
 		if !said {
@@ -173,6 +171,12 @@ var errGivenUp = errors.New("the worker was given up while it was being connecte
 // gone reports whether an attempt to connect shows that a worker's life is over: nobody listens any more where it did, or another does.
 func gone(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)
+}
+
+// drains reports whether membership says that this life of the worker drains.
+func (l *link) drains() bool {
+	m, ok := l.s.node.Members.View().Lookup(probe.RoleWorker, l.member.Name)
+	return ok && m.Incarnation == l.member.Incarnation && m.State != view.Active
 }
 
 // known reports whether membership still has this life of the worker.
