@@ -40,6 +40,20 @@ func TestAttemptIsAContext(t *testing.T) {
 	}
 }
 
+// What was stopped before a runner came to it is not started.
+func TestStoppedInLine(t *testing.T) {
+	starts := 0
+	a := &attempt{handler: func(context.Context, Task) ([]byte, error) { starts++; return nil, nil }}
+	w := &Worker{}
+	if end := w.invoke(a); starts != 1 || end.Status != probe.StatusOK {
+		t.Fatalf("%d starts, %v", starts, end.Status)
+	}
+	a.stop(stopError(probe.StatusKilled))
+	if end := w.invoke(a); starts != 1 || end.Status != probe.StatusFailed {
+		t.Errorf("%d starts, %v", starts, end.Status)
+	}
+}
+
 func TestOutcome(t *testing.T) {
 	w, err := New(Config{Name: "w1", Slots: 1, MaxResultBytes: 10, Apps: map[string]Handler{"echo": func(context.Context, Task) ([]byte, error) { return nil, nil }}})
 	if err != nil {

@@ -72,6 +72,9 @@ func (w *Worker) invoke(a *attempt) (end queue.End) {
 			w.node.Logger.Warn("a handler panicked", a.attrs(e)...)
 		}
 	}()
+	if err := a.Err(); err != nil { // it was stopped in line: nobody wants it any more
+		return w.outcome(a, nil, err)
+	}
 	value, err := a.handler(a, a.task)
 	return w.outcome(a, value, err)
 }

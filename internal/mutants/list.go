@@ -205,6 +205,7 @@ func ofShells() []mutant {
 		{name: "who has said what lies unread is not silent", file: streamPulse, old: "if c.sock.unread() == 0 {", new: "if true {", tests: true},
 		{name: "a worker that stood still lets go of who may have given it up", file: "worker/pause.go", old: "p.lease > 0 && pause > p.lease-max(", new: "p.lease > 0 && pause < 0*max(", tests: true},
 		{name: "a worker that stood still for less than a lease keeps its connections", file: "worker/pause.go", old: "p.lease > 0 && pause > p.lease-max(", new: "p.lease > 0 && pause > 0*max(", tests: true},
+		{name: "what was stopped in line is not started", file: "worker/slot.go", old: "err := a.Err(); err != nil {", new: "err := a.Err(); err != nil && false {", tests: true},
 		{name: "a worker waits with leaving until it may", file: "worker/turn.go", old: "if w.core.MayLeave(now) {", new: "if w.core.Draining() && w.core.Idle() {", tests: true},
 		{name: "a worker that may leave by now leaves", file: "worker/worker.go", old: "t.batch.Add(p.conn)\n\t\t\t}\n\t\t}\n\t\tw.exit(now, &t)", new: "t.batch.Add(p.conn)\n\t\t\t}\n\t\t}\n\t\tw.mu.Unlock()", tests: true},
 		{name: "failed attempts are acknowledged when their client has heard", file: "scheduler/turn.go", old: "f.client.sendRetry(t, f.seq, j, e, r)", new: "_ = r; f.client.sendRetry(t, f.seq, j, e, receipt{})", tests: true},

@@ -50,7 +50,7 @@ func (s *scheduler) begin() {
 	s.links, s.free, s.last, s.armed = nil, nil, 0, never
 	s.open()
 	for _, k := range s.w.workers {
-		if k.up && !k.draining {
+		if k.up {
 			s.hear(k, k.life)
 		}
 	}
