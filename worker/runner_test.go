@@ -121,20 +121,32 @@ func TestEveryAttemptRuns(t *testing.T) {
 	})
 }
 
-// What is in line when the worker ends is run, with a context that is over.
+// When the worker ends, what runs is stopped, and what is in line is not started; both are over.
 func TestCrewEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := crewOf(t, 2)
-		var stopped atomic.Int32
-		h := func(ctx context.Context, _ Task) ([]byte, error) {
-			<-ctx.Done()
-			stopped.Add(1)
-			return nil, ctx.Err()
-		}
-		w.launch(h, upTo(2)...)
-		w.end(t)
-		if stopped.Load() != 2 {
-			t.Errorf("%d of 2 attempts were stopped", stopped.Load())
-		}
-	})
+	for name, started := range map[string]int32{"in line": 0, "running": 2} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := crewOf(t, 2)
+				var stopped atomic.Int32
+				h := func(ctx context.Context, _ Task) ([]byte, error) {
+					<-ctx.Done()
+					stopped.Add(1)
+					return nil, ctx.Err()
+				}
+				w.launch(h, upTo(2)...)
+				if started > 0 {
+					synctest.Wait()
+				}
+				w.end(t)
+				if stopped.Load() != started {
+					t.Errorf("%d attempts were stopped, want %d", stopped.Load(), started)
+				}
+				for i, s := range w.slots {
+					if s.current != nil {
+						t.Errorf("slot %d still has its attempt", i)
+					}
+				}
+			})
+		})
+	}
 }
