@@ -63,14 +63,16 @@ func (c *cores) toPeer(scheduler uint32, f *placement.Effect) {
 // offered hands an offer, or what another scheduler says of offers, to a scheduler's core.
 func (c *cores) offered(now time.Duration, m *Message) {
 	core, from, out := c.schedulers[m.Scheduler].core, placement.PeerID(m.Job), c.placed[:0]
-	switch {
-	case m.Kind == kindOffer:
+	if m.Kind == kindOffer {
 		out = core.Offer(now, probe.WorkerID(m.Worker), probe.Offer{Slot: m.Slot, Call: m.Call, Ready: m.Service}, out)
-	case m.Kind == kindWant:
+	}
+	if m.Kind == kindWant {
 		out = core.Want(now, from, probe.Want{Set: m.Task, Age: m.Deadline, Quota: m.Count, Now: m.Call}, out)
-	case m.Kind == kindSpare:
+	}
+	if m.Kind == kindSpare {
 		out = core.Spare(now, from, probe.Spare{Set: m.Task, Lack: m.Count, Floor: m.Call}, out)
-	default:
+	}
+	if m.Kind == kindHand {
 		c.handed = *m
 		out = core.Hand(now, from, probe.WorkerID(m.Worker), probe.Hand{
 			Slot: m.Slot, Call: m.Call, Ready: m.Service, Left: m.Deadline, Hops: uint8(m.Attempt),

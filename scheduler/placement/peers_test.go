@@ -225,27 +225,28 @@ func (f *peerFleet) toWorker(s, w int, do func(*peerWorker)) {
 
 func (f *peerFleet) toPeer(s, p int, e placement.Effect) {
 	c, from := f.cores[p], placement.PeerID(s)
-	switch e.Kind {
-	case placement.EffectSetDef:
+	if e.Kind == placement.EffectSetDef {
 		app, require, _ := f.cores[s].Set(e.Task)
 		f.send(s, p, func() { c.SetDef(from, probe.SetDef{Set: e.Task, App: app, Labels: require}) })
-	case placement.EffectWant:
-		f.send(s, p, func() {
-			f.carryOut(p, c.Want(f.now, from, probe.Want{Set: e.Task, Age: e.Wait, Quota: e.Count, Now: e.Res}, nil))
-		})
-	case placement.EffectSpare:
-		f.send(s, p, func() {
-			f.carryOut(p, c.Spare(f.now, from, probe.Spare{Set: e.Task, Lack: e.Count, Floor: e.Res}, nil))
-		})
-	default:
-		h := f.handOf
-		if e.HasWorker {
-			h = peerHand{int(e.Worker), f.workers[e.Worker].life, probe.Hand{Slot: e.Slot, Call: e.Call, Ready: e.Wait, Left: e.Deadline, Hops: uint8(e.Attempt)}}
-		} else {
-			h.m.Hops++
-		}
-		f.send(s, p, func() { f.hand(s, p, h) })
+		return
 	}
+	if e.Kind == placement.EffectWant {
+		m := probe.Want{Set: e.Task, Age: e.Wait, Quota: e.Count, Now: e.Res}
+		f.send(s, p, func() { f.carryOut(p, c.Want(f.now, from, m, nil)) })
+		return
+	}
+	if e.Kind == placement.EffectSpare {
+		m := probe.Spare{Set: e.Task, Lack: e.Count, Floor: e.Res}
+		f.send(s, p, func() { f.carryOut(p, c.Spare(f.now, from, m, nil)) })
+		return
+	}
+	h := f.handOf
+	if e.HasWorker {
+		h = peerHand{int(e.Worker), f.workers[e.Worker].life, probe.Hand{Slot: e.Slot, Call: e.Call, Ready: e.Wait, Left: e.Deadline, Hops: uint8(e.Attempt)}}
+	} else {
+		h.m.Hops++
+	}
+	f.send(s, p, func() { f.hand(s, p, h) })
 }
 
 func (f *peerFleet) hand(s, p int, h peerHand) {
