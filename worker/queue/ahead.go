@@ -25,6 +25,10 @@ const (
 	maxHop = 5 * time.Millisecond
 	// hopWindow is how many answers the estimate of a hop looks back over, at least.
 	hopWindow = 32
+	// hopAnswers is how many it takes to believe in more than usualHop. Where slots are free for long, most answers come long after the offer, and the shortest of a
+	// few is no hop: slots would be offered far ahead, and tasks wait for them.
+	hopAnswers = 16
+	usualHop   = 500 * time.Microsecond
 )
 
 // moment is the times of what runs or waits in a lane.
@@ -56,11 +60,14 @@ func (h *hops) answered(d time.Duration) {
 }
 
 func (h *hops) estimate() time.Duration {
-	least := h.last
+	least, most := h.last, maxHop
+	if least == 0 && h.n < hopAnswers {
+		most = usualHop
+	}
 	if least == 0 || (h.this > 0 && h.this < least) {
 		least = h.this
 	}
-	return min(max(least/2, minHop), maxHop)
+	return min(max(least/2, minHop), most)
 }
 
 // holdFor is how long a launch may wait for a slot.

@@ -88,11 +88,15 @@ func (r *reference) home(seat int) (home probe.SchedulerID) {
 
 func (r *reference) hop() time.Duration {
 	a := r.offers.answers
+	most := maxHop
+	if len(a) < hopAnswers {
+		most = usualHop
+	}
 	a = a[max(0, len(a)/hopWindow-1)*hopWindow:]
 	if len(a) == 0 {
 		return minHop
 	}
-	return min(max(slices.Min(a)/2, minHop), maxHop)
+	return min(max(slices.Min(a)/2, minHop), most)
 }
 
 func (r *reference) sample(sl *refSlot) {
