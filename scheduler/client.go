@@ -2,14 +2,11 @@ package scheduler
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
-	"dunnock/internal/node"
 	"dunnock/internal/stream"
 	"dunnock/internal/submission"
 	"dunnock/probe"
@@ -19,12 +16,9 @@ import (
 // client is one client stream. Its messages are handled in the connection's
 // reader; its jobs live as long as it does.
 type client struct {
-	s      *Scheduler
-	conn   *stream.Conn
-	greets bool // the handshake is done
-	turn   turn
-
-	overdue *time.Timer // closes a connection that does not get to its handshake
+	s    *Scheduler
+	conn *stream.Conn
+	turn turn
 
 	jobs   map[uint32]*job // by the client's number; guarded by Scheduler.mu
 	asked  bool            // which of them it still owns, and has not answered; likewise
@@ -33,19 +27,18 @@ type client struct {
 	head   []byte          // memory for encoding; likewise
 }
 
-// serveClient owns a connection that the HTTP server handed over.
-func (s *Scheduler) serveClient(conn *stream.Conn) {
+// welcomeClient answers a client's Hello.
+func (s *Scheduler) welcomeClient(conn *stream.Conn) *client {
 	c := &client{s: s, conn: conn, jobs: make(map[uint32]*job)}
-	ctx, ok := s.admitClient(c)
-	if !ok {
-		conn.Close(errStopped)
-	} else {
-		defer s.conns.Done()
-	}
-	c.overdue = node.HandshakeBy(conn.Close)
-	err := conn.Run(ctx, c)
-	c.overdue.Stop()
-	c.leave(err)
+	s.mu.Lock()
+	s.clients[c] = struct{}{}
+	s.mu.Unlock()
+	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &s.hello))
+	conn.End(submission.AppendLimits(conn.Begin(uint8(submission.KindLimits)), submission.Limits{
+		Job: s.cfg.Limits, MessageBytes: s.clientStream.MaxMessageBytes,
+	}))
+	c.turn.batch.Add(conn)
+	return c
 }
 
 // leave takes their owner from the jobs that the client still had.
@@ -80,18 +73,6 @@ func (j *job) unfollow(c *client, seq uint32) {
 	}
 }
 
-// admitClient counts a client's connection in, unless the scheduler has stopped.
-func (s *Scheduler) admitClient(c *client) (context.Context, bool) {
-	ctx, ok := s.admit()
-	if !ok {
-		return context.Background(), false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.clients[c] = struct{}{}
-	return ctx, true
-}
-
 // Flush sends what handling the last messages made, and takes note of what the client has read.
 func (c *client) Flush() {
 	c.settleRead()
@@ -100,9 +81,6 @@ func (c *client) Flush() {
 
 // Message handles one message from the client.
 func (c *client) Message(kind uint8, body []byte) error {
-	if !c.greets {
-		return c.handshake(kind, body)
-	}
 	switch submission.Kind(kind) {
 	case submission.KindSubmit:
 		return c.submit(body)
@@ -177,27 +155,6 @@ func (c *client) follow(seq uint32, j *job, again bool, has []byte) {
 func (c *client) reject(seq uint32, e *task.Error) {
 	c.conn.End(submission.AppendRejected(c.conn.Begin(uint8(submission.KindRejected)), submission.Rejected{Seq: seq, Err: e}))
 	c.turn.batch.Add(c.conn)
-}
-
-func (c *client) handshake(kind uint8, body []byte) error {
-	if probe.Kind(kind) != probe.KindHello {
-		return fmt.Errorf("message of kind %d before the handshake", kind)
-	}
-	h, err := probe.DecodeHello(body)
-	if err != nil {
-		return fmt.Errorf("handshake refused: %w", err)
-	}
-	if h.Role != probe.RoleClient {
-		return fmt.Errorf("handshake refused: a %s", h.Role)
-	}
-	c.overdue.Stop()
-	c.greets = true
-	c.conn.End(probe.AppendHello(c.conn.Begin(uint8(probe.KindHello)), &c.s.hello))
-	c.conn.End(submission.AppendLimits(c.conn.Begin(uint8(submission.KindLimits)), submission.Limits{
-		Job: c.s.cfg.Limits, MessageBytes: c.s.clientStream.MaxMessageBytes,
-	}))
-	c.turn.batch.Add(c.conn)
-	return nil
 }
 
 func asError(err error) *task.Error {

@@ -119,9 +119,6 @@ func (c Config) Validate() error {
 	if len(c.GossipKey) != 0 && len(c.GossipKey) != 32 {
 		faults = append(faults, fmt.Errorf("gossip key: want 32 bytes, got %d", len(c.GossipKey)))
 	}
-	if c.Policy == placement.IdleOffer {
-		faults = append(faults, fmt.Errorf("policy: %s is simulated only; a fleet has %s or %s", placement.IdleOffer, placement.LateBinding, placement.LateBindingNoCancel))
-	}
 	if c.Limits.MaxPayloadBytes > probe.MaxPayload {
 		faults = append(faults, fmt.Errorf("limits: payload of a task: at most %d bytes, got %d", probe.MaxPayload, c.Limits.MaxPayloadBytes))
 	}

@@ -10,6 +10,7 @@ import (
 	"dunnock/internal/node"
 	"dunnock/internal/stream"
 	"dunnock/probe"
+	"dunnock/scheduler/placement"
 	"dunnock/task"
 )
 
@@ -18,7 +19,7 @@ func (s *Scheduler) route(ctx *fasthttp.RequestCtx) bool {
 	path := string(ctx.Path())
 	switch path {
 	case probe.StreamPath:
-		_ = stream.Upgrade(ctx, s.clientStream, s.serveClient) // has answered in any case
+		_ = stream.Upgrade(ctx, s.clientStream, s.serve) // has answered in any case
 	case "/v1/jobs":
 		s.routeJobs(ctx)
 	case "/v1/workers":
@@ -188,10 +189,20 @@ func (s *Scheduler) listWorkers() api.WorkerList {
 
 func (s *Scheduler) listSchedulers() api.SchedulerList {
 	list := api.SchedulerList{Schedulers: []api.Scheduler{}}
-	for _, m := range s.node.Members.View().Schedulers() {
-		list.Schedulers = append(list.Schedulers, api.Scheduler{
+	v := s.node.Members.View()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range v.Schedulers() {
+		row := api.Scheduler{
 			Name: m.Name, Incarnation: m.Incarnation.String(), Addr: m.Addr, State: m.State.String(), Self: m.Incarnation == s.node.Incarnation,
-		})
+		}
+		if s.cfg.Policy == placement.IdleOffer && !row.Self {
+			state, fault := s.connectionTo(&m)
+			if row.Connection = state; fault != nil {
+				row.Fault = fault.Error()
+			}
+		}
+		list.Schedulers = append(list.Schedulers, row)
 	}
 	return list
 }
@@ -208,6 +219,7 @@ func (s *Scheduler) fleet() api.Fleet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	load := s.core.Load()
+	f.Peers = len(s.peers)
 	f.Connected, f.Jobs, f.Waiting, f.Running = len(s.links), len(s.jobs), load.Waiting, load.Running
 	return f
 }

@@ -229,6 +229,9 @@ func (l *link) down(ctx context.Context, err error) {
 	l.turn.effects = s.core.WorkerLost(now, l.id, l.turn.effects)
 	l.severed, l.load = true, probe.Load{}
 	delete(s.links, l.id)
+	if s.workers[l.member.Incarnation] == l.id {
+		delete(s.workers, l.member.Incarnation)
+	}
 	// If it was this process that stood still, the silence says nothing: time is left for one more try at least.
 	left := max(s.cfg.Stream.Lease-l.conn.Silence(), s.cfg.Stream.Lease/4)
 	l.voider = time.AfterFunc(left, l.void)
@@ -288,7 +291,9 @@ func (l *link) Message(kind uint8, body []byte) error {
 	case probe.KindRefuse:
 		return tell(l, body, probe.DecodeRefuse, (*placement.Core).Refuse)
 	case probe.KindDecline:
-		return tell(l, body, probe.DecodeDecline, (*placement.Core).Decline)
+		return tell(l, body, probe.DecodeDecline, l.declined)
+	case probe.KindOffer:
+		return tell(l, body, probe.DecodeOffer, (*placement.Core).Offer)
 	case probe.KindDrain:
 		return l.drain(body)
 	case probe.KindLoad:
@@ -311,6 +316,18 @@ func tell[M any](l *link, body []byte, decode func([]byte) (M, error),
 	l.turn.effects = event(l.s.core, now, l.id, m, l.turn.effects)
 	l.s.exit(now, &l.turn)
 	return nil
+}
+
+// declined takes a launch back. One that answered an offer says what became of that.
+func (l *link) declined(c *placement.Core, now time.Duration, w probe.WorkerID, m probe.Decline, out []placement.Effect) []placement.Effect {
+	switch m.Reason {
+	case probe.RefusedStale:
+		l.s.meters.staleOffers.Inc()
+	case probe.RefusedEarly:
+		l.s.meters.earlyOffers.Inc()
+	default:
+	}
+	return c.Decline(now, w, m, out)
 }
 
 // maxFramedResult is the largest result that fits one frame on its way to a client too, with all that is said of it there.
@@ -435,7 +452,7 @@ func (l *link) handshake(kind uint8, body []byte) error {
 	} else {
 		l.id = s.newWorkerID()
 	}
-	s.links[l.id] = l
+	s.links[l.id], s.workers[l.member.Incarnation] = l, l.id
 	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{Slots: int(h.Slots), Apps: h.Apps, Labels: named(h.Labels, h.Name)}, l.turn.effects)
 	l.leaving, l.left = h.Draining, false
 	if h.Draining || !l.known() {

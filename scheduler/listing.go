@@ -169,6 +169,21 @@ func (s *Scheduler) whyPart(j *job, v *placement.WaitView, several bool, now tim
 	if v.Preferring {
 		workers += ", which are preferred for now"
 	}
-	return fmt.Sprintf("%s for a free slot: %d reservations are queued at %s, for %v",
-		who, v.Reservations, workers, (now - j.accepted).Round(time.Millisecond))
+	waited := (now - j.accepted).Round(time.Millisecond)
+	if s.cfg.Policy == placement.IdleOffer {
+		return who + s.whyNoOffer(v, workers, waited)
+	}
+	return fmt.Sprintf("%s for a free slot: %d reservations are queued at %s, for %v", who, v.Reservations, workers, waited)
+}
+
+// whyNoOffer says what tasks wait for that are launched on slots that offer themselves.
+func (s *Scheduler) whyNoOffer(v *placement.WaitView, workers string, waited time.Duration) string {
+	why := fmt.Sprintf(" for a free slot: none of %s has offered one", workers)
+	if v.Asked > 0 {
+		why += fmt.Sprintf(", and of %d other schedulers %d have been asked", len(s.peers), v.Asked)
+	}
+	if v.Reservations > 0 {
+		why += fmt.Sprintf("; %d reservations are queued there, because nothing was launched for long", v.Reservations)
+	}
+	return fmt.Sprintf("%s; for %v", why, waited)
 }

@@ -25,6 +25,9 @@ type meters struct {
 	retries        *metrics.Counter
 	leaseExpiries  *metrics.Counter
 	droppedResults *metrics.Counter
+	staleOffers    *metrics.Counter // launches that came when their offer was void
+	earlyOffers    *metrics.Counter // launches that came too long before their slot was free
+	toPeers        [placement.EffectSpare + 1]*metrics.Counter
 }
 
 func newMeters(s *Scheduler) *meters {
@@ -42,6 +45,12 @@ func newMeters(s *Scheduler) *meters {
 		retries:        set.NewCounter("dunnock_retries_total"),
 		leaseExpiries:  set.NewCounter("dunnock_lease_expiries_total"),
 		droppedResults: set.NewCounter("dunnock_dropped_results_total"),
+	}
+	m.staleOffers, m.earlyOffers = set.NewCounter(`dunnock_offers_total{result="stale"}`), set.NewCounter(`dunnock_offers_total{result="early"}`)
+	for kind, name := range map[placement.EffectKind]string{
+		placement.EffectWant: "want", placement.EffectHand: "hand", placement.EffectSpare: "spare", placement.EffectSetDef: "set",
+	} {
+		m.toPeers[kind] = set.NewCounter(fmt.Sprintf("dunnock_peer_messages_total{kind=%q}", name))
 	}
 	for o := task.OK; o <= task.Unknown; o++ {
 		m.jobs[o] = set.NewCounter(fmt.Sprintf("dunnock_jobs_total{result=%q}", o))
@@ -67,6 +76,9 @@ func newMeters(s *Scheduler) *meters {
 	gauge("dunnock_client_connections", func() int { return len(s.clients) })
 	gauge("dunnock_retained_bytes", func() int { return int(s.retained) })
 	gauge("dunnock_payload_bytes", func() int { return int(s.payload) })
+	gauge("dunnock_peer_connections", func() int { return len(s.peers) })
+	gauge(`dunnock_held_offers{slot="free"}`, func() int { free, _ := s.core.Offers(); return free })
+	gauge(`dunnock_held_offers{slot="soon"}`, func() int { _, soon := s.core.Offers(); return soon })
 	counter := func(name string, value func(placement.Stats) uint64) {
 		set.NewGauge(name, func() float64 {
 			s.mu.Lock()
@@ -82,6 +94,13 @@ func newMeters(s *Scheduler) *meters {
 	counter("dunnock_superseded_jobs_total", func(st placement.Stats) uint64 { return st.Superseded })
 	counter("dunnock_refused_reservations_total", func(st placement.Stats) uint64 { return st.Refused })
 	counter("dunnock_declined_launches_total", func(st placement.Stats) uint64 { return st.Declined })
+	counter(`dunnock_offers_total{result="received"}`, func(st placement.Stats) uint64 { return st.Offers })
+	counter(`dunnock_offers_total{result="held"}`, func(st placement.Stats) uint64 { return st.OffersHeld })
+	counter(`dunnock_offers_total{result="used"}`, func(st placement.Stats) uint64 { return st.OffersUsed })
+	counter(`dunnock_offers_total{result="handed"}`, func(st placement.Stats) uint64 { return st.Hands })
+	counter(`dunnock_offers_total{result="taken"}`, func(st placement.Stats) uint64 { return st.HandsTaken })
+	counter(`dunnock_offers_total{result="dropped"}`, func(st placement.Stats) uint64 { return st.OffersDropped })
+	counter("dunnock_safety_nets_total", func(st placement.Stats) uint64 { return st.Nets })
 	node.MemberGauges(set, func() *view.View { return s.node.Members.View() })
 	return m
 }

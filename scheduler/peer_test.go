@@ -80,11 +80,9 @@ func (c *chatter) breaks(i int, err error) error {
 }
 
 func (c *chatter) connectClient() error {
-	k := &client{s: c.s, conn: c.conn(), jobs: make(map[uint32]*job), overdue: stopped()}
-	c.s.clients[k] = struct{}{}
+	k := c.s.welcomeClient(c.conn())
 	c.clients = append(c.clients, k)
-	hello := probe.Hello{Version: probe.Version, Role: probe.RoleClient}
-	return k.Message(uint8(probe.KindHello), probe.AppendHello(nil, &hello))
+	return nil
 }
 
 func (c *chatter) n(n int) int { return c.rng.IntN(n) }

@@ -40,10 +40,15 @@ type Scheduler struct {
 	// appended to connections, which never block.
 	mu         sync.Mutex
 	core       *placement.Core
-	links      map[probe.WorkerID]*link // connected workers
+	links      map[probe.WorkerID]*link             // connected workers
+	workers    map[probe.Incarnation]probe.WorkerID // those, by what other schedulers know them by
 	lastWorker probe.WorkerID
-	freeIDs    []probe.WorkerID // numbers up to lastWorker that nobody has
+	freeIDs    []probe.WorkerID          // numbers up to lastWorker that nobody has
+	callers    map[*stream.Conn]struct{} // connections that others have opened: clients and schedulers
 	clients    map[*client]struct{}
+	peers      map[string]*peer // connected schedulers, by name
+	peerIDs    []*peer          // those, by what the core knows them by; nil: a number to be used again
+	diallers   map[linkKey]*dialler
 	jobs       map[probe.Ref]*job  // accepted and not finished
 	byID       map[task.JobID]*job // those, and the finished ones that are still readable
 	finished   []*job              // readable, oldest first
@@ -91,7 +96,9 @@ func New(cfg Config) (*Scheduler, error) {
 	s := &Scheduler{
 		cfg: cfg, node: n, clock: node.NewClock(), idle: make(chan struct{}), orphaned: make(chan struct{}, 1),
 		core:  placement.New(placement.Config{Policy: cfg.Policy, PreferWait: cfg.PreferWait, MaxQueueTime: cfg.MaxQueueTime}, newRand(cfg.Seed)),
-		links: make(map[probe.WorkerID]*link), clients: make(map[*client]struct{}), jobs: make(map[probe.Ref]*job), byID: make(map[task.JobID]*job),
+		links: make(map[probe.WorkerID]*link), workers: make(map[probe.Incarnation]probe.WorkerID), peers: make(map[string]*peer),
+		diallers: make(map[linkKey]*dialler), callers: make(map[*stream.Conn]struct{}), clients: make(map[*client]struct{}),
+		jobs: make(map[probe.Ref]*job), byID: make(map[task.JobID]*job),
 	}
 	s.watch, s.origin = stream.NewWatch(stream.DefaultLease-stream.DefaultBeatInterval), time.Now().Add(-s.clock.Now())
 	s.hello = probe.Hello{
@@ -139,6 +146,9 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	g.Go(func() error { return s.node.Run(gctx) })
 	g.Go(func() error { return s.server.Run(gctx) })
 	g.Go(func() error { s.keepLinks(gctx); return nil })
+	if s.cfg.Policy == placement.IdleOffer {
+		g.Go(func() error { s.keepPeers(gctx); return nil })
+	}
 	g.Go(func() error { s.keepTime(gctx); return nil })
 	g.Go(func() error { s.keepRetention(gctx); return nil })
 	g.Go(func() error { s.keepOwners(gctx); return nil })
@@ -206,8 +216,8 @@ const finishTimeout = 2 * time.Second
 func (s *Scheduler) finishConns(ctx context.Context) {
 	s.mu.Lock()
 	s.closed = true
-	for c := range s.clients {
-		c.conn.Close(nil) // delivers first
+	for conn := range s.callers {
+		conn.Close(nil) // delivers first
 	}
 	s.mu.Unlock()
 	done := make(chan struct{})

@@ -18,6 +18,7 @@ type turn struct {
 	owned    bool           // finished.Body has memory of its own
 	receipt  receipt        // of the result that the core is being told
 	finished probe.Finished // that the core is being told: its body goes with the task's outcome
+	hand     probe.Hand     // that the core is being told
 	worker   string         // that says so
 }
 
@@ -66,7 +67,8 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 		return
 	case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill, placement.EffectClaim, placement.EffectQuarantine:
 	case placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
-		return // of a policy that Config refuses
+		s.advise(t, e)
+		return
 	}
 	l := s.links[e.Worker]
 	if l == nil {
@@ -125,6 +127,7 @@ func (s *Scheduler) launch(l *link, e *placement.Effect) {
 	m := probe.Launch{
 		Slot: e.Slot, Call: e.Call, Ref: e.Ref, Job: j.spec.ID, Task: e.Task, Attempt: e.Attempt, Epoch: j.spec.Epoch,
 		App: l.apps[j.spec.App], Deadline: e.Deadline, Timeout: j.spec.TaskTimeout,
+		Expect: e.Service, More: e.More,
 	}
 	s.meters.launches.Inc()
 	var head [96]byte

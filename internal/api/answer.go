@@ -122,6 +122,8 @@ type Scheduler struct {
 	Addr        string `json:"addr"`
 	State       string `json:"state"`
 	Self        bool   `json:"self"`
+	Connection  string `json:"connection,omitempty"` // connected, dialled, awaited or refused, where schedulers connect to each other
+	Fault       string `json:"fault,omitempty"`      // why there is none
 }
 
 // SchedulerList is the answer to GET /v1/schedulers.
@@ -137,6 +139,7 @@ type Fleet struct {
 	Schedulers int    `json:"schedulers"`
 	Workers    int    `json:"workers"`
 	Connected  int    `json:"connected"`
+	Peers      int    `json:"peers,omitempty"` // schedulers that the one that answers is connected with, under idle-offer
 	Slots      int    `json:"slots"`
 	Jobs       int    `json:"jobs"`    // here, unfinished
 	Waiting    int    `json:"waiting"` // tasks here

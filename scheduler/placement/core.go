@@ -112,6 +112,8 @@ type Stats struct {
 	Delayed       uint64 // times that a job put off sampling anew
 	Repeated      uint64 // GetTasks that repeated the last call of their slot and were answered again
 	Offers        uint64 // received from workers
+	OffersHeld    uint64 // that could not be used when they came
+	OffersUsed    uint64 // that a task was launched on
 	OffersDropped uint64 // of a worker that is not sampled, or too old, or one too many
 	HandsTaken    uint64 // offers that peers handed on
 	Hands         uint64 // offers handed on to peers

@@ -72,9 +72,11 @@ func (c *Core) offered(now time.Duration, w *worker, t offer, out []Effect) []Ef
 	if g != nil {
 		var ok bool
 		if out, ok = c.launchOn(now, g, w, t, out); ok {
+			c.stats.OffersUsed++
 			return out
 		}
 	}
+	c.stats.OffersHeld++
 	c.keepOffer(now, t)
 	return out
 }

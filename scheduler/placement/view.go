@@ -106,6 +106,7 @@ type WaitView struct {
 	Preferring   bool          // what they prefer is among these
 	Reservations int           // outstanding
 	Eligible     int           // workers
+	Asked        int           // peers that were told of what waits, and still owe offers; 0 but under IdleOffer
 	Lack         string        // without any: why, as "no connected worker has gpu=a100"
 	Emptied      time.Duration // without any: when the last one was gone; 0: not known
 }
@@ -124,6 +125,9 @@ func (c *Core) Waits(ref probe.Ref, most int, out []WaitView) []WaitView {
 		most--
 		v := WaitView{
 			Tasks: g.waiting(), First: int(j.head(g)), Require: g.set.require, Preferring: g.prefers, Reservations: g.left, Eligible: len(g.set.eligible),
+		}
+		if q := g.set.request; q != nil {
+			v.Asked = q.ntold
 		}
 		if v.Eligible == 0 {
 			v.Lack = c.phrase(g.set)

@@ -145,7 +145,9 @@ func (c *Core) serve(now time.Duration, s *set, out []Effect) []Effect {
 		if g := c.oldestFor(w); g != nil {
 			out, launched = c.launchOn(now, g, w, t, out)
 		}
-		if !launched {
+		if launched {
+			c.stats.OffersUsed++
+		} else {
 			unfit = append(unfit, t) // all that wait have failed there
 		}
 	}
