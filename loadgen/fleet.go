@@ -186,11 +186,18 @@ func (f *Fleet) messages(ctx context.Context) (float64, error) {
 func sumMessages(r io.Reader) (float64, error) {
 	weights := map[string]float64{
 		"dunnock_reserve_messages_total":     1,
-		"dunnock_launches_total":             3, // the call, the launch, the result
+		"dunnock_launches_total":             3, // the call or the offer, the launch, the result
 		"dunnock_notask_total":               2, // the call, the answer
 		"dunnock_cancel_messages_total":      1,
 		"dunnock_refused_reservations_total": 1,
 		"dunnock_declined_launches_total":    0, // the refusal takes the place of the result
+
+		`dunnock_offers_total{result="received"}`:   1,
+		`dunnock_offers_total{result="used"}`:       -1, // counted with its launch
+		`dunnock_peer_messages_total{kind="set"}`:   1,
+		`dunnock_peer_messages_total{kind="want"}`:  1,
+		`dunnock_peer_messages_total{kind="hand"}`:  1,
+		`dunnock_peer_messages_total{kind="spare"}`: 1,
 	}
 	sum, found := 0.0, 0
 	lines := bufio.NewScanner(r)

@@ -238,8 +238,15 @@ dunnock_notask_total 30
 dunnock_cancel_messages_total 70
 dunnock_refused_reservations_total 2
 dunnock_declined_launches_total 1
+dunnock_offers_total{result="received"} 95
+dunnock_offers_total{result="held"} 40
+dunnock_offers_total{result="used"} 80
+dunnock_peer_messages_total{kind="want"} 7
+dunnock_peer_messages_total{kind="hand"} 5
+dunnock_peer_messages_total{kind="spare"} 3
+dunnock_peer_messages_total{kind="set"} 2
 `
-	if got, err := sumMessages(strings.NewReader(text)); err != nil || got != 200+300+60+70+2 {
+	if got, err := sumMessages(strings.NewReader(text)); err != nil || got != 200+300+60+70+2+15+17 {
 		t.Errorf("got %g, %v", got, err)
 	}
 	if _, err := sumMessages(strings.NewReader(text[40:])); err == nil {

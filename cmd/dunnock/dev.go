@@ -21,7 +21,7 @@ type localFlags struct {
 	Schedulers int    `help:"Schedulers, 1 to 64." default:"2" placeholder:"N"`
 	Workers    int    `help:"Workers, 1 to 1024." default:"4" placeholder:"N"`
 	Slots      int    `help:"Slots of each worker: tasks that run at once." default:"4" placeholder:"N"`
-	Policy     string `help:"How tasks are placed: late-binding or late-binding-nocancel." default:"late-binding" placeholder:"POLICY"`
+	Policy     string `help:"How tasks are placed: late-binding, late-binding-nocancel or idle-offer." default:"late-binding" placeholder:"POLICY"`
 }
 
 // config checks the flags and makes them the configuration of a fleet.

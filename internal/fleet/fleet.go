@@ -115,7 +115,7 @@ type member struct {
 }
 
 // Start makes a fleet and returns when every scheduler is connected to every
-// worker and knows every other scheduler. Until then ctx ends it; afterwards only Stop does.
+// worker and knows every other scheduler, or is connected with it where the policy has them talk. Until then ctx ends it; afterwards only Stop does.
 func Start(ctx context.Context, cfg Config) (*Fleet, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -211,14 +211,20 @@ func (f *Fleet) run(life context.Context, d daemon, l net.Listener) *member {
 func (f *Fleet) await(ctx context.Context, cfg Config) error {
 	ctx, cancel := context.WithTimeout(ctx, cfg.StartTimeout)
 	defer cancel()
+	peers := 0
+	if cfg.Policy == placement.IdleOffer {
+		peers = cfg.Schedulers - 1
+	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for i := 0; i < len(f.schedulers); {
 		seen, err := f.view(ctx, i)
 		switch {
-		case err == nil && seen.Connected >= cfg.Workers && seen.Schedulers >= cfg.Schedulers:
+		case err == nil && seen.Connected >= cfg.Workers && seen.Schedulers >= cfg.Schedulers && seen.Peers >= peers:
 			i++
 			continue
+		case err == nil && seen.Schedulers >= cfg.Schedulers && seen.Peers < peers:
+			err = fmt.Errorf("it has %d of %d workers and is connected with %d of %d other schedulers", seen.Connected, cfg.Workers, seen.Peers, peers)
 		case err == nil:
 			err = fmt.Errorf("it has %d of %d workers and knows %d of %d schedulers", seen.Connected, cfg.Workers, seen.Schedulers, cfg.Schedulers)
 		}
