@@ -61,7 +61,7 @@ type Spare struct {
 type SetDef struct {
 	Set      uint32 // ≥ 1
 	App      string
-	Labels   []Label // required, sorted by key
+	Labels   []Label // required, sorted by key; at most twice task.MaxLabels: those of a job and those of a task
 	User     string  // with Priority the class; empty: of no user, or it makes no difference
 	Priority int16
 }
@@ -155,7 +155,7 @@ func AppendSetDef(b []byte, m *SetDef) []byte {
 func DecodeSetDef(body []byte) (SetDef, error) {
 	r := wire.NewReader(body)
 	m := SetDef{Set: r.Uint32(), App: r.String(task.MaxNameLen)}
-	for range r.Uint(task.MaxLabels) {
+	for range r.Uint(2 * task.MaxLabels) {
 		l := Label{Key: r.String(task.MaxNameLen), Value: r.String(task.MaxNameLen)}
 		if !task.ValidApp(l.Key) {
 			return SetDef{}, wire.ErrMalformed

@@ -30,9 +30,6 @@ func TestHungUpWhileDraining(t *testing.T) {
 			}
 			l.void()
 			l.overdue.Stop()
-			for _, k := range c.clients {
-				k.overdue.Stop()
-			}
 		}
 	})
 }

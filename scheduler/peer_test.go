@@ -17,6 +17,7 @@ import (
 	"dunnock/internal/stream"
 	"dunnock/internal/submission"
 	"dunnock/probe"
+	"dunnock/scheduler/placement"
 	"dunnock/task"
 )
 
@@ -35,6 +36,7 @@ type chatter struct {
 	rng     *rand.Rand
 	links   []*link
 	clients []*client
+	peers   []*peer
 }
 
 func (c *chatter) conn() *stream.Conn {
@@ -85,6 +87,16 @@ func (c *chatter) connectClient() error {
 	return nil
 }
 
+// connectPeer connects another scheduler, which may be connected already.
+func (c *chatter) connectPeer() error {
+	p, err := c.s.peerUp(c.conn(), &probe.Hello{Name: fmt.Sprintf("s%d", 2+c.n(3)), Incarnation: 7})
+	if err != nil {
+		return err
+	}
+	c.peers = append(c.peers, p)
+	return nil
+}
+
 func (c *chatter) n(n int) int { return c.rng.IntN(n) }
 
 // ref is of a job that is running, or of none.
@@ -103,7 +115,9 @@ func (c *chatter) ref() probe.Ref {
 // fromWorker is a message that is well formed in most cases.
 func (c *chatter) fromWorker() (probe.Kind, []byte) {
 	slot, call := uint16(c.n(4)), uint32(c.n(200))
-	switch c.n(10) {
+	switch c.n(12) {
+	case 9, 10:
+		return probe.KindOffer, probe.AppendOffer(nil, probe.Offer{Slot: slot, Call: call, Ready: time.Duration(c.n(3)) * time.Millisecond})
 	case 0, 1, 2:
 		return probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Slot: slot, Call: call, Ref: c.ref(), Res: uint32(c.n(6))})
 	case 3, 4:
@@ -119,7 +133,7 @@ func (c *chatter) fromWorker() (probe.Kind, []byte) {
 	case 5:
 		return probe.KindRefuse, probe.AppendRefuse(nil, probe.Refuse{Ref: c.ref(), Res: uint32(c.n(6)), Count: uint32(c.n(4)), Reason: probe.Refusal(1 + c.n(5))})
 	case 6:
-		return probe.KindDecline, probe.AppendDecline(nil, probe.Decline{Slot: slot, Call: call, Ref: c.ref(), Task: uint32(c.n(6)), Reason: probe.Refusal(1 + c.n(5))})
+		return probe.KindDecline, probe.AppendDecline(nil, probe.Decline{Slot: slot, Call: call, Ref: c.ref(), Task: uint32(c.n(6)), Reason: probe.Refusal(1 + c.n(6))})
 	case 7:
 		return probe.KindAdopt, probe.AppendAdopt(nil, probe.Adopt{Slot: slot, Call: call, Ref: c.ref(), Task: uint32(c.n(6)), Attempt: uint16(c.n(4))})
 	case 8:
@@ -128,6 +142,33 @@ func (c *chatter) fromWorker() (probe.Kind, []byte) {
 			m.Ref = c.ref()
 		}
 		return probe.KindTold, probe.AppendTold(nil, m)
+	}
+	body := make([]byte, c.n(20))
+	for i := range body {
+		body[i] = byte(c.rng.Uint32())
+	}
+	return probe.Kind(c.n(80)), body
+}
+
+func (c *chatter) fromPeer() (probe.Kind, []byte) {
+	set := uint32(c.n(4))
+	switch c.n(8) {
+	case 0, 1:
+		m := probe.SetDef{Set: set, App: "a"}
+		if c.n(2) == 0 {
+			m.Labels = []probe.Label{{Key: "worker", Value: "w1"}}
+		}
+		return probe.KindSetDef, probe.AppendSetDef(nil, &m)
+	case 2, 3:
+		m := probe.Want{Set: set, Age: time.Duration(c.n(100)) * time.Millisecond, Quota: uint32(c.n(5))}
+		m.Now = min(m.Quota, uint32(c.n(3)))
+		return probe.KindWant, probe.AppendWant(nil, m)
+	case 4, 5:
+		return probe.KindHand, probe.AppendHand(nil, probe.Hand{
+			Worker: probe.Incarnation(c.n(3)), Slot: uint16(c.n(4)), Call: uint32(c.n(200)), Ready: time.Duration(c.n(3)) * time.Millisecond, Left: time.Second, Hops: uint8(1 + c.n(9)),
+		})
+	case 6:
+		return probe.KindSpare, probe.AppendSpare(nil, probe.Spare{Set: set, Lack: uint32(c.n(4)), Floor: uint32(c.n(4))})
 	}
 	body := make([]byte, c.n(20))
 	for i := range body {
@@ -172,6 +213,17 @@ func (c *chatter) step() error {
 	}
 	if c.n(50) == 0 {
 		c.time()
+	}
+	if idle := c.s.cfg.Policy == placement.IdleOffer; idle && (len(c.peers) == 0 || c.n(200) == 0) {
+		return c.connectPeer()
+	} else if idle && c.n(4) == 0 {
+		i := c.n(len(c.peers))
+		kind, body := c.fromPeer()
+		if err := c.peers[i].Message(uint8(kind), body); err != nil || c.n(500) == 0 {
+			c.peers[i].leave(io.EOF)
+			c.peers = slices.Delete(c.peers, i, i+1)
+		}
+		return nil
 	}
 	if c.n(3) > 0 {
 		i := c.n(len(c.links))
@@ -224,8 +276,12 @@ func (c *chatter) check() error {
 
 // Whatever peers say, true or not, nothing panics, the books stay right, and when all have left nothing is running.
 func TestPeersSayAnything(t *testing.T) {
-	for seed := range uint64(8) {
-		s, err := New(Config{Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler), Seed: seed + 1, MaxRetainedBytes: 50_000, ClientGrace: 1, MaxUnreadBytes: 100})
+	for seed := range uint64(16) {
+		policy := placement.LateBinding
+		if seed%2 == 1 {
+			policy = placement.IdleOffer
+		}
+		s, err := New(Config{Policy: policy, Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler), Seed: seed + 1, MaxRetainedBytes: 50_000, ClientGrace: 1, MaxUnreadBytes: 100})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +307,13 @@ func TestPeersSayAnything(t *testing.T) {
 			l.down(t.Context(), io.EOF)
 			l.void()
 		}
+		for _, p := range c.peers {
+			p.leave(io.EOF)
+		}
 		c.time()
+		if len(s.peers) != 0 || len(s.workers) != 0 {
+			t.Fatalf("seed %d: %d peers and the numbers of %d workers are left", seed, len(s.peers), len(s.workers))
+		}
 		if len(s.jobs) != 0 || len(s.links) != 0 || len(s.clients) != 0 || s.payload != 0 {
 			t.Fatalf("seed %d: %d jobs, %d workers, %d clients and %d bytes of payload are left", seed, len(s.jobs), len(s.links), len(s.clients), s.payload)
 		}

@@ -141,12 +141,12 @@ func (c *Core) Refuse(now time.Duration, w probe.WorkerID, m probe.Refuse, out [
 	}
 	if wk == nil || j == nil {
 		c.stats.Stale++
-		return out
+		return c.attend(now, out)
 	}
 	n, g, _, owner := c.spend(j, w, m.Res, m.Count)
 	if n == 0 {
 		c.stats.Stale++
-		return out
+		return c.attend(now, out)
 	}
 	c.stats.Refused += uint64(n)
 	if m.Reason == probe.RefusedDraining && owner != 0 && j.tasks[owner-1].probes == 0 {

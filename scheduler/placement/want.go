@@ -70,7 +70,7 @@ func (c *Core) tell(now time.Duration, s *set, to PeerID, quota, atOnce uint32, 
 	if q.head != nil {
 		t.arrived = q.oldest()
 	}
-	c.idle.credit--
+	c.idle.credit = max(c.idle.credit-1, minCredit)
 	c.stats.Wants++
 	return append(out, Effect{Kind: EffectWant, Peer: to, Task: q.number, Wait: now - t.arrived, Count: quota, Res: atOnce})
 }
