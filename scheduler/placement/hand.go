@@ -23,6 +23,9 @@ func (c *Core) hand(now time.Duration, to PeerID, t offer, out []Effect) []Effec
 	s := &c.workers[t.worker].slots[t.lane]
 	s.state, s.attempt = slotHanded, uint16(t.hops)
 	c.stats.Hands++
+	if t.hops == 0 {
+		t.until -= offerLife - handLife
+	}
 	return append(out, Effect{
 		Kind: EffectHand, Peer: to, Worker: t.worker, HasWorker: true, Slot: t.lane, Call: t.call,
 		Wait: max(t.ready-now, 0), Deadline: max(t.until-now, 0), Attempt: uint16(min(t.hops, math.MaxUint8-1)) + 1,
@@ -61,7 +64,7 @@ func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Ha
 		c.stats.OffersDropped++
 		return c.attend(now, out)
 	}
-	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, hops: m.Hops, ready: now, until: after(now, min(m.Left, offerLife))}
+	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, hops: m.Hops, ready: now, until: after(now, min(m.Left, handLife))}
 	if m.Ready > 0 {
 		t.ready = now + max(m.Ready-c.cfg.Hop, 0)
 	}

@@ -7,8 +7,11 @@ import (
 )
 
 const (
-	// offerLife is for how long an offer is good. Its worker makes it anew after 5 s, or a tenth less, so that a launch seldom crosses that.
-	offerLife = 4 * time.Second
+	// offerLife is for how long an offer is held by whom it was made to. Its worker makes it anew after 5 s, or a tenth less or more, and nearly always to the same
+	// scheduler: that is the end of the old one. If it were dropped before, the slot would be nobody's in between.
+	offerLife = 6 * time.Second
+	// handLife is for how long others hold it, who do not hear of that: a launch seldom crosses it.
+	handLife = 4500 * time.Millisecond
 	// margin is by how much longer a peer's task must have waited to get an offer that this scheduler could use: handing it on takes
 	// a hop, in which the slot is empty.
 	margin = 3 * time.Millisecond
