@@ -325,7 +325,7 @@ func (l *link) declined(c *placement.Core, now time.Duration, w probe.WorkerID, 
 		l.s.meters.staleOffers.Inc()
 	case probe.RefusedEarly:
 		l.s.meters.earlyOffers.Inc()
-	default:
+	case probe.RefusedFull, probe.RefusedDraining, probe.RefusedApp, probe.RefusedFenced:
 	}
 	return c.Decline(now, w, m, out)
 }

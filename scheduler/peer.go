@@ -194,8 +194,9 @@ func (s *Scheduler) advise(t *turn, e *placement.Effect) {
 		c.End(probe.AppendHand(c.Begin(uint8(probe.KindHand)), m))
 	case placement.EffectSpare:
 		c.End(probe.AppendSpare(c.Begin(uint8(probe.KindSpare)), probe.Spare{Set: e.Task, Lack: e.Count, Floor: e.Res}))
-	default:
-		return
+	case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill, placement.EffectClaim,
+		placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone, placement.EffectQuarantine:
+		return // of other business
 	}
 	s.meters.toPeers[e.Kind].Inc()
 	t.batch.Add(c)
