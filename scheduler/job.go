@@ -12,6 +12,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"dunnock/internal/stream"
 	"dunnock/internal/submission"
 	"dunnock/probe"
 	"dunnock/scheduler/ack"
@@ -32,6 +33,7 @@ type job struct {
 	tasks  []record
 	order  []uint32 // tasks with an outcome, in the order of their ends
 	failed int
+	large  bool // a result of it went in pieces, which small messages overtake
 
 	clients  []follower     // streams that hear of every task
 	waiting  []*eventStream // HTTP requests that wait for every task, also when the job is done
@@ -438,6 +440,7 @@ func (c *client) sendTask(t *turn, seq uint32, j *job, index uint32, value []byt
 		m.Code, m.Message, m.Detail = rec.err.Code, []byte(rec.err.Message), []byte(rec.err.Detail)
 	}
 	c.head = submission.AppendTaskDoneHead(c.head[:0], &m)
+	j.large = j.large || len(c.head)+len(value) > stream.MaxBody
 	mark := c.conn.Send(uint8(submission.KindTaskDone), c.head, value)
 	c.sent(j, sentResult{mark: mark, receipt: r, job: j, size: int32(len(value))})
 	t.batch.Add(c.conn)
@@ -469,9 +472,12 @@ func (c *client) sendDone(t *turn, seq uint32, j *job) {
 		return
 	}
 	var body [16]byte
-	c.conn.SendAfter(uint8(submission.KindJobDone), submission.AppendJobDone(body[:0], submission.JobDone{
-		Seq: seq, Outcome: j.outcome, Failed: uint32(j.failed),
-	}), nil)
+	head := submission.AppendJobDone(body[:0], submission.JobDone{Seq: seq, Outcome: j.outcome, Failed: uint32(j.failed)})
+	if j.large {
+		c.conn.SendAfter(uint8(submission.KindJobDone), head, nil)
+	} else { // others' results it need not wait for
+		c.conn.Send(uint8(submission.KindJobDone), head, nil)
+	}
 	t.batch.Add(c.conn)
 	if c.s.node.Logger.Enabled(c.s.ctx, slog.LevelDebug) {
 		c.s.node.Logger.Debug("job finished", slog.String("job", j.spec.ID.String()), slog.String("outcome", j.outcome.String()))

@@ -24,6 +24,7 @@ type peer struct {
 	policy string
 	lease  time.Duration // the silence after which it gives us up; 0: never
 	load   probe.Load    // last reported; guarded by Worker.mu
+	large  largeResults  // guarded by Worker.mu
 	gone   error         // why what lies unread is not handled any more; guarded by Worker.mu
 	turn   turn
 

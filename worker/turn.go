@@ -72,10 +72,10 @@ func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
 		// A large result may still be on its way out in pieces. Were the slot's next call to get ahead of it,
 		// the scheduler would have to take the attempt for lost.
 		var body [32]byte
-		c.SendAfter(uint8(probe.KindGetTask), probe.AppendGetTask(body[:0], e.GetTask()), nil)
+		p.call(e.Slot, probe.KindGetTask, probe.AppendGetTask(body[:0], e.GetTask()))
 	case queue.EffectOffer:
 		var body [32]byte // behind a large result for the same reason
-		c.SendAfter(uint8(probe.KindOffer), probe.AppendOffer(body[:0], e.Offer()), nil)
+		p.call(e.Slot, probe.KindOffer, probe.AppendOffer(body[:0], e.Offer()))
 	case queue.EffectFinished:
 		w.finished(t, e, p)
 	case queue.EffectRefuse:
@@ -90,7 +90,7 @@ func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {
 			m.Body = stopFault(m.Status)
 		}
 		var head [64]byte
-		c.Send(uint8(probe.KindFound), probe.AppendFinishedHead(head[:0], &m), m.Body)
+		p.large.found = c.Send(uint8(probe.KindFound), probe.AppendFinishedHead(head[:0], &m), m.Body)
 	case queue.EffectTold:
 		// It says that this was all: it must not get ahead of a large result.
 		var body [32]byte
@@ -110,7 +110,17 @@ func (w *Worker) finished(t *turn, e *queue.Effect, p *peer) {
 	}
 	w.meters.attempt(m.Status, m.Service)
 	var head [64]byte
-	p.conn.Send(uint8(probe.KindFinished), probe.AppendFinishedHead(head[:0], &m), m.Body)
+	h := probe.AppendFinishedHead(head[:0], &m)
+	p.large.sent(e.Slot, len(h)+len(m.Body), p.conn.Send(uint8(probe.KindFinished), h, m.Body))
+}
+
+// call sends a slot's call for a task, behind a large result of the slot.
+func (p *peer) call(slot uint16, kind probe.Kind, body []byte) {
+	if p.large.before(p.conn, slot) {
+		p.conn.SendAfter(uint8(kind), body, nil)
+	} else {
+		p.conn.Send(uint8(kind), body, nil)
+	}
 }
 
 // stopFault is what is said of an attempt that was stopped.
