@@ -56,11 +56,9 @@ func (m *meter) time(tasks int) time.Duration {
 
 // admitByTime refuses a job whose tasks would wait too long, by how fast such tasks are launched now (overload is an
 // answer, not a queue). Where nothing waits there is nothing to say, and where nothing was launched lately nothing is known. A job with an
-// epoch is no new work: another scheduler had it, its reservations there are gone, and to refuse it would only make it later.
+// epoch is no new work: another scheduler had it, its reservations there are gone, and to refuse it would only make it later. So its own time is not
+// looked at, and the queue may be twice as long as for others: those that a whole scheduler leaves behind are too many all the same at some point.
 func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
-	if s.Epoch > 0 {
-		return nil
-	}
 	set := p.set
 	if p.prefers {
 		set = p.wider[0] // it gives way before anything is too late
@@ -72,7 +70,9 @@ func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
 	}
 	queue := m.time(set.waiting)
 	wait, most := queue, c.cfg.MaxQueueTime
-	if own := m.time(set.waiting + p.tasks); queue <= most && own > s.Deadline/2 {
+	if s.Epoch > 0 {
+		most += min(most, never-most)
+	} else if own := m.time(set.waiting + p.tasks); queue <= most && own > s.Deadline/2 {
 		// Its last task would be launched in the second half of its time, and is to run and be tried again in it too. What
 		// is accepted and not finished is worse than refused: it has cost others their slots.
 		wait, most = own, s.Deadline/2
