@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"dunnock/loadgen/workload"
 	"dunnock/sim"
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestOmniscient(t *testing.T) {
