@@ -111,16 +111,22 @@ func TestHeldIsSaid(t *testing.T) {
 	}
 }
 
-// A failed attempt is acknowledged when the client has heard of it, and not before: it counts the attempts.
-func TestFailureIsAcknowledgedLast(t *testing.T) {
-	c, j := heldFleet(t)
-	l := c.links[0]
-	say := func(kind probe.Kind, body []byte) {
+// speaks returns what says a worker's messages on its link.
+func speaks(t *testing.T, l *link) func(probe.Kind, []byte) {
+	t.Helper()
+	return func(kind probe.Kind, body []byte) {
 		t.Helper()
 		if err := l.Message(uint8(kind), body); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// A failed attempt is acknowledged when the client has heard of it, and not before: it counts the attempts.
+func TestFailureIsAcknowledgedLast(t *testing.T) {
+	c, j := heldFleet(t)
+	l := c.links[0]
+	say := speaks(t, l)
 	say(probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Slot: 0, Call: 1, Ref: j.ref, Res: 0}))
 	if n := c.s.meters.launches.Get(); n != 1 {
 		t.Fatalf("%d launches", n)
@@ -136,12 +142,7 @@ func TestFailureIsAcknowledgedLast(t *testing.T) {
 func TestFailureIsKept(t *testing.T) {
 	c, j := heldFleet(t)
 	l := c.links[0]
-	say := func(kind probe.Kind, body []byte) {
-		t.Helper()
-		if err := l.Message(uint8(kind), body); err != nil {
-			t.Fatal(err)
-		}
-	}
+	say := speaks(t, l)
 	say(probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Slot: 0, Call: 1, Ref: j.ref, Res: 0}))
 	c.clients[0].leave(io.EOF)
 	m := probe.Finished{Seq: 1, Slot: 0, Call: 1, Ref: j.ref, Task: 0, Attempt: 1, Status: probe.StatusFailed}
@@ -189,12 +190,7 @@ func TestKeptAfterTheEnd(t *testing.T) {
 func TestResultComesAgain(t *testing.T) {
 	c, j := heldFleet(t)
 	l := c.links[0]
-	say := func(kind probe.Kind, body []byte) {
-		t.Helper()
-		if err := l.Message(uint8(kind), body); err != nil {
-			t.Fatal(err)
-		}
-	}
+	say := speaks(t, l)
 	say(probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Slot: 0, Call: 1, Ref: j.ref}))
 	m := probe.Finished{Seq: 2, Slot: 0, Call: 1, Ref: j.ref, Task: 0, Attempt: 1, Status: probe.StatusOK}
 	say(probe.KindFinished, probe.AppendFinishedHead(nil, &m)) // it has overtaken a large one
