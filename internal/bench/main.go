@@ -26,6 +26,7 @@ import (
 
 	"dunnock/internal/node"
 	"dunnock/scheduler"
+	"dunnock/scheduler/placement"
 	"dunnock/worker"
 )
 
@@ -33,6 +34,11 @@ func main() {
 	var o options
 	flag.StringVar(&o.role, "role", "", "internal: what this process is")
 	flag.StringVar(&o.join, "join", "", "internal: gossip address of the scheduler")
+	o.policy = placement.LateBinding
+	flag.Func("policy", "how tasks are placed: late-binding (the default), late-binding-nocancel or idle-offer", func(name string) (err error) {
+		o.policy, err = placement.ParsePolicy(name)
+		return err
+	})
 	flag.IntVar(&o.slots, "slots", 16, "slots of a worker")
 	flag.IntVar(&o.workers, "workers", 1, "workers in all")
 	flag.IntVar(&o.processes, "processes", 1, "processes that the workers are spread over")
@@ -56,6 +62,7 @@ func main() {
 
 type options struct {
 	role, join             string
+	policy                 placement.Policy
 	slots, tasks, inFlight int
 	workers, processes     int
 	first                  int
@@ -76,7 +83,7 @@ func (o *options) run(ctx context.Context) error {
 	defer finish()
 	switch o.role {
 	case "scheduler":
-		return scheduler.Run(ctx, scheduler.Config{Name: "s1", Logger: quiet, OnReady: ready})
+		return scheduler.Run(ctx, scheduler.Config{Name: "s1", Policy: o.policy, Logger: quiet, OnReady: ready})
 	case "worker":
 		return o.runWorkers(ctx, quiet, ready)
 	case "echo":

@@ -25,7 +25,7 @@ func (o *options) spawn(ctx context.Context, role string, args ...string) (*proc
 	if err != nil {
 		return nil, err
 	}
-	args = append([]string{"-role", role, "-slots", strconv.Itoa(o.slots), "-profile", o.profile}, args...)
+	args = append([]string{"-role", role, "-policy", o.policy.String(), "-slots", strconv.Itoa(o.slots), "-profile", o.profile}, args...)
 	cmd := exec.CommandContext(ctx, self, args...) //nolint:gosec // itself
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
