@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -150,6 +151,13 @@ func (s *session) Message(kind uint8, body []byte) error {
 	case submission.KindAsk:
 		m, err := submission.DecodeAsk(body)
 		return s.tell(err, func(_ time.Duration, out []owner.Effect) []owner.Effect { return core.Ask(s.index, m, out) })
+	case submission.KindLeave:
+		m, err := submission.DecodeLeave(body)
+		err = s.tell(err, func(now time.Duration, out []owner.Effect) []owner.Effect {
+			s.c.noteLeaving(s.index)
+			return core.Leave(now, s.index, m, out)
+		})
+		return cmp.Or(err, errLeft)
 	case submission.KindSubmit, submission.KindCancel, submission.KindLimits, submission.KindStill:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)

@@ -218,6 +218,17 @@ func (c *Client) noteRefusal(s owner.Scheduler, m submission.Rejected) {
 	}
 }
 
+// noteLeaving does so for all jobs of a scheduler that leaves. It runs under the lock.
+func (c *Client) noteLeaving(s owner.Scheduler) {
+	c.seqs = c.core.AppendSeqs(s, c.seqs[:0])
+	for _, seq := range c.seqs {
+		c.noteRefusal(s, submission.Rejected{Seq: seq, Err: task.Errorf(task.CodeDraining, "scheduler %s has left", c.sessions[s].name)})
+	}
+}
+
+// errLeft is why a connection to a scheduler ends that has drained.
+var errLeft = errors.New("the scheduler has left")
+
 var errHungUp = errors.New("the scheduler has hung up")
 
 func asError(err error) *task.Error {

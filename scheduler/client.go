@@ -41,6 +41,12 @@ func (s *Scheduler) welcomeClient(conn *stream.Conn) *client {
 	return c
 }
 
+// dismiss says the scheduler's last word to a client: what it has submitted and got no answer to is not taken. Until the client has hung
+// up, what it still sends is refused. The caller holds mu, and flushes.
+func (c *client) dismiss() {
+	c.conn.End(submission.AppendLeave(c.conn.Begin(uint8(submission.KindLeave)), submission.Leave{}))
+}
+
 // leave takes their owner from the jobs that the client still had.
 func (c *client) leave(err error) {
 	s := c.s
@@ -98,7 +104,7 @@ func (c *client) Message(kind uint8, body []byte) error {
 	case submission.KindStill:
 		return c.still(body)
 	case submission.KindAccepted, submission.KindRejected, submission.KindTaskDone, submission.KindJobDone, submission.KindLimits,
-		submission.KindTaskRetry, submission.KindAsk:
+		submission.KindTaskRetry, submission.KindAsk, submission.KindLeave:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a client", kind)
 }

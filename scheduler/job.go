@@ -114,6 +114,9 @@ func (s *Scheduler) check(spec *task.Job) *task.Error {
 
 // accept runs under the lock.
 func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uint64, attach func(*job, bool)) *task.Error {
+	if s.closed {
+		return s.drains() // also of a job that is known: its client has heard that nothing more is taken
+	}
 	if spec.ID.IsZero() {
 		spec.ID = newJobID()
 	} else if old := s.byID[spec.ID]; old != nil {
@@ -248,13 +251,20 @@ func contains(all, some []byte) bool {
 	return true
 }
 
+// drains is what a leaving scheduler says of a job.
+func (s *Scheduler) drains() *task.Error {
+	e := task.Errorf(task.CodeDraining, "scheduler %s is draining; submit to another", s.node.Name)
+	e.RetryAfterMS = retryAfter.Milliseconds()
+	return e
+}
+
 // admitJob refuses what the scheduler has no room for, before it promises anything.
 func (s *Scheduler) admitJob(tasks int, payload int64) *task.Error {
 	var e *task.Error
 	waiting := s.core.Load().Waiting
 	switch {
 	case s.server.Draining():
-		e = task.Errorf(task.CodeDraining, "scheduler %s is draining; submit to another", s.node.Name)
+		e = s.drains()
 	case len(s.jobs) >= s.cfg.MaxJobs:
 		e = task.Errorf(task.CodeOverloaded, "%d jobs are unfinished here, the limit", len(s.jobs))
 	case waiting+tasks > s.cfg.MaxWaitingTasks:

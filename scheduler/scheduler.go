@@ -212,23 +212,51 @@ func (s *Scheduler) cancelAll() {
 // finishTimeout bounds how long a leaving scheduler waits for what is unsent.
 const finishTimeout = 2 * time.Second
 
-// finishConns sends what is unsent and closes, so that no client misses a result.
+// partTimeout bounds how long it waits for clients to hang up once they have heard that it leaves.
+const partTimeout = finishTimeout / 4
+
+// finishConns sends what is unsent and closes, so that no client misses a result. Clients are told that this is the end, and left to hang
+// up: they then know which of their submissions were never read, and what closes a connection under a submission may take the last words of
+// the other side with it.
 func (s *Scheduler) finishConns(ctx context.Context) {
 	s.mu.Lock()
 	s.closed = true
+	var batch stream.Batch
+	told := make(map[*stream.Conn]bool)
+	for c := range s.clients {
+		c.dismiss()
+		batch.Add(c.conn)
+		told[c.conn] = true
+	}
 	for conn := range s.callers {
-		conn.Close(nil) // delivers first
+		if !told[conn] {
+			conn.Close(nil) // delivers first
+		}
 	}
 	s.mu.Unlock()
+	batch.Flush()
 	done := make(chan struct{})
 	go func() { s.conns.Wait(); close(done) }()
-	timer := time.NewTimer(finishTimeout)
+	if waitFor(ctx, done, partTimeout) {
+		return
+	}
+	for conn := range told {
+		conn.Close(nil)
+	}
+	waitFor(ctx, done, finishTimeout)
+}
+
+// waitFor reports whether something is done, after a limit at the latest.
+func waitFor(ctx context.Context, done <-chan struct{}, limit time.Duration) bool {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-done:
+		return true
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+	return false
 }
 
 // admit counts a connection in, unless the scheduler has stopped.

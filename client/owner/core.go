@@ -44,6 +44,7 @@ const (
 	protectDeadline                        // a job ends without its scheduler's word
 	protectHandOn                          // what a lost scheduler had goes to the next
 	protectUsurped                         // a superseded job is taken back
+	protectLeave                           // what a leaving scheduler has not answered it has not taken
 	protectRetryWait                       // who was refused waits
 )
 

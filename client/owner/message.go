@@ -129,6 +129,26 @@ func (c *Core) Ask(s Scheduler, _ submission.Ask, out []Effect) []Effect {
 	return append(out, Effect{Kind: EffectStill, Scheduler: s})
 }
 
+// Leave takes a scheduler's last word. What it has not answered by now it has not taken, so that such a job goes to the next as one that
+// was refused, and is in no doubt there. What it has accepted and not ended is as good as lost, which [Core.SchedulerDown] says next.
+func (c *Core) Leave(now time.Duration, s Scheduler, _ submission.Leave, out []Effect) []Effect {
+	if int(s) >= len(c.schedulers) || c.schedulers[s].state != up {
+		c.stats.Stale++
+		return out
+	}
+	c.schedulers[s].leaving = true
+	var next *job
+	for j := c.schedulers[s].jobs.first; j != nil; j = next {
+		next = j.next
+		if j.state == submitted && c.without != protectLeave {
+			out = c.Rejected(now, s, submission.Rejected{Seq: j.seq, Err: errLeaving}, out)
+		}
+	}
+	return out
+}
+
+var errLeaving = task.Errorf(task.CodeDraining, "the scheduler has left")
+
 // superseded takes a job back from a scheduler that has lost it to another owner, such as a client of its own that submitted the
 // same job elsewhere while the fleet was in parts. Under a later epoch it comes back with all that has finished; two owners who want it
 // at the same time back off from each other, and each turn of theirs leaves more of it finished.

@@ -90,6 +90,10 @@ func (m *machine) step() error {
 	case 6:
 		s := m.someScheduler()
 		return m.check(m.core.Ask(s, submission.Ask{}, m.out[:0]))
+	case 7:
+		if m.pick(4) == 0 {
+			return m.leave(m.someScheduler())
+		}
 	default:
 		return m.message()
 	}
@@ -146,6 +150,26 @@ func (m *machine) down(s Scheduler) error {
 		}
 	}
 	return m.check(m.core.SchedulerDown(m.now, s, m.out[:0]))
+}
+
+// leave has a scheduler say its last word and hang up.
+func (m *machine) leave(s Scheduler) error {
+	if m.state[s] != up {
+		return m.stale(m.core.Leave(m.now, s, submission.Leave{}, m.out[:0]), false)
+	}
+	m.drains[s] = true
+	for _, sub := range m.all {
+		if sub.at == s && sub.state == submitted {
+			sub.state = 0
+			sub.job.epoch = int64(sub.epoch) - 1 // it is used again: under a later one it would be in doubt
+			sub.job.rejected = true
+			sub.job.notBefore[s] = m.now
+		}
+	}
+	if err := m.check(m.core.Leave(m.now, s, submission.Leave{}, m.out[:0])); err != nil {
+		return err
+	}
+	return m.down(s)
 }
 
 func (m *machine) tick() error { return m.check(m.core.Tick(m.now, m.out[:0])) }
@@ -235,7 +259,10 @@ func (m *machine) reject(s Scheduler, sub *modelSubmission, live bool) error {
 	live = live && sub.state == submitted
 	if live {
 		sub.state = 0
-		sub.job.epoch = int64(sub.epoch) - 1 // it may be used again
+		sub.job.epoch = int64(sub.epoch) - 1 // it is used again
+		if code == task.CodeConflict && sub.job.accepted >= 0 {
+			sub.job.epoch++
+		}
 		sub.job.rejected = true
 		m.drains[s] = m.drains[s] || code == task.CodeDraining
 	}
@@ -368,6 +395,8 @@ func (m *machine) submitted(e *Effect) error {
 		return fmt.Errorf("job %#x is submitted twice at a time", uint64(e.Ref))
 	case int64(e.Epoch) <= j.epoch || e.Epoch < j.spec.Epoch:
 		return fmt.Errorf("job %#x goes out with epoch %d, after %d", uint64(e.Ref), e.Epoch, j.epoch)
+	case int64(e.Epoch) > max(j.epoch+1, int64(j.spec.Epoch)):
+		return fmt.Errorf("job %#x goes out with epoch %d, and nobody can have it under one later than %d", uint64(e.Ref), e.Epoch, j.epoch)
 	case m.now < j.notBefore[e.Scheduler]:
 		return fmt.Errorf("job %#x comes back at %v to who has refused it until %v", uint64(e.Ref), m.now, j.notBefore[e.Scheduler])
 	case j.cancels:

@@ -137,6 +137,8 @@ func (s *script) event(name string) []Effect {
 		return c.SchedulerDown(now, at, nil)
 	case "ask":
 		return c.Ask(at, submission.Ask{}, nil)
+	case "leave":
+		return c.Leave(now, at, submission.Leave{}, nil)
 	}
 	seq, index := uint32(s.num("seq", 1)), uint32(s.num("task", 0))
 	switch name {

@@ -105,6 +105,7 @@ func ofOwner() []mutant {
 		{name: "a deadline ends a job without its scheduler", file: ownerMessage, old: "if c.without == protectDeadline {", new: "if true {"},
 		{name: "jobs of a lost scheduler are handed on", file: ownerPlace, old: "if c.without == protectHandOn {", new: "if true {"},
 		{name: "a job that was taken over is taken back", file: ownerMessage, old: "m.Code == task.CodeSuperseded && c.without != protectUsurped", new: "m.Code == task.CodeSuperseded && false"},
+		{name: "what a leaving scheduler has not answered is in no doubt", file: ownerMessage, old: "c.without != protectLeave", new: "false", tests: true},
 		{name: "who was refused waits", file: ownerPlace, old: "if c.without == protectRetryWait {", new: "if true {", tests: true},
 	}
 }
@@ -182,6 +183,7 @@ func ofShells() []mutant {
 		{name: "what has reached its owner is acknowledged", file: "scheduler/receipt.go", old: "if up, due := r.link.results.Settle(r.seq); due {", new: "if up, due := r.link.results.Settle(r.seq); due && false {", tests: true},
 		{name: "what is left over is acknowledged", file: "scheduler/receipt.go", old: "if up, due := l.results.Rest(); due {", new: "if up, due := l.results.Rest(); due && false {", tests: true},
 		{name: "only who is connected is told", file: "scheduler/receipt.go", old: "if l.id == 0 || l.severed {", new: "if l.id == 0 {", tests: true},
+		{name: "a leaving scheduler says its last word", file: "scheduler/scheduler.go", old: "c.dismiss()\n\t\tbatch.Add(c.conn)\n\t\ttold[c.conn] = true", new: "_ = c", tests: true},
 		{name: "a job without an owner starts nothing", file: "scheduler/ownership.go", old: "return s.hold(now, j, heldOwner, effects)\n}\n\n// giveUp", new: "return effects\n}\n\n// giveUp", tests: true},
 		{name: "a job without an owner is given up", file: "scheduler/ownership.go", old: "t.effects = s.abandon(now, j, t.effects)", new: "", tests: true},
 		{name: "after a pause clients are asked", file: "scheduler/ownership.go", old: "var t turn\n\ts.ask(now, &t)", new: "var t turn", tests: true},

@@ -285,6 +285,15 @@ func DecodeTaskRetry(body []byte) (TaskRetry, error) {
 	return m, r.Close()
 }
 
+// AppendLeave appends the encoding of m: nothing.
+func AppendLeave(b []byte, _ Leave) []byte { return b }
+
+// DecodeLeave reads a Leave.
+func DecodeLeave(body []byte) (Leave, error) {
+	r := wire.NewReader(body)
+	return Leave{}, r.Close()
+}
+
 // AppendAsk appends the encoding of m: nothing.
 func AppendAsk(b []byte, _ Ask) []byte { return b }
 

@@ -141,6 +141,12 @@ func TestAnswersRoundTrip(t *testing.T) {
 	if _, err := submission.DecodeAsk(submission.AppendAsk(nil, submission.Ask{})); err != nil {
 		t.Errorf("Ask: %v", err)
 	}
+	if _, err := submission.DecodeLeave(submission.AppendLeave(nil, submission.Leave{})); err != nil {
+		t.Errorf("Leave: %v", err)
+	}
+	if _, err := submission.DecodeLeave([]byte{0}); err == nil {
+		t.Error("Leave: a byte too many is taken")
+	}
 	for _, still := range []submission.Still{{}, {Seqs: []uint32{1, math.MaxUint32, 7}}} {
 		if got, err := submission.DecodeStill(submission.AppendStill(nil, still)); err != nil || !reflect.DeepEqual(got, still) {
 			t.Errorf("Still: %#v, %v", got, err)
@@ -198,6 +204,7 @@ func FuzzDecodeAnswers(f *testing.F) {
 			}
 		}
 		_, _ = submission.DecodeAsk(body)
+		_, _ = submission.DecodeLeave(body)
 		_, _ = submission.DecodeLimits(body)
 		_, _ = submission.DecodeAccepted(body)
 		_, _ = submission.DecodeCancel(body)

@@ -26,4 +26,5 @@ const (
 	KindTaskRetry                  // to the client
 	KindAsk                        // to the client
 	KindStill                      // to the scheduler
+	KindLeave                      // to the client, the last
 )

@@ -48,6 +48,10 @@ type Ask struct{}
 // Still answers an Ask: the jobs that the client still owns here. The scheduler gives up the others of this connection.
 type Still struct{ Seqs []uint32 }
 
+// Leave is a leaving scheduler's last word: a Submit that it has not answered by now it has not taken and will not. The client
+// hangs up.
+type Leave struct{}
+
 // TaskDone is the one outcome of a task.
 type TaskDone struct {
 	Seq     uint32

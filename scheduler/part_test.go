@@ -1,0 +1,60 @@
+package scheduler_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"dunnock/client"
+	"dunnock/internal/fleettest"
+	"dunnock/probe"
+	"dunnock/task"
+)
+
+// A scheduler that drains says of every job whether it has taken it, also of those that come while it leaves: nothing of them is in doubt,
+// and so tasks that may start once are run elsewhere.
+func TestDrainLeavesNoDoubt(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		var starts [1024]atomic.Int32
+		f.Delay(probe.RoleScheduler, 2*time.Millisecond) // so that some jobs are under way whenever it leaves
+		s1, s2 := f.Scheduler("s1", nil), f.Scheduler("s2", nil)
+		f.Worker("w1", 4, apps(&starts), nil)
+		synctest.Wait()
+		c := f.Client(s1, s2)
+		const jobs, tasks = 200, 2
+		handles := make([]*client.Handle, jobs)
+		var submissions sync.WaitGroup
+		for i := range jobs {
+			if i == jobs/2 {
+				s1.Drain()
+			}
+			submissions.Go(func() {
+				job := echoJob(tasks, "1ms")
+				job.Delivery, job.MaxAttempts = task.AtMostOnce, 1
+				h, err := c.Submit(t.Context(), job)
+				if err != nil {
+					t.Errorf("job %d: %v", i, err)
+					return
+				}
+				handles[i] = h
+			})
+			time.Sleep(time.Millisecond)
+		}
+		submissions.Wait()
+		for i, h := range handles {
+			if h == nil {
+				continue
+			}
+			if _, err := h.Wait(t.Context()); err != nil || h.Outcome() != task.OK {
+				t.Errorf("job %d ended %v: %v", i, h.Outcome(), err)
+			}
+		}
+		for i := range tasks {
+			if n := starts[i].Load(); n != jobs {
+				t.Errorf("%d starts of task %d of %d jobs", n, i, jobs)
+			}
+		}
+	})
+}
