@@ -32,6 +32,7 @@ func mutants() []mutant {
 	var list []mutant
 	list = append(list, ofQueue()...)
 	list = append(list, ofOffers()...)
+	list = append(list, ofWide()...)
 	list = append(list, ofOwner()...)
 	list = append(list, ofPlacement()...)
 	list = append(list, ofAccounts()...)

@@ -153,7 +153,7 @@ func (c *Core) expire(now time.Duration, slot uint16, out []Effect) []Effect {
 	out = c.finish(now, slot, sl.verdict, End{}, out)
 	c.clearAlarm(slot)
 	c.enter(now, sl, Stuck)
-	return out
+	return c.becameStuck(now, out)
 }
 
 // stop tells a running attempt to end within the grace.

@@ -78,6 +78,9 @@ type Config struct {
 	Offers bool
 	// Seed tells this worker from others where its slots' homes are drawn, with Offers: for example the incarnation.
 	Seed uint64
+	// Resources is how much the worker has of each resource beside its slots, which tasks may need ([Core.ReserveNeed]): at most 8
+	// ([probe.MaxResources]).
+	Resources []uint32
 	// Apps is how many apps the worker named in its Hello. A Launch of an app with a higher index
 	// is declined: 0 to 65,535, where the default 0 leaves that check to the caller.
 	Apps int
@@ -141,6 +144,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxResultBytes < 1 {
 		faults = append(faults, fmt.Errorf("max result bytes: want at least 1, got %d", c.MaxResultBytes))
+	}
+	if len(c.Resources) > probe.MaxResources {
+		faults = append(faults, fmt.Errorf("resources: at most %d, got %d", probe.MaxResources, len(c.Resources)))
 	}
 	if c.Apps < 0 || c.Apps > math.MaxUint16 {
 		faults = append(faults, fmt.Errorf("apps: want 0 to %d, got %d", math.MaxUint16, c.Apps))

@@ -24,7 +24,7 @@ type Core struct {
 	// would come back to one that has rested while a warm one is at hand.
 	free     uint16
 	draining bool
-	shares   bool // the queue is fair, and is told what becomes of what it lets go
+	special  bool // the queue is fair, and is told what becomes of what it lets go, or there are wide tasks
 	named    Discipline
 	offering bool // offers are made: there is more than one lane to a slot
 	limit    uint32
@@ -39,8 +39,8 @@ type Core struct {
 	apps   int
 	grace  time.Duration
 	keep   *keep   // nil with Config.Forget
-	fair   *fair   // the queue, if it is fair
 	offers *offers // nil without Config.Offers
+	wide   *wide   // nil as long as there were no wide tasks
 }
 
 // fewSlots is how many slots a small worker's core has room for in one piece.
@@ -71,8 +71,7 @@ func allocate(size uint16, cfg *Config) *Core {
 		case SRPT:
 			c.queue = newSRPT(cfg.StarvationBound)
 		case Fair:
-			c.fair = newFair(size, cfg.Weights)
-			c.queue, c.shares = c.fair, true
+			c.queue, c.special = newFair(size, cfg.Weights), true
 		}
 		return c
 	}
@@ -110,6 +109,9 @@ func New(cfg Config) *Core {
 		c.alarms[b] = never
 	}
 	c.in[Free] = size
+	if len(cfg.Resources) > 0 {
+		c.widen(cfg.Resources)
+	}
 	return c
 }
 
@@ -139,6 +141,10 @@ func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effec
 	c.disconnect(s)
 	dropped := c.queue.drop(s)
 	c.waiting -= dropped
+	if c.collects(s) {
+		c.disband(now, &c.wide.line)
+		dropped++
+	}
 	c.stats.Dropped += dropped
 	for i := range c.size {
 		switch sl := &c.slots[i]; {
@@ -182,31 +188,41 @@ func (c *Core) Reserve(now time.Duration, s probe.SchedulerID, m probe.Reserve, 
 
 // ReserveClass is [Core.Reserve] with the class of the job, by which disciplines other than FIFO go. It is not kept.
 func (c *Core) ReserveClass(now time.Duration, s probe.SchedulerID, m probe.Reserve, class *probe.Class, out []Effect) []Effect {
+	return c.enqueue(now, entry{scheduler: s, ref: m.Ref, res: m.Res, count: m.Count}, class, out)
+}
+
+// enqueue takes reservations into the queue, or refuses them.
+func (c *Core) enqueue(now time.Duration, e entry, class *probe.Class, out []Effect) []Effect {
 	switch {
-	case m.Count == 0 || !c.connected(s):
+	case e.count == 0 || !c.connected(e.scheduler):
 		c.stats.StaleReserves++
 		return out
 	case c.draining:
-		c.stats.RefusedDraining += uint64(m.Count)
-		return appendRefuse(out, s, m.Ref, m.Res, m.Count, probe.RefusedDraining)
+		c.stats.RefusedDraining += uint64(e.count)
+		return appendRefuse(out, e.scheduler, e.ref, e.res, e.count, probe.RefusedDraining)
 	case c.queue.len() >= int(c.limit):
-		c.stats.RefusedFull += uint64(m.Count)
-		return appendRefuse(out, s, m.Ref, m.Res, m.Count, probe.RefusedFull)
+		c.stats.RefusedFull += uint64(e.count)
+		return appendRefuse(out, e.scheduler, e.ref, e.res, e.count, probe.RefusedFull)
 	}
-	c.queue.push(now, entry{scheduler: s, ref: m.Ref, res: m.Res, count: m.Count}, class)
-	c.waiting += uint64(m.Count)
-	c.stats.Reserved += uint64(m.Count)
+	c.queue.push(now, e, class)
+	c.waiting += uint64(e.count)
+	c.stats.Reserved += uint64(e.count)
 	return c.ask(now, out)
 }
 
 // Cancel takes back what is left of one reservation. A slot that asks on the strength of it waits
 // for its answer all the same.
-func (c *Core) Cancel(_ time.Duration, s probe.SchedulerID, m probe.Cancel, out []Effect) []Effect {
+func (c *Core) Cancel(now time.Duration, s probe.SchedulerID, m probe.Cancel, out []Effect) []Effect {
 	n := uint64(c.queue.cancel(s, m.Ref, m.Res))
+	c.waiting -= n
+	if c.collects(s) && c.wide.line.ref == m.Ref && c.wide.line.res == m.Res {
+		c.disband(now, &c.wide.line)
+		c.stats.Cancelled += n + 1
+		return c.ask(now, out)
+	}
 	if n == 0 {
 		c.stats.StaleCancels++ // it crossed the last GetTask, or was sent twice
 	}
-	c.waiting -= n
 	c.stats.Cancelled += n
 	return out
 }
@@ -235,6 +251,12 @@ func (c *Core) Drain(now time.Duration, out []Effect) []Effect {
 		c.waiting -= uint64(e.count)
 		c.stats.Drained += uint64(e.count)
 		out = appendRefuse(out, e.scheduler, e.ref, e.res, e.count, probe.RefusedDraining)
+	}
+	if c.wide != nil && c.wide.line.on {
+		k := &c.wide.line
+		c.stats.Drained++
+		out = appendRefuse(out, k.scheduler, k.ref, k.res, 1, probe.RefusedDraining)
+		c.disband(now, k)
 	}
 	if c.offering {
 		out = c.drainOffers(out)
@@ -295,7 +317,13 @@ func (c *Core) ask(now time.Duration, out []Effect) []Effect {
 	if c.offering {
 		return c.deal(now, out)
 	}
-	if c.shares {
+	if c.special {
+		if c.wide != nil {
+			for more := true; more; {
+				out, more = c.wideTurn(now, out)
+			}
+			return out
+		}
 		c.settleShares(now)
 	}
 	for c.free != noSlot {
@@ -312,18 +340,22 @@ func (c *Core) ask(now time.Duration, out []Effect) []Effect {
 
 // settleShares tells a fair queue of the slots that were freed since the last ask: they are the first of those that are free.
 func (c *Core) settleShares(now time.Duration) {
-	for i := c.free; i != noSlot && c.fair.holds(i); i = c.slots[i].next {
-		c.fair.released(now, i, c.slots[i].started&1 == 1)
+	for i := c.free; i != noSlot && c.fair().holds(i); i = c.slots[i].next {
+		c.fair().released(now, i, c.slots[i].started&1 == 1)
 	}
 }
 
 // call makes a slot ask with a reservation.
 func (c *Core) call(now time.Duration, i uint16, e *entry, out []Effect) []Effect {
+	if c.named == Fair {
+		c.fair().took(now, i, costUnit)
+	}
+	return c.makeCall(now, i, e, out)
+}
+
+func (c *Core) makeCall(now time.Duration, i uint16, e *entry, out []Effect) []Effect {
 	c.waiting--
 	c.stats.GetTasks++
-	if c.shares {
-		c.fair.took(now, i)
-	}
 	sl := &c.slots[i]
 	sl.newCall()
 	sl.scheduler, sl.ref, sl.res = e.scheduler, e.ref, e.res
@@ -347,12 +379,22 @@ func (c *Core) release(now time.Duration, slot uint16) {
 	sl := &c.slots[slot]
 	if c.offering {
 		c.offers.leave(sl.next)
-		if c.shares && c.fair.holds(slot) {
-			c.fair.released(now, slot, sl.started&1 == 1)
-		}
+	}
+	if c.special && (c.offering || c.wide != nil) {
+		c.parted(now, slot)
 	}
 	sl.next, c.free = c.free, slot
 	c.enter(now, sl, Free)
+}
+
+// parted settles what else a slot's task had, where that is not left to ask.
+func (c *Core) parted(now time.Duration, slot uint16) {
+	if c.named == Fair && c.fair().holds(slot) {
+		c.fair().released(now, slot, c.slots[slot].started&1 == 1)
+	}
+	if c.wide != nil {
+		c.part(slot)
+	}
 }
 
 // enter moves a slot to another state.

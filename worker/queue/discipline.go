@@ -57,6 +57,7 @@ type entry struct {
 	scheduler probe.SchedulerID
 	res       uint32
 	count     uint32 // reservations left, ≥ 1
+	need      uint32 // what its tasks take: place in wide.needs; 0: one slot
 }
 
 // discipline is the queue: it decides which reservation is used next. Each discipline is one file
@@ -68,6 +69,11 @@ type discipline interface {
 	// pop takes up to most reservations, at least one, of the entry whose turn it is. It returns
 	// that entry with the number taken as its count; false means that none waits.
 	pop(now time.Duration, most uint32) (entry, bool)
+	// popFit is pop of one reservation, of the first entry in the order of turns that core.fits allows. It looks at some entries, at least at lookahead
+	// of those that are first.
+	popFit(now time.Duration, core *Core) (entry, bool)
+	// each calls do with every entry.
+	each(do func(*entry))
 	// cancel removes an entry and returns how many reservations it still had; 0 if there is no such
 	// entry. Of several alike it removes the one that came first.
 	cancel(s probe.SchedulerID, ref probe.Ref, res uint32) uint32

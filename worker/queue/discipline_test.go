@@ -96,8 +96,8 @@ func TestDisciplineMemory(t *testing.T) {
 		}
 		b := full(d, 1000, all)
 		size := func() int {
-			if b.core.fair != nil {
-				return len(b.core.fair.items)
+			if b.core.fair() != nil {
+				return len(b.core.fair().items)
 			}
 			return len(b.core.queue.(*ordered).items)
 		}

@@ -32,8 +32,14 @@
 //	 │  scheduler gone  │                │                          │ goes out      │ goes out
 //	 └──────────────────┴────────────────┴──────────────────────────┴───────────────┘
 //
-// A free slot and a waiting reservation never exist together: whatever frees a slot or brings a
+// A free slot and a waiting reservation of one slot never exist together: whatever frees a slot or brings a
 // reservation ends by letting free slots ask.
+//
+// # Wide tasks
+//
+// A reservation made with [Core.ReserveNeed] is for tasks that take several slots, or resources of [Config].Resources. Its call is
+// made when all of that has been set aside: one slot asks and runs, and the others are joined to it until it is free. At its turn such a reservation
+// collects what frees, before all others, so that it does not starve.
 //
 // # Idle offers
 //

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -26,7 +27,7 @@ type fair struct {
 	shares  map[string]*share // by path, but the root and leaves
 	order   []*share          // all but the root, parents before their children
 	weights map[string]int
-	slots   []hold
+	slots   []hold        // by slot; the last one is the collector's
 	next    *share        // leaf of the entry that was popped last
 	usual   time.Duration // how long an attempt usually has its slot, whoever's it is
 	busy    int           // leaves with something queued or a slot
@@ -38,6 +39,7 @@ type hold struct {
 	leaf    *share // nil: free
 	since   time.Duration
 	charged time.Duration
+	cost    uint64 // of an hour in it, in hours of one slot · costUnit
 }
 
 var _ discipline = (*fair)(nil)
@@ -54,7 +56,7 @@ const (
 
 func newFair(slots uint16, weights map[string]int) *fair {
 	return &fair{
-		store: newStore(), root: &share{weight: 1}, shares: make(map[string]*share), weights: weights, slots: make([]hold, slots), sweepAt: keepShares,
+		store: newStore(), root: &share{weight: 1}, shares: make(map[string]*share), weights: weights, slots: make([]hold, slots+1), sweepAt: keepShares,
 	}
 }
 
@@ -97,8 +99,48 @@ func (q *fair) pop(_ time.Duration, most uint32) (entry, bool) {
 	return e, true
 }
 
-// took says that the reservation popped last has taken a slot: its user is charged.
-func (q *fair) took(now time.Duration, slot uint16) {
+// popFit takes the first entry that fits of the first user who has one.
+func (q *fair) popFit(_ time.Duration, core *Core) (entry, bool) {
+	left := 4 * lookahead
+	i := q.first(q.root, core, &left)
+	if i == none {
+		return entry{}, false
+	}
+	q.next = q.items[i].leaf
+	e, gone := q.take(i, 1)
+	if gone {
+		q.delete(i)
+	}
+	return e, true
+}
+
+// first returns an entry below a share. It looks at no more than are left to be looked at.
+func (q *fair) first(s *share, core *Core, left *int) uint32 {
+	if s.leaf {
+		i := s.entries.head
+		for n := 0; i != none && n < lookahead && *left > 0; n++ {
+			if *left--; core.fits(&q.items[i].entry) {
+				return i
+			}
+			i = q.items[i].next
+		}
+		return none
+	}
+	var best *share
+	found := none
+	for _, child := range s.heap {
+		if best != nil && !child.before(best) {
+			continue
+		}
+		if i := q.first(child, core, left); i != none {
+			best, found = child, i
+		}
+	}
+	return found
+}
+
+// took says that the reservation popped last has taken a slot, and with it what costs as much as cost says: its user is charged.
+func (q *fair) took(now time.Duration, slot uint16, dominant uint64) {
 	leaf, cost := q.next, q.next.usual
 	if cost == 0 {
 		cost = q.usual
@@ -113,8 +155,9 @@ func (q *fair) took(now time.Duration, slot uint16) {
 		s.held++
 		s.parent.clock = max(s.parent.clock, s.spent)
 	}
+	cost = scale(cost, dominant)
 	leaf.charge(cost)
-	q.slots[slot] = hold{leaf, now, cost}
+	q.slots[slot] = hold{leaf, now, cost, dominant}
 	if q.root.clock > rebaseAt {
 		q.rebase()
 	}
@@ -137,8 +180,38 @@ func (q *fair) released(now time.Duration, slot uint16, ran bool) {
 	if leaf.queued+leaf.held == 0 {
 		q.busy--
 	}
-	leaf.charge(cost - h.charged)
+	leaf.charge(scale(cost, h.cost) - h.charged)
 	*h = hold{}
+}
+
+// scale multiplies a time with a cost.
+func scale(d time.Duration, cost uint64) time.Duration {
+	if cost == costUnit {
+		return d
+	}
+	whole, part := uint64(d)/costUnit, uint64(d)%costUnit
+	return time.Duration(min(whole, math.MaxInt64/2/cost)*cost + part*cost/costUnit)
+}
+
+// hold says that the reservation popped last collects: its user is charged as if it had what it collects.
+func (q *fair) hold(now time.Duration, cost uint64) { q.took(now, q.collector(), cost) }
+
+func (q *fair) collector() uint16 { return uint16(len(q.slots) - 1) }
+
+// holdSince says since when the collector keeps others from slots. Until then its time costs nothing.
+func (q *fair) holdSince(now time.Duration) {
+	if h := &q.slots[q.collector()]; h.leaf != nil {
+		h.since = now
+	}
+}
+
+// unhold says that the collector has given up.
+func (q *fair) unhold(now time.Duration) { q.released(now, q.collector(), false) }
+
+// settle says that the collector has its slots, of which the first is slot.
+func (q *fair) settle(slot uint16) {
+	h := &q.slots[q.collector()]
+	q.slots[slot], *h = *h, hold{}
 }
 
 // smooth moves what is usual by an eighth towards what was. At least 1: 0 is nothing known.
@@ -160,7 +233,7 @@ func (q *fair) cancel(s probe.SchedulerID, ref probe.Ref, res uint32) uint32 {
 }
 
 func (q *fair) drop(s probe.SchedulerID) (n uint64) {
-	q.each(func(i uint32) {
+	q.walk(func(i uint32) {
 		if q.items[i].scheduler == s {
 			n += uint64(q.items[i].count)
 			q.delete(i)

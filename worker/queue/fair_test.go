@@ -138,7 +138,7 @@ func TestFairWastesNothing(t *testing.T) {
 func TestFairForgets(t *testing.T) {
 	f := newField(Config{Slots: 1, Discipline: Fair, MaxReservations: 1 << 20})
 	f.want("stays", 1, 1000)
-	q := f.core.fair
+	q := f.core.fair()
 	for i := range 5000 {
 		f.want(fmt.Sprintf("org/%d/user", i), 2, 1)
 		f.core.Cancel(f.now, 1, probe.Cancel{Ref: 2, Res: 1}, nil)
@@ -176,7 +176,7 @@ func TestFairForever(t *testing.T) {
 	f.want("a", 1, 1_000_000)
 	f.want("org/b", 2, 1_000_000)
 	f.run(time.Second, tasksOf(10*time.Millisecond))
-	q := f.core.fair
+	q := f.core.fair()
 	for _, s := range q.order {
 		s.spent += rebaseAt
 	}

@@ -71,6 +71,39 @@ func (q *fifo) pop(_ time.Duration, most uint32) (entry, bool) {
 	return e, true
 }
 
+func (q *fifo) popFit(_ time.Duration, core *Core) (entry, bool) {
+	for i := range min(q.live, lookahead) {
+		at := q.at(i)
+		if !core.fits(at) {
+			continue
+		}
+		e := *at
+		e.count = 1
+		if at.count > 1 {
+			at.count--
+		} else {
+			q.close(i)
+		}
+		return e, true
+	}
+	return entry{}, false
+}
+
+// close takes entry i out, and moves those before it up.
+func (q *fifo) close(i int) {
+	for ; i > 0; i-- {
+		*q.at(i) = *q.at(i - 1)
+	}
+	q.head = q.index(1)
+	q.live--
+}
+
+func (q *fifo) each(do func(*entry)) {
+	for i := range q.live {
+		do(q.at(i))
+	}
+}
+
 func (q *fifo) cancel(s probe.SchedulerID, ref probe.Ref, res uint32) uint32 {
 	for i := range q.live {
 		e := q.at(i)
@@ -78,11 +111,7 @@ func (q *fifo) cancel(s probe.SchedulerID, ref probe.Ref, res uint32) uint32 {
 			continue
 		}
 		n := e.count
-		for ; i > 0; i-- {
-			*q.at(i) = *q.at(i - 1)
-		}
-		q.head = q.index(1)
-		q.live--
+		q.close(i)
 		return n
 	}
 	return 0

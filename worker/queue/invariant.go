@@ -40,6 +40,9 @@ func (c *Core) CheckInvariants() error {
 	if err := c.checkOffers(); err != nil {
 		return err
 	}
+	if err := c.checkWide(); err != nil {
+		return err
+	}
 	return c.checkBooks()
 }
 
@@ -50,6 +53,9 @@ func (c *Core) checkQueue() error {
 		}
 	}
 	sum, err := c.queue.check(c.connected)
+	if c.wide != nil && c.wide.line.on {
+		sum++
+	}
 	switch {
 	case err != nil:
 		return err
@@ -59,7 +65,7 @@ func (c *Core) checkQueue() error {
 		return fmt.Errorf("queue: %d entries, limit %d", c.queue.len(), c.limit)
 	case c.waiting > 0 && c.draining:
 		return errors.New("queue: not empty while draining")
-	case c.waiting > 0 && c.free != noSlot && !c.offering:
+	case c.waiting > 0 && c.free != noSlot && !c.offering && c.wide == nil:
 		return fmt.Errorf("queue: not empty while slot %d is free", c.free)
 	}
 	return nil
@@ -79,6 +85,9 @@ func (c *Core) checkFree() error {
 	if c.offering {
 		n += int(c.offers.open) + len(c.offers.held)
 	}
+	if c.wide != nil && !c.offering {
+		n += int(c.wide.joined)
+	}
 	if n != int(c.in[Free]) {
 		return fmt.Errorf("the list of free slots has %d of %d", n, c.in[Free])
 	}
@@ -90,6 +99,8 @@ func (c *Core) checkSlot(i uint16) error {
 	timed := sl.state == Running || sl.state == Stopping
 	apart := c.offering && (sl.state == Offered || sl.state == Held)
 	switch {
+	case sl.state == Joined && c.wide != nil && !c.offering && sl.alarm == never:
+		return nil
 	case sl.state < Free || (sl.state > Stuck && !apart):
 		return errors.New(sl.state.String())
 	case sl.state != Free && sl.call == 0:
@@ -193,6 +204,9 @@ func (c *Core) checkOffers() error {
 	}
 	o := c.offers
 	open, bare, free, taken := 0, 0, 0, 0
+	if c.wide != nil {
+		taken = int(c.wide.joined)
+	}
 	for i := range c.size {
 		sl := &c.slots[i]
 		st := &o.seats[sl.next%uint16(len(o.seats))]
@@ -250,7 +264,7 @@ func (c *Core) countOffers(open, bare, free, taken, listed int) error {
 		return fmt.Errorf("counted %d offers and %d seats without, recorded %d and %d", open, bare, o.open, o.bare)
 	case len(o.held) > 0 && free > 0:
 		return fmt.Errorf("%d launches wait while %d seats are free", len(o.held), free)
-	case c.waiting > 0 && free > 0:
+	case c.waiting > 0 && free > 0 && c.wide == nil:
 		return fmt.Errorf("%d reservations wait while %d seats are free", c.waiting, free)
 	case offers && bare > 0:
 		return fmt.Errorf("%d seats are free and not offered", bare)

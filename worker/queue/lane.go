@@ -43,8 +43,17 @@ func (o *offers) leave(s uint16) {
 	}
 }
 
+// joinedLane stands for the lane of a seat that the collector has.
+const joinedLane = noLane - 1
+
 // sit gives a free seat to a lane, which the caller then moves to another state.
 func (c *Core) sit(s, i uint16) {
+	c.seize(s, i)
+	c.slots[i].next = s
+}
+
+// seize takes a seat out of the free ones.
+func (c *Core) seize(s, i uint16) {
 	o := c.offers
 	st := &o.seats[s]
 	if st.prev == noSlot {
@@ -58,7 +67,7 @@ func (c *Core) sit(s, i uint16) {
 	if st.offer == noLane {
 		o.bare--
 	}
-	st.lane, c.slots[i].next = i, s
+	st.lane = i
 }
 
 // occupy gives a seat to a lane in which one was offered. That is its own, if it is free; else the one that was freed last stands in for it, and what

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Load is what a core holds now. Free + Asking + Running + Stopping + Stuck = Slots.
+// Load is what a core holds now. Free + Asking + Running + Stopping + Stuck + Joined = Slots.
 type Load struct {
 	Slots        int
 	Free         int
@@ -13,6 +13,8 @@ type Load struct {
 	Running      int
 	Stopping     int
 	Stuck        int
+	Joined       int    // slots that a wide task has beside its first, or that are kept for one
+	Collected    int    // of those, the ones that are kept for a reservation that needs more
 	Offered      int    // slots on offer, free or about to be
 	Held         int    // launches that wait for a slot
 	Entries      int    // in the queue: what Config.MaxReservations bounds
@@ -40,11 +42,15 @@ func (c *Core) Load() Load {
 		l.Free = l.Slots - l.Asking - l.Running - l.Stopping - l.Stuck
 		l.Offered, l.Held = int(o.open), len(o.held)
 	}
+	if w := c.wide; w != nil {
+		l.Joined, l.Collected = int(w.joined), int(w.line.n)
+		l.Free -= l.Joined
+	}
 	if k := c.keep; k != nil {
 		l.Results, l.ResultBytes, l.Fences = k.results, k.bytes, len(k.fences.byJob)
 	}
-	if c.shares {
-		l.Users = c.fair.busy
+	if c.named == Fair {
+		l.Users = c.fair().busy
 	}
 	return l
 }

@@ -161,17 +161,18 @@ func (c *Core) deal(now time.Duration, out []Effect) []Effect {
 			out = c.launchHeld(now, out)
 			continue
 		}
+		if c.wide != nil {
+			var more bool
+			if out, more = c.wideTurn(now, out); more {
+				continue
+			}
+			break
+		}
 		e, ok := c.queue.pop(now, 1)
 		if !ok {
 			break
 		}
-		s := o.free
-		if i := o.seats[s].offer; i != noLane {
-			c.withdraw(i)
-		}
-		i := c.lowLane(e.scheduler)
-		c.sit(s, i)
-		out = c.call(now, i, &e, out)
+		out = c.call(now, c.freeLane(e.scheduler), &e, out)
 	}
 	if o.bare == 0 || c.draining || len(o.takers) == 0 {
 		return out
@@ -183,6 +184,17 @@ func (c *Core) deal(now time.Duration, out []Effect) []Effect {
 		}
 	}
 	return out
+}
+
+// freeLane takes a free seat and a lane to ask a scheduler in.
+func (c *Core) freeLane(scheduler probe.SchedulerID) uint16 {
+	s := c.offers.free
+	if i := c.offers.seats[s].offer; i != noLane {
+		c.withdraw(i)
+	}
+	i := c.lowLane(scheduler)
+	c.sit(s, i)
+	return i
 }
 
 // offerSeat offers a seat that is not offered.

@@ -55,6 +55,52 @@ func (q *ordered) pop(now time.Duration, most uint32) (entry, bool) {
 	return e, true
 }
 
+func (q *ordered) popFit(now time.Duration, core *Core) (entry, bool) {
+	i := q.first(now, core)
+	if i == none {
+		return entry{}, false
+	}
+	e, gone := q.take(i, 1)
+	if q.bound > 0 && i != q.heap[0] && now-q.items[i].at >= q.bound {
+		q.starved++
+	}
+	if gone {
+		q.delete(i)
+	}
+	return e, true
+}
+
+// first returns the first item that fits, or none. It goes through the heap in order, from an item on to those below it.
+func (q *ordered) first(now time.Duration, core *Core) uint32 {
+	i := q.arrivals.head
+	for n := 0; q.bound > 0 && n < lookahead && i != none && now-q.items[i].at >= q.bound; n++ {
+		if core.fits(&q.items[i].entry) {
+			return i
+		}
+		i = q.items[i].next
+	}
+	var room [lookahead + 2]uint32 // those of which all above were looked at
+	open := append(room[:0], 0)
+	for n := 0; n < lookahead && len(open) > 0 && q.live > 0; n++ {
+		best := 0
+		for k := range open {
+			if q.before(q.heap[open[k]], q.heap[open[best]]) {
+				best = k
+			}
+		}
+		at := open[best]
+		if i := q.heap[at]; core.fits(&q.items[i].entry) {
+			return i
+		}
+		open[best] = open[len(open)-1]
+		open = open[:len(open)-1]
+		for below := 2*at + 1; below <= 2*at+2 && int(below) < len(q.heap); below++ {
+			open = append(open, below)
+		}
+	}
+	return none
+}
+
 func (q *ordered) cancel(s probe.SchedulerID, ref probe.Ref, res uint32) uint32 {
 	i := q.find(s, ref, res)
 	if i == none {
@@ -66,7 +112,7 @@ func (q *ordered) cancel(s probe.SchedulerID, ref probe.Ref, res uint32) uint32 
 }
 
 func (q *ordered) drop(s probe.SchedulerID) (n uint64) {
-	q.each(func(i uint32) {
+	q.walk(func(i uint32) {
 		if q.items[i].scheduler == s {
 			n += uint64(q.items[i].count)
 			q.delete(i)

@@ -85,7 +85,7 @@ func (s *script) command(name string) string {
 			Slots: int(s.num("slots", 1)), MaxReservations: int(s.num("max", 0)), StopGrace: s.dur("grace", 0), Apps: int(s.num("apps", 0)),
 			MaxResults: int(s.num("results", 0)), Forget: s.num("forget", 0) == 1,
 			Discipline: s.discipline(), Ageing: s.dur("ageing", 0), StarvationBound: s.dur("bound", 0), Weights: map[string]int{"gold": 2},
-			Offers: s.num("offers", 0) == 1, Seed: s.num("seed", 0),
+			Offers: s.num("offers", 0) == 1, Seed: s.num("seed", 0), Resources: s.amounts("gpu", "mem"),
 		})
 		return ""
 	case "slots":
@@ -93,7 +93,7 @@ func (s *script) command(name string) string {
 	case "load":
 		return nonZero(s.core.Load())
 	case "stats":
-		return strings.TrimSpace(nonZero(s.core.Stats()) + " " + nonZero(s.core.OfferStats()))
+		return strings.Join(strings.Fields(nonZero(s.core.Stats())+" "+nonZero(s.core.OfferStats())+" "+nonZero(s.core.WideStats())), " ")
 	case "idle":
 		return strconv.FormatBool(s.core.Idle())
 	case "mayleave":
@@ -129,7 +129,9 @@ func (s *script) event(name string) []Effect {
 		return c.SchedulerDown(now, s.scheduler(), nil)
 	case "reserve":
 		class := probe.Class{User: []byte(s.text("user")), Priority: int16(s.num("priority", 0)), Deadline: s.dur("left", 0), Work: s.dur("work", 0)}
-		return c.ReserveClass(now, s.scheduler(), probe.Reserve{Ref: ref, Res: res, Count: uint32(s.num("count", 1))}, &class, nil)
+		need := probe.Need{Slots: uint16(s.num("slots", 0))}
+		copy(need.Resources[:], s.amounts("gpu", "mem"))
+		return c.ReserveNeed(now, s.scheduler(), probe.Reserve{Ref: ref, Res: res, Count: uint32(s.num("count", 1))}, &class, need, nil)
 	case "cancel":
 		return c.Cancel(now, s.scheduler(), probe.Cancel{Ref: ref, Res: res}, nil)
 	case "launch":
@@ -186,6 +188,17 @@ func (s *script) text(key string) string {
 	return text
 }
 
+// amounts takes arguments that are so much of something; nil if there are none.
+func (s *script) amounts(names ...string) (out []uint32) {
+	for i, name := range names {
+		if n := s.num(name, 0); n > 0 {
+			out = append(out, make([]uint32, i+1-len(out))...)
+			out[i] = uint32(n)
+		}
+	}
+	return out
+}
+
 func (s *script) job() (id task.JobID) {
 	id[0] = byte(s.num("job", 0))
 	return id
@@ -209,7 +222,7 @@ func (s *script) slots() string {
 	var b strings.Builder
 	for i := range s.core.size {
 		v := s.core.Slot(int(i))
-		fmt.Fprintf(&b, "%d: %v %s\n", i, v.State, nonZero(v, "State"))
+		fmt.Fprintf(&b, "%d: %v %s\n", i, v.State, strings.ReplaceAll(nonZero(v, "State"), " Need={1 [0 0 0 0 0 0 0 0]}", ""))
 	}
 	return b.String()
 }

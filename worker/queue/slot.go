@@ -22,6 +22,8 @@ const (
 
 	Offered // a slot is offered in it
 	Held    // a Launch is here, and no slot is free for it
+
+	Joined // a wide task's, beside its first, or kept for one
 )
 
 // String returns the word used in listings and as a metric's label.
@@ -41,6 +43,8 @@ func (s SlotState) String() string {
 		return "offered"
 	case Held:
 		return "held"
+	case Joined:
+		return "joined"
 	default:
 		return "SlotState(" + strconv.Itoa(int(s)) + ")"
 	}
@@ -125,6 +129,7 @@ type SlotView struct {
 	Launched  time.Duration     // running, stopping, stuck: when the attempt started
 	Status    probe.Status      // stopping, stuck: what the attempt ends with
 	Orphan    bool              // stopping, stuck: its scheduler was gone before it ended
+	Need      probe.Need        // asking, running, stopping, stuck: what is set aside for it, this slot included
 }
 
 // Slot shows slot i, 0 ≤ i < Config.Slots; with Config.Offers lane i, of which there are twice as many.
@@ -134,7 +139,13 @@ func (c *Core) Slot(i int) SlotView {
 	if s.state == Free {
 		return v
 	}
+	if s.state == Joined {
+		return SlotView{State: Joined}
+	}
 	v.Scheduler, v.Ref = s.scheduler, s.ref
+	if c.wide != nil {
+		v.Need = c.wide.needs[c.wide.lanes[i].need].Need
+	}
 	if s.state == Offered {
 		v.Ref = 0
 		return v

@@ -171,13 +171,17 @@ func (s *store) bucket(e *entry) uint32 {
 	return uint32(h>>32) & uint32(len(s.buckets)-1)
 }
 
-// each calls do with the place of every item, in the order of their places. do may remove it.
-func (s *store) each(do func(i uint32)) {
+// walk calls do with the place of every item, in the order of their places. do may remove it.
+func (s *store) walk(do func(i uint32)) {
 	for i := range s.items {
 		if s.items[i].count > 0 {
 			do(uint32(i))
 		}
 	}
+}
+
+func (s *store) each(do func(*entry)) {
+	s.walk(func(i uint32) { do(&s.items[i].entry) })
 }
 
 // check verifies the items and the index.

@@ -1,0 +1,18 @@
+package main
+
+const queueWide = "worker/queue/wide.go"
+
+// ofWide are the protections of tasks that take more than a slot.
+func ofWide() []mutant {
+	return []mutant{
+		{name: "wide: what is taken is not free", file: queueWide, old: "w.free[r] -= d\n", new: "", tests: true},
+		{name: "wide: what a task had comes free", file: queueWide, old: "w.lanes[i] = extent{first: noSlot}\n\tc.scatter(x.first)", new: "w.lanes[i] = extent{first: noSlot}", tests: true},
+		{name: "wide: whoever fits goes on, and nobody else", file: queueWide, old: "if n.Resources[r] > c.wide.free[r] {\n\t\t\treturn false", new: "if n.Resources[r] > c.wide.free[r] {\n\t\t\treturn true", tests: true},
+		{name: "wide: what frees is the collector's first", file: queueWide, old: "if w.line.on && c.gather(now, &w.line) {", new: "if w.line.on && c.queue.len() == 0 && c.gather(now, &w.line) {", tests: true},
+		{name: "wide: no slots before the rest is there", file: queueWide, old: "if lacks {\n\t\t\treturn false\n\t\t}", new: "", tests: true},
+		{name: "wide: what is stuck is not waited for", file: queueWide, old: "if c.wide == nil || !c.wide.line.on || !c.beyond(&c.wide.line) {", new: "if c.wide == nil || true {", tests: true},
+		{name: "wide: a cancelled reservation does not collect", file: queueCore, old: "if c.collects(s) && c.wide.line.ref == m.Ref && c.wide.line.res == m.Res {", new: "if false {", tests: true},
+		{name: "wide: the collector goes with its scheduler", file: queueCore, old: "if c.collects(s) {\n\t\tc.disband(now, &c.wide.line)", new: "if false {\n\t\tc.disband(now, &c.wide.line)", tests: true},
+		{name: "wide: more than there is is refused", file: queueWide, old: "if n.Resources[r] > w.has[r] {", new: "if n.Resources[r] > w.has[r]+1 {", tests: true},
+	}
+}
