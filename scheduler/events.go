@@ -32,7 +32,9 @@ type eventStream struct {
 	has   []byte // bitmap of tasks whose outcome the client has, and does not hear again
 	out   eventWriter
 	sent  int           // of job.order
-	said  int           // of those, that are in out, flushed or not
+	heard int           // of job.retries
+	scan  scan          // of what it has missed of them
+	said  int           // of both, that are in out, flushed or not
 	doubt chan struct{} // capacity 1: whether the client is still there has to be found out
 	asked bool          // it has not been yet; guarded by Scheduler.mu
 
@@ -170,11 +172,16 @@ func (es *eventStream) run(stop, gone <-chan struct{}, head bool) error {
 	}
 }
 
+// said is an event that is to be written: a task's outcome, or an attempt in vain.
+type said struct {
+	task  api.TaskEvent
+	retry *api.RetryEvent
+	place int // behind it, among what is said of the job
+}
+
 // catchUp writes what has happened since it last did: a bounded piece of it. With nothing left it
 // returns a channel that is closed when there is more.
 func (es *eventStream) catchUp() (done bool, changed <-chan struct{}, err error) {
-	var events []api.TaskEvent
-	var places []int // of the events, in job.order
 	var end *api.DoneEvent
 	j := es.job
 	es.s.mu.Lock()
@@ -182,20 +189,10 @@ func (es *eventStream) catchUp() (done bool, changed <-chan struct{}, err error)
 		es.s.mu.Unlock()
 		return false, nil, errSlowReader
 	}
-	for len(events) < eventsPerWrite && es.sent < len(j.order) {
-		i := j.order[es.sent]
-		if !isSet(es.has, i) {
-			events = append(events, taskEvent(int(i), &j.tasks[i]))
-			places = append(places, es.sent)
-		}
-		if es.owner {
-			es.s.release(j, &j.tasks[i])
-		}
-		es.sent++
-	}
-	if es.sent == len(j.order) {
+	events, all := es.collect()
+	if all {
 		if j.outcome != 0 {
-			end = &api.DoneEvent{Event: "done", Outcome: j.outcome.String(), Tasks: len(j.tasks), Failed: j.failed}
+			end = &api.DoneEvent{Event: "done", Outcome: j.outcome.String(), Tasks: len(j.tasks), Failed: j.failed, Error: j.fault()}
 		} else {
 			if j.changed == nil {
 				j.changed = make(chan struct{})
@@ -203,23 +200,57 @@ func (es *eventStream) catchUp() (done bool, changed <-chan struct{}, err error)
 			changed = j.changed
 		}
 	}
+	place := es.sent + es.heard
 	es.s.mu.Unlock()
 	for i := range events {
-		if err := es.out.event(&events[i]); err != nil {
+		e := &events[i]
+		var line any = &e.task
+		if e.retry != nil {
+			line = e.retry
+		}
+		if err := es.out.event(line); err != nil {
 			return false, nil, err
 		}
-		es.said = places[i] + 1
+		es.said = e.place
 		if es.out.size > flushBytes {
 			if err := es.flush(); err != nil {
 				return false, nil, err
 			}
 		}
 	}
-	es.said = es.sent
+	es.said = place
 	if end != nil {
 		return true, nil, es.out.event(end)
 	}
 	return false, changed, nil
+}
+
+// collect returns what is to be said next, and whether that is all there is. It runs under the lock.
+func (es *eventStream) collect() (events []said, all bool) {
+	j := es.job
+	for len(events) < eventsPerWrite {
+		if r, more := es.nextRetry(); more {
+			if r == nil {
+				return events, false // others want the lock
+			}
+			if !isSet(es.has, uint32(r.Task)) {
+				events = append(events, said{retry: r, place: es.sent + es.heard})
+			}
+			continue
+		}
+		if es.sent == len(j.order) {
+			return events, true
+		}
+		i := j.order[es.sent]
+		es.sent++
+		if !isSet(es.has, i) {
+			events = append(events, said{task: taskEvent(int(i), &j.tasks[i]), place: es.sent + es.heard})
+		}
+		if es.owner {
+			es.s.release(j, &j.tasks[i])
+		}
+	}
+	return events, false
 }
 
 // taskEvent runs under the lock. Values are never changed in place, so the event may be written after it.

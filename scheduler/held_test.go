@@ -13,6 +13,7 @@ import (
 
 	"dunnock/internal/submission"
 	"dunnock/probe"
+	"dunnock/scheduler/ack"
 	"dunnock/task"
 )
 
@@ -262,5 +263,52 @@ func TestParted(t *testing.T) {
 	p.expire(2 + partedTTL)
 	if knows(1) || !knows(2) {
 		t.Error("the second is remembered, or the third is not")
+	}
+}
+
+// What a worker that was given up says again is kept for whoever may come for it, for as long as if its owner had left when the worker was given up: nobody
+// knows any more whether the owner has it.
+func TestKeptThoughGivenUp(t *testing.T) {
+	for name, leave := range map[string]func(c *chatter){
+		"its client has not read it": func(*chatter) {},
+		"its client has left":        func(c *chatter) { c.clients[0].leave(io.EOF) },
+	} {
+		c, j := heldFleet(t)
+		s, l := c.s, c.links[0]
+		say := speaks(t, l)
+		ok := probe.Finished{Status: probe.StatusOK, Ref: j.ref, Attempt: 1}
+		for i := range 3 { // the job ends with its third task
+			ok.Call, ok.Task, ok.Seq = uint32(i+1), uint32(i), uint64(i+1)
+			say(probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Call: ok.Call, Ref: j.ref}))
+			say(probe.KindFinished, probe.AppendFinishedHead(nil, &ok))
+		}
+		if leave(c); j.outcome != task.OK || l.results.Settled() != 0 {
+			t.Fatalf("%s: the job's outcome is %v; settled up to %d", name, j.outcome, l.results.Settled())
+		}
+		l.down(t.Context(), io.EOF)
+		l.void()
+		l.hello()
+		if err := c.greet(l); err != nil {
+			t.Fatal(err)
+		}
+		for ok.Seq = 1; ok.Seq <= 3; ok.Seq++ {
+			ok.Call, ok.Task = uint32(ok.Seq), uint32(ok.Seq-1)
+			say(probe.KindFound, probe.AppendFinishedHead(nil, &ok))
+		}
+		if l.results.Settled() != 0 || l.results.Kept() != 3 {
+			t.Errorf("%s: settled up to %d, %d kept", name, l.results.Settled(), l.results.Kept())
+		}
+		var other turn
+		now := s.enter()
+		if s.expireKept(s.givenUp[l.member.Incarnation]+ack.DefaultKeepFor, &other); l.results.Kept() != 3 {
+			t.Errorf("%s: %d kept shortly before the time is over", name, l.results.Kept())
+		}
+		if s.expireKept(s.givenUp[l.member.Incarnation]+ack.DefaultKeepFor+1, &other); l.results.Kept() != 0 || l.results.Settled() != 3 {
+			t.Errorf("%s: when the time is over %d are kept, and it is settled up to %d", name, l.results.Kept(), l.results.Settled())
+		}
+		if s.forgetGivenUp(now + ack.DefaultKeepFor + time.Second); len(s.givenUp) != 0 {
+			t.Errorf("%s: %d workers are remembered", name, len(s.givenUp))
+		}
+		s.exit(now, &other)
 	}
 }

@@ -38,6 +38,7 @@ type job struct {
 	clients  []follower     // streams that hear of every task
 	waiting  []*eventStream // HTTP requests that wait for every task, also when the job is done
 	unsent   []unsentResult // that none of them has been sent, in the order of their ends
+	retries  retries        // attempts in vain, for those who follow the job over HTTP
 	owners   int            // clients and waiting HTTP requests without whom the job is given up; a detached job lives without
 	detached bool
 	readable bool // results stay readable over HTTP when the job has finished
@@ -72,6 +73,7 @@ type follower struct {
 type record struct {
 	outcome task.Outcome // 0 while unfinished
 	attempt uint16
+	inVain  uint16 // the last attempt that was; 0: none
 	worker  string // of the last launch
 	wait    time.Duration
 	service time.Duration
@@ -282,6 +284,9 @@ func (s *Scheduler) admitJob(tasks int, payload int64) *task.Error {
 func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
 	rec := &j.tasks[e.Task]
+	if j.replaced && e.Code == task.CodeCancelled { // not by its user: a later submission has it
+		e.Outcome, e.Code = task.Unknown, task.CodeSuperseded
+	}
 	rec.outcome, rec.attempt, rec.wait, rec.service = e.Outcome, e.Attempt, e.Wait, e.Service
 	if e.Attempt == 0 {
 		rec.worker = ""
@@ -299,7 +304,7 @@ func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 	}
 	s.meters.taskDone(rec)
 	if len(j.clients) == 0 && len(j.waiting) > 0 {
-		j.unsent = append(j.unsent, unsentResult{at: len(j.order), receipt: t.take()})
+		j.unsent = append(j.unsent, unsentResult{at: len(j.order) + j.retries.count(), receipt: t.take()})
 	}
 	s.tell(now, t, j, func(f follower, r receipt) { f.client.sendTask(t, f.seq, j, e.Task, value, r) })
 	s.keepValue(j, rec, value, t.owned)
@@ -317,7 +322,9 @@ func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 // jobDone ends a job: its clients hear it, its payloads go, and it stays readable for a while.
 func (s *Scheduler) jobDone(now time.Duration, t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
-	j.outcome, j.ended = e.Outcome, now
+	if j.outcome, j.ended = e.Outcome, now; j.replaced && e.Outcome == task.Cancelled {
+		j.outcome = task.Unknown
+	}
 	s.held.count(j.held, -1)
 	j.held = 0
 	delete(s.jobs, e.Ref)
@@ -336,6 +343,14 @@ func (s *Scheduler) jobDone(now time.Duration, t *turn, e *placement.Effect) {
 	s.retain(j)
 }
 
+// fault is why a job has ended that somebody else goes on with; otherwise nil.
+func (j *job) fault() *task.Error {
+	if j.outcome == task.Unknown && (j.superseded || j.replaced) {
+		return errSuperseded
+	}
+	return nil
+}
+
 // notify wakes those who wait for the job's next outcome.
 func (j *job) notify() {
 	if j.changed != nil {
@@ -350,7 +365,7 @@ var (
 	errCancelled  = task.Errorf(task.CodeCancelled, "the job was cancelled")
 	errDoubt      = task.Errorf(task.CodeSchedulerLost, "the scheduler that had the job was lost, no worker holds the task, and it may start once only")
 	errUsedUp     = task.Errorf(task.CodeWorkerLost, "the attempts that this task may have were used up before this submission")
-	errSuperseded = task.Errorf(task.CodeSuperseded, "another scheduler has the job, under a later epoch")
+	errSuperseded = task.Errorf(task.CodeSuperseded, "the job goes on under a later epoch, at another scheduler or by another submission")
 )
 
 // isShared reports whether an error is one of those above.

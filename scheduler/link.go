@@ -262,6 +262,7 @@ func (l *link) void() {
 		t.effects = s.core.WorkerDown(now, l.id, t.effects)
 		s.freeIDs = append(s.freeIDs, l.id)
 		l.id, l.severed = 0, false
+		s.givenUp[l.member.Incarnation] = now
 		l.results.Void()
 		l.stale = true
 	}
@@ -283,7 +284,7 @@ func (l *link) Message(kind uint8, body []byte) error {
 	case probe.KindFinished:
 		return l.finished(body, (*placement.Core).Finished)
 	case probe.KindFound:
-		return l.finished(body, (*placement.Core).Found)
+		return l.found(body)
 	case probe.KindAdopt:
 		return l.adopt(body)
 	case probe.KindTold:
@@ -357,6 +358,13 @@ func (l *link) finished(body []byte, event func(*placement.Core, time.Duration, 
 	l.s.exit(now, &l.turn)
 	l.turn.finished = probe.Finished{}
 	return nil
+}
+
+// found tells the core of an attempt's end of which the report was lost, or went to somebody else.
+func (l *link) found(body []byte) error {
+	l.turn.found = true
+	defer func() { l.turn.found = false }()
+	return l.finished(body, (*placement.Core).Found)
 }
 
 // adopt takes the worker's word that it runs an attempt.

@@ -70,7 +70,7 @@ func (s *Scheduler) detail(j *job) api.JobDetail {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d.JobSummary = s.summarise(j)
+	d.JobSummary, d.Error = s.summarise(j), j.fault()
 	if j.outcome == 0 {
 		d.DeadlineMS = api.Millis(max(j.accepted+j.spec.Deadline-s.clock.Now(), 0))
 		d.Why = s.why(j)

@@ -173,6 +173,7 @@ func (s *Scheduler) keepRetention(ctx context.Context) {
 		s.expire(now)
 		s.expireKept(now, &t)
 		s.parted.expire(now)
+		s.forgetGivenUp(now)
 		s.ackRest(&t)
 		s.exit(now, &t)
 		t.batch.Flush()

@@ -56,14 +56,15 @@ type Scheduler struct {
 	orphans    []orphan            // in the order in which they lost their last owner
 	drained    []*job              // given up, and some of their tasks run on
 	held       heldJobs
-	slow       []*job          // whose clients have too much to read
-	parted     parted          // jobs whose owners may come for them elsewhere
-	payload    int64           // bytes of payloads that jobs hold
-	retained   int64           // bytes that finished jobs and kept results hold
-	closed     bool            // no connection is taken any more
-	ctx        context.Context //nolint:containedctx // of Run: the life of connections that the HTTP server hands over
-	orphaned   chan struct{}   // capacity 1: keepOwners should look again
-	idle       chan struct{}   // closed when a draining scheduler has no job left
+	slow       []*job                              // whose clients have too much to read
+	parted     parted                              // jobs whose owners may come for them elsewhere
+	givenUp    map[probe.Incarnation]time.Duration // workers that were given up not long ago, and when
+	payload    int64                               // bytes of payloads that jobs hold
+	retained   int64                               // bytes that finished jobs and kept results hold
+	closed     bool                                // no connection is taken any more
+	ctx        context.Context                     //nolint:containedctx // of Run: the life of connections that the HTTP server hands over
+	orphaned   chan struct{}                       // capacity 1: keepOwners should look again
+	idle       chan struct{}                       // closed when a draining scheduler has no job left
 }
 
 // Run joins the fleet and schedules until ctx is done, then drains: accepted jobs finish, within
@@ -98,7 +99,7 @@ func New(cfg Config) (*Scheduler, error) {
 		core:  placement.New(placement.Config{Policy: cfg.Policy, PreferWait: cfg.PreferWait, MaxQueueTime: cfg.MaxQueueTime}, newRand(cfg.Seed)),
 		links: make(map[probe.WorkerID]*link), workers: make(map[probe.Incarnation]probe.WorkerID), peers: make(map[string]*peer),
 		diallers: make(map[linkKey]*dialler), callers: make(map[*stream.Conn]struct{}), clients: make(map[*client]struct{}),
-		jobs: make(map[probe.Ref]*job), byID: make(map[task.JobID]*job),
+		jobs: make(map[probe.Ref]*job), byID: make(map[task.JobID]*job), givenUp: make(map[probe.Incarnation]time.Duration),
 	}
 	s.watch, s.origin = stream.NewWatch(stream.DefaultLease-stream.DefaultBeatInterval), time.Now().Add(-s.clock.Now())
 	s.hello = probe.Hello{

@@ -18,6 +18,7 @@ type turn struct {
 	owned    bool           // finished.Body has memory of its own
 	receipt  receipt        // of the result that the core is being told
 	finished probe.Finished // that the core is being told: its body goes with the task's outcome
+	found    bool           // it is said again, or to somebody else than at first
 	hand     probe.Hand     // that the core is being told
 	worker   string         // that says so
 }
@@ -40,8 +41,7 @@ func (s *Scheduler) exit(now time.Duration, t *turn) {
 		s.carryOut(now, t, &t.effects[i])
 	}
 	t.effects = t.effects[:0]
-	s.settle(t, t.receipt) // who it was for, if it was for anyone, has taken it
-	t.receipt = receipt{}
+	s.unclaimed(t, t.take()) // who it was for, if it was for anyone, has taken it
 	next, due := s.core.NextWake()
 	s.clock.Arm(now, next, due)
 	if len(s.jobs) == 0 && s.server.Draining() {
@@ -136,8 +136,12 @@ func (s *Scheduler) launch(l *link, e *placement.Effect) {
 
 // retry says why an attempt did not count; the task waits again.
 func (s *Scheduler) retry(now time.Duration, t *turn, e *placement.Effect) {
-	s.meters.retries.Inc()
 	j := s.jobs[e.Ref]
+	if j.replaced {
+		return // it is the later submission's now, and not in vain
+	}
+	s.meters.retries.Inc()
+	s.noteRetry(t, j, e)
 	s.tell(now, t, j, func(f follower, r receipt) { f.client.sendRetry(t, f.seq, j, e, r) })
 	if j.abandoned {
 		s.wakeOwners() // it drains

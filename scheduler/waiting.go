@@ -12,7 +12,7 @@ import (
 
 // unsentResult is a result that no waiting request has been sent.
 type unsentResult struct {
-	at      int // in job.order
+	at      int // among what is said of the job: outcomes and attempts in vain
 	receipt receipt
 }
 

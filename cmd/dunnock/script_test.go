@@ -49,6 +49,8 @@ func TestScripts(t *testing.T) {
 			"freeport": cmdFreePort,
 			"tree":     cmdTree,
 			"counted":  cmdCounted,
+
+			"documented": cmdDocumented,
 		},
 	})
 }
@@ -205,6 +207,17 @@ func cmdPoll(ts *testscript.TestScript, _ bool, args []string) {
 		last = resp.Status + "\n" + string(body)
 		return err == nil && want.MatchString(last)
 	})
+}
+
+// documented FILE… says that the page on reliability shows these very files.
+func cmdDocumented(ts *testscript.TestScript, neg bool, args []string) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "reliability.md"))
+	ts.Check(err)
+	for _, name := range args {
+		if strings.Contains(string(page), ts.ReadFile(name)) == neg {
+			ts.Fatalf("docs/reliability.md does not show %s as it is tried here", name)
+		}
+	}
 }
 
 func until(ts *testscript.TestScript, what string, done func() bool) {

@@ -49,8 +49,9 @@ type JobDetail struct {
 	JobSummary
 	Scheduler  string      `json:"scheduler"`
 	ProbeRatio float64     `json:"probe_ratio"`
-	DeadlineMS float64     `json:"deadline_ms"`   // left until the deadline; 0 when finished
-	Why        string      `json:"why,omitempty"` // why tasks still wait
+	DeadlineMS float64     `json:"deadline_ms"`     // left until the deadline; 0 when finished
+	Why        string      `json:"why,omitempty"`   // why tasks still wait
+	Error      *task.Error `json:"error,omitempty"` // of a job that goes on elsewhere: code superseded
 	TaskList   []TaskState `json:"task_states"`
 }
 
@@ -67,7 +68,7 @@ type TaskState struct {
 }
 
 // Event is one line of an event stream; Event says which fields are set:
-// accepted (Job), task (Task … Error), beat, done (Outcome, Tasks, Failed).
+// accepted (Job), task (see [TaskEvent]), retry ([RetryEvent]), beat, done ([DoneEvent]).
 type Event struct {
 	Event string `json:"event"`
 	Job   string `json:"job,omitempty"`
@@ -86,12 +87,23 @@ type TaskEvent struct {
 	Error     *task.Error `json:"error"`
 }
 
+// RetryEvent is the event "retry": an attempt at a task was in vain, and there will be another. It is what a client has to count, should it hand the
+// job to another scheduler.
+type RetryEvent struct {
+	Event   string      `json:"event"`
+	Task    int         `json:"task"`
+	Attempt int         `json:"attempt"` // that was in vain; so were those before
+	Worker  string      `json:"worker"`  // that ran it, if that is known
+	Error   *task.Error `json:"error"`   // why, if that is known
+}
+
 // DoneEvent is the event "done", the last of a stream.
 type DoneEvent struct {
-	Event   string `json:"event"`
-	Outcome string `json:"outcome"`
-	Tasks   int    `json:"tasks"`
-	Failed  int    `json:"failed"`
+	Event   string      `json:"event"`
+	Outcome string      `json:"outcome"`
+	Tasks   int         `json:"tasks"`
+	Failed  int         `json:"failed"`
+	Error   *task.Error `json:"error,omitempty"` // of a job that goes on elsewhere: code superseded
 }
 
 // Worker is one row of GET /v1/workers. Busy and Queued count over all

@@ -218,6 +218,12 @@ func ofShells() []mutant {
 		{name: "a reader that reads again has its job go on", file: "scheduler/credit.go", old: "return c.s.unhold(now, r.job, heldCredit, effects)", new: "return effects", tests: true},
 		{name: "what a lost client has not read holds up nobody", file: "scheduler/credit.go", old: "effects = c.hasRead(now, r, effects)", new: "", tests: true},
 		{name: "what comes in of a job that was given up is kept", file: "scheduler/late.go", old: "_, ok := p.jobs[m.Ref]\n\treturn ok", new: "return false", tests: true},
+		{name: "what a worker that was given up says again is kept", file: "scheduler/late.go", old: "if at, ok := s.givenUp[r.link.member.Incarnation]; ok {", new: "if at, ok := s.givenUp[r.link.member.Incarnation]; ok && at < 0 {", tests: true},
+		{name: "a request that waits is told of attempts in vain before they are acknowledged", file: "scheduler/retries.go", old: "if len(j.clients) == 0 && len(j.waiting) > 0 {", new: "if false {", tests: true},
+		{name: "attempts in vain that are remembered are bounded", file: "scheduler/retries.go", old: "len(j.retries.log) >= maxRetries ||", new: "", tests: true},
+		{name: "attempts in vain that were forgotten are told all the same", file: "scheduler/retries.go", old: "if es.heard < j.retries.gone && es.scan.until == 0 {", new: "if es.heard < j.retries.gone && es.scan.until == 0 {\n\t\tes.heard = j.retries.gone\n\t}\n\tif false {", tests: true},
+		{name: "a job that a later submission has was not cancelled", file: "scheduler/job.go", old: "if j.replaced && e.Code == task.CodeCancelled {", new: "if false {", tests: true},
+		{name: "who waits for a job that goes on elsewhere is told so", file: "scheduler/job.go", old: "if j.outcome == task.Unknown && (j.superseded || j.replaced) {", new: "if false {", tests: true},
 		{name: "what ends while nobody owns its job is kept", file: "scheduler/receipt.go", old: "if len(j.clients) == 0 && j.held&heldOwner != 0 {", new: "if false {", tests: true},
 		{name: "an older connection of a scheduler is closed", file: "worker/peer.go", old: "if old.name == h.Name {", new: "if false {", tests: true},
 	}

@@ -1,6 +1,9 @@
 package ack
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // kept is a result that nobody has, and that its owner may still come for.
 type kept struct {
@@ -9,8 +12,14 @@ type kept struct {
 }
 
 // Keep notes that whoever had a claim to a result is gone without it, and may come for it, here or at another scheduler: its worker has to keep it.
-// It is settled by Expire. Calls come in the order of their times.
-func (a *Account) Keep(now time.Duration, seq uint64) { a.kept = append(a.kept, kept{seq, now}) }
+// It is settled by Expire. since is when the claim ended, which may have been a while ago.
+func (a *Account) Keep(since time.Duration, seq uint64) {
+	i := len(a.kept)
+	for i > 0 && a.kept[i-1].at > since {
+		i--
+	}
+	a.kept = slices.Insert(a.kept, i, kept{seq, since})
+}
 
 // Kept is how many results are kept for owners who may come.
 func (a *Account) Kept() int { return len(a.kept) }

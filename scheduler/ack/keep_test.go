@@ -117,3 +117,18 @@ func TestKeptBytesAreBoundedTogether(t *testing.T) {
 		t.Errorf("in the end %d are kept, and the worker was told up to %d", a.Kept(), a.Acknowledged())
 	}
 }
+
+// What is kept expires by when its owner left, in whatever order that is learnt.
+func TestKeptSince(t *testing.T) {
+	t.Parallel()
+	a := NewAccount(Config{KeepFor: time.Second})
+	for seq, since := range []time.Duration{3 * time.Second, time.Second, 2 * time.Second} {
+		a.Take(uint64(seq+1), 1)
+		a.Keep(since, uint64(seq+1))
+	}
+	for now, kept := range []int{3, 3, 3, 2, 1, 0} {
+		if a.Expire(time.Duration(now) * time.Second); now >= 2 && a.Kept() != kept {
+			t.Errorf("after %d s %d are kept, want %d", now, a.Kept(), kept)
+		}
+	}
+}
