@@ -66,8 +66,8 @@ func waitingFleet(t *testing.T, tasks int) (*chatter, *eventStream) {
 	return c, es
 }
 
-// attempt has an attempt of a job launched and end.
-func (c *chatter) attempt(t *testing.T, j *job, n uint64, end probe.Status) (index uint32) {
+// attempt has an attempt of a job launched and fail.
+func (c *chatter) attempt(t *testing.T, j *job, n uint64) {
 	t.Helper()
 	l := c.links[0]
 	before := make([]uint16, len(j.tasks))
@@ -79,13 +79,12 @@ func (c *chatter) attempt(t *testing.T, j *job, n uint64, end probe.Status) (ind
 	say(probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Slot: 0, Call: call, Ref: j.ref}))
 	for i := range j.tasks {
 		if j.tasks[i].attempt != before[i] {
-			m := probe.Finished{Seq: n, Slot: 0, Call: call, Ref: j.ref, Task: uint32(i), Attempt: j.tasks[i].attempt, Status: end}
+			m := probe.Finished{Seq: n, Slot: 0, Call: call, Ref: j.ref, Task: uint32(i), Attempt: j.tasks[i].attempt, Status: probe.StatusFailed}
 			say(probe.KindFinished, append(probe.AppendFinishedHead(nil, &m), probe.AppendFault(nil, task.Errorf(task.CodeAppFailed, "no"))...))
-			return uint32(i)
+			return
 		}
 	}
 	t.Fatal("nothing was launched")
-	return 0
 }
 
 func (es *eventStream) mustCatchUp(t *testing.T) {
@@ -109,7 +108,7 @@ func TestRetryIsTold(t *testing.T) {
 	c, es := waitingFleet(t, 1)
 	events := listenTo(t, es)
 	l := c.links[0]
-	c.attempt(t, es.job, 1, probe.StatusFailed)
+	c.attempt(t, es.job, 1)
 	if l.results.Settled() != 0 {
 		t.Error("acknowledged before the client was told")
 	}
@@ -117,8 +116,8 @@ func TestRetryIsTold(t *testing.T) {
 	if l.results.Settled() != 1 {
 		t.Errorf("settled up to %d when the client was told", l.results.Settled())
 	}
-	c.attempt(t, es.job, 2, probe.StatusFailed)
-	c.attempt(t, es.job, 3, probe.StatusFailed)
+	c.attempt(t, es.job, 2)
+	c.attempt(t, es.job, 3)
 	if l.results.Settled() != 1 {
 		t.Errorf("settled up to %d before the client was told", l.results.Settled())
 	}
@@ -140,7 +139,7 @@ func TestRetryIsTold(t *testing.T) {
 // An attempt in vain that nobody was told of is kept for who may come for it.
 func TestRetryIsKept(t *testing.T) {
 	c, es := waitingFleet(t, 1)
-	c.attempt(t, es.job, 1, probe.StatusFailed)
+	c.attempt(t, es.job, 1)
 	es.leave()
 	if l := c.links[0]; l.results.Settled() != 0 || l.results.Kept() != 1 {
 		t.Errorf("settled up to %d, %d kept", l.results.Settled(), l.results.Kept())
