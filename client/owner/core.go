@@ -8,6 +8,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"dunnock/internal/timer"
 	"dunnock/task"
 )
 
@@ -25,7 +26,7 @@ type Core struct {
 	waiting list     // jobs at no scheduler
 	seq     uint32   // of the last submission, over all schedulers
 	bySeq   map[uint32]*job
-	timers  timers
+	timers  timer.Heap[*job]
 
 	load    Load
 	stats   Stats
@@ -145,7 +146,7 @@ func (c *Core) Submit(now time.Duration, spec *Spec, out []Effect) (Ref, []Effec
 	c.setTasks(j, spec)
 	j.patient = now + c.cfg.Patience
 	c.limit(j, now)
-	c.timers.add(j)
+	c.timers.Add(&j.timer, j.wake(), j)
 	ref := j.ref
 	return ref, c.connectMore(now, c.place(now, j, out)), nil
 }

@@ -33,9 +33,8 @@ func (c *Core) CheckInvariants() error {
 	k.expect(len(c.timers) == k.live, "%d timers for %d jobs", len(c.timers), k.live)
 	k.expect(len(c.bySeq) == k.live-k.waiting, "%d numbers for %d submissions", len(c.bySeq), k.live-k.waiting)
 	k.expect(c.stats.Jobs == c.stats.Done+c.stats.Refused+uint64(k.live), "%d jobs came in; %d done, %d refused, %d live", c.stats.Jobs, c.stats.Done, c.stats.Refused, k.live)
-	for i, t := range c.timers {
-		k.expect(t.j.timer == i && t.at == t.j.wake(), "timer %d is not its job's", i)
-		k.expect(i == 0 || c.timers[(i-1)/2].at <= t.at, "timer %d is before its parent", i)
+	if err := c.timers.Check((*job).wake); err != nil {
+		k.errs = append(k.errs, err)
 	}
 	return errors.Join(k.errs...)
 }
@@ -87,7 +86,7 @@ func (k *checker) job(j *job) {
 		unfinished -= bits.OnesCount8(b)
 	}
 	k.expect(unfinished == j.unfinished && j.notOK <= j.tasks-unfinished, "job %#x: %d unfinished, counted %d; %d not ok", uint64(j.ref), j.unfinished, unfinished, j.notOK)
-	k.expect(j.timer < len(c.timers) && c.timers[j.timer].j == j, "job %#x is not in the heap", uint64(j.ref))
+	k.expect(j.timer.Set(), "job %#x is not in the heap", uint64(j.ref))
 	if j.state != waits {
 		k.expect(c.bySeq[j.seq] == j, "job %#x is not found by its number", uint64(j.ref))
 		k.expect(j.raise && j.lookAt == never && !j.backsOff, "job %#x is submitted and waits", uint64(j.ref))

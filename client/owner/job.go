@@ -3,6 +3,7 @@ package owner
 import (
 	"time"
 
+	"dunnock/internal/timer"
 	"dunnock/task"
 )
 
@@ -59,8 +60,8 @@ type job struct {
 	finished    []byte
 	attempts    []uint8 // failed starts by task; nil: none yet
 
-	prev, next *job // in the list of its place
-	timer      int  // in Core.timers
+	prev, next *job        // in the list of its place
+	timer      timer.Timer // in Core.timers
 }
 
 type state uint8
@@ -136,7 +137,7 @@ func (c *Core) release(j *job) {
 	c.waiting.remove(j)
 	c.load.Waiting--
 	c.load.Jobs--
-	c.timers.remove(j)
+	c.timers.Remove(&j.timer)
 	j.state, j.attempts = 0, nil
 	if cap(j.finished) > keptBitmap {
 		j.finished = nil

@@ -29,7 +29,7 @@ func (c *Core) Accepted(now time.Duration, s Scheduler, m submission.Accepted, o
 	if !j.owned {
 		j.owned, j.accepted = true, now
 		c.limit(j, now)
-		c.timers.update(j)
+		c.rewake(j)
 	}
 	return append(out, Effect{Kind: EffectAccepted, Ref: j.ref, Scheduler: s, Epoch: j.epoch})
 }
@@ -223,7 +223,7 @@ func (c *Core) refuse(j *job, code task.Code, out []Effect) []Effect {
 func (c *Core) overdue(j *job, out []Effect) []Effect {
 	if c.without == protectDeadline {
 		j.limit = never
-		c.timers.update(j)
+		c.rewake(j)
 		return out
 	}
 	if j.state != waits {

@@ -122,7 +122,7 @@ func (c *Core) backOff(now time.Duration, j *job, out []Effect) []Effect {
 func (c *Core) lookAgain(j *job, at time.Duration) {
 	if j.lookAt != at {
 		j.lookAt = at
-		c.timers.update(j)
+		c.rewake(j)
 	}
 }
 

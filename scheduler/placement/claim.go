@@ -33,7 +33,7 @@ func (c *Core) claimAll(now time.Duration, j *job, out []Effect) []Effect {
 	if j.atMostOnce {
 		j.claimUntil = after(now, c.cfg.DoubtWait)
 	}
-	c.timers.update(&j.timer)
+	c.rewakeJob(j)
 	for i := range c.workers {
 		if w := c.known(probe.WorkerID(i)); w != nil && j.concerns(c.offer(w)) {
 			out = c.claim(j, w, out)
@@ -86,7 +86,7 @@ func (c *Core) answered(now time.Duration, j *job, w probe.WorkerID, out []Effec
 func (c *Core) claimed(now time.Duration, j *job, out []Effect) []Effect {
 	j.claimUntil, j.unanswered = never, 0
 	j.asked = j.asked[:0]
-	c.timers.update(&j.timer)
+	c.rewakeJob(j)
 	c.hold(j, false, j.suspended)
 	if !j.atMostOnce {
 		return c.proceed(now, j, out)

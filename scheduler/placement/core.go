@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"dunnock/internal/timer"
 	"dunnock/probe"
 )
 
@@ -29,7 +30,7 @@ type Core struct {
 	free   []uint32 // indices into jobs
 	oldest *job     // live jobs, in the order that they came in
 	newest *job
-	timers timers // live jobs, by when they want to be woken
+	timers timer.Heap[*waker] // live jobs, by when they want to be woken
 
 	avoids     []avoid // cells of the lists of workers that tasks have failed on
 	avoidsFree uint32  // the first free one + 1; 0: none

@@ -9,61 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"dunnock/probe"
 	"dunnock/task"
 )
 
 func newCore(cfg Config) *Core { return New(cfg, rand.New(rand.NewPCG(1, 1))) }
-
-// The heap of timers must agree with a sorted list, whatever is added, moved and removed.
-func TestTimersMatchSortedList(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var h timers
-		var jobs []*job
-		at := rapid.Custom(func(t *rapid.T) time.Duration { return time.Duration(rapid.IntRange(0, 20).Draw(t, "at")) })
-		t.Repeat(map[string]func(*rapid.T){
-			"add": func(t *rapid.T) {
-				j := &job{deadline: at.Draw(t, "deadline"), claimUntil: never, first: group{resampleAt: never, relaxAt: never}}
-				j.timer.j = j
-				if rapid.Bool().Draw(t, "group") {
-					j.timer.g = &j.first
-					j.first.resampleAt = at.Draw(t, "resample")
-				}
-				jobs = append(jobs, j)
-				h.add(&j.timer)
-			},
-			"move": func(t *rapid.T) {
-				if len(jobs) == 0 {
-					t.Skip()
-				}
-				j := rapid.SampledFrom(jobs).Draw(t, "job")
-				j.first.resampleAt = at.Draw(t, "to")
-				h.update(&j.timer)
-			},
-			"remove": func(t *rapid.T) {
-				if len(jobs) == 0 {
-					t.Skip()
-				}
-				i := rapid.IntRange(0, len(jobs)-1).Draw(t, "job")
-				h.remove(&jobs[i].timer)
-				jobs = slices.Delete(jobs, i, i+1)
-			},
-			"": func(t *rapid.T) {
-				slices.SortFunc(jobs, func(a, b *job) int { return int(a.timer.at() - b.timer.at()) })
-				if len(h) != len(jobs) || len(h) > 0 && h[0].at != jobs[0].timer.at() {
-					t.Fatalf("the heap of %d begins with %v; sorted: %d jobs", len(h), h, len(jobs))
-				}
-				for i, e := range h {
-					if e.of.place != i+1 || e.at != e.of.at() {
-						t.Fatalf("timer %d is %+v of a job at %d", i, e, e.of.place)
-					}
-				}
-			},
-		})
-	})
-}
 
 func TestProbesForgivesFloatNoise(t *testing.T) {
 	for _, tt := range []struct {

@@ -92,7 +92,7 @@ func (g *group) base() *set {
 
 // dissolve forgets a group whose job is done.
 func (c *Core) dissolve(g *group) {
-	c.timers.remove(&g.timer)
+	c.timers.Remove(&g.timer.Timer)
 	c.leave(g)
 	c.unpin(g.set)
 	for _, s := range g.wider {

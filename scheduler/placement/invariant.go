@@ -64,8 +64,8 @@ func (k *checker) slab() {
 		for i := range j.more {
 			g := &j.more[i]
 			k.expect(g.timer.g == g && g.timer.j == j && int(g.index) == i+1, "job %#x: group %d does not know itself", j.ref, i+1)
-			k.expect((g.timer.place != 0) == (g.wake() != never), "job %#x: group %d wants to be woken at %v, in place %d", j.ref, i+1, g.wake(), g.timer.place)
-			if g.timer.place != 0 {
+			k.expect(g.timer.Set() == (g.wake() != never), "job %#x: group %d wants to be woken at %v, and its timer is set: %v", j.ref, i+1, g.wake(), g.timer.Set())
+			if g.timer.Set() {
 				k.waker(&g.timer, "group", j)
 				wakers++
 			}
@@ -78,15 +78,14 @@ func (k *checker) slab() {
 	for _, i := range c.free {
 		k.expect(c.jobs[i].ref == 0 && c.jobs[i].tasks == nil, "free job %d is in use", i)
 	}
-	for i, t := range c.timers {
-		k.expect(t.at == t.of.at(), "job %#x: timer at %v, want %v", t.of.j.ref, t.at, t.of.at())
-		k.expect(i == 0 || c.timers[(i-1)/2].at <= t.at, "the heap is out of order at %d", i)
+	if err := c.timers.Check((*waker).at); err != nil {
+		k.expect(false, "%v", err)
 	}
 	k.load.Jobs = live
 }
 
 func (k *checker) waker(w *waker, what string, j *job) {
-	k.expect(w.j == j && w.place > 0 && w.place <= len(k.c.timers) && k.c.timers[w.place-1].of == w, "a %s of job %#x is not in the heap", what, j.ref)
+	k.expect(w.j == j && w.Set(), "a %s of job %#x is not in the heap", what, j.ref)
 }
 
 // groupCount is what a group counts, counted anew.

@@ -175,7 +175,7 @@ func (c *Core) release(j *job) {
 	c.load.Reservations -= j.outstanding
 	c.load.Jobs--
 	c.stats.Done++
-	c.timers.remove(&j.timer)
+	c.timers.Remove(&j.timer.Timer)
 	for i := range j.groups() {
 		c.dissolve(j.at(i))
 	}

@@ -116,7 +116,7 @@ func (c *Core) submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	j.ratio, j.maxAttempts = s.ProbeRatio, uint16(s.MaxAttempts)
 	j.atMostOnce, j.cancelOnFailure, j.epoch = s.AtMostOnce, s.CancelOnFailure, s.Epoch
 	c.addTasks(j, &s)
-	c.timers.add(&j.timer)
+	c.timers.Add(&j.timer.Timer, j.timer.at(), &j.timer)
 	ref := j.ref
 	if j.unfinished == 0 {
 		return ref, c.finish(j, task.OK, out), nil

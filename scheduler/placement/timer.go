@@ -1,29 +1,24 @@
 package placement
 
 import (
-	"math"
 	"time"
 
+	"dunnock/internal/timer"
 	"dunnock/probe"
 )
 
 // never is later than any time that the core is asked about.
-const never = time.Duration(math.MaxInt64)
+const never = timer.Never
 
 // after returns now + d, which is never if it is beyond all time.
-func after(now, d time.Duration) time.Duration {
-	if d >= never-now {
-		return never
-	}
-	return now + d
-}
+func after(now, d time.Duration) time.Duration { return timer.After(now, d) }
 
 // waker is what is woken at a time: a job, for its deadline, the end of its claims and what its first group waits for, or another
 // group of it, for what that one waits for.
 type waker struct {
-	place int // in Core.timers, from 1; 0: it is not there
-	j     *job
-	g     *group // nil: the job
+	timer.Timer // in Core.timers
+	j           *job
+	g           *group // nil: the job
 }
 
 // at is when it wants to be looked at.
@@ -37,106 +32,28 @@ func (w *waker) at() time.Duration {
 // wake is when a group wants to be looked at.
 func (g *group) wake() time.Duration { return min(g.resampleAt, g.relaxAt) }
 
-// timers is a binary heap of live jobs, and of groups of theirs, by when each wants to be looked at. Each knows its place, so that it
-// leaves in O(log n).
-type timers []timer
-
-type timer struct {
-	at time.Duration
-	of *waker
-}
-
-func (h *timers) add(w *waker) {
-	*h = append(*h, timer{w.at(), w})
-	h.up(len(*h) - 1)
-}
-
-// remove takes it out, if it is there.
-func (h *timers) remove(w *waker) {
-	if w.place == 0 {
-		return
-	}
-	i, last := w.place-1, len(*h)-1
-	(*h)[i] = (*h)[last]
-	(*h)[i].of.place = i + 1
-	(*h)[last] = timer{}
-	*h = (*h)[:last]
-	if i < last {
-		h.fix(i)
-	}
-	w.place = 0
-}
-
-// update puts what wants to be woken at another time in its place.
-func (h *timers) update(w *waker) {
-	(*h)[w.place-1].at = w.at()
-	h.fix(w.place - 1)
-}
-
 // rewake notes that a group wants to be woken at another time.
 func (c *Core) rewake(j *job, g *group) {
 	w := &g.timer
 	switch {
 	case g.index == 0:
-		c.timers.update(&j.timer)
+		c.rewakeJob(j)
 	case g.wake() == never:
-		c.timers.remove(w)
-	case w.place == 0:
-		c.timers.add(w)
+		c.timers.Remove(&w.Timer)
+	case !w.Set():
+		c.timers.Add(&w.Timer, w.at(), w)
 	default:
-		c.timers.update(w)
+		c.timers.Move(&w.Timer, w.at())
 	}
 }
 
-func (h *timers) fix(i int) {
-	h.down(i)
-	h.up(i)
-}
-
-func (h *timers) up(i int) {
-	s := *h
-	t := s[i]
-	for i > 0 {
-		parent := (i - 1) / 2
-		if s[parent].at <= t.at {
-			break
-		}
-		s[i] = s[parent]
-		s[i].of.place = i + 1
-		i = parent
-	}
-	s[i] = t
-	t.of.place = i + 1
-}
-
-func (h *timers) down(i int) {
-	s := *h
-	t := s[i]
-	for {
-		child := 2*i + 1
-		if child >= len(s) {
-			break
-		}
-		if child+1 < len(s) && s[child+1].at < s[child].at {
-			child++
-		}
-		if t.at <= s[child].at {
-			break
-		}
-		s[i] = s[child]
-		s[i].of.place = i + 1
-		i = child
-	}
-	s[i] = t
-	t.of.place = i + 1
-}
+// rewakeJob notes that a job wants to be woken at another time.
+func (c *Core) rewakeJob(j *job) { c.timers.Move(&j.timer.Timer, j.timer.at()) }
 
 // NextWake says when [Core.Tick] is next due; false: not before another event. It may change with every call.
 func (c *Core) NextWake() (time.Duration, bool) {
-	at := c.trialAt
-	if len(c.timers) > 0 {
-		at = min(at, c.timers[0].at)
-	}
+	at, _ := c.timers.First()
+	at = min(at, c.trialAt)
 	if c.idle != nil {
 		at = min(at, c.idle.wake)
 	}
@@ -149,8 +66,12 @@ func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 	if c.trialAt <= now {
 		out = c.trials(now, out)
 	}
-	for len(c.timers) > 0 && c.timers[0].at <= now {
-		j, g := c.timers[0].of.j, c.timers[0].of.g
+	for {
+		at, w := c.timers.First()
+		if at > now {
+			break
+		}
+		j, g := w.j, w.g
 		if g == nil {
 			g = &j.first
 			if now >= j.deadline {
