@@ -126,7 +126,7 @@ func TestOffersAreHandedOn(t *testing.T) {
 		if handed, reserved := o.sum(offersHanded), o.sum(reservations); handed == 0 || reserved != 0 {
 			t.Errorf("%v offers were handed on, and %v reservations made", handed, reserved)
 		}
-		if took := o.run(o.schedulers[2], echoJob(32, "40ms")); took > 250*time.Millisecond {
+		if took := o.run(o.schedulers[2], echoJob(32, "40ms")); took > 170*time.Millisecond {
 			t.Errorf("32 tasks of 40 ms on 8 slots took %v", took)
 		}
 		o.once(40)

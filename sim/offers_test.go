@@ -9,7 +9,7 @@ import (
 )
 
 // TestIdleOffersAgreeWithAModel compares with an independent model of the same protocol, which has one record for a scheduler and one for a worker and knows
-// no failures, constraints or lanes: mean response in ms and messages a task of 200 workers × 4 slots, 0.5 ms a hop, as a mean of the same four seeds there.
+// no failures, constraints or lanes, and leaves an offer that is held unfound for longer, which takes fewer messages: mean response in ms and messages a task of 200 workers × 4 slots, 0.5 ms a hop, as a mean of the same four seeds there.
 func TestIdleOffersAgreeWithAModel(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -36,7 +36,7 @@ func TestIdleOffersAgreeWithAModel(t *testing.T) {
 			messages += r.MessagesPerTask / 4
 		}
 		t.Logf("%s tasks, %s, load %g, %d schedulers: %.2f ms, %.3f messages; want %.1f, %.2f", row.tasks, row.service, row.load, row.schedulers, mean, messages, row.mean, row.messages)
-		if !near(mean, row.mean, 0.01) || !near(messages, row.messages, 0.03) {
+		if !near(mean, row.mean, 0.01) || messages < 0.97*row.messages || messages > 1.05*row.messages {
 			t.Errorf("%s tasks, %s, load %g, %d schedulers: %.2f ms, %.3f messages; want %.1f, %.2f", row.tasks, row.service, row.load, row.schedulers, mean, messages, row.mean, row.messages)
 		}
 	}
@@ -50,6 +50,35 @@ func TestIdleOffersHaveNeitherFaultsNorDisciplines(t *testing.T) {
 	for _, want := range []string{"faults: connections between schedulers", "discipline: under policy idle-offer"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// TestNoTaskWaitsBesideAnOffer bounds for how long a scheduler whose tasks wait may launch none while another one holds an offer: what it takes to find it.
+func TestNoTaskWaitsBesideAnOffer(t *testing.T) {
+	t.Parallel()
+	const hop = 500 * time.Microsecond
+	for _, row := range []struct{ schedulers, hops int }{{2, 6}, {3, 9}, {10, 20}} {
+		for _, load := range []float64{0.3, 0.7, 0.9} {
+			var longest time.Duration
+			for _, f := range []flags{
+				{tasks: "1", service: "const:10ms"},
+				{tasks: "10", service: "const:10ms"},
+				{tasks: "40", service: "const:10ms"},
+				{tasks: "1", service: "exp:10ms"},
+				{tasks: "10", service: "exp:10ms"},
+				{tasks: "40", service: "exp:10ms"},
+			} {
+				f.load, f.jobs, f.seed = load, 600, 1
+				cfg := sim.Config{Policy: "idle-offer", Workers: 8, Slots: 4, Schedulers: row.schedulers, NetDelay: hop, Seed: 1}
+				if _, err := sim.RunPolicy(t.Context(), cfg, source(t, f, 32), sim.NewStallWatch(&longest)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Logf("%d schedulers, load %g: %.1f hops", row.schedulers, load, float64(longest)/float64(hop))
+			if longest > time.Duration(row.hops)*hop {
+				t.Errorf("%d schedulers, load %g: tasks waited for %.1f hops while an offer was held elsewhere, want at most %d", row.schedulers, load, float64(longest)/float64(hop), row.hops)
+			}
 		}
 	}
 }

@@ -77,6 +77,9 @@ type slot struct {
 	started bool // the worker has said that it runs this
 }
 
+// occupied reports whether the end of what was launched in the slot has not come yet.
+func (s *slot) occupied() bool { return s.state.binds() || s.state == slotKilled }
+
 // holds reports whether the last answer to the slot was to launch this.
 func (s *slot) holds(ref probe.Ref, t, call uint32) bool {
 	return s.call == call && s.task == t && s.job == uint32(ref)

@@ -32,7 +32,7 @@ func (c *Core) hand(now time.Duration, to PeerID, t offer, out []Effect) []Effec
 	})
 }
 
-// Hand takes an offer that a peer hands on. Where the end of what its lane ran before has not come yet, or its worker is not
+// Hand takes an offer that a peer hands on. Where the end of what its lane ran before has not come yet, it is put by until then. Where its worker is not
 // known here, it goes back: EffectHand without HasWorker means the message that came, with a hop more. The caller passes any id that is not connected
 // for a worker that it does not know. A repeated one has no effect.
 func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Hand, out []Effect) []Effect {
@@ -44,7 +44,7 @@ func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Ha
 	x.credit = max(x.credit-1, minCredit)
 	c.stats.HandsTaken++
 	wk := c.worker(w)
-	c.got(from, wk)
+	c.got(now, from, wk)
 	var s *slot
 	if wk != nil {
 		s = c.slot(wk, m.Slot)
@@ -55,20 +55,56 @@ func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Ha
 	case s == nil || !s.takes(&m):
 		c.stats.Stale++
 		return c.attend(now, out)
-	case s.state.binds(), s.state == slotKilled:
-		return c.attend(now, c.returned(from, &m, out))
-	}
-	c.unoffer(s)
-	s.call, s.state = m.Call, slotOver
-	if !wk.active {
-		c.stats.OffersDropped++
-		return c.attend(now, out)
 	}
 	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, hops: m.Hops, ready: now, until: after(now, min(m.Left, handLife))}
 	if m.Ready > 0 {
 		t.ready = now + max(m.Ready-c.cfg.Hop, 0)
 	}
-	return c.attend(now, c.offered(now, wk, t, out))
+	if s.occupied() {
+		if len(x.parked) == maxParked {
+			return c.attend(now, c.returned(from, &m, out))
+		}
+		x.parked = append(x.parked, t)
+		return c.attend(now, out)
+	}
+	return c.attend(now, c.handed(now, wk, t, out))
+}
+
+// handed does with an offer that was handed on what is best.
+func (c *Core) handed(now time.Duration, w *worker, t offer, out []Effect) []Effect {
+	s := &w.slots[t.lane]
+	c.unoffer(s)
+	s.call, s.state = t.call, slotOver
+	if !w.active {
+		c.stats.OffersDropped++
+		return out
+	}
+	return c.offered(now, w, t, out)
+}
+
+// maxParked bounds the offers that are put by. What comes then goes back.
+const maxParked = 256
+
+// unpark takes up the offers whose lanes have ended what they ran, and drops those that are void by now. A worker says the end of a task to one scheduler
+// and offers its slot to another, whose hand may be faster: sent back, it would come again at once, any number of times.
+func (c *Core) unpark(now time.Duration, out []Effect) []Effect {
+	x := c.idle
+	for i := 0; i < len(x.parked); {
+		t := x.parked[i]
+		w := &c.workers[t.worker]
+		void := now >= t.until || c.profiles[t.worker].life != t.life || int(t.lane) >= len(w.slots) || int32(t.call-w.slots[t.lane].call) <= 0
+		if !void && w.slots[t.lane].occupied() {
+			i++
+			continue
+		}
+		x.parked = append(x.parked[:i], x.parked[i+1:]...)
+		if void {
+			c.stats.OffersDropped++
+			continue
+		}
+		out = c.handed(now, w, t, out)
+	}
+	return out
 }
 
 // returned sends an offer back that is of no use here yet.
@@ -89,9 +125,12 @@ func (s *slot) takes(m *probe.Hand) bool {
 	return ahead > 0 || ahead == 0 && s.state == slotHanded && uint16(m.Hops) > s.attempt
 }
 
+// fewTold is how few peers may owe something before others are told.
+const fewTold = 2
+
 // got notes that a peer has given one of what it was told to. The offer does not say for which set that was. When no peer owes anything
 // more, what still waits is asked for anew.
-func (c *Core) got(from PeerID, w *worker) {
+func (c *Core) got(now time.Duration, from PeerID, w *worker) {
 	for _, s := range c.sets {
 		q := s.request
 		if q == nil || int64(from) >= int64(len(q.told)) || q.told[from].left == 0 && q.told[from].now == 0 || w != nil && !s.matches(c.offer(w)) {
@@ -101,6 +140,13 @@ func (c *Core) got(from PeerID, w *worker) {
 		t.gave++
 		if t.left > 0 {
 			q.count(t, t.left-1)
+		}
+		if t.rich() && q.roundAt != never { // it may have more
+			q.roundAt = min(q.roundAt, max(now, t.at+c.roundTrip()))
+			c.idle.wake = min(c.idle.wake, q.roundAt)
+		}
+		if t.left == 0 && q.head != nil && q.ntold < fewTold {
+			c.stir(s, true)
 		}
 		break
 	}

@@ -13,6 +13,7 @@ import "time"
 // idle is what a core keeps for [IdleOffer]; nil under other policies.
 type idle struct {
 	held, soon deque[offer] // free, freshest last; and free soon, in the order in which they came
+	parked     []offer      // whose lanes still run something, as far as is known here
 	free       int          // offers in held that are good
 	ahead      int          // offers in soon that are good
 
@@ -44,6 +45,7 @@ type request struct {
 	launched time.Duration // when the last task was
 	netAt    time.Duration // when it is looked whether too little is launched; never: nothing waits
 	netWait  time.Duration // for how long nothing may have been launched then
+	netted   time.Duration // when reservations were given last
 
 	stock     int // offers that fit when a job comes, smoothed, in units of 1/unit
 	width     int // tasks of a job, the same
@@ -106,6 +108,9 @@ func (c *Core) attend(now time.Duration, out []Effect) []Effect {
 		return out
 	}
 	x := c.idle
+	if len(x.parked) > 0 {
+		out = c.unpark(now, out)
+	}
 	for len(x.dirty) > 0 {
 		s := x.dirty[len(x.dirty)-1]
 		x.dirty = x.dirty[:len(x.dirty)-1]

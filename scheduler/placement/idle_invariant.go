@@ -38,6 +38,12 @@ func (k *checker) idle() {
 		}
 		k.expect(told == q.ntold, "%d peers are told of app %q %v, counted %d", told, s.app, s.require, q.ntold)
 	}
+	k.expect(len(x.parked) <= maxParked, "%d offers are put by", len(x.parked))
+	for i := range x.parked {
+		t := &x.parked[i]
+		w := &c.workers[t.worker]
+		k.expect(c.profiles[t.worker].life == t.life && int(t.lane) < len(w.slots) && w.slots[t.lane].occupied(), "offer %d that is put by, of worker %d, is void or could be used", i, t.worker)
+	}
 	k.expect(waiting == len(x.waiting), "%d sets have tasks that wait, counted %d", waiting, len(x.waiting))
 	used := 0
 	for _, s := range x.sets {

@@ -69,7 +69,12 @@ func (c *Core) net(now time.Duration, s *set, out []Effect) []Effect {
 			out = c.reserve(j, g, w, 1, 0, out)
 		}
 	}
-	q.netWait = min(2*q.netWait, maxNetWait)
+	if q.netted > 0 && q.launched > q.netted { // the last ones were of use
+		q.netWait = 0
+	} else {
+		q.netWait = min(2*q.netWait, maxNetWait)
+	}
+	q.netted = now
 	q.netAt = after(now, c.netDelay(q))
 	return out
 }

@@ -16,8 +16,12 @@ const (
 	minCredit   = -32
 	// The fleet is not full while more offers than this are here when a job comes.
 	fewOffers = 2
-	// maxBackoff bounds by how many doublings rounds are apart that were in vain.
-	maxRoundShift = 4
+	// maxRoundShift bounds by how many doublings rounds are apart that were in vain; with little credit by twice as many.
+	maxRoundShift = 2
+	// maxRounds bounds by how many doublings more peers are told after them: more than there can be.
+	maxRounds = 12
+	// roundTenths is how long a round takes, in tenths of a hop: there and back, and a little.
+	roundTenths = 22
 )
 
 // want is what a peer wants of our offers.
@@ -35,8 +39,12 @@ type told struct {
 	left    uint32        // of its quota
 	now     uint32        // that it was to give at once
 	gave    uint32        // that it gave since
+	at      time.Duration // when it was told
 	defined bool          // it knows the set's number
 }
+
+// rich reports whether a peer has given all that it was to give at once, so that it may hold more.
+func (t *told) rich() bool { return t.now > 0 && t.gave >= t.now }
 
 // count notes that a peer has something left of its quota, or nothing.
 func (q *request) count(t *told, left uint32) {
@@ -66,7 +74,7 @@ func (c *Core) tell(now time.Duration, s *set, to PeerID, quota, atOnce uint32, 
 	t := q.toldOf(to)
 	out = c.define(s, t, to, out)
 	q.count(t, quota)
-	t.now, t.gave, t.arrived = atOnce, 0, now
+	t.now, t.gave, t.arrived, t.at = atOnce, 0, now, now
 	if q.head != nil {
 		t.arrived = q.oldest()
 	}
@@ -92,13 +100,14 @@ func (c *Core) ask(now time.Duration, s *set, out []Effect) []Effect {
 		return out
 	}
 	lack := max(1, s.waiting-q.asked) // tasks that nobody was asked for
-	target := min(peers, max(1, (7*s.waiting+5)/10)+q.rounds)
+	target := min(peers, max(1, (7*s.waiting+5)/10)+1<<min(q.rounds, maxRounds)-1)
 	fresh := target - q.ntold
 	rich := q.stock > fewOffers*unit
 	if rich {
 		fresh = min(peers-q.ntold, lack+1)
 	}
-	fresh = min(fresh, max(x.credit/2, 1-q.ntold)) // each may have to be told again
+	// Each may have to be told again. But one that holds what is needed here is found in the end, whatever that costs.
+	fresh = min(fresh, max(x.credit/2, 1-q.ntold, min(q.rounds, 1)))
 	if fresh <= 0 {
 		c.again(now, q)
 		return out
@@ -126,16 +135,24 @@ func (c *Core) ask(now time.Duration, s *set, out []Effect) []Effect {
 // again has it looked after a round whether what was asked for has come.
 func (c *Core) again(now time.Duration, q *request) {
 	if q.roundAt == never {
-		q.roundAt = after(now, max(c.cfg.Hop*22/10, minRound)<<min(q.rounds, maxRoundShift))
+		shift := maxRoundShift
+		if c.idle.credit < firstCredit {
+			shift *= 2
+		}
+		q.roundAt = after(now, c.roundTrip()<<min(q.rounds, shift))
 		c.idle.wake = min(c.idle.wake, q.roundAt)
 	}
 }
+
+// roundTrip is when what was to be given at once has come.
+func (c *Core) roundTrip() time.Duration { return max(c.cfg.Hop*roundTenths/10, minRound) }
 
 // minRound bounds how often what waits is asked for, where a hop takes next to nothing.
 const minRound = 50 * time.Microsecond
 
 // settle tells the peers that were told something when the oldest task has changed, or nothing waits any more. The latter may be so because
-// what they were asked for is coming in; until that has come there is nothing to withdraw.
+// what they were asked for is coming in; until that has come there is nothing to withdraw. In the former case they are to give one at once: a peer whose
+// quota has just run out may hold some, and passes on only what comes after it has heard this.
 func (c *Core) settle(now time.Duration, s *set, out []Effect) []Effect {
 	q := s.request
 	if q.head == nil {
@@ -159,13 +176,18 @@ func (c *Core) settle(now time.Duration, s *set, out []Effect) []Effect {
 		case q.head == nil:
 			out = c.tell(now, s, PeerID(p), 0, 0, out)
 		case t.arrived != q.oldest():
-			out = c.tell(now, s, PeerID(p), quota(s.waiting, q.ntold), 0, out)
+			out = c.tell(now, s, PeerID(p), quota(s.waiting, q.ntold), 1, out)
 		}
+	}
+	if q.head != nil {
+		c.again(now, q)
 	}
 	return out
 }
 
-// round asks again for what still waits: peers that gave all that they were asked for may have more, and otherwise others may.
+// round asks again for what still waits: peers that gave all that they were asked for may have more, and otherwise others may, twice as many each
+// time. One that gave less holds nothing, and hands on what comes as long as its quota lasts. So a task for which somebody holds an offer gets that
+// after a few rounds.
 func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 	q := s.request
 	q.roundAt = never
@@ -174,9 +196,9 @@ func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 	}
 	rich := 0
 	for p := range q.told {
-		if t := &q.told[p]; t.now > 0 && t.gave >= t.now {
+		if t := &q.told[p]; t.rich() {
 			rich++
-		} else {
+		} else if now >= t.at+2*c.cfg.Hop {
 			t.now = 0
 		}
 	}
@@ -188,7 +210,7 @@ func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 	atOnce := uint32(max(1, (s.waiting+rich-1)/rich))
 	each := max(atOnce, quota(s.waiting, q.ntold))
 	for p := range q.told {
-		if q.told[p].now > 0 {
+		if q.told[p].rich() {
 			out = c.tell(now, s, PeerID(p), each, atOnce, out)
 		}
 	}
