@@ -1,6 +1,9 @@
 package main
 
-const queueWide = "worker/queue/wide.go"
+const (
+	queueWide = "worker/queue/wide.go"
+	placeSet  = "scheduler/placement/set.go"
+)
 
 // ofWide are the protections of tasks that take more than a slot.
 func ofWide() []mutant {
@@ -14,5 +17,8 @@ func ofWide() []mutant {
 		{name: "wide: a cancelled reservation does not collect", file: queueCore, old: "if c.collects(s) && c.wide.line.ref == m.Ref && c.wide.line.res == m.Res {", new: "if false {", tests: true},
 		{name: "wide: the collector goes with its scheduler", file: queueCore, old: "if c.collects(s) {\n\t\tc.disband(now, &c.wide.line)", new: "if false {\n\t\tc.disband(now, &c.wide.line)", tests: true},
 		{name: "wide: more than there is is refused", file: queueWide, old: "if n.Resources[r] > w.has[r] {", new: "if n.Resources[r] > w.has[r]+1 {", tests: true},
+		{name: "needs: what nobody set aside is not launched", file: placeBind, old: "if spent == 0 && j.unlike {", new: "if false {", tests: true},
+		{name: "needs: another group's task needs the same", file: placeBind, old: " || !g.set.need.equal(asked.set.need) {", new: " {", tests: true},
+		{name: "needs: a worker has as much", file: placeSet, old: "return s.need == nil || s.need.fits(w)", new: "return true", tests: true},
 	}
 }

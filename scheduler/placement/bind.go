@@ -48,11 +48,18 @@ func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 	}
 	if c.idle != nil {
 		c.unoffer(s)
-		s.call, s.state = m.Call, slotOver
-		return c.attend(now, c.answerOldest(now, wk, m, out))
 	}
 	s.call, s.state = m.Call, slotOver
 	j := c.find(m.Ref)
+	if c.idle != nil && (j == nil || !j.needs) {
+		return c.attend(now, c.answerOldest(now, wk, m, out))
+	}
+	return c.attend(now, c.answer(now, wk, j, m, out))
+}
+
+// answer answers a call with a task of the job that its reservation was for.
+func (c *Core) answer(now time.Duration, wk *worker, j *job, m probe.GetTask, out []Effect) []Effect {
+	w := wk.id
 	if j != nil && now >= j.deadline {
 		out = c.expire(now, j, out)
 		j = nil
@@ -61,6 +68,12 @@ func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 		return c.noTask(w, m, out)
 	}
 	spent, asked, last, owner := c.spend(j, w, m.Res, 1)
+	if spent == 0 && j.unlike {
+		return c.noTask(w, m, out) // nobody knows what was set aside for it
+	}
+	if j.onOffers(asked) {
+		return c.answerAny(now, wk, m, out)
+	}
 	if j.halted() || wk.standing == quarantined {
 		return c.noTask(w, m, out)
 	}
@@ -88,12 +101,12 @@ func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 }
 
 // pickOther chooses a waiting task that a worker gets of another group than the one that its reservation was for, of which none waits
-// any more. It looks at some groups, beginning behind that one.
+// any more, and which needs the same. It looks at some groups, beginning behind that one.
 func (c *Core) pickOther(j *job, asked *group, w *worker, out []Effect) (*group, uint32, []Effect, bool) {
 	n, offer := j.groups(), c.offer(w)
 	for i := range min(n-1, scanLimit) {
 		g := j.at((int(asked.index) + 1 + i) % n)
-		if g.waiting() == 0 || !g.set.matches(offer) {
+		if g.waiting() == 0 || !g.set.matches(offer) || !g.set.need.equal(asked.set.need) {
 			continue
 		}
 		var t uint32
@@ -176,7 +189,7 @@ func (c *Core) bind(now time.Duration, j *job, t uint32, w *worker, m probe.GetT
 	g := j.of(t)
 	g.set.meter.count(now)
 	out = append(out, c.launch(now, j, s, w.id, m))
-	if c.idle != nil {
+	if c.idle != nil && g.set.need == nil {
 		q := g.set.request
 		q.launched = now
 		f := &out[len(out)-1]

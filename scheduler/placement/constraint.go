@@ -14,6 +14,7 @@ type Group struct {
 	Require []probe.Label
 	Prefer  []probe.Label
 	Exclude []probe.Label
+	Need    Need
 }
 
 // MaxGroups bounds how many groups of tasks a job has, one for each zone that a group is spread over.
@@ -40,7 +41,7 @@ func (c *Core) makePlan(now time.Duration, s *Spec, out []Effect) ([]Effect, *ta
 	zones := MaxGroups / (len(s.Groups) + 1)
 	var err *task.Error
 	if rest > 0 && s.restUnfinished() {
-		own := Group{Require: s.Require, Prefer: s.Prefer, Exclude: s.Exclude}
+		own := Group{Require: s.Require, Prefer: s.Prefer, Exclude: s.Exclude, Need: s.Need}
 		if out, err = c.planGroup(now, s, &own, rest, zones, "", out); err != nil {
 			return c.dropPlan(out), err
 		}
@@ -114,11 +115,11 @@ func (c *Core) dropPlan(out []Effect) []Effect {
 
 // planGroup plans one group, or one for each zone that its tasks are to be spread over.
 func (c *Core) planGroup(now time.Duration, s *Spec, g *Group, tasks, zones int, where string, out []Effect) ([]Effect, *task.Error) {
-	base := c.setFor(s.App, g.Require, g.Exclude)
+	base := c.setFor(s.App, g.Require, g.Exclude, &g.Need)
 	if len(base.eligible) == 0 && len(c.quarantine) > 0 {
 		// Better a worker that fails than none.
 		out = c.enlist(now, base, out)
-		base = c.setFor(s.App, g.Require, g.Exclude)
+		base = c.setFor(s.App, g.Require, g.Exclude, &g.Need)
 	}
 	if len(base.eligible) == 0 {
 		// A job that was accepted once has been satisfiable. It waits for that to be so again.
@@ -164,7 +165,7 @@ func (c *Core) planZones(s *Spec, g *Group, base *set, most int) {
 	for i := 0; i < len(values) && len(c.plan)-head < most; i++ {
 		c.index.draw(c.rng, values, i)
 		c.zone = append(append(c.zone[:0], g.Require...), values[i].label)
-		in := c.setFor(s.App, c.zone, g.Exclude)
+		in := c.setFor(s.App, c.zone, g.Exclude, &g.Need)
 		if len(in.eligible) == 0 {
 			continue
 		}
@@ -185,7 +186,7 @@ func (c *Core) planPreference(s *Spec, g *Group, p *planned) {
 		return
 	}
 	c.zone = append(append(c.zone[:0], p.set.require...), g.Prefer...)
-	preferred := c.setFor(s.App, c.zone, g.Exclude)
+	preferred := c.setFor(s.App, c.zone, g.Exclude, &g.Need)
 	if len(preferred.eligible) == 0 || preferred == p.set {
 		return
 	}
@@ -203,6 +204,8 @@ func (c *Core) form(j *job) {
 		p, g := &c.plan[i], j.at(i)
 		*g = group{set: p.set, wider: p.wider, prefers: p.prefers, resampleAt: never, relaxAt: never, index: uint32(i)}
 		g.timer.j, g.timer.g = j, g
+		j.needs = j.needs || g.set.need != nil
+		j.unlike = j.unlike || !g.set.need.equal(j.first.set.need)
 	}
 }
 

@@ -54,6 +54,7 @@ type Core struct {
 
 	key    []byte        // scratch of setFor
 	labels []probe.Label // scratch of setFor
+	needs  []*need       // of sets that are kept, by their number - 1; nil: a number to be used again
 
 	idle *idle // nil unless the policy is IdleOffer
 }

@@ -101,6 +101,7 @@ type Effect struct {
 	Res       uint32
 	Count     uint32
 	Task      uint32 // index into the job's tasks
+	Need      uint32 // EffectReserve: what its tasks take, see Core.Need; 0: one slot
 	Peer      PeerID
 	Slot      uint16
 	Attempt   uint16 // from 1; 0 if none started

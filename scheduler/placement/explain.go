@@ -14,6 +14,7 @@ type lack struct {
 	label    probe.Label   // with Key: that nobody has who has the app and the labels in with
 	with     []probe.Label //
 	excluded bool          // who has the app and all labels is excluded
+	need     string        // what those have too little of that have all that
 }
 
 // lacks says why nobody is eligible for a set, in the order in which a user would look: the app, then a label that nobody has, then the first
@@ -37,6 +38,13 @@ func (c *Core) lacks(s *set) lack {
 			return lack{label: s.require[i], with: s.require[:i]}
 		}
 	}
+	if s.need != nil {
+		some := &set{app: s.app, require: s.require, exclude: s.exclude}
+		list := c.index.shortest(s.app, s.require)
+		if slices.ContainsFunc(list, func(id probe.WorkerID) bool { return some.matches(c.offer(&c.workers[id])) }) {
+			return lack{need: c.shortage(s.need, list, some)}
+		}
+	}
 	return lack{excluded: true}
 }
 
@@ -50,6 +58,8 @@ func (c *Core) refusal(s *set, where string) *task.Error {
 	switch l := c.lacks(s); {
 	case l.app:
 		return task.Errorf(task.CodeUnknownApp, "app: no connected worker has %q", s.app)
+	case l.need != "":
+		return scarce(where, s.app, l.need, s.need)
 	case l.excluded:
 		return task.Errorf(task.CodeUnsatisfiable, "%sexclude: every connected worker with app %q%s is excluded (%s)",
 			where, s.app, and(s.require), join(s.exclude))
@@ -69,6 +79,8 @@ func (c *Core) phrase(s *set) string {
 	switch l := c.lacks(s); {
 	case l.app:
 		return "no connected worker has app " + s.app
+	case l.need != "":
+		return "no connected worker with app " + s.app + and(s.require) + " has " + l.need
 	case l.excluded:
 		return "every connected worker with app " + s.app + and(s.require) + " is excluded (" + join(s.exclude) + ")"
 	case len(l.with) > 0:

@@ -61,7 +61,7 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 		if wk.standing != trusted {
 			c.acquit(wk)
 		}
-		if c.idle != nil {
+		if c.idle != nil && j.of(m.Task).set.need == nil {
 			c.request(j.of(m.Task).set).forecast.learn(max(m.Service, 0), c.cfg.Hop)
 		}
 		return c.end(now, j, m.Task, task.OK, causeNone, out)

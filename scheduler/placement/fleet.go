@@ -2,6 +2,7 @@ package placement
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"dunnock/probe"
@@ -17,11 +18,13 @@ type Worker struct {
 	Slots  int      // attempts that it runs at a time; one with 0 is never sampled
 	Apps   []string // that it can run
 	Labels []probe.Label
+
+	Resources []probe.Amount // beside its slots, at most 8, each name once
 }
 
 // same reports whether two workers have said the same in the very same slices, so that one copy does for both.
 func (w *Worker) same(o *Worker) bool {
-	return w.Slots == o.Slots && len(w.Apps) == len(o.Apps) && len(w.Labels) == len(o.Labels) &&
+	return w.Slots == o.Slots && len(w.Apps) == len(o.Apps) && len(w.Labels) == len(o.Labels) && slices.Equal(w.Resources, o.Resources) &&
 		(len(w.Apps) == 0 || &w.Apps[0] == &o.Apps[0]) && (len(w.Labels) == 0 || &w.Labels[0] == &o.Labels[0])
 }
 
@@ -229,7 +232,7 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 				out = c.relax(now, j, g, out)
 				continue
 			}
-			if !g.set.joined || j.offers {
+			if !g.set.joined || j.onOffers(g) {
 				continue
 			}
 			if n := c.share(j, g, given < welcome) - j.held(g, w.id); n > 0 {

@@ -155,10 +155,19 @@ func (f *fleet) connect(id probe.WorkerID, n *node) {
 		}
 	}
 	f.tell(event{kind: "WorkerUp", worker: id},
-		f.core.WorkerUp(f.now, id, placement.Worker{Slots: len(n.slots), Apps: n.apps, Labels: n.labels}, nil))
+		f.core.WorkerUp(f.now, id, n.offer(), nil))
 	if f.event.claims != want {
 		f.rt.Fatalf("worker %d was asked for %d jobs, want %d", id, f.event.claims, want)
 	}
+}
+
+// offer is what a worker says of itself.
+func (n *node) offer() placement.Worker {
+	w := placement.Worker{Slots: len(n.slots), Apps: n.apps, Labels: n.labels}
+	if n := gpus(n.labels); n > 0 {
+		w.Resources = []probe.Amount{{Name: "gpu", N: n}}
+	}
+	return w
 }
 
 func (f *fleet) down(id probe.WorkerID) {
@@ -439,7 +448,7 @@ func (f *fleet) heal() {
 		f.suspend(ref, false)
 	}
 	for _, zone := range []string{"a", "b"} {
-		f.up(2, []string{"x", "y"}, []probe.Label{{Key: "zone", Value: zone}, {Key: "ssd", Value: "yes"}})
+		f.up(3, []string{"x", "y"}, []probe.Label{{Key: "zone", Value: zone}, {Key: "ssd", Value: "yes"}})
 	}
 	until := f.now + time.Minute
 	for len(f.jobs) > 0 {
@@ -497,6 +506,12 @@ func drawConstraints(t *rapid.T) (require, prefer, exclude []probe.Label) {
 	return require, prefer, exclude
 }
 
+// drawNeed draws what a worker with an ssd and some slots has.
+func drawNeed(t *rapid.T) placement.Need {
+	gpu := func(n uint32) []probe.Amount { return []probe.Amount{{Name: "gpu", N: n}} }
+	return rapid.SampledFrom([]placement.Need{{}, {}, {Slots: 2}, {Resources: gpu(1)}, {Slots: 3, Resources: gpu(2)}}).Draw(t, "need")
+}
+
 func drawSpec(t *rapid.T) placement.Spec {
 	s := placement.Spec{
 		App: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "app"), Tasks: rapid.IntRange(1, 8).Draw(t, "tasks"),
@@ -518,7 +533,11 @@ func drawSpec(t *rapid.T) placement.Spec {
 		for i := range s.Groups {
 			g := &s.Groups[i]
 			g.Require, g.Prefer, g.Exclude = drawConstraints(t)
+			g.Need = drawNeed(t)
 		}
+	}
+	if rapid.IntRange(0, 2).Draw(t, "needs") == 0 {
+		s.Need = drawNeed(t)
 	}
 	if rapid.IntRange(0, 2).Draw(t, "resubmitted") == 0 {
 		s.Epoch = uint32(rapid.IntRange(0, 2).Draw(t, "epoch"))

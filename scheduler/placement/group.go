@@ -72,9 +72,12 @@ func (g *group) anywhere() int { return g.fresh + g.returned.n }
 // waiting counts the tasks that wait.
 func (g *group) waiting() int { return g.anywhere() + g.displaced.n }
 
+// onOffers reports whether a group's tasks wait for offers, not for reservations.
+func (j *job) onOffers(g *group) bool { return j.offers && g.set.need == nil }
+
 // deficit is how many waiting tasks have no reservation to count on, though they should.
 func (j *job) deficit(g *group) int {
-	if j.halted() || j.offers {
+	if j.halted() || j.onOffers(g) {
 		return 0
 	}
 	return max(0, g.anywhere()-(g.left-g.owned)) + g.bare

@@ -80,6 +80,9 @@ func (c *Core) request(s *set) *request {
 
 // stir has a set looked at before the event is done with.
 func (c *Core) stir(s *set, grew bool) {
+	if s.need != nil {
+		return // sampled for
+	}
 	q := c.request(s)
 	q.grew = q.grew || grew
 	if !q.dirty {
@@ -90,7 +93,7 @@ func (c *Core) stir(s *set, grew bool) {
 
 // arrived notes that tasks of a new job are going to wait under a set.
 func (c *Core) arrived(g *group) {
-	if c.idle == nil || g.waiting() == 0 {
+	if c.idle == nil || g.waiting() == 0 || g.set.need != nil {
 		return
 	}
 	q := c.request(g.set)

@@ -14,7 +14,7 @@ func (k *checker) idle() {
 	for _, s := range c.sets {
 		q := s.request
 		if q == nil {
-			k.expect(s.waiting == 0, "%d tasks wait under app %q %v, and nothing is done for them", s.waiting, s.app, s.require)
+			k.expect(s.waiting == 0 || s.need != nil, "%d tasks wait under app %q %v, and nothing is done for them", s.waiting, s.app, s.require)
 			continue
 		}
 		k.queue(s)

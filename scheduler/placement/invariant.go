@@ -154,8 +154,9 @@ func (k *checker) group(j *job, g *group, n groupCount) {
 		k.list(j, g, &g.unbound, stateFresh, n.fresh)
 	}
 	k.expect(g.wider[0] != nil || g.wider[1] == nil && !g.prefers, "job %#x: group %d prefers %v and gives way to %v", j.ref, g.index, g.prefers, g.wider)
+	k.expect(g.base().need.equal(g.set.need) && (j.needs || g.set.need == nil) && (j.unlike || g.set.need.equal(j.first.set.need)), "job %#x: group %d needs another thing", j.ref, g.index)
 	k.expect(g.base().base, "job %#x: group %d ends with a set that is not known to be one", j.ref, g.index)
-	k.expect(g.queued == (k.c.idle != nil && g.waiting() > 0 && !j.halted()), "job %#x: group %d of which %d tasks wait is queued: %v", j.ref, g.index, g.waiting(), g.queued)
+	k.expect(g.queued == (k.c.idle != nil && g.set.need == nil && g.waiting() > 0 && !j.halted()), "job %#x: group %d of which %d tasks wait is queued: %v", j.ref, g.index, g.waiting(), g.queued)
 	k.expect(!g.touched, "job %#x: what group %d has lost is forgotten", j.ref, g.index)
 	if g.waiting() == 0 {
 		k.expect(k.c.cfg.Policy == LateBindingNoCancel || g.left == 0, "job %#x: %d reservations outstanding and nothing waits", j.ref, g.left)
@@ -354,6 +355,7 @@ func (k *checker) sets() {
 		}
 		got := slices.Sorted(slices.Values(s.eligible))
 		k.expect(slices.Equal(got, want), "set of app %q %v without %v has workers %v, want %v", s.app, s.require, s.exclude, got, want)
+		k.expect(s.need == nil || c.needs[s.need.number-1] == s.need, "set of app %q %v: its need has another's number", s.app, s.require)
 		k.expect(pins[s] == s.pins, "set of app %q %v has %d pins, counted %d", s.app, s.require, s.pins, pins[s])
 		k.expect(waiting[s] == s.waiting, "set of app %q %v has %d tasks waiting, counted %d", s.app, s.require, s.waiting, waiting[s])
 	}

@@ -89,7 +89,9 @@ type job struct {
 	cancelOnFailure bool
 	claiming        bool // workers are being asked what they hold of it
 	suspended       bool // nothing of it is launched, until Resume
-	offers          bool // its tasks wait for offers, not for reservations
+	offers          bool // its plain tasks wait for offers, not for reservations
+	needs           bool // some of its tasks take more than a slot
+	unlike          bool // and others do not, or take other things
 }
 
 // halted reports whether nothing of the job is to be launched for now.

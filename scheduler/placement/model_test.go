@@ -20,6 +20,7 @@ type model struct {
 	workers map[probe.WorkerID]*modelWorker
 	jobs    map[probe.Ref]*modelJob
 	ended   map[probe.Ref]bool
+	needs   map[reserved]probe.Need // what was set aside for a call with a reservation, from the first word of it on
 	event   event
 	errs    []string
 }
@@ -101,7 +102,7 @@ type event struct {
 
 func newModel(core *placement.Core) *model {
 	return &model{
-		core: core, workers: map[probe.WorkerID]*modelWorker{}, jobs: map[probe.Ref]*modelJob{}, ended: map[probe.Ref]bool{},
+		core: core, workers: map[probe.WorkerID]*modelWorker{}, jobs: map[probe.Ref]*modelJob{}, ended: map[probe.Ref]bool{}, needs: map[reserved]probe.Need{},
 	}
 }
 
@@ -111,13 +112,16 @@ func (m *model) failf(format string, args ...any) {
 
 // runs reports whether a worker satisfies the constraints of one task, apart from what gives way.
 func (w *modelWorker) runs(s *placement.Spec, t int) bool {
-	require, exclude := s.Require, s.Exclude
+	require, exclude, need := s.Require, s.Exclude, s.Need
 	for _, g := range s.Groups {
 		if slices.Contains(g.Tasks, uint32(t)) {
-			require, exclude = g.Require, g.Exclude
+			require, exclude, need = g.Require, g.Exclude, g.Need
 		}
 	}
 	has := func(l probe.Label) bool { return slices.Contains(w.labels, l) }
+	if n := needOf(need); int(n.Slots) > len(w.slots) || n.Resources[0] > gpus(w.labels) {
+		return false
+	}
 	return slices.Contains(w.apps, s.App) && !slices.ContainsFunc(exclude, has) &&
 		!slices.ContainsFunc(require, func(l probe.Label) bool { return !has(l) })
 }
@@ -128,16 +132,6 @@ func (w *modelWorker) concerned(s *placement.Spec) bool {
 		return slices.Contains(w.apps, s.App)
 	}
 	return w.runs(s, 0)
-}
-
-// runsAny reports whether a worker may run a task of a job that waits.
-func (w *modelWorker) runsAny(j *modelJob) bool {
-	for i := range j.tasks {
-		if t := &j.tasks[i]; !t.done && !t.running && w.runs(&j.spec, i) {
-			return true
-		}
-	}
-	return false
 }
 
 // soft reports whether a job has constraints that give way.
@@ -329,6 +323,12 @@ func (m *model) reserve(e *placement.Effect) {
 		m.failf("reservation %d of %#x is outstanding already", e.Res, e.Ref)
 	}
 	j.res[e.Res] = &modelRes{e.Worker, e.Count}
+	need := m.core.Need(e.Need, e.Worker)
+	need.Slots = max(need.Slots, 1)
+	if (e.Need == 0) != need.Plain() {
+		m.failf("reservation for %#x of need %d, which is %+v", e.Ref, e.Need, need)
+	}
+	m.needs[reserved{e.Worker, e.Ref, e.Res}] = need
 }
 
 func (m *model) cancel(e *placement.Effect) {
@@ -359,7 +359,10 @@ func (m *model) launch(e *placement.Effect) {
 		s.doubted = false
 		return
 	}
-	switch {
+	aside := m.needs[reserved{e.Worker, m.event.get.Ref, m.event.get.Res}]
+	switch need := j.need(int(e.Task)); {
+	case need != aside && !need.Plain():
+		m.failf("launch of %#x.%d, which needs %+v, where %+v is set aside", e.Ref, e.Task, need, aside)
 	case t.done || t.running:
 		m.failf("launch of %#x.%d, which does not wait", e.Ref, e.Task)
 	case !w.runs(&j.spec, int(e.Task)):
@@ -399,7 +402,7 @@ func (m *model) noTask(e *placement.Effect) {
 	if w.slots[g.Slot].bound {
 		m.failf("no task for a slot whose call %d was answered with a task", e.Call)
 	}
-	if j := m.jobs[g.Ref]; j != nil && !j.halted() && !w.quarantined && !soft(&j.spec) && m.event.answered == 1 && !m.event.repeated() {
+	if j := m.jobs[g.Ref]; j != nil && !j.halted() && !w.quarantined && !soft(&j.spec) && j.alike() && m.event.answered == 1 && !m.event.repeated() {
 		for i := range j.tasks {
 			if t := &j.tasks[i]; !t.done && !t.running && w.runs(&j.spec, i) && m.mayRun(j, i, e.Worker) {
 				m.failf("no task though %#x.%d waits and may run there", g.Ref, i)

@@ -69,7 +69,7 @@ func (c *Core) reserve(j *job, g *group, w probe.WorkerID, count int, owner uint
 	c.load.Reservations += count
 	c.stats.Reservations += uint64(count)
 	return append(out, Effect{
-		Kind: EffectReserve, Worker: w, Ref: j.ref, Res: uint32(r.use)<<indexBits | (i - 1), Count: uint32(count),
+		Kind: EffectReserve, Worker: w, Ref: j.ref, Res: uint32(r.use)<<indexBits | (i - 1), Count: uint32(count), Need: g.set.number(),
 	})
 }
 
@@ -214,7 +214,7 @@ func (c *Core) cancel(j *job, g *group, i uint32) Effect {
 // to hear of a job is often the first to ask, and in a small fleet it would be the same one for every job.
 func (c *Core) sample(j *job, g *group, tasks int, out []Effect) []Effect {
 	eligible := g.set.eligible
-	if len(eligible) == 0 || j.offers {
+	if len(eligible) == 0 || j.onOffers(g) {
 		return out
 	}
 	// One worker has no use for more reservations than there are tasks: the rest could only be answered with NoTask.
@@ -247,7 +247,7 @@ func (c *Core) place(j *job, g *group, t uint32, out []Effect) []Effect {
 		g.returned.push(j.tasks, t)
 		return out
 	}
-	if j.offers {
+	if j.onOffers(g) {
 		return out
 	}
 	eligible, k := g.set.eligible, probes(j.ratio, 1)

@@ -26,8 +26,8 @@ import (
 // which otherwise stands still. All invariants are checked after each line. The verbs:
 //
 //	core [policy=NAME] [seed=N] [max-sets=N …]  starts anew, without workers
-//	up w=N [slots=1] [apps=a,b] [labels=k:v,…]  drain, resume, lost, down, worker w=N
-//	submit job=NAME tasks=N [ratio d deadline attempts app require=k:v,… prefer exclude spread=KEY group1=tasks:0,1;require:k:v,…;… finished=HEX epoch had=TASK:N,…] [once] [cancel-rest]
+//	up w=N [slots=1] [apps=a,b] [labels=k:v,… has=gpu:1,…]  drain, resume, lost, down, worker w=N
+//	submit job=NAME tasks=N [ratio d deadline attempts app require=k:v,… prefer exclude spread=KEY needs=SLOTS takes=gpu:1,… group1=tasks:0,1;require:k:v,…;… finished=HEX epoch had=TASK:N,…] [once] [cancel-rest]
 //	ask w=N slot=N [job=NAME]  a GetTask with the slot's next call, on the worker's oldest reservation (of that job)
 //	again w=N slot=N           the slot's last GetTask again
 //	get w= slot= call= job= res=   any GetTask
@@ -130,7 +130,9 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 	switch verb {
 	case "up":
 		s.queues[w] = nil
-		return c.WorkerUp(s.now, w, placement.Worker{Slots: s.int("slots", 1), Apps: s.list("apps", "app"), Labels: s.labels("labels")}, nil)
+		return c.WorkerUp(s.now, w, placement.Worker{
+			Slots: s.int("slots", 1), Apps: s.list("apps", "app"), Labels: s.labels("labels"), Resources: amounts(s.args["has"]),
+		}, nil)
 	case "drain":
 		return c.WorkerDrain(s.now, w, nil)
 	case "resume":
@@ -253,6 +255,9 @@ func (s *script) show(verb string) []string {
 		var lines []string
 		for _, v := range c.Waits(s.ref(), 10, nil) {
 			line := fmt.Sprintf("%d tasks, %d first: %d reservations at %d workers with %v", v.Tasks, v.First, v.Reservations, v.Eligible, v.Require)
+			if v.Need != "" {
+				line += ", taking " + v.Need
+			}
 			if v.Preferring {
 				line += ", preferred"
 			}
@@ -303,6 +308,7 @@ func (s *script) submit(lines *[]string) []placement.Effect {
 		App: s.str("app", "app"), Require: s.labels("require"), Tasks: s.int("tasks", 1), MaxAttempts: s.int("attempts", 0),
 		AtMostOnce: once, CancelOnFailure: rest, Epoch: uint32(s.int("epoch", 0)),
 	}
+	spec.Need = placement.Need{Slots: s.int("needs", 0), Resources: amounts(s.args["takes"])}
 	spec.Prefer, spec.Exclude, spec.Spread = s.labels("prefer"), s.labels("exclude"), s.str("spread", "")
 	for i := 1; s.str("group"+strconv.Itoa(i), "") != ""; i++ {
 		spec.Groups = append(spec.Groups, s.group(s.args["group"+strconv.Itoa(i)]))
@@ -337,6 +343,15 @@ func (s *script) submit(lines *[]string) []placement.Effect {
 	return effects
 }
 
+// amounts reads name:n,….
+func amounts(text string) (list []probe.Amount) {
+	for _, l := range labels(text) {
+		n, _ := strconv.Atoi(l.Value)
+		list = append(list, probe.Amount{Name: l.Key, N: uint32(n)})
+	}
+	return list
+}
+
 // group reads tasks:0,1;require:k:v,…;prefer:…;exclude:….
 func (s *script) group(text string) placement.Group {
 	var g placement.Group
@@ -357,6 +372,10 @@ func (s *script) group(text string) placement.Group {
 			g.Prefer = labels(value)
 		case "exclude":
 			g.Exclude = labels(value)
+		case "needs":
+			g.Need.Slots, _ = strconv.Atoi(value)
+		case "takes":
+			g.Need.Resources = amounts(value)
 		default:
 			s.fatalf("no such field of a group")
 		}
@@ -444,6 +463,9 @@ func (s *script) words(e placement.Effect) string {
 	}
 	switch e.Kind {
 	case placement.EffectReserve:
+		if n := s.core.Need(e.Need, e.Worker); e.Need != 0 {
+			return fmt.Sprintf("w%d ← reserve %s/%s ×%d of %d slots and %v", e.Worker, job, number(e.Res), e.Count, n.Slots, n.Resources[:3])
+		}
 		return fmt.Sprintf("w%d ← reserve %s/%s ×%d", e.Worker, job, number(e.Res), e.Count)
 	case placement.EffectCancel:
 		return fmt.Sprintf("w%d ← cancel %s/%s ×%d", e.Worker, job, number(e.Res), e.Count)

@@ -18,6 +18,7 @@ type set struct {
 	app      string
 	require  []probe.Label // sorted, each once
 	exclude  []probe.Label // sorted, each once
+	need     *need         // what each task takes of its worker; nil: one slot
 	eligible []probe.WorkerID
 	pins     int           // groups of live jobs that it is for, now or when something gives way
 	base     bool          // it has been all that tasks could do with
@@ -38,7 +39,7 @@ func (s *set) wait(n int) {
 	}
 }
 
-// matches reports whether a worker has the app, all the labels that are required and none that is excluded.
+// matches reports whether a worker has the app, all the labels that are required and none that is excluded, and as much as a task needs.
 func (s *set) matches(w *Worker) bool {
 	if !slices.Contains(w.Apps, s.app) {
 		return false
@@ -53,12 +54,12 @@ func (s *set) matches(w *Worker) bool {
 			return false
 		}
 	}
-	return true
+	return s.need == nil || s.need.fits(w)
 }
 
-// setFor returns the constraint set of an app and labels, which nobody may be eligible for. One that is not kept yet is the caller's to
+// setFor returns the constraint set of an app, labels and a need, which nobody may be eligible for. One that is not kept yet is the caller's to
 // pin, or to forget.
-func (c *Core) setFor(app string, require, exclude []probe.Label) *set {
+func (c *Core) setFor(app string, require, exclude []probe.Label, n *Need) *set {
 	c.labels = sortLabels(c.labels[:0], require)
 	required := len(c.labels)
 	c.labels = append(c.labels, sortLabels(nil, exclude)...)
@@ -71,12 +72,13 @@ func (c *Core) setFor(app string, require, exclude []probe.Label) *set {
 		c.key = binary.AppendUvarint(c.key, uint64(len(l.Value)))
 		c.key = append(c.key, l.Value...)
 	}
+	c.key = appendNeed(c.key, n)
 	if s := c.byKey[string(c.key)]; s != nil {
 		s.used = c.stats.Submitted
 		return s
 	}
 	labels := slices.Clone(c.labels)
-	s := &set{key: string(c.key), app: app, require: labels[:required:required], exclude: labels[required:], emptied: never, meter: meter{idle: true}}
+	s := &set{key: string(c.key), app: app, require: labels[:required:required], exclude: labels[required:], need: newNeed(n), emptied: never, meter: meter{idle: true}}
 	for _, id := range c.index.shortest(app, s.require) {
 		if s.matches(c.offer(&c.workers[id])) {
 			s.eligible = append(s.eligible, id)
@@ -129,6 +131,7 @@ func (c *Core) keep(s *set) {
 	c.sets = append(c.sets, s)
 	s.used, s.place = c.stats.Submitted, len(c.sets)
 	c.byKey[s.key] = s
+	c.numberNeed(s)
 }
 
 // makeRoom forgets the least recently used sets that no job is under, for some more sets and workers in their lists to be within the bounds.
@@ -141,6 +144,7 @@ func (c *Core) makeRoom(sets, listed int) {
 			}
 		}
 		c.undefine(oldest)
+		c.forgetNeed(oldest)
 		last := c.sets[len(c.sets)-1]
 		c.sets[oldest.place-1], last.place = last, oldest.place
 		c.sets[len(c.sets)-1] = nil

@@ -17,6 +17,7 @@ type Spec struct {
 	Groups          []Group       // tasks for which other labels hold than these
 	Spread          string        // key of a label: tasks are dealt out evenly over its values; "": they are not
 	Tasks           int           // ≥ 1
+	Need            Need          // what each task takes of its worker, but for those in Groups
 	ProbeRatio      float64       // reservations per task, 1…16; 0: task.DefaultProbeRatio
 	Deadline        time.Duration // from now, > 0; 0: task.DefaultDeadline
 	MaxAttempts     int           // starts per task, 1…100; 0: task.DefaultMaxAttempts
@@ -61,12 +62,24 @@ func (s *Spec) validate() error {
 		return task.Errorf(task.CodeInvalidJob, "probe_ratio: want 1 to %g, got %g", task.MaxProbeRatio, s.ProbeRatio)
 	case s.Deadline < 0:
 		return task.Errorf(task.CodeInvalidJob, "deadline: want more than 0, got %v", s.Deadline)
+	case !s.validNeeds():
+		return task.Errorf(task.CodeInvalidJob, "slots, resources: want at most %d slots and %d resources of more than 0", probe.MaxSlots, probe.MaxResources)
 	case !s.validGroups():
 		return task.Errorf(task.CodeInvalidJob, "tasks: at most %d groups of tasks with constraints of their own, each task in one", MaxGroups-1)
 	case s.MaxAttempts < 1 || s.MaxAttempts > task.MaxAttempts:
 		return task.Errorf(task.CodeInvalidJob, "max_attempts: want 1 to %d, got %d", task.MaxAttempts, s.MaxAttempts)
 	}
 	return nil
+}
+
+// validNeeds reports whether all that tasks need is within its bounds.
+func (s *Spec) validNeeds() bool {
+	for i := range s.Groups {
+		if !s.Groups[i].Need.valid() {
+			return false
+		}
+	}
+	return s.Need.valid()
 }
 
 // validGroups reports whether each task is in one group at most.
@@ -133,12 +146,12 @@ func (c *Core) submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 // begin samples workers for all tasks that wait, for the first time.
 func (c *Core) begin(now time.Duration, j *job, out []Effect) []Effect {
 	j.begun = true
-	if !j.offers {
+	if !j.offers || j.needs {
 		c.roomFor(j)
 	}
 	for i := range j.groups() {
 		g := j.at(i)
-		g.wide = !j.offers && probes(j.ratio, g.anywhere()) >= 2*len(g.set.eligible)
+		g.wide = !j.onOffers(g) && probes(j.ratio, g.anywhere()) >= 2*len(g.set.eligible)
 		c.arrived(g)
 		out = c.sample(j, g, g.anywhere(), out)
 		switch {
@@ -158,6 +171,9 @@ func (c *Core) roomFor(j *job) {
 	room := 0
 	for i := range j.groups() {
 		g := j.at(i)
+		if j.onOffers(g) {
+			continue
+		}
 		room += min(probes(j.ratio, g.anywhere()), len(g.set.eligible))
 	}
 	j.res = c.resPool.get(room)

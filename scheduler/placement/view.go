@@ -104,6 +104,7 @@ type WaitView struct {
 	First        int           // one of them: the one at the head
 	Require      []probe.Label // that their workers must have for now; shared, and not to be changed
 	Preferring   bool          // what they prefer is among these
+	Need         string        // what each takes, as "4 slots, gpu=1"; empty: one slot
 	Reservations int           // outstanding
 	Eligible     int           // workers
 	Asked        int           // peers that were told of what waits, and still owe offers; 0 but under IdleOffer
@@ -125,6 +126,9 @@ func (c *Core) Waits(ref probe.Ref, most int, out []WaitView) []WaitView {
 		most--
 		v := WaitView{
 			Tasks: g.waiting(), First: int(j.head(g)), Require: g.set.require, Preferring: g.prefers, Reservations: g.left, Eligible: len(g.set.eligible),
+		}
+		if g.set.need != nil {
+			v.Need = g.set.need.String()
 		}
 		if q := g.set.request; q != nil {
 			v.Asked = q.ntold

@@ -76,7 +76,7 @@ func (c *Core) dequeue(g *group) {
 
 // changed notes that n tasks more of a group are to be launched, or fewer. Under other policies nobody needs to know.
 func (c *Core) changed(g *group, n int) {
-	if c.idle == nil || n == 0 {
+	if c.idle == nil || n == 0 || g.set.need != nil {
 		return
 	}
 	if n > 0 {
@@ -166,6 +166,11 @@ func (c *Core) answerOldest(now time.Duration, w *worker, m probe.GetTask, out [
 			c.spend(j, w.id, m.Res, 1)
 		}
 	}
+	return c.answerAny(now, w, m, out)
+}
+
+// answerAny answers a call for which its reservation has been used up.
+func (c *Core) answerAny(now time.Duration, w *worker, m probe.GetTask, out []Effect) []Effect {
 	if w.standing != quarantined {
 		if g := c.oldestFor(w); g != nil {
 			var ok bool
