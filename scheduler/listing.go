@@ -49,7 +49,7 @@ func (s *Scheduler) summarise(j *job) api.JobSummary {
 		Finished: j.before + len(j.order), Failed: j.failed, Detached: j.detached, AgeMS: api.Millis(s.clock.Now() - j.accepted),
 	}
 	if j.outcome != 0 {
-		row.State = j.outcome.String()
+		row.State, row.Error = j.outcome.String(), j.fault()
 		row.ResponseMS = api.Millis(j.ended - j.accepted)
 		return row
 	}
@@ -70,7 +70,7 @@ func (s *Scheduler) detail(j *job) api.JobDetail {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d.JobSummary, d.Error = s.summarise(j), j.fault()
+	d.JobSummary = s.summarise(j)
 	if j.outcome == 0 {
 		d.DeadlineMS = api.Millis(max(j.accepted+j.spec.Deadline-s.clock.Now(), 0))
 		d.Why = s.why(j)

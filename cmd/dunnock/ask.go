@@ -60,27 +60,60 @@ func given(ctx context.Context, err error) error {
 	return err
 }
 
-// askHolder makes a call about a job at whichever scheduler holds it: one that does not names its peers.
-func askHolder[T any](ctx context.Context, f *schedulerFlags, call func(context.Context, *api.Caller) (T, error)) (T, error) {
-	answer, _, err := ask(ctx, f, call)
-	if !errors.Is(err, task.CodeNotFound) {
+// ofJob is an answer about a job.
+type ofJob interface{ Superseded() bool }
+
+// askHolder makes a call about a job at whichever scheduler holds it: one that does not names its peers. Of one from which another has taken the job over
+// the answer counts only if that other is not found.
+func askHolder[T ofJob](ctx context.Context, f *schedulerFlags, call func(context.Context, *api.Caller) (T, error)) (T, error) {
+	answer, from, err := ask(ctx, f, call)
+	var peers []string
+	held := err == nil
+	switch {
+	case held && answer.Superseded():
+		peers = peersFrom(ctx, from)
+	case errors.Is(err, task.CodeNotFound):
+		peers = peersOf(err)
+	default:
 		return answer, err
 	}
-	for _, peer := range peersOf(err) {
+	for _, peer := range peers {
 		c, bad := api.NewCaller(peer)
 		if bad != nil {
 			continue
 		}
-		answer, at := call(ctx, c)
-		if at == nil {
-			return answer, nil
+		there, at := call(ctx, c)
+		switch {
+		case at == nil && !there.Superseded():
+			return there, nil
+		case at == nil:
+			answer, held = there, true
+			continue
 		}
 		var unreachable *api.UnreachableError
 		if !errors.Is(at, task.CodeNotFound) && !errors.As(at, &unreachable) {
 			return answer, given(ctx, at)
 		}
 	}
+	if held {
+		return answer, nil
+	}
 	return answer, given(ctx, fmt.Errorf("%w: no scheduler of the fleet holds this job (any more: they keep finished ones for a while only)", task.CodeNotFound))
+}
+
+// peersFrom returns the addresses of the other schedulers that one knows; none if it does not say.
+func peersFrom(ctx context.Context, c *api.Caller) []string {
+	list, err := c.Schedulers(ctx)
+	if err != nil {
+		return nil
+	}
+	var peers []string
+	for _, s := range list.Schedulers {
+		if !s.Self {
+			peers = append(peers, s.Addr)
+		}
+	}
+	return peers
 }
 
 // peersOf reads the addresses of the other schedulers from the answer of one that does not hold a job.

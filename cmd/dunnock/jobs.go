@@ -57,11 +57,14 @@ func (c *jobsCmd) Run(p *process) error {
 	return c.print(p.stdout, listing, func(w *tabwriter.Writer) {
 		row(w, "JOB", "APP", "STATE", "TASKS", "WAITING", "RUNNING", "FAILED", "AGE", "RESPONSE", "SCHEDULER", "USER")
 		for _, j := range listing.Jobs {
-			response := ""
+			response, state := "", j.State
+			if j.Superseded() {
+				state = task.CodeSuperseded.Error()
+			}
 			if j.State != api.StateRunning {
 				response = milliseconds(j.ResponseMS)
 			}
-			row(w, j.Job, j.App, j.State, j.Tasks, j.Waiting, j.Running, j.Failed, milliseconds(j.AgeMS), response, j.Scheduler, printable(j.User))
+			row(w, j.Job, j.App, state, j.Tasks, j.Waiting, j.Running, j.Failed, milliseconds(j.AgeMS), response, j.Scheduler, printable(j.User))
 		}
 	})
 }
@@ -87,7 +90,7 @@ type jobCmd struct {
 
 // Help is shown above the flags.
 func (*jobCmd) Help() string {
-	return `Shows where each task ran, how long it waited and ran, and why tasks still wait. A scheduler that does not hold the job names its peers, and they are asked.
+	return `Shows where each task ran, how long it waited and ran, and why tasks still wait. A scheduler that does not hold the job names its peers, and they are asked; so are they when another has taken the job over. The exit code is 0 if the job was found, however it ended.
 
 Examples:
 
@@ -114,6 +117,9 @@ func printJob(w *tabwriter.Writer, job *api.JobDetail) {
 	if job.Why != "" {
 		fmt.Fprintln(w, job.Why)
 	}
+	if job.Superseded() {
+		fmt.Fprintf(w, "%s; this is what scheduler %s knows, and no other that holds it was found\n", job.Error.Message, job.Scheduler)
+	}
 	fmt.Fprintln(w)
 	_ = w.Flush() // so that what is above does not widen the columns; its error comes again at the end
 	row(w, "TASK", "STATE", "WORKER", "ATTEMPT", "WAIT", "SERVICE", "RESULT")
@@ -132,11 +138,24 @@ func printJob(w *tabwriter.Writer, job *api.JobDetail) {
 
 // jobState says in words where a job is.
 func jobState(job *api.JobDetail) string {
+	if job.Superseded() {
+		return fmt.Sprintf("superseded after %s, %s, of which %d ended here", milliseconds(job.ResponseMS), count(job.Tasks, "task"), job.Finished-supersededTasks(job))
+	}
 	if job.State != api.StateRunning {
 		return fmt.Sprintf("%s in %s, %s, %d not ok", job.State, milliseconds(job.ResponseMS), count(job.Tasks, "task"), job.Failed)
 	}
 	return fmt.Sprintf("running for %s, %s: %d waiting, %d running, %d finished (%d not ok); its deadline is in %s",
 		milliseconds(job.AgeMS), count(job.Tasks, "task"), job.Waiting, job.Running, job.Finished, job.Failed, milliseconds(job.DeadlineMS))
+}
+
+// supersededTasks counts the tasks that had not ended when the job was taken over.
+func supersededTasks(job *api.JobDetail) (n int) {
+	for _, t := range job.TaskList {
+		if t.Error != nil && t.Error.Code == task.CodeSuperseded {
+			n++
+		}
+	}
+	return n
 }
 
 func orDash(s string) string {
@@ -186,6 +205,10 @@ func (c *cancelCmd) Run(p *process) error {
 		return err
 	}
 	return c.print(p.stdout, job, func(w *tabwriter.Writer) {
+		if job.Superseded() {
+			fmt.Fprintf(w, "job %s: not cancelled: %s, and no other that holds it was found\n", job.Job, job.Error.Message)
+			return
+		}
 		fmt.Fprintf(w, "job %s: %s, %d of %d tasks not ok\n", job.Job, job.State, job.Failed, job.Tasks)
 	})
 }

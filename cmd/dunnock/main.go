@@ -25,6 +25,7 @@ import (
 const (
 	exitFailure     = 1   // it could not be done, or a task failed
 	exitUsage       = 2   // the command line, the environment or the configuration file is wrong
+	exitUnknown     = 3   // of submit: nobody can say how a task ended
 	exitInterrupted = 130 // ended by Ctrl-C, as shells report it
 )
 

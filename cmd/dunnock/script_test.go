@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"counted":  cmdCounted,
 
 			"documented": cmdDocumented,
+			"swallow":    cmdSwallow,
 		},
 	})
 }
@@ -206,6 +207,41 @@ func cmdPoll(ts *testscript.TestScript, _ bool, args []string) {
 		body, err := io.ReadAll(resp.Body)
 		last = resp.Status + "\n" + string(body)
 		return err == nil && want.MatchString(last)
+	})
+}
+
+// swallow NAME ADDRESS N listens at $NAME_http, passes each request on to an address, and hangs up when the answer comes, for the first N of them.
+func cmdSwallow(ts *testscript.TestScript, _ bool, args []string) {
+	lost, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0]+"_http", l.Addr().String())
+	var conns sync.WaitGroup
+	ts.Defer(func() { _ = l.Close(); conns.Wait() })
+	conns.Go(func() {
+		for ; ; lost-- {
+			from, err := l.Accept()
+			if err != nil {
+				return
+			}
+			swallows := lost > 0
+			conns.Go(func() {
+				defer from.Close()
+				to, err := net.Dial("tcp", args[1])
+				if err != nil {
+					return
+				}
+				defer to.Close()
+				go func() { _, _ = io.Copy(to, from) }() // ends with from
+				var first [1]byte
+				if _, err := io.ReadFull(to, first[:]); err != nil || swallows {
+					return
+				}
+				_, _ = from.Write(first[:])
+				_, _ = io.Copy(from, to)
+			})
+		}
 	})
 }
 

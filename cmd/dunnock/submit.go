@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"dunnock/client"
-	"dunnock/internal/api"
 	"dunnock/task"
 )
 
@@ -35,7 +33,7 @@ type submitCmd struct {
 
 // Help is shown above the flags.
 func (*submitCmd) Help() string {
-	return `Every result is printed as it comes, each of its lines after the task's number and a tab; failures and a summary go to standard error. The exit code is 0 only if every task succeeded. Ctrl-C cancels the job.
+	return `Every result is printed as it comes, each of its lines after the task's number and a tab; failures and a summary go to standard error. The exit code is 0 only if every task succeeded, 3 if nobody can say how one of them ended, and else 1. Ctrl-C cancels the job.
 
 Examples:
 
@@ -90,20 +88,6 @@ func (c *submitCmd) check() error {
 		return usagef("--max-attempts: want 1 to %d, got 0", task.MaxAttempts)
 	}
 	return c.checkOutput(c.Detach)
-}
-
-func (c *submitCmd) detach(p *process, job *task.Job) error {
-	body := api.NewJob(job)
-	accepted, from, err := ask(p.ctx, &c.schedulerFlags, func(ctx context.Context, s *api.Caller) (api.Accepted, error) { return s.Submit(ctx, body) })
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return writeJSON(p.stdout, accepted)
-	}
-	fmt.Fprintln(p.stdout, accepted.Job)
-	fmt.Fprintf(p.stderr, "%s accepted by %s; 'dunnock job %s' shows them\n", count(accepted.Tasks, "task"), from.URL(), accepted.Job)
-	return nil
 }
 
 // follow submits a job that ends with this process.

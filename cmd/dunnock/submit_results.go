@@ -41,6 +41,7 @@ type resultWriter struct {
 	report runReport
 	raw    [][]byte // by task, with --output raw
 	failed int      // tasks that did not end ok
+	unsaid int      // of those, that were told of only in sum
 }
 
 func newResultWriter(p *process, flags *resultFlags, job *task.Job) *resultWriter {
@@ -110,7 +111,16 @@ func (w *resultWriter) lines(r *task.Result) {
 
 // failure tells of a task that did not end ok, unless the user has cancelled the job and knows.
 func (w *resultWriter) failure(r *task.Result) {
-	if w.p.ctx.Err() != nil || w.failed > maxFailuresShown {
+	if w.p.ctx.Err() != nil {
+		return
+	}
+	if r.Err.Code == task.CodeSuperseded { // the same of all
+		if w.unsaid++; w.unsaid == 1 {
+			fmt.Fprintf(w.p.stderr, "the job goes on elsewhere: %s\n", r.Err.Message)
+		}
+		return
+	}
+	if w.failed-w.unsaid > maxFailuresShown {
 		return
 	}
 	where := ""
@@ -134,6 +144,8 @@ func (w *resultWriter) done(elapsed time.Duration, outcome task.Outcome) error {
 	switch {
 	case w.err != nil:
 		return w.err
+	case w.report.outcomes[task.Unknown] > 0:
+		return &exitError{code: exitUnknown}
 	case w.failed > 0:
 		return &exitError{code: exitFailure}
 	default:
@@ -148,7 +160,7 @@ func (w *resultWriter) summary(outcome task.Outcome) {
 		w.event(api.DoneEvent{Event: "done", Outcome: outcome.String(), Tasks: w.report.tasks(), Failed: w.failed})
 	case w.flags.Output == "none":
 	default:
-		if more := w.failed - maxFailuresShown; more > 0 && w.p.ctx.Err() == nil {
+		if more := w.failed - w.unsaid - maxFailuresShown; more > 0 && w.p.ctx.Err() == nil {
 			fmt.Fprintf(w.p.stderr, "… and %s more\n", count(more, "task"))
 		}
 		if w.flags.Output == "summary" {

@@ -37,7 +37,12 @@ type JobSummary struct {
 	AgeMS      float64 `json:"age_ms"`   // since acceptance
 	ResponseMS float64 `json:"response_ms,omitempty"`
 	Detached   bool    `json:"detached"`
+
+	Error *task.Error `json:"error,omitempty"` // of a job that goes on elsewhere: code superseded
 }
+
+// Superseded reports whether the job goes on elsewhere, under a later epoch.
+func (j JobSummary) Superseded() bool { return j.Error != nil && j.Error.Code == task.CodeSuperseded }
 
 // JobList is the answer to GET /v1/jobs.
 type JobList struct {
@@ -49,9 +54,8 @@ type JobDetail struct {
 	JobSummary
 	Scheduler  string      `json:"scheduler"`
 	ProbeRatio float64     `json:"probe_ratio"`
-	DeadlineMS float64     `json:"deadline_ms"`     // left until the deadline; 0 when finished
-	Why        string      `json:"why,omitempty"`   // why tasks still wait
-	Error      *task.Error `json:"error,omitempty"` // of a job that goes on elsewhere: code superseded
+	DeadlineMS float64     `json:"deadline_ms"`   // left until the deadline; 0 when finished
+	Why        string      `json:"why,omitempty"` // why tasks still wait
 	TaskList   []TaskState `json:"task_states"`
 }
 

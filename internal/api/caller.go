@@ -41,6 +41,14 @@ const (
 type UnreachableError struct {
 	URL string
 	Err error
+	// Sent says that the node may have had the request, and done what it asks.
+	Sent bool
+}
+
+// Timeout reports whether the reason is that no answer came in time.
+func (e *UnreachableError) Timeout() bool {
+	late, ok := errors.AsType[net.Error](e.Err)
+	return ok && late.Timeout() || errors.Is(e.Err, context.DeadlineExceeded)
 }
 
 // Error returns one line that names the URL.
@@ -121,31 +129,31 @@ func (c *Caller) Drain(ctx context.Context) (Health, error) {
 // call makes one request and decodes its answer.
 func call[T any](ctx context.Context, c *Caller, method, path string, body []byte) (T, error) {
 	var answer T
-	status, b, err := c.roundTrip(ctx, method, path, body)
+	status, b, sent, err := c.roundTrip(ctx, method, path, body)
 	if err != nil {
-		return answer, &UnreachableError{URL: c.base, Err: plainReason(ctx, err)}
+		return answer, &UnreachableError{URL: c.base, Err: plainReason(ctx, err), Sent: sent}
 	}
 	if status/100 != 2 {
 		var f Failure
 		if err := json.Unmarshal(b, &f); err != nil || f.Error == nil || f.Error.Code == "" {
-			return answer, &UnreachableError{URL: c.base, Err: fmt.Errorf("%s %s was answered with status %d by something that is not Dunnock", method, path, status)}
+			return answer, &UnreachableError{URL: c.base, Err: fmt.Errorf("%s %s was answered with status %d by something that is not Dunnock", method, path, status), Sent: true}
 		}
 		return answer, f.Error
 	}
 	if err := json.Unmarshal(b, &answer); err != nil {
-		return answer, &UnreachableError{URL: c.base, Err: fmt.Errorf("%s %s was answered by something that is not Dunnock: %w", method, path, err)}
+		return answer, &UnreachableError{URL: c.base, Err: fmt.Errorf("%s %s was answered by something that is not Dunnock: %w", method, path, err), Sent: true}
 	}
 	return answer, nil
 }
 
-// roundTrip sends one request over a connection of its own.
-func (c *Caller) roundTrip(ctx context.Context, method, path string, body []byte) (status int, answer []byte, err error) {
+// roundTrip sends one request over a connection of its own. sent says that some of it may have arrived.
+func (c *Caller) roundTrip(ctx context.Context, method, path string, body []byte) (status int, answer []byte, sent bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	dialer := net.Dialer{Timeout: connectTimeout}
 	conn, err := dialer.DialContext(ctx, "tcp", c.addr)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, false, err
 	}
 	defer conn.Close() //nolint:errcheck // whatever matters has been read
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
@@ -163,15 +171,15 @@ func (c *Caller) roundTrip(ctx context.Context, method, path string, body []byte
 	}
 	w := bufio.NewWriter(conn)
 	if err := req.Write(w); err != nil {
-		return 0, nil, err
+		return 0, nil, true, err
 	}
 	if err := w.Flush(); err != nil {
-		return 0, nil, err
+		return 0, nil, true, err
 	}
 	if err := resp.ReadLimitBody(bufio.NewReader(conn), maxAnswerBytes); err != nil {
-		return 0, nil, err
+		return 0, nil, true, err
 	}
-	return resp.StatusCode(), append([]byte(nil), resp.Body()...), nil
+	return resp.StatusCode(), append([]byte(nil), resp.Body()...), true, nil
 }
 
 // plainReason says in a few words why there was no answer.

@@ -224,6 +224,7 @@ func ofShells() []mutant {
 		{name: "attempts in vain that were forgotten are told all the same", file: "scheduler/retries.go", old: "if es.heard < j.retries.gone && es.scan.until == 0 {", new: "if es.heard < j.retries.gone && es.scan.until == 0 {\n\t\tes.heard = j.retries.gone\n\t}\n\tif false {", tests: true},
 		{name: "a job that a later submission has was not cancelled", file: "scheduler/job.go", old: "if j.replaced && e.Code == task.CodeCancelled {", new: "if false {", tests: true},
 		{name: "who waits for a job that goes on elsewhere is told so", file: "scheduler/job.go", old: "if j.outcome == task.Unknown && (j.superseded || j.replaced) {", new: "if false {", tests: true},
+		{name: "a detached job goes to the next scheduler under a later epoch", file: "cmd/dunnock/submit_detached.go", old: "job.Epoch++", new: "", tests: true},
 		{name: "what ends while nobody owns its job is kept", file: "scheduler/receipt.go", old: "if len(j.clients) == 0 && j.held&heldOwner != 0 {", new: "if false {", tests: true},
 		{name: "an older connection of a scheduler is closed", file: "worker/peer.go", old: "if old.name == h.Name {", new: "if false {", tests: true},
 	}
