@@ -242,19 +242,21 @@ type simCheckCmd struct {
 	Faults bool    `help:"Break fleets instead, one for each seed, and check what they promise (default: no)."`
 	Seeds  int     `help:"With --faults: how many seeds." default:"1000" placeholder:"N"`
 	Trace  bool    `help:"With --faults --seeds 1: print what happens (default: no)."`
+	Policy string  `help:"With --faults: of all fleets: late-binding, late-binding-nocancel or idle-offer (default: of each its own, by its seed)." placeholder:"NAME"`
 }
 
 // Help is shown above the flags.
 func (*simCheckCmd) Help() string {
 	return `Waits of M/M/1 and M/M/c (Erlang C), queue lengths under the power of d choices (Mitzenmacher), utilisation, Little's law, and the conservation of tasks: each line has the theory, what was measured, and the 99.9 % confidence interval that the theory must lie in. The exit code is 1 if one does not.
 
-With --faults each seed is a fleet of its own that runs the code of clients, schedulers and workers: connections are lost and go silent, processes die, stop and come back, gossip lies, nodes drain. Then all is well, and the fleet has to come to rest with one outcome for every task, and nothing started twice without a reason. A seed that breaks a promise is printed with the command that runs it again, and the exit code is 1.
+With --faults each seed is a fleet of its own that runs the code of clients, schedulers and workers: connections are lost and go silent, processes die, stop and come back, gossip lies, nodes drain. Every other fleet makes idle offers, its schedulers connected with each other. Then all is well, and the fleet has to come to rest with one outcome for every task, and nothing started twice without a reason. A seed that breaks a promise is printed with the command that runs it again, and the exit code is 1.
 
 Examples:
 
     dunnock sim check
     dunnock sim check --scale 10 --seed 7 --format json
     dunnock sim check --faults --seeds 10000
+    dunnock sim check --faults --seeds 10000 --policy idle-offer
     dunnock sim check --faults --seed 4711 --seeds 1 --trace`
 }
 
@@ -267,7 +269,7 @@ func (c *simCheckCmd) Run(p *process, ctx *kong.Context) error {
 		}
 		return c.storm(p)
 	}
-	for _, name := range []string{"seeds", "trace"} {
+	for _, name := range []string{"seeds", "trace", "policy"} {
 		if given[name] {
 			return usagef("--%s has no place without --faults", name)
 		}

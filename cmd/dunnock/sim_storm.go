@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"dunnock/scheduler/placement"
 	"dunnock/sim/storm"
 )
 
@@ -42,16 +43,25 @@ func (c *simCheckCmd) storm(p *process) error {
 	case c.Trace && c.Format == "json":
 		return usagef("--trace: want --format table, got json")
 	}
+	var policy placement.Policy // of each fleet its own
+	replay := "dunnock sim check --faults --seed %d --seeds 1"
+	if c.Policy != "" {
+		var err error
+		if policy, err = placement.ParsePolicy(c.Policy); err != nil {
+			return usagef("--%v", err)
+		}
+		replay += " --policy " + c.Policy
+	}
 	if c.Trace {
-		if r := storm.Run(c.Seed, p.stdout); r.Err != nil {
+		if r := storm.Run(c.Seed, policy, p.stdout); r.Err != nil {
 			return fmt.Errorf("seed %d: %w", c.Seed, r.Err)
 		}
 		return nil
 	}
 	report := stormReport{Failures: []stormFailed{}}
 	started := time.Now()
-	sum, err := storm.Check(p.ctx, storm.Config{First: c.Seed, Seeds: c.Seeds, Failed: func(r *storm.Result) {
-		f := stormFailed{r.Plan.Seed, r.Err.Error(), fmt.Sprintf("dunnock sim check --faults --seed %d --seeds 1", r.Plan.Seed)}
+	sum, err := storm.Check(p.ctx, storm.Config{First: c.Seed, Seeds: c.Seeds, Policy: policy, Failed: func(r *storm.Result) {
+		f := stormFailed{r.Plan.Seed, r.Err.Error(), fmt.Sprintf(replay, r.Plan.Seed)}
 		report.Failures = append(report.Failures, f)
 		if c.Format != "json" {
 			_, _ = fmt.Fprintf(p.stdout, "seed %d: %s\n    %s\n", f.Seed, f.Error, f.Replay) // what cannot be written shows at the end

@@ -17,6 +17,7 @@ type book struct {
 	byID   map[task.JobID]*job
 	fences map[fenceKey]fence
 	starts int
+	open   int // jobs that their clients' users wait for
 	again  int // second starts of a task that a failure or a fault explains
 	last   time.Duration
 }
@@ -34,6 +35,7 @@ type job struct {
 	once        bool
 	rest        bool
 	drain       bool
+	require     []probe.Label
 
 	client     *client
 	twin       *job           // the same job, of another client
@@ -95,7 +97,7 @@ type fence struct {
 }
 
 // started notes the start of an attempt, and judges whether it may be.
-func (b *book) started(k *worker, p *peer, m *probe.Launch) *start {
+func (b *book) started(k *worker, p *caller, m *probe.Launch) *start {
 	w, s := b.w, p.s
 	j := b.byID[m.Job]
 	if j == nil || int(m.Task) >= len(j.tasks) {
@@ -113,6 +115,9 @@ func (b *book) started(k *worker, p *peer, m *probe.Launch) *start {
 	}
 	if running > w.plan.Slots {
 		w.fail("%s runs %d attempts in %d slots", w.name(k.node), running, w.plan.Slots)
+	}
+	if !k.mayRun(j) {
+		w.fail("job %d, task %d: starts on %s, which has not what it needs", j.index, t.index, w.name(k.node))
 	}
 	if f, ok := b.fences[fenceKey{k.node, k.life, j.index}]; ok {
 		if m.Epoch < f.epoch || (m.Epoch == f.epoch && (f.scheduler != s.node || f.life != p.life)) {
@@ -257,7 +262,7 @@ func (b *book) ended(x *start, status probe.Status) {
 }
 
 // claimed notes that a worker has taken a claim: from here on nothing may start there under an earlier epoch, or for another scheduler.
-func (b *book) claimed(k *worker, p *peer, m probe.Claim, out []queue.Effect) {
+func (b *book) claimed(k *worker, p *caller, m probe.Claim, out []queue.Effect) {
 	for i := range out {
 		if out[i].Kind == queue.EffectDecline && out[i].Ref == m.Ref && out[i].Call == 0 {
 			return
@@ -400,7 +405,10 @@ func (b *book) done(j *job, outcome task.Outcome, failed uint32) {
 }
 
 // forsake takes note that nobody waits for a job any more.
-func (b *book) forsake(j *job) { j.forsaken, j.forsakenAt = true, b.w.now }
+func (b *book) forsake(j *job) {
+	b.open--
+	j.forsaken, j.forsakenAt = true, b.w.now
+}
 
 // judgeOrphan judges a start, or the end of an attempt that was not told to stop, by whether the client of its job lives. When it is dead for longer than its scheduler
 // takes to learn that, and holds the job for it, nothing of it starts and nothing runs on, unless a fault is between those who have to know.
@@ -443,5 +451,8 @@ func (b *book) atRest() {
 		if l := c.core.Load(); l.Jobs > 0 {
 			w.fail("%s is at rest with %+v", w.name(c.node), l)
 		}
+	}
+	if w.plan.offers() {
+		b.offersAtRest()
 	}
 }

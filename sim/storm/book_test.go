@@ -36,7 +36,7 @@ func (s scene) start(k, from int, m probe.Launch) *start {
 	m.Job = s.j.id
 	m.Attempt = max(m.Attempt, 1)
 	sch := s.schedulers[from]
-	x := s.book.started(s.workers[k], &peer{s: sch, life: sch.life}, &m)
+	x := s.book.started(s.workers[k], &caller{s: sch, life: sch.life}, &m)
 	s.workers[k].handlers[0] = x
 	return x
 }
@@ -117,12 +117,12 @@ func TestBook(t *testing.T) {
 			}
 		}},
 		{"an old epoch behind a fence", "behind the fence", func(s scene) {
-			p := &peer{s: s.schedulers[1], life: 1}
+			p := &caller{s: s.schedulers[1], life: 1}
 			s.book.claimed(s.workers[0], p, probe.Claim{Job: s.j.id, Ref: 1, Epoch: 1}, []queue.Effect{{Kind: queue.EffectTold, Ref: 1}})
 			s.start(0, 0, probe.Launch{})
 		}},
 		{"a claim that was refused is no fence", "", func(s scene) {
-			p := &peer{s: s.schedulers[1], life: 1}
+			p := &caller{s: s.schedulers[1], life: 1}
 			s.book.claimed(s.workers[0], p, probe.Claim{Job: s.j.id, Ref: 1, Epoch: 1}, []queue.Effect{{Kind: queue.EffectDecline, Ref: 1}})
 			s.start(0, 0, probe.Launch{})
 		}},

@@ -6,13 +6,16 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"dunnock/scheduler/placement"
 )
 
 // Config says which seeds to run.
 type Config struct {
-	First    uint64 // the first seed; the others follow it
-	Seeds    int    // how many, at least 1
-	Parallel int    // at a time; 0: as many as there are processors
+	First    uint64           // the first seed; the others follow it
+	Seeds    int              // how many, at least 1
+	Policy   placement.Policy // of all fleets; 0: of each its own
+	Parallel int              // at a time; 0: as many as there are processors
 	// Failed is told of each seed that has broken a promise, in the order of the seeds. It may be nil.
 	Failed func(*Result)
 }
@@ -57,7 +60,7 @@ func Check(ctx context.Context, cfg Config) (*Summary, error) {
 				if i >= cfg.Seeds || ctx.Err() != nil {
 					return
 				}
-				r := Run(cfg.First+uint64(i), nil)
+				r := Run(cfg.First+uint64(i), cfg.Policy, nil)
 				mu.Lock()
 				done[i] = r
 				for ; done[told] != nil; told++ {

@@ -66,6 +66,7 @@ func (c *client) submit(j *job) {
 	}
 	j.ref, j.since = ref, c.w.now
 	c.jobs = append(c.jobs, j)
+	c.w.book.open++
 	if j.cancelAfter > 0 {
 		c.after(j.cancelAfter, func() { c.cancel(j) })
 	}
@@ -125,6 +126,7 @@ func (c *client) carryOut(out []owner.Effect) {
 func (c *client) over(ref owner.Ref, do func(*job)) {
 	j := c.find(ref)
 	c.jobs = slices.DeleteFunc(c.jobs, func(x *job) bool { return x == j })
+	c.w.book.open--
 	do(j)
 }
 

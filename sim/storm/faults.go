@@ -32,7 +32,16 @@ const (
 	faultDrainScheduler
 	faultRolling // every worker and scheduler in turn is drained and started again
 	faultJoin    // workers join late
+
+	// Between schedulers, which are connected under policy idle-offer only.
+
+	faultPeerReset
+	faultPeerHalfOpen
+	faultPeerPartition
+	faultJoinScheduler
 	faults
+
+	firstPeerFault = faultPeerReset
 )
 
 // What goes wrong beside those.
@@ -49,6 +58,7 @@ func (f fault) String() string {
 		"connection reset", "client connection reset", "half-open connection", "worker killed", "worker restarted within 100 ms", "worker's machine off",
 		"scheduler killed", "scheduler restarted within 100 ms", "scheduler's machine off", "client killed", "worker stopped", "scheduler stopped", "client stopped",
 		"partition", "one-way partition", "client partition", "client stops reading", "client reads slowly", "false rumour of death", "worker drained", "scheduler drained", "rolling restart", "workers join",
+		"peer connection reset", "half-open peer connection", "peer partition", "schedulers join",
 	}[f]
 }
 
@@ -56,7 +66,7 @@ func (f fault) String() string {
 func (w *world) afflict() {
 	for kind := range faults {
 		n := w.plan.Faults[kind]
-		if kind == faultJoin {
+		if kind == faultJoin || kind == faultJoinScheduler {
 			continue // it happens at the start
 		}
 		if kind == faultRolling {
@@ -135,10 +145,29 @@ func (w *world) inflict(kind fault) {
 		w.drain(&s.process, s.drain)
 	case faultRolling:
 		w.roll(0)
-	case faultJoin, faults:
+	case faultPeerReset, faultPeerHalfOpen, faultPeerPartition:
+		hit = w.inflictPeers(kind, s, d)
+	case faultJoin, faultJoinScheduler, faults:
 	}
 	if hit {
 		w.count(kind.String())
+	}
+}
+
+// inflictPeers lets something go wrong between two schedulers.
+func (w *world) inflictPeers(kind fault, s *scheduler, d time.Duration) bool {
+	o := w.schedulers[w.chance.n(len(w.schedulers))]
+	if o == s {
+		return false
+	}
+	switch kind {
+	case faultPeerReset:
+		return w.reset(&s.process, &o.process)
+	case faultPeerHalfOpen:
+		return w.halfOpen(&s.process, &o.process)
+	default:
+		w.partition(&s.process, &o.process, d, w.chance.coin())
+		return true
 	}
 }
 

@@ -27,7 +27,7 @@ type end struct {
 	read time.Duration // when it had caught up
 
 	welcome func() // the handshake is answered
-	user    any    // whose end it is: a *peer, a *link, a *session or a *clientSession
+	user    any    // whose end it is: a *caller, a *link, a *session or a *clientSession
 }
 
 // cause is why a connection has ended.

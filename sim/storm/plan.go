@@ -19,7 +19,7 @@ type Plan struct {
 	Jobs       int
 	MostTasks  int // of a job
 
-	NoCancel bool // policy late-binding-nocancel
+	Policy placement.Policy
 
 	Storm   time.Duration // how long jobs come and things go wrong
 	Delay   time.Duration // one way
@@ -35,6 +35,8 @@ type Plan struct {
 	Spikes int           // messages, per thousand, that are late
 	Odd    [oddities]int // by kind: tasks or jobs, per thousand
 	Black  int           // workers on which everything fails at once
+	Even   bool          // tasks take all the same, so that it can be expected
+	Picky  int           // jobs, per thousand, that only every other worker may run
 
 	CheckEvery uint64 // events between two looks at the invariants of a core
 
@@ -63,12 +65,12 @@ const (
 	oddities
 )
 
-// NewPlan draws a plan. Most seeds have a few kinds of faults and some have all, so that faults are seen alone, in pairs and together.
-func NewPlan(seed uint64) Plan {
+// NewPlan draws a plan; with policy 0 its policy too. Most seeds have a few kinds of faults and some have all, so that faults are seen alone, in pairs and together.
+func NewPlan(seed uint64, policy placement.Policy) Plan {
 	d := newDice(seed, 1)
 	p := Plan{
 		Seed: seed, Workers: d.between(2, 10), Slots: d.between(1, 4), Schedulers: d.between(1, 4), Clients: d.between(1, 3),
-		Jobs: d.between(4, 60), MostTasks: d.between(1, 20), NoCancel: d.permille(150),
+		Jobs: d.between(4, 60), MostTasks: d.between(1, 20), Policy: drawPolicy(seed, policy, d.permille(150)),
 		Storm: d.spread(500*time.Millisecond, 5*time.Second), Delay: d.spread(50*time.Microsecond, 5*time.Millisecond),
 		Jitter: d.spread(10*time.Microsecond, 5*time.Millisecond),
 		Lease:  d.spread(300*time.Millisecond, 1500*time.Millisecond), Rumour: d.spread(5*time.Millisecond, 300*time.Millisecond),
@@ -85,7 +87,7 @@ func NewPlan(seed uint64) Plan {
 	if !d.permille(100) {
 		share, most = []int{100, 250, 500, 900}[d.n(4)], []int{2, 5, 12, 25}[d.n(4)]
 	}
-	for k := range p.Faults {
+	for k := range firstPeerFault {
 		if d.permille(share) {
 			p.Faults[k] = d.between(1, most)
 		}
@@ -110,6 +112,7 @@ func NewPlan(seed uint64) Plan {
 		p.Black = 1
 	}
 	p.configure(d)
+	p.disturbPeers(share, most)
 	return p
 }
 
@@ -119,7 +122,7 @@ func (p *Plan) configure(d dice) {
 	p.grace = p.Lease * 2 / 3
 	p.queue = queue.Config{
 		Slots: p.Slots, StopGrace: d.spread(5*time.Millisecond, 100*time.Millisecond), OrphanGrace: p.Lease * 4 / 3,
-		ResultTTL: d.spread(2*time.Second, 30*time.Second),
+		ResultTTL: d.spread(2*time.Second, 30*time.Second), Offers: true,
 	}
 	p.ack.KeepFor = p.queue.ResultTTL * 2 / 3
 	if d.permille(100) {
@@ -137,10 +140,7 @@ func (p *Plan) configure(d dice) {
 	if d.permille(100) {
 		p.queue.MaxReservations = d.between(1, 20)
 	}
-	p.placement = placement.Config{Policy: placement.LateBinding, ClaimWait: d.spread(5*time.Millisecond, 100*time.Millisecond), DoubtWait: p.Lease}
-	if p.NoCancel {
-		p.placement.Policy = placement.LateBindingNoCancel
-	}
+	p.placement = placement.Config{Policy: p.Policy, ClaimWait: d.spread(5*time.Millisecond, 100*time.Millisecond), DoubtWait: p.Lease}
 	if d.permille(200) {
 		p.placement.MaxQueueTime = d.spread(50*time.Millisecond, 2*time.Second)
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"time"
 
+	"dunnock/scheduler/placement"
 	"dunnock/task"
 )
 
@@ -23,8 +24,10 @@ type Result struct {
 	Counts   map[string]uint64 // faults by their names, and what the cores have counted
 }
 
-// Run runs a seed. With a trace, what happens is written to it.
-func Run(seed uint64, trace io.Writer) *Result { return run(NewPlan(seed), trace) }
+// Run runs a seed, with policy 0 under the one that it draws. With a trace, what happens is written to it.
+func Run(seed uint64, policy placement.Policy, trace io.Writer) *Result {
+	return run(NewPlan(seed, policy), trace)
+}
 
 func run(p Plan, trace io.Writer) *Result {
 	w := newWorld(p, trace)

@@ -21,6 +21,10 @@ type scheduler struct {
 	last  probe.WorkerID
 	armed time.Duration
 	out   []placement.Effect
+
+	peers    []*peer    // by their number; nil: nobody has it
+	diallers []*dialler // of lives of other schedulers that it has heard of
+	hand     probe.Hand // that the core is being told
 }
 
 // link is what a scheduler has with one life of a worker.
@@ -54,6 +58,7 @@ func (s *scheduler) begin() {
 			s.hear(k, k.life)
 		}
 	}
+	s.hearPeers()
 }
 
 func (s *scheduler) die(machine bool) {
@@ -62,6 +67,7 @@ func (s *scheduler) die(machine bool) {
 	}
 	s.w.tally(s.core.Stats())
 	s.kill(machine)
+	s.w.announce(s)
 }
 
 // resumed is SIGCONT. A scheduler that stood still for so long that its clients may have given it up asks them what they still own, before
@@ -136,7 +142,7 @@ func (l *link) welcome() {
 	l.voids++
 	l.leaving = l.k.draining
 	l.end.lost = l.down
-	out := s.core.WorkerUp(s.w.now, l.id, placement.Worker{Slots: s.w.plan.Slots, Apps: s.w.apps}, s.out[:0])
+	out := s.core.WorkerUp(s.w.now, l.id, placement.Worker{Slots: s.w.plan.Slots, Apps: s.w.apps, Labels: l.k.labels}, s.out[:0])
 	if l.leaving || !l.known {
 		out = s.core.WorkerDrain(s.w.now, l.id, out)
 	}
@@ -216,7 +222,7 @@ func (l *link) again() {
 		l.drop()
 		return
 	}
-	d := min(10*time.Millisecond<<min(l.fails, 7), time.Second)
+	d := min(minRedial<<min(l.fails, 7), maxRedial)
 	l.fails++
 	s.after(d/2+s.w.chance.below(d), func() {
 		if !l.known && !l.severed {
@@ -226,6 +232,12 @@ func (l *link) again() {
 		l.dial()
 	})
 }
+
+// Redialling starts at once and slows down.
+const (
+	minRedial = 10 * time.Millisecond
+	maxRedial = time.Second
+)
 
 // drop ends the link. Membership may know the worker again by now.
 func (l *link) drop() {
@@ -242,6 +254,11 @@ func (l *link) drain() {
 func (l *link) getTask(m probe.GetTask) {
 	s := l.s
 	s.carryOut(s.core.GetTask(s.w.now, l.id, m, s.out[:0]))
+}
+
+func (l *link) offer(m probe.Offer) {
+	s := l.s
+	s.carryOut(s.core.Offer(s.w.now, l.id, m, s.out[:0]))
 }
 
 func (l *link) finished(m probe.Finished, found bool) {
@@ -361,7 +378,8 @@ func (s *scheduler) carryOut(out []placement.Effect) {
 			s.retry(f)
 		case placement.EffectReserve, placement.EffectCancel, placement.EffectLaunch, placement.EffectNoTask, placement.EffectKill, placement.EffectClaim:
 			s.send(f)
-		case placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare: // of a policy that is not stormed
+		case placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
+			s.advise(f)
 		case placement.EffectQuarantine:
 			s.w.log("%s quarantines %d: %d", s.w.name(s.node), f.Worker, f.Count)
 		}
@@ -381,13 +399,21 @@ func (s *scheduler) carryOut(out []placement.Effect) {
 	}
 }
 
+// linkOf returns the link to a worker that is connected, or nil.
+func (s *scheduler) linkOf(id probe.WorkerID) *link {
+	i := slices.IndexFunc(s.links, func(l *link) bool { return l.up && l.id == id })
+	if i < 0 {
+		return nil
+	}
+	return s.links[i]
+}
+
 // send sends what the core says to a worker.
 func (s *scheduler) send(f *placement.Effect) {
-	i := slices.IndexFunc(s.links, func(l *link) bool { return l.up && l.id == f.Worker })
-	if i < 0 {
+	l := s.linkOf(f.Worker)
+	if l == nil {
 		return
 	}
-	l := s.links[i]
 	switch f.Kind {
 	case placement.EffectReserve:
 		m := probe.Reserve{Ref: f.Ref, Res: f.Res, Count: f.Count}
@@ -404,6 +430,7 @@ func (s *scheduler) send(f *placement.Effect) {
 		s.w.book.launched(s, j, f.Task, f.Attempt)
 		l.launch(probe.Launch{
 			Slot: f.Slot, Call: f.Call, Ref: f.Ref, Job: j.job.id, Task: f.Task, Attempt: f.Attempt, Epoch: j.epoch, Deadline: f.Deadline, Timeout: j.job.timeout,
+			Expect: f.Service, More: f.More,
 		})
 	case placement.EffectNoTask:
 		m := probe.NoTask{Slot: f.Slot, Call: f.Call}

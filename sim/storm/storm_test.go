@@ -44,8 +44,8 @@ func TestReplay(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
 		var first, second bytes.Buffer
-		storm.Run(seed, &first)
-		storm.Run(seed, &second)
+		storm.Run(seed, 0, &first)
+		storm.Run(seed, 0, &second)
 		if !bytes.Equal(first.Bytes(), second.Bytes()) || first.Len() == 0 {
 			t.Errorf("seed %d: two runs differ", seed)
 		}

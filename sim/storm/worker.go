@@ -12,9 +12,11 @@ import (
 type worker struct {
 	process
 	core     *queue.Core
-	peers    []*peer
+	callers  []*caller
 	lives    []schedulerLife
-	handlers []*start // by slot
+	handlers []*start // by lane
+	held     []*held  // by lane: launches that came before a slot was free
+	labels   []probe.Label
 	armed    time.Duration
 	draining bool
 	waits    bool // for the time to look again whether it may leave
@@ -28,8 +30,8 @@ type schedulerLife struct {
 	life uint32
 }
 
-// peer is the connection from a scheduler.
-type peer struct {
+// caller is the connection from a scheduler.
+type caller struct {
 	end  *end
 	id   probe.SchedulerID
 	s    *scheduler
@@ -38,10 +40,12 @@ type peer struct {
 
 func (k *worker) begin() {
 	k.start()
-	k.core = queue.New(k.w.plan.queue)
+	cfg := k.w.plan.queue
+	cfg.Seed = uint64(k.incarnation(k.life))
+	k.core = queue.New(cfg)
 	k.check = k.core.CheckInvariants
-	k.peers, k.lives, k.armed, k.draining, k.waits = nil, nil, never, false, false
-	k.handlers = make([]*start, k.w.plan.Slots)
+	k.callers, k.lives, k.armed, k.draining, k.waits = nil, nil, never, false, false
+	k.handlers, k.held = make([]*start, k.w.plan.lanes()), make([]*held, k.w.plan.lanes())
 	k.w.news(k)
 }
 
@@ -51,6 +55,7 @@ func (k *worker) die(machine bool) {
 		return
 	}
 	k.w.tally(k.core.Stats())
+	k.w.tally(k.core.OfferStats())
 	for _, s := range k.handlers {
 		if s != nil {
 			k.w.book.ended(s, probe.StatusKilled)
@@ -62,26 +67,35 @@ func (k *worker) die(machine bool) {
 
 // greet takes a scheduler's Hello: a new connection ends the one before, and nothing that lies unread on that is handled any more.
 func (k *worker) greet(e *end, s *scheduler, life uint32, taken uint64) bool {
-	for _, old := range slices.Clone(k.peers) {
+	for _, old := range slices.Clone(k.callers) {
 		if old.s == s {
 			k.w.count("replaced connection")
 			k.leave(old)
 			old.end.close()
 		}
 	}
-	p := &peer{end: e, s: s, life: life, id: k.number(s.node, life)}
-	k.peers = append(k.peers, p)
+	p := &caller{end: e, s: s, life: life, id: k.number(s.node, life)}
+	k.callers = append(k.callers, p)
 	e.user, e.line.wild = p, true
 	e.lost = func(cause) { k.leave(p) }
 	e.answer()
-	k.carryOut(k.core.SchedulerUp(k.w.now, p.id, taken, k.out[:0]), nil)
+	out := k.core.SchedulerUp(k.w.now, p.id, taken, k.out[:0])
+	if k.w.plan.offers() {
+		out = k.core.OffersTo(k.w.now, p.id, out)
+	}
+	k.carryOut(out, nil)
 	return true
 }
 
 // leave tells the core that a scheduler is gone.
-func (k *worker) leave(p *peer) {
+func (k *worker) leave(p *caller) {
 	k.w.log("%s loses %s", k.w.name(k.node), k.w.name(p.s.node))
-	k.peers = slices.DeleteFunc(k.peers, func(x *peer) bool { return x == p })
+	k.callers = slices.DeleteFunc(k.callers, func(x *caller) bool { return x == p })
+	for lane, h := range k.held {
+		if h != nil && h.from == p {
+			k.held[lane] = nil
+		}
+	}
 	k.carryOut(k.core.SchedulerDown(k.w.now, p.id, k.out[:0]), nil)
 }
 
@@ -103,7 +117,7 @@ func (k *worker) resumed() {
 		if !long {
 			return
 		}
-		for _, p := range slices.Clone(k.peers) {
+		for _, p := range slices.Clone(k.callers) {
 			k.w.count("paused beyond a lease")
 			p.end.close()
 			k.leave(p)
@@ -115,7 +129,7 @@ func (k *worker) resumed() {
 func (l *link) tell(event func(c *queue.Core, now time.Duration, s probe.SchedulerID, out []queue.Effect) []queue.Effect) {
 	e := l.end
 	e.send(func() {
-		p := e.peer.user.(*peer)
+		p := e.peer.user.(*caller)
 		k := e.peer.p.owner.(*worker)
 		k.carryOut(event(k.core, k.w.now, p.id, k.out[:0]), nil)
 	})
@@ -125,7 +139,7 @@ func (l *link) tell(event func(c *queue.Core, now time.Duration, s probe.Schedul
 func (l *link) launch(m probe.Launch) {
 	e := l.end
 	e.send(func() {
-		p := e.peer.user.(*peer)
+		p := e.peer.user.(*caller)
 		k := e.peer.p.owner.(*worker)
 		k.carryOut(k.core.Launch(k.w.now, p.id, &m, k.out[:0]), &m)
 	})
@@ -135,7 +149,7 @@ func (l *link) launch(m probe.Launch) {
 func (l *link) claim(m probe.Claim) {
 	e := l.end
 	e.send(func() {
-		p := e.peer.user.(*peer)
+		p := e.peer.user.(*caller)
 		k := e.peer.p.owner.(*worker)
 		out := k.core.Claim(k.w.now, p.id, m, k.out[:0])
 		k.w.book.claimed(k, p, m, out)
@@ -151,7 +165,7 @@ func (k *worker) done(s *start, slot uint16, call uint32, status probe.Status) {
 	k.handlers[slot] = nil
 	k.w.book.ended(s, status)
 	end := queue.End{Status: status, Body: s.body(status), Owned: true}
-	k.carryOutEnd(k.core.Done(k.w.now, slot, call, end, k.out[:0]), &end)
+	k.perform(k.core.Done(k.w.now, slot, call, end, k.out[:0]), nil, &end)
 }
 
 // body is what comes of a task.
@@ -162,27 +176,58 @@ func (s *start) body(status probe.Status) []byte {
 	return s.k.w.value[:s.task.bytes]
 }
 
-func (k *worker) carryOut(out []queue.Effect, launch *probe.Launch) {
+func (k *worker) carryOut(out []queue.Effect, launch *probe.Launch) { k.perform(out, launch, nil) }
+
+// perform does what the core says, in its order; end is what a handler has just made.
+func (k *worker) perform(out []queue.Effect, launch *probe.Launch, end *queue.End) {
 	for i := range out {
 		f := &out[i]
 		switch f.Kind {
 		case queue.EffectStart:
-			k.handle(f, launch)
+			if h := k.held[f.Slot]; h.is(f) {
+				k.held[f.Slot] = nil
+				k.handle(f, &h.launch)
+			} else {
+				k.handle(f, launch)
+			}
+		case queue.EffectHold:
+			k.held[f.Slot] = &held{launch: *launch, from: k.callerOf(f.Scheduler)}
 		case queue.EffectStop:
 			k.stopHandler(f)
-		case queue.EffectGetTask, queue.EffectFinished, queue.EffectRefuse, queue.EffectDecline, queue.EffectAdopt, queue.EffectFound, queue.EffectTold,
-			queue.EffectOffer, queue.EffectHold:
+		case queue.EffectDecline, queue.EffectFinished:
+			if k.held[f.Slot].is(f) {
+				k.held[f.Slot] = nil // it does not start
+			}
+			k.send(f, end)
+		case queue.EffectGetTask, queue.EffectRefuse, queue.EffectAdopt, queue.EffectFound, queue.EffectTold, queue.EffectOffer:
 			k.send(f, nil)
 		}
 	}
 	k.settle(out)
 }
 
-func (k *worker) carryOutEnd(out []queue.Effect, end *queue.End) {
-	for i := range out {
-		k.send(&out[i], end)
+// held is a launch that came before a slot was free for it.
+type held struct {
+	launch probe.Launch
+	from   *caller
+}
+
+// is reports whether an effect is about this launch.
+func (h *held) is(f *queue.Effect) bool {
+	return h != nil && h.launch.Call == f.Call && h.from.id == f.Scheduler && h.launch.Ref == f.Ref && h.launch.Task == f.Task
+}
+
+// callerOf returns the connection of a scheduler, or nil.
+func (k *worker) callerOf(id probe.SchedulerID) *caller {
+	if i := slices.IndexFunc(k.callers, func(p *caller) bool { return p.id == id }); i >= 0 {
+		return k.callers[i]
 	}
-	k.settle(out)
+	return nil
+}
+
+// incarnation tells a life of the worker from all others.
+func (k *worker) incarnation(life uint32) probe.Incarnation {
+	return probe.Incarnation(k.node)<<32 | probe.Incarnation(life)
 }
 
 // settle arms the core's timer.
@@ -223,7 +268,7 @@ func (k *worker) wake() {
 
 // depart is the orderly end of a life.
 func (k *worker) depart() {
-	for _, p := range slices.Clone(k.peers) {
+	for _, p := range slices.Clone(k.callers) {
 		p.end.close()
 	}
 	k.die(false)
@@ -237,7 +282,7 @@ func (k *worker) drain() {
 	}
 	k.draining = true
 	out := k.core.Drain(k.w.now, k.out[:0])
-	for _, p := range k.peers {
+	for _, p := range k.callers {
 		p.end.send(func() { p.end.peer.user.(*link).drain() })
 	}
 	k.carryOut(out, nil)
@@ -245,11 +290,11 @@ func (k *worker) drain() {
 
 // send sends what the core says to a scheduler; end is what a handler has just made.
 func (k *worker) send(f *queue.Effect, end *queue.End) {
-	i := slices.IndexFunc(k.peers, func(p *peer) bool { return p.id == f.Scheduler })
-	if i < 0 {
+	p := k.callerOf(f.Scheduler)
+	if p == nil {
 		return
 	}
-	e := k.peers[i].end
+	e := p.end
 	to := func(do func(l *link)) {
 		e.send(func() { do(e.peer.user.(*link)) })
 	}
@@ -279,14 +324,16 @@ func (k *worker) send(f *queue.Effect, end *queue.End) {
 	case queue.EffectTold:
 		m := f.Told()
 		e.sendLast(func() { e.peer.user.(*link).told(m) })
-	case queue.EffectStart, queue.EffectStop, queue.EffectOffer, queue.EffectHold: // nobody takes offers here
+	case queue.EffectOffer:
+		m := f.Offer()
+		to(func(l *link) { l.offer(m) })
+	case queue.EffectStart, queue.EffectStop, queue.EffectHold:
 	}
 }
 
 // handle runs the handler of a launch.
 func (k *worker) handle(f *queue.Effect, m *probe.Launch) {
-	i := slices.IndexFunc(k.peers, func(p *peer) bool { return p.id == f.Scheduler })
-	s := k.w.book.started(k, k.peers[i], m)
+	s := k.w.book.started(k, k.callerOf(f.Scheduler), m)
 	if k.handlers[f.Slot] != nil {
 		k.w.fail("%s, slot %d: a second attempt beside one that runs", k.w.name(k.node), f.Slot)
 	}

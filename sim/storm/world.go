@@ -65,6 +65,11 @@ func newWorld(p Plan, trace io.Writer) *world {
 		w.cutSince = append(w.cutSince, make([]time.Duration, n))
 		w.pair = append(w.pair, make([]time.Duration, n))
 	}
+	for i, k := range w.workers {
+		if i%2 == 0 {
+			k.labels = disk
+		}
+	}
 	for _, k := range w.workers[:p.Black] {
 		k.black = true
 	}
@@ -192,11 +197,16 @@ func (w *world) run() error {
 			w.restart(p.node, w.chance.below(w.plan.Storm))
 			continue
 		}
+		if i := p.node - len(w.workers); w.plan.Faults[faultJoinScheduler] > 0 && i > 0 && i < len(w.schedulers) && w.chance.coin() {
+			w.count(faultJoinScheduler.String())
+			w.restart(p.node, w.chance.below(w.plan.Storm))
+			continue
+		}
 		w.restart(p.node, 0)
 	}
 	w.afflict()
 	w.at(w.heal, w.healAll)
-	for w.err == nil {
+	for w.err == nil && w.now <= w.book.restBy() {
 		do, ok := w.next()
 		if !ok {
 			break
@@ -211,6 +221,7 @@ func (w *world) run() error {
 	}
 	for _, k := range w.workers {
 		w.tally(k.core.Stats())
+		w.tally(k.core.OfferStats())
 		w.judge(k.core.CheckInvariants(), k.node)
 	}
 	for _, s := range w.schedulers {
@@ -277,10 +288,16 @@ func (w *world) employ() {
 					t.odd, t.failures = odd, d.between(1, 2)
 				}
 			}
+			if p.Even {
+				t.service = p.Service
+			}
 			if t.odd == oddLong {
 				t.service = d.spread(p.Lease, 3*time.Second)
 			}
 			j.tasks = append(j.tasks, t)
+		}
+		if p.Picky > 0 && newDice(p.Seed, 6+uint64(i)).permille(p.Picky) {
+			j.require = disk
 		}
 		w.book.byID[j.id] = j
 		w.hire(j, d.below(p.Storm))

@@ -1,0 +1,65 @@
+package storm
+
+import (
+	"slices"
+
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
+)
+
+// Idle offers are the policy of every other seed. What only they need is drawn from streams of its own, so that the fleets of a seed differ in nothing
+// else.
+
+// drawPolicy draws how a fleet places its tasks, unless that is given.
+func drawPolicy(seed uint64, given placement.Policy, noCancel bool) placement.Policy {
+	switch {
+	case given != 0:
+		return given
+	case newDice(seed, 4).coin():
+		return placement.IdleOffer
+	case noCancel:
+		return placement.LateBindingNoCancel
+	}
+	return placement.LateBinding
+}
+
+// offers reports whether slots offer themselves, and schedulers are connected with each other.
+func (p *Plan) offers() bool { return p.Policy == placement.IdleOffer }
+
+// lanes is how many lanes a worker has.
+func (p *Plan) lanes() int {
+	if p.queue.Offers {
+		return 2 * p.Slots
+	}
+	return p.Slots
+}
+
+// disturbPeers draws what goes wrong between schedulers, and which jobs may not run everywhere.
+func (p *Plan) disturbPeers(share, most int) {
+	if !p.offers() {
+		return
+	}
+	d := newDice(p.Seed, 5)
+	for k := firstPeerFault; k < faults; k++ {
+		if d.permille(share) {
+			p.Faults[k] = d.between(1, most)
+		}
+	}
+	p.Even = d.permille(400)
+	if d.permille(300) {
+		p.Picky = d.between(50, 700)
+	}
+}
+
+// disk is what picky jobs need, and every other worker has.
+var disk = []probe.Label{{Key: "disk", Value: "ssd"}} //nolint:gochecknoglobals // a constant
+
+// mayRun reports whether a worker has all that a job needs.
+func (k *worker) mayRun(j *job) bool {
+	for _, l := range j.require {
+		if !slices.Contains(k.labels, l) {
+			return false
+		}
+	}
+	return true
+}
