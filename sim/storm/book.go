@@ -215,9 +215,9 @@ func (b *book) explains(j *job, x *start) bool {
 	if b.touched(j, x) {
 		return true
 	}
-	// It was stopped in favour of an earlier one, and that has failed since.
+	// It was stopped in favour of an earlier one, and that has failed since, or its result was lost.
 	for _, p := range x.task.starts {
-		if p != x && x.stopped != 0 && p.over && p.status != probe.StatusOK {
+		if p != x && x.stopped != 0 && (p.over && p.status != probe.StatusOK || b.touched(j, p)) {
 			return true
 		}
 	}

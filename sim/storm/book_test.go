@@ -106,6 +106,19 @@ func TestBook(t *testing.T) {
 			s.start(0, 1, probe.Launch{Epoch: 1})
 			s.start(1, 0, probe.Launch{})
 		}},
+		{"again after it was stopped for an earlier one whose worker a fault has touched", "", func(s scene) {
+			s.book.submitted(s.j, 1)
+			s.end(s.start(0, 0, probe.Launch{}), probe.StatusOK)
+			s.touch(&s.workers[0].process, 0)
+			x := s.start(1, 1, probe.Launch{Epoch: 1})
+			s.book.stopped(x, probe.StatusKilled)
+			s.end(x, probe.StatusKilled)
+			s.start(1, 1, probe.Launch{Epoch: 1, Attempt: 2})
+		}},
+		{"started where it may not", "which has not what it needs", func(s scene) {
+			s.j.require = disk
+			s.start(1, 0, probe.Launch{})
+		}},
 		{"again though it may once", "may once", func(s scene) {
 			s.j.once = true
 			s.end(s.start(0, 0, probe.Launch{}), probe.StatusFailed)

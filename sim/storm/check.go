@@ -72,7 +72,7 @@ func Check(ctx context.Context, cfg Config) (*Summary, error) {
 		})
 	}
 	wg.Wait()
-	sum.NeverHit = sum.missing()
+	sum.NeverHit = sum.missing(cfg.Policy == 0 || cfg.Policy == placement.IdleOffer)
 	return sum, context.Cause(ctx)
 }
 
@@ -129,15 +129,28 @@ func protections() []string {
 	}
 }
 
-// missing lists what was never hit.
-func (s *Summary) missing() []string {
+// ofOffers are the protections of idle offers.
+func ofOffers() []string {
+	return []string{
+		"placement.Stats.OffersUsed", "placement.Stats.OffersDropped", "placement.Stats.HandsTaken", "placement.Stats.Spares", "placement.Stats.Nets",
+		"queue.OfferStats.Renewed", "queue.OfferStats.Voided", "queue.OfferStats.Held", "queue.OfferStats.Early", "queue.OfferStats.Overruns",
+		"lost peer connection", "replaced peer connection", "offer sent back",
+	}
+}
+
+// missing lists what was never hit, with what there is for idle offers or without.
+func (s *Summary) missing(offers bool) []string {
 	names := []string{}
-	for _, f := range faultNames() {
-		if s.Faults[f] == 0 {
+	for i, f := range faultNames() {
+		if s.Faults[f] == 0 && (offers || i < len(faultNames())-int(faults-firstPeerFault)) {
 			names = append(names, f)
 		}
 	}
-	for _, p := range protections() {
+	needed := protections()
+	if offers {
+		needed = append(needed, ofOffers()...)
+	}
+	for _, p := range needed {
 		if s.Counts[p] == 0 {
 			names = append(names, p)
 		}

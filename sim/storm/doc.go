@@ -14,14 +14,14 @@
 //
 //   - Connections are ordered both ways and lose nothing but themselves. When one ends, its ends learn it each in its own time, or never;
 //     then the lease tells. Beats are not sent: an end that hears nothing for a lease gives up, as it would. What is sent into a cut path arrives when it heals.
-//   - Between schedulers and workers messages may also come twice or be overtaken, which TCP does not do; all but a Told, which ends what was said before it.
+//   - Between schedulers and workers, and among schedulers, messages may also come twice or be overtaken, which TCP does not do; all but a Told, which ends what was said before it.
 //   - A process that is stopped finds what has come in when it is continued, in any order among its connections and timers. A worker that
 //     stood still for longer than a lease first closes its connections; a scheduler that missed a beat first asks its clients what they still own.
 //   - When results are acknowledged, and when a job waits because its client has too much to read, is decided by scheduler/ack, as in the fleet. Results
 //     have sizes and no content.
 //   - A client that reads slowly, or not at all, lives and says so; what it is sent waits at its end of the connection.
 //   - A scheduler's link to a worker, a worker's peers, and who owns which job at a scheduler (rejoined, held, given up,
-//     replaced) follow the packages scheduler and worker. HTTP, payloads, and limits by count and size are left out.
+//     replaced) follow the packages scheduler and worker, and so do the connections between schedulers of policy idle-offer. HTTP, payloads, and limits by count and size are left out.
 //   - Gossip is late, and lies.
 //
 // # What is checked
@@ -30,5 +30,6 @@
 // owner. No task starts again unless it has failed, or a fault has touched its worker, its scheduler, its client or a connection between
 // them since. What may start once starts once. Starts are within max_attempts, but for those whose end a fault kept from being
 // counted. Nothing of a job is launched while its clients have too much to read. No worker runs more than it has slots for. Nothing starts behind a fence. Nothing is stopped because of a rumour. An outcome is what
-// happened. At rest nothing is left: no job, reservation, attempt or result. And every core checks its invariants, every few steps or at each.
+// happened. At rest nothing is left: no job, reservation, attempt or result; with idle offers each free slot is on offer, whom it was offered to holds just
+// that, and nobody wants any. And every core checks its invariants, every few steps or at each.
 package storm

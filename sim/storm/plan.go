@@ -35,7 +35,7 @@ type Plan struct {
 	Spikes int           // messages, per thousand, that are late
 	Odd    [oddities]int // by kind: tasks or jobs, per thousand
 	Black  int           // workers on which everything fails at once
-	Even   bool          // tasks take all the same, so that it can be expected
+	Even   bool          // tasks take all the same for a while, so that it is expected of the next ones
 	Picky  int           // jobs, per thousand, that only every other worker may run
 
 	CheckEvery uint64 // events between two looks at the invariants of a core

@@ -2,6 +2,7 @@ package storm
 
 import (
 	"slices"
+	"time"
 
 	"dunnock/probe"
 	"dunnock/scheduler/placement"
@@ -45,10 +46,31 @@ func (p *Plan) disturbPeers(share, most int) {
 			p.Faults[k] = d.between(1, most)
 		}
 	}
-	p.Even = d.permille(400)
+	if p.Even = d.permille(400); p.Even {
+		p.Jobs, p.MostTasks = max(p.Jobs, 40), max(p.MostTasks, 10)
+		p.Service = max(p.Service/4, 200*time.Microsecond)
+	}
 	if d.permille(300) {
 		p.Picky = d.between(50, 700)
 	}
+}
+
+// evenly has the jobs of an even fleet come in their order, the first half without anything odd: so much is alike that the next one is expected to be so too,
+// and then is not.
+func (w *world) evenly(j *job, at time.Duration) time.Duration {
+	p := &w.plan
+	if !p.Even {
+		return at
+	}
+	for _, t := range j.tasks {
+		if j.index < p.Jobs/2 {
+			t.odd = -1
+		}
+		if t.odd != oddLong {
+			t.service = p.Service
+		}
+	}
+	return (p.Storm*time.Duration(j.index) + at) / time.Duration(p.Jobs+1)
 }
 
 // disk is what picky jobs need, and every other worker has.

@@ -32,10 +32,11 @@ func (b *book) offersAtRest() {
 	held := make(map[laneOfLife]uint32)
 	for _, s := range w.schedulers {
 		ofUs, ofPeers := s.core.Wanted()
-		if (ofUs > 0 && w.plan.Wild == 0) || ofPeers > 0 { // what withdraws a want may have overtaken it
+		offers := s.core.HeldOffers(w.now, nil)
+		if (ofUs > 0 && len(offers) > 0 && w.plan.Picky == 0) || ofPeers > 0 { // it hands on what it gets while there is a want
 			w.fail("%s is at rest with %d wants of others and %d of its own", w.name(s.node), ofUs, ofPeers)
 		}
-		for _, o := range s.core.HeldOffers(w.now, nil) {
+		for _, o := range offers {
 			l := s.linkOf(o.Worker)
 			if l == nil || !l.k.up || l.life != l.k.life {
 				w.fail("%s is at rest with an offer of worker %d, which is not connected", w.name(s.node), o.Worker)

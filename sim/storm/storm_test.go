@@ -6,6 +6,7 @@ import (
 	"flag"
 	"testing"
 
+	"dunnock/scheduler/placement"
 	"dunnock/sim/storm"
 )
 
@@ -36,6 +37,18 @@ func TestSeeds(t *testing.T) {
 	}
 	if seeds == 400 && len(sum.NeverHit) > 0 {
 		t.Errorf("never hit in %d seeds: %q", seeds, sum.NeverHit)
+	}
+}
+
+// TestFound runs seeds that have found something, under the policy that they found it with.
+func TestFound(t *testing.T) {
+	t.Parallel()
+	for _, seed := range []uint64{
+		3502, // what a peer was told was overtaken, and said only once
+	} {
+		if r := storm.Run(seed, placement.IdleOffer, nil); r.Err != nil {
+			t.Errorf("seed %d: %v", seed, r.Err)
+		}
 	}
 }
 

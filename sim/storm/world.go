@@ -288,9 +288,6 @@ func (w *world) employ() {
 					t.odd, t.failures = odd, d.between(1, 2)
 				}
 			}
-			if p.Even {
-				t.service = p.Service
-			}
 			if t.odd == oddLong {
 				t.service = d.spread(p.Lease, 3*time.Second)
 			}
@@ -300,7 +297,7 @@ func (w *world) employ() {
 			j.require = disk
 		}
 		w.book.byID[j.id] = j
-		w.hire(j, d.below(p.Storm))
+		w.hire(j, w.evenly(j, d.below(p.Storm)))
 		if other := w.clients[d.n(len(w.clients))]; other != j.client && !j.once && d.permille(p.Odd[oddShared]) {
 			twin := *j
 			twin.client, twin.twin, j.twin = other, j, &twin
