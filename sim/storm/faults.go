@@ -145,8 +145,17 @@ func (w *world) inflict(kind fault) {
 		w.drain(&s.process, s.drain)
 	case faultRolling:
 		w.roll(0)
-	case faultPeerReset, faultPeerHalfOpen, faultPeerPartition:
-		hit = w.inflictPeers(kind, s, d)
+	case faultPeerReset:
+		o, ok := w.another(s)
+		hit = ok && w.reset(&s.process, &o.process)
+	case faultPeerHalfOpen:
+		o, ok := w.another(s)
+		hit = ok && w.halfOpen(&s.process, &o.process)
+	case faultPeerPartition:
+		o, ok := w.another(s)
+		if hit = ok; hit {
+			w.partition(&s.process, &o.process, d, w.chance.coin())
+		}
 	case faultJoin, faultJoinScheduler, faults:
 	}
 	if hit {
@@ -154,21 +163,10 @@ func (w *world) inflict(kind fault) {
 	}
 }
 
-// inflictPeers lets something go wrong between two schedulers.
-func (w *world) inflictPeers(kind fault, s *scheduler, d time.Duration) bool {
+// another draws a second scheduler; false if that is the same.
+func (w *world) another(s *scheduler) (*scheduler, bool) {
 	o := w.schedulers[w.chance.n(len(w.schedulers))]
-	if o == s {
-		return false
-	}
-	switch kind {
-	case faultPeerReset:
-		return w.reset(&s.process, &o.process)
-	case faultPeerHalfOpen:
-		return w.halfOpen(&s.process, &o.process)
-	default:
-		w.partition(&s.process, &o.process, d, w.chance.coin())
-		return true
-	}
+	return o, o != s
 }
 
 // lineOf returns the end, at a process, of its connection with another.
