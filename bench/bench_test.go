@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"dunnock/internal/command"
 )
 
 // TestMain also plays the roles of the runs that tests start.
@@ -99,7 +101,7 @@ func TestUsage(t *testing.T) {
 		"--cells exp,closed-1,x": `"x"`,
 	} {
 		_, err := parseOptions(strings.Fields(args), io.Discard)
-		var usage *usageError
+		var usage *command.UsageError
 		if !errors.As(err, &usage) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", args, err, want)
 		}

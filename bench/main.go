@@ -18,51 +18,26 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"dunnock/internal/command"
 )
 
 // version is set by the linker.
 var version = "unknown"
 
-// Exit codes.
-const (
-	exitFailure     = 1
-	exitUsage       = 2
-	exitInterrupted = 130
-)
-
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	code := dispatch(ctx, os.Args[1:])
-	stop()
-	os.Exit(code)
-}
-
-func dispatch(ctx context.Context, args []string) int {
-	if len(args) > 0 && args[0] == roleFlag {
-		return playRole(ctx)
-	}
-	o, err := parseOptions(args, os.Stdout)
-	if err == nil {
-		err = o.run(ctx, os.Stdout, os.Stderr)
-	}
-	var usage *usageError
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-		return 0
-	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "bench: %v (see --help)\n", err)
-		return exitUsage
-	case ctx.Err() != nil:
-		fmt.Fprintln(os.Stderr, "bench: interrupted: what was measured is kept, and the same command goes on from there")
-		return exitInterrupted
-	default:
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		return exitFailure
-	}
+	command.Main("bench", func(ctx context.Context, args []string) error {
+		if len(args) > 0 && args[0] == roleFlag {
+			return playRole(ctx)
+		}
+		o, err := parseOptions(args, os.Stdout)
+		if err == nil {
+			err = o.run(ctx, os.Stdout, os.Stderr)
+		}
+		if err != nil && ctx.Err() != nil {
+			return &command.InterruptedError{Kept: "what was measured is kept, and the same command goes on from there"}
+		}
+		return err
+	})
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"dunnock/internal/command"
 )
 
 type options struct {
@@ -24,20 +26,12 @@ type options struct {
 	command    string // as it was given
 }
 
-// usageError is a mistake in the command line.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string { return e.text }
-
-func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
-
 func parseOptions(args []string, help io.Writer) (*options, error) {
 	o := &options{command: strings.TrimSpace("make bench-rivals " + quoted(args))}
 	var cellNames, contenderNames string
 	var rounds int
 	var length time.Duration
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
 	f.StringVar(&cellNames, "cells", "", "only these cells, separated by commas; a name without its number is all that begin so, such as exp")
 	f.StringVar(&contenderNames, "contenders", "", "only these contenders, separated by commas")
 	f.IntVar(&rounds, "rounds", 0, "rounds of each cell (default 3)")
@@ -47,23 +41,16 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	f.BoolVar(&o.report, "report", false, "measure nothing: report what the directory has")
 	f.BoolVar(&o.quick, "quick", false, "run each contender for a moment in one cell of each kind: it shows that all works, and nothing else")
 	f.StringVar(&o.profile, "profile", "", "write a processor profile of each process to files whose names begin so")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			f.SetOutput(help)
-			o.usage(help, f)
-			return nil, err
-		}
-		return nil, usagef("%v", err)
+	if err := command.Parse(f, args, func() { o.usage(help, f) }); err != nil {
+		return nil, err
 	}
 	switch {
-	case f.NArg() > 0:
-		return nil, usagef("unexpected argument %q", f.Arg(0))
 	case o.report && (o.fresh || o.quick):
-		return nil, usagef("--report measures nothing; --fresh and --quick do")
+		return nil, command.Usagef("--report measures nothing; --fresh and --quick do")
 	case rounds < 0 || rounds > 1000:
-		return nil, usagef("--rounds: want 1 to 1000, got %d", rounds)
+		return nil, command.Usagef("--rounds: want 1 to 1000, got %d", rounds)
 	case length < 0 || length > 10*time.Minute:
-		return nil, usagef("--length: want up to 10m, got %v", length)
+		return nil, command.Usagef("--length: want up to 10m, got %v", length)
 	}
 	if err := o.choose(cellNames, contenderNames); err != nil {
 		return nil, err
@@ -93,7 +80,7 @@ func (o *options) choose(cellNames, contenderNames string) error {
 		wanted := strings.Split(cellNames, ",")
 		for _, w := range wanted {
 			if !slices.ContainsFunc(o.cells, func(c cell) bool { return c.named(w) }) {
-				return usagef("--cells: there is no %q; there are %s", w, listOf(o.cells, func(c cell) string { return c.Name }))
+				return command.Usagef("--cells: there is no %q; there are %s", w, listOf(o.cells, func(c cell) string { return c.Name }))
 			}
 		}
 		o.cells = slices.DeleteFunc(o.cells, func(c cell) bool { return !slices.ContainsFunc(wanted, c.named) })
@@ -102,7 +89,7 @@ func (o *options) choose(cellNames, contenderNames string) error {
 		wanted := strings.Split(contenderNames, ",")
 		for _, w := range wanted {
 			if contenderNamed(w) == nil {
-				return usagef("--contenders: there is no %q; there are %s", w, listOf(o.contenders, func(c contender) string { return c.name }))
+				return command.Usagef("--contenders: there is no %q; there are %s", w, listOf(o.contenders, func(c contender) string { return c.name }))
 			}
 		}
 		o.contenders = slices.DeleteFunc(o.contenders, func(c contender) bool { return !slices.Contains(wanted, c.name) })
@@ -133,6 +120,7 @@ func (o *options) place() error {
 }
 
 func (o *options) usage(w io.Writer, f *flag.FlagSet) {
+	f.SetOutput(w)
 	fmt.Fprintln(w, "bench runs Dunnock and what else one might send tasks with, in turn, and sets them side by side.")
 	f.PrintDefaults()
 	fmt.Fprintln(w, "\ncells:")

@@ -22,17 +22,16 @@ const (
 )
 
 // playRole is what a process of a run does.
-func playRole(ctx context.Context) int {
+func playRole(ctx context.Context) error {
 	var s setup
 	err := json.Unmarshal([]byte(os.Getenv(roleVariable)), &s)
 	if err == nil {
 		err = s.play(ctx)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "bench: %s, %s: %v\n", s.Contender, s.Role, err)
-		return exitFailure
+		return fmt.Errorf("%s, %s: %w", s.Contender, s.Role, err)
 	}
-	return 0
+	return nil
 }
 
 func (s *setup) play(ctx context.Context) error {

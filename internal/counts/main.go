@@ -9,43 +9,31 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"dunnock/internal/command"
 )
 
 // baseline is the committed file, from the root of the repository.
 const baseline = "internal/counts/baseline.txt"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "counts:", err)
-		os.Exit(1)
-	}
+	command.Main("counts", func(ctx context.Context, args []string) error { return run(ctx, args, os.Stdout) })
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("counts", flag.ContinueOnError)
 	benchstat := flags.String("benchstat", "benchstat", "`path` of benchstat")
 	accept := flags.Bool("accept", false, "make what is counted now the baseline")
-	if err := flags.Parse(args); err != nil {
+	if err := command.Parse(flags, args, func() { flags.SetOutput(out); flags.PrintDefaults() }); err != nil {
 		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	counted, err := countAll(ctx)
 	if err != nil {

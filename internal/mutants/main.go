@@ -14,23 +14,18 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
+
+	"dunnock/internal/command"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "mutants:", err)
-		os.Exit(1)
-	}
+	command.Main("mutants", func(ctx context.Context, args []string) error { return run(ctx, args, os.Stdout) })
 }
 
 // seeds is how many fleets under faults look for a mutation before the tests of its package do.
@@ -43,7 +38,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	only := flags.String("only", "", "`texts`, separated by commas, of which the names or the files of those to run contain one; all if empty")
 	parallel := flags.Int("parallel", 2, "how many to try at a time")
-	if err := flags.Parse(args); err != nil {
+	if err := command.Parse(flags, args, func() { flags.SetOutput(out); flags.PrintDefaults() }); err != nil {
 		return err
 	}
 	root, err := goTool(ctx, ".", "list", "-m", "-f", "{{.Dir}}")

@@ -14,55 +14,22 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
-)
 
-// Exit codes.
-const (
-	exitFailure     = 1 // something could not be done, or has to be measured anew
-	exitUsage       = 2
-	exitInterrupted = 130
+	"dunnock/internal/command"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	code := dispatch(ctx, os.Args[1:])
-	stop()
-	os.Exit(code)
+	command.Main("paper", func(ctx context.Context, args []string) error {
+		o, err := parseOptions(args, os.Stdout)
+		if err != nil {
+			return err
+		}
+		return o.run(ctx, os.Stdout, os.Stderr)
+	})
 }
 
-func dispatch(ctx context.Context, args []string) int {
-	o, err := parseOptions(args, os.Stdout)
-	if err == nil {
-		err = o.run(ctx, os.Stdout, os.Stderr)
-	}
-	var usage *usageError
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-		return 0
-	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "paper: %v (see --help)\n", err)
-		return exitUsage
-	case errors.Is(err, errInterrupted):
-		fmt.Fprintln(os.Stderr, "paper:", err)
-		return exitInterrupted
-	default:
-		fmt.Fprintln(os.Stderr, "paper:", err)
-		return exitFailure
-	}
+// interrupted ends a measurement that was ended from outside.
+func interrupted() error {
+	return &command.InterruptedError{Kept: "what was measured is kept, and the same command goes on from there"}
 }
-
-// errInterrupted says that the command was ended from outside.
-var errInterrupted = errors.New("interrupted: what was measured is kept, and the same command goes on from there")
-
-// usageError is a mistake in the command line or in the plan.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string { return e.text }
-
-func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }

@@ -95,7 +95,7 @@ func brief(r *loadgen.Result) string {
 // one makes one run.
 func (m *measurement) one(ctx context.Context, r *run) (*outcome, error) {
 	if ctx.Err() != nil {
-		return nil, errInterrupted
+		return nil, interrupted()
 	}
 	cmd := exec.CommandContext(ctx, m.dunnock, r.args...) //nolint:gosec // what is measured is for the user to say
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -106,7 +106,7 @@ func (m *measurement) one(ctx context.Context, r *run) (*outcome, error) {
 	err := cmd.Run()
 	after := readProcessors()
 	if ctx.Err() != nil {
-		return nil, errInterrupted
+		return nil, interrupted()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("dunnock %s: %w: %s", r.key(), err, strings.TrimSpace(errs.String()))

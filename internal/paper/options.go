@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -10,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"dunnock/internal/command"
 )
 
 // quickDir is where the results of --quick go, under the directory of the state.
@@ -41,21 +42,16 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	f.BoolVar(&o.again, "again", false, "measure anew what does not count, because the generator was late or the machine was busy")
 	f.BoolVar(&o.busy, "busy", false, "count runs too during which the machine was busy with something else: for a measurement that has precedence, as under 'chrt --rr 1'")
 	f.BoolVar(&o.list, "list", false, "list the runs and how long they take, and exit")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(help, "paper measures a live fleet on this machine and draws it beside the simulator and beside an omniscient scheduler.\n\n"+
-				"    make paper                  # all of the plan, in less than half an hour; leave the machine alone meanwhile\n"+
-				"    make paper ARGS=--quick     # two minutes\n"+
-				"    make paper ARGS=--again     # then, if some runs do not count\n"+
-				"    sudo chrt --rr 1 make paper ARGS=--busy   # on a machine that cannot be left alone\n\nFlags:\n")
-			f.SetOutput(help)
-			f.PrintDefaults()
-			return nil, err
-		}
-		return nil, usagef("%v", err)
-	}
-	if f.NArg() > 0 {
-		return nil, usagef("unexpected argument %q", f.Arg(0))
+	if err := command.Parse(f, args, func() {
+		fmt.Fprint(help, "paper measures a live fleet on this machine and draws it beside the simulator and beside an omniscient scheduler.\n\n"+
+			"    make paper                  # all of the plan, in less than half an hour; leave the machine alone meanwhile\n"+
+			"    make paper ARGS=--quick     # two minutes\n"+
+			"    make paper ARGS=--again     # then, if some runs do not count\n"+
+			"    sudo chrt --rr 1 make paper ARGS=--busy   # on a machine that cannot be left alone\n\nFlags:\n")
+		f.SetOutput(help)
+		f.PrintDefaults()
+	}); err != nil {
+		return nil, err
 	}
 	switch {
 	case o.out != "":

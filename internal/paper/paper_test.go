@@ -12,8 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"dunnock/internal/golden"
 	"dunnock/internal/stat"
 	"dunnock/loadgen"
 )
@@ -127,18 +126,7 @@ func spoiled(r *run, o *outcome) {
 // The page of a plan, to the byte.
 func TestTable(t *testing.T) {
 	got, path := paperOf(t, spoiled).table(), filepath.Join("testdata", "table.md")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (go test ./internal/paper -run Table -update writes it anew):\n%s", path, diff)
-	}
+	golden.Check(t, path, got)
 }
 
 func TestAgrees(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"dunnock/internal/command"
 	"dunnock/loadgen/workload"
 )
 
@@ -102,7 +103,7 @@ func readPlan(path string) (*plan, error) {
 	}
 	p, err := parsePlan(text)
 	if err != nil {
-		return nil, usagef("%s: %v", path, err)
+		return nil, command.Usagef("%s: %v", path, err)
 	}
 	return p, nil
 }

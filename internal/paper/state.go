@@ -141,10 +141,10 @@ func replace(path string, content []byte) error {
 	temporary := path + ".tmp"
 	err := os.WriteFile(temporary, content, 0o644) //nolint:gosec // results are for others to read
 	if err == nil {
-		err = os.Rename(temporary, path) //nolint:gosec // the user names the directory
+		err = os.Rename(temporary, path)
 	}
 	if err != nil {
-		_ = os.Remove(temporary) //nolint:gosec // ours; it may not be there
+		_ = os.Remove(temporary)
 	}
 	return err
 }

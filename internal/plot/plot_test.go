@@ -3,20 +3,15 @@ package plot_test
 import (
 	"encoding/xml"
 	"errors"
-	"flag"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"dunnock/internal/golden"
 	"dunnock/internal/plot"
 )
-
-var update = flag.Bool("update", false, "write golden files anew")
 
 // forms is a figure with all forms of curves, in two rows.
 func forms() *plot.Figure {
@@ -36,18 +31,7 @@ func forms() *plot.Figure {
 
 func TestGolden(t *testing.T) {
 	got, path := forms().SVG(), filepath.Join("testdata", "forms.svg")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (go test ./internal/plot -update writes it anew):\n%s", path, diff)
-	}
+	golden.Check(t, path, got)
 }
 
 // Two panels of four curves, and the legend: two with dots, of which one has a band, and one has no line and a bar for its one interval; one is a dashed

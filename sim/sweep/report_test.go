@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,10 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"dunnock/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func reportOf(t *testing.T, s *Sweep) *Report {
 	t.Helper()
@@ -97,20 +94,7 @@ func TestPage(t *testing.T) {
 func TestGoldens(t *testing.T) {
 	r := reportOf(t, small(t))
 	for name, write := range map[string]func(io.Writer) error{"small.csv": r.WriteCSV, "small.svg": r.WriteSVG} {
-		got := written(t, write)
-		path := filepath.Join("testdata", name)
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s (go test -run Goldens -update writes it anew):\n%s", name, diff)
-		}
+		golden.Check(t, filepath.Join("testdata", name), written(t, write))
 	}
 }
 
