@@ -94,6 +94,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.core = owner.New(rules, newRand())
 	c.sessions, c.faults = make([]*session, len(c.addrs)), make([]error, len(c.addrs))
+	if err := cfg.Stream.ValidateTimes(); err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
 	if c.cfg.Logger == nil {
 		c.cfg.Logger = slog.Default()
 	}

@@ -69,7 +69,7 @@ func (s *session) connect(ctx context.Context) error {
 		return err
 	}
 	s.conn = conn
-	hello := probe.Hello{Version: probe.Version, Role: probe.RoleClient}
+	hello := probe.Hello{Version: probe.Version, Role: probe.RoleClient, Lease: max(conn.Lease(), 0)}
 	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &hello))
 	conn.Flush()
 	return conn.Run(ctx, s)
@@ -217,6 +217,7 @@ func (s *session) handshake(kind uint8, body []byte) error {
 	if h.Role != probe.RoleScheduler {
 		return fmt.Errorf("handshake refused: a %s", h.Role)
 	}
+	s.conn.RaiseLease(h.Lease)
 	s.greeted, s.name = true, h.Name
 	return nil
 }

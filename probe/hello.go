@@ -49,7 +49,7 @@ const (
 )
 
 // Hello is the first message in both directions: who speaks. A worker
-// fills Slots, Apps, Labels and Discipline; a scheduler Policy, Lease and Results.
+// fills Slots, Apps, Labels and Discipline; a scheduler Policy and Results; all fill Lease.
 type Hello struct {
 	Version     uint32 // Version
 	Role        Role
@@ -61,7 +61,7 @@ type Hello struct {
 	Labels      []Label  // sorted by key
 	Draining    bool
 	Policy      string
-	Lease       time.Duration // silence after which the speaker gives a peer up
+	Lease       time.Duration // silence after which the speaker gives a peer up, two beats of its own at least; on a connection the longer one of both sides holds
 	Discipline  string        // whose turn it is at the worker; see [NeedsClass]
 	Results     uint64        // the speaker has taken all results of this life of the worker up to this number
 }

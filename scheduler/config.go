@@ -11,6 +11,7 @@ import (
 	"dunnock/internal/node"
 	"dunnock/internal/stream"
 	"dunnock/probe"
+	"dunnock/scheduler/ack"
 	"dunnock/scheduler/placement"
 	"dunnock/task"
 )
@@ -64,9 +65,13 @@ type Config struct {
 	// ClientGrace is how long a job without an owner, whose connection has ended, waits for one to come back before it is cancelled, or drains if it
 	// asks for that. It starts nothing meanwhile. Default 1 s.
 	ClientGrace time.Duration
+	// ResultGrace is how long a result stays at its worker that its client has not had, from when the client left: it may come for it, to this scheduler
+	// or another one. Default 20 s, at most 25 s, since workers keep nothing longer than 30 s by themselves.
+	ResultGrace time.Duration
 	// DrainTimeout bounds how long a draining scheduler waits for its jobs. Default 30 s.
 	DrainTimeout time.Duration
-	// Stream tunes the connections to workers and clients.
+	// Stream tunes the connections to workers and clients. BeatInterval is at least 10 ms; Lease at least two of those, and at most 1 m. A peer's longer lease
+	// holds for the connection with it.
 	Stream stream.Config
 
 	// OnReady is called once with the addresses that were bound.
@@ -92,7 +97,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Limits.MaxPayloadBytes, limits.MaxPayloadBytes)
 	setDefault(&c.Limits.MaxJobBytes, limits.MaxJobBytes)
 	c.Stream.MaxMessageBytes = max(c.Stream.MaxMessageBytes, probe.MaxMessage)
-	setDefault(&c.Stream.Lease, stream.DefaultLease) // it is announced
+	c.Stream.BeatInterval, c.Stream.Lease = c.Stream.Times() // the lease is announced
 	setDefault(&c.MaxJobs, 100_000)
 	setDefault(&c.MaxWaitingTasks, 1_000_000)
 	setDefault(&c.MaxPayloadBytes, 1<<30)
@@ -100,6 +105,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxRetainedBytes, 64<<20)
 	setDefault(&c.MaxUnreadBytes, 32<<20)
 	setDefault(&c.ClientGrace, time.Second)
+	setDefault(&c.ResultGrace, ack.DefaultKeepFor)
 	setDefault(&c.DrainTimeout, 30*time.Second)
 	return c
 }
@@ -109,6 +115,12 @@ func setDefault[T int | int64 | time.Duration](field *T, value T) {
 		*field = value
 	}
 }
+
+// MaxResultGrace bounds [Config.ResultGrace]: a worker that drops results by itself says ever after that something may be missing.
+const MaxResultGrace = 25 * time.Second
+
+// queueResultTTL is what workers are made with; see dunnock/worker/queue.
+const queueResultTTL = 30 * time.Second
 
 // Validate reports all faults of the configuration at once.
 func (c Config) Validate() error {
@@ -125,6 +137,12 @@ func (c Config) Validate() error {
 	if c.PreferWait > time.Minute {
 		faults = append(faults, fmt.Errorf("prefer wait: at most %v, got %v", time.Minute, c.PreferWait))
 	}
+	if err := c.Stream.ValidateTimes(); err != nil {
+		faults = append(faults, err)
+	}
+	if c.ResultGrace > MaxResultGrace {
+		faults = append(faults, fmt.Errorf("result grace: at most %v, got %v: workers keep nothing longer than %v by themselves", MaxResultGrace, c.ResultGrace, queueResultTTL))
+	}
 	for _, f := range []struct {
 		name  string
 		value int64
@@ -140,6 +158,7 @@ func (c Config) Validate() error {
 		{"max unread bytes", c.MaxUnreadBytes},
 		{"max queue time", int64(c.MaxQueueTime)},
 		{"client grace", int64(c.ClientGrace)},
+		{"result grace", int64(c.ResultGrace)},
 		{"drain timeout", int64(c.DrainTimeout)},
 	} {
 		if f.value < 0 {

@@ -67,7 +67,7 @@ func (es *eventStream) answer(ctx *fasthttp.RequestCtx) {
 			reader := make(chan struct{})
 			go func() { // ends with the connection
 				defer close(reader)
-				listen(c, raw)
+				s.listen(c, raw)
 				close(gone)
 			}()
 			err := es.run(life.Done(), gone, head)
@@ -81,18 +81,15 @@ func (es *eventStream) answer(ctx *fasthttp.RequestCtx) {
 	})
 }
 
-// A client that is there acknowledges what it is sent, a beat each second at least. Its machine is looked at this often, and given up when it has acknowledged
-// nothing for so long at two looks in a row.
-const (
-	lookInterval = stream.DefaultBeatInterval
-	maxOwing     = stream.DefaultLease - lookInterval
-)
-
-// listen returns when the client is gone: it has hung up, or is not heard any more. What it says is not answered.
-func listen(c, raw net.Conn) {
+// listen returns when the client is gone: it has hung up, or is not heard any more. What it says is not answered. A client that is there acknowledges what it
+// is sent, a beat each second at least. Its machine is looked at each beat of ours, and given up when it has acknowledged nothing for the rest of a lease at two
+// looks in a row.
+func (s *Scheduler) listen(c, raw net.Conn) {
 	b := make([]byte, 512)
+	look := s.cfg.Stream.BeatInterval
+	maxOwing := s.cfg.Stream.Lease - look
 	for owing := false; ; {
-		_ = c.SetReadDeadline(time.Now().Add(lookInterval))
+		_ = c.SetReadDeadline(time.Now().Add(look))
 		if _, err := c.Read(b); err != nil && !timedOut(err) {
 			return
 		}

@@ -256,11 +256,11 @@ func TestParted(t *testing.T) {
 	if knows(0) || !knows(1) || !knows(maxParted) || len(p.jobs) != maxParted || len(p.order) != maxParted {
 		t.Errorf("%d jobs, %d in order; the first %v, the second %v", len(p.jobs), len(p.order), knows(0), knows(1))
 	}
-	p.expire(1 + partedTTL)
+	p.expire(1+ack.DefaultKeepFor, ack.DefaultKeepFor)
 	if !knows(1) {
 		t.Error("forgotten before its time")
 	}
-	p.expire(2 + partedTTL)
+	p.expire(2+ack.DefaultKeepFor, ack.DefaultKeepFor)
 	if knows(1) || !knows(2) {
 		t.Error("the second is remembered, or the third is not")
 	}

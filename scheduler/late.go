@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"dunnock/probe"
-	"dunnock/scheduler/ack"
 )
 
 // A result is its client's, and its worker keeps it until the client has it. A client that is gone may come for it later than its job is held here, and to
@@ -45,7 +44,7 @@ func (s *Scheduler) unclaimed(t *turn, r receipt) {
 // forgetGivenUp forgets the workers that were given up so long ago that nothing is kept for their sake any more.
 func (s *Scheduler) forgetGivenUp(now time.Duration) {
 	for w, at := range s.givenUp {
-		if now-at > ack.DefaultKeepFor {
+		if now-at > s.cfg.ResultGrace {
 			delete(s.givenUp, w)
 		}
 	}
@@ -63,12 +62,8 @@ type partedJob struct {
 	at  time.Duration
 }
 
-const (
-	// partedTTL is how long what comes in of such a job is kept. It was on its way, or its worker was not connected.
-	partedTTL = ack.DefaultKeepFor
-	// maxParted bounds their number; the oldest go.
-	maxParted = 1 << 16
-)
+// maxParted bounds their number; the oldest go.
+const maxParted = 1 << 16
 
 func (p *parted) add(now time.Duration, ref probe.Ref) {
 	if p.jobs == nil {
@@ -86,8 +81,9 @@ func (p *parted) drop() {
 	p.order = p.order[1:]
 }
 
-func (p *parted) expire(now time.Duration) {
-	for len(p.order) > 0 && now-p.order[0].at > partedTTL {
+// expire forgets the jobs that ended so long ago. What comes in of them by then was on its way, or its worker was not connected.
+func (p *parted) expire(now, ttl time.Duration) {
+	for len(p.order) > 0 && now-p.order[0].at > ttl {
 		p.drop()
 	}
 }

@@ -55,7 +55,7 @@ type linkKey struct {
 }
 
 func newLink(s *Scheduler, m view.Member) *link {
-	return &link{s: s, member: m, results: ack.NewAccount(ack.Config{})}
+	return &link{s: s, member: m, results: ack.NewAccount(ack.Config{KeepFor: s.cfg.ResultGrace})}
 }
 
 // keepLinks runs one link for every life of a worker that membership knows. One that drains takes nothing new, and may run or keep what is asked for here.
@@ -233,7 +233,8 @@ func (l *link) down(ctx context.Context, err error) {
 		delete(s.workers, l.member.Incarnation)
 	}
 	// If it was this process that stood still, the silence says nothing: time is left for one more try at least.
-	left := max(s.cfg.Stream.Lease-l.conn.Silence(), s.cfg.Stream.Lease/4)
+	lease := l.conn.Lease()
+	left := max(lease-l.conn.Silence(), lease/4)
 	l.voider = time.AfterFunc(left, l.void)
 	if errors.Is(err, stream.ErrSilent) {
 		s.meters.leaseExpiries.Inc()
@@ -443,6 +444,7 @@ func (l *link) handshake(kind uint8, body []byte) error {
 		return errors.New("handshake refused: a worker without slots")
 	}
 	l.overdue.Stop()
+	l.conn.RaiseLease(h.Lease)
 	l.apps = make(map[string]uint16, len(h.Apps))
 	for i, app := range h.Apps {
 		l.apps[app] = uint16(i)

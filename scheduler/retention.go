@@ -172,7 +172,7 @@ func (s *Scheduler) keepRetention(ctx context.Context) {
 		now := s.enter()
 		s.expire(now)
 		s.expireKept(now, &t)
-		s.parted.expire(now)
+		s.parted.expire(now, s.cfg.ResultGrace)
 		s.forgetGivenUp(now)
 		s.ackRest(&t)
 		s.exit(now, &t)

@@ -96,12 +96,12 @@ func New(cfg Config) (*Scheduler, error) {
 	}
 	s := &Scheduler{
 		cfg: cfg, node: n, clock: node.NewClock(), idle: make(chan struct{}), orphaned: make(chan struct{}, 1),
-		core:  placement.New(placement.Config{Policy: cfg.Policy, PreferWait: cfg.PreferWait, MaxQueueTime: cfg.MaxQueueTime}, newRand(cfg.Seed)),
+		core:  placement.New(placement.Config{Policy: cfg.Policy, PreferWait: cfg.PreferWait, MaxQueueTime: cfg.MaxQueueTime, DoubtWait: cfg.Stream.Lease}, newRand(cfg.Seed)),
 		links: make(map[probe.WorkerID]*link), workers: make(map[probe.Incarnation]probe.WorkerID), peers: make(map[string]*peer),
 		diallers: make(map[linkKey]*dialler), callers: make(map[*stream.Conn]struct{}), clients: make(map[*client]struct{}),
 		jobs: make(map[probe.Ref]*job), byID: make(map[task.JobID]*job), givenUp: make(map[probe.Incarnation]time.Duration),
 	}
-	s.watch, s.origin = stream.NewWatch(stream.DefaultLease-stream.DefaultBeatInterval), time.Now().Add(-s.clock.Now())
+	s.watch, s.origin = stream.NewWatch(cfg.Stream.Lease-cfg.Stream.BeatInterval), time.Now().Add(-s.clock.Now())
 	s.hello = probe.Hello{
 		Version: probe.Version, Role: probe.RoleScheduler, Name: n.Name, Incarnation: n.Incarnation, Fleet: n.Fleet,
 		Policy: cfg.Policy.String(), Lease: cfg.Stream.Lease,

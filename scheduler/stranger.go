@@ -51,6 +51,7 @@ func (x *stranger) Message(kind uint8, body []byte) error {
 	if err != nil {
 		return fmt.Errorf("handshake refused: %w", err)
 	}
+	x.conn.RaiseLease(h.Lease)
 	who, err := x.greet(&h)
 	if err != nil {
 		return err

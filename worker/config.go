@@ -57,9 +57,13 @@ type Config struct {
 	// StopGrace is how long a handler has to return after its context ended, before the
 	// attempt is reported without it and its slot counted as stuck. Default 100 ms.
 	StopGrace time.Duration
+	// OrphanGrace is how long an attempt runs on whose scheduler is gone: until then that scheduler may come back, or another adopt the attempt. Default
+	// 2 s, at least the lease, at most 1 h.
+	OrphanGrace time.Duration
 	// DrainTimeout bounds how long a draining worker waits for running tasks. Default 30 s.
 	DrainTimeout time.Duration
-	// Stream tunes the connections from schedulers.
+	// Stream tunes the connections from schedulers. BeatInterval is at least 10 ms; Lease at least two of those, and at most 1 m. A scheduler's longer lease
+	// holds for the connection with it.
 	Stream stream.Config
 
 	// OnReady is called once with the addresses that were bound.
@@ -112,6 +116,11 @@ func (c Config) Validate() error {
 	if c.MaxResultBytes > probe.MaxPayload {
 		fault("max result bytes: at most %d, got %d", probe.MaxPayload, c.MaxResultBytes)
 	}
+	if err := c.Stream.ValidateTimes(); err != nil {
+		faults = append(faults, err)
+	} else if _, lease := c.Stream.Times(); c.orphanGrace() < lease {
+		fault("orphan grace: want at least the lease (%v): attempts must not end before their scheduler is given up; got %v", lease, c.orphanGrace())
+	}
 	if c.MaxReservations < 0 || c.MaxResultBytes < 0 || c.StopGrace < 0 || c.DrainTimeout < 0 {
 		fault("limits: none may be negative")
 	}
@@ -125,11 +134,18 @@ func (c Config) discipline() (queue.Discipline, error) {
 	return queue.ParseDiscipline(c.Discipline)
 }
 
+func (c Config) orphanGrace() time.Duration {
+	if c.OrphanGrace == 0 {
+		return queue.DefaultOrphanGrace
+	}
+	return c.OrphanGrace
+}
+
 // queue is the core's part of the configuration.
 func (c Config) queue() queue.Config {
 	d, _ := c.discipline() // Validate has looked
 	return queue.Config{
-		Slots: c.Slots, MaxReservations: c.MaxReservations, StopGrace: c.StopGrace, Apps: len(c.Apps),
+		Slots: c.Slots, MaxReservations: c.MaxReservations, StopGrace: c.StopGrace, OrphanGrace: c.OrphanGrace, Apps: len(c.Apps),
 		Offers: true, Seed: uint64(c.Incarnation), // to schedulers that take them; which do is learnt from them
 		Discipline: d, Weights: c.Weights, Ageing: c.Ageing, StarvationBound: c.StarvationBound,
 	}

@@ -13,7 +13,7 @@ var errPaused = errors.New("this process stood still for so long that the schedu
 
 // newWatch makes what finds out that this process stood still: for as long as makes a difference to any scheduler that gives a worker
 // two beats.
-func newWatch() *stream.Watch { return stream.NewWatch(stream.DefaultBeatInterval) }
+func newWatch(beat time.Duration) *stream.Watch { return stream.NewWatch(beat) }
 
 // afterPause hangs up on the schedulers that may have given this worker up while its process stood still. What lies unread is of a time before that,
 // and what it would start may run elsewhere by now; they come back, and are told what is here. It runs under the lock.
@@ -21,7 +21,7 @@ func (w *Worker) afterPause(now, pause time.Duration) {
 	var t turn
 	for _, p := range w.peers {
 		// Our last beat may have gone out that long before the pause.
-		if p.lease > 0 && pause > p.lease-max(w.cfg.Stream.BeatInterval, stream.DefaultBeatInterval) {
+		if p.lease > 0 && pause > p.lease-w.cfg.Stream.BeatInterval {
 			t.effects = w.drop(now, p, errPaused, t.effects)
 		}
 	}

@@ -198,6 +198,7 @@ func (p *peer) handshake(kind uint8, body []byte) error {
 		return fmt.Errorf("handshake refused: a %s of fleet %q", h.Role, h.Fleet)
 	}
 	p.overdue.Stop()
+	p.conn.RaiseLease(h.Lease)
 	now := w.enter()
 	for _, old := range w.peers { // one connection per scheduler: an older one is dead and does not know it
 		if old.name == h.Name {
@@ -205,6 +206,9 @@ func (p *peer) handshake(kind uint8, body []byte) error {
 		}
 	}
 	p.id, p.name, p.inc, p.lease, p.policy = w.lifeOf(now, &h), h.Name, h.Incarnation, h.Lease, h.Policy
+	if p.lease > 0 { // it gives us up at all
+		p.lease = p.conn.Lease()
+	}
 	w.peers[p.id] = p
 	p.conn.End(probe.AppendHello(p.conn.Begin(uint8(probe.KindHello)), &w.hello))
 	p.turn.batch.Add(p.conn)
@@ -217,6 +221,10 @@ func (p *peer) handshake(kind uint8, body []byte) error {
 	if other != nil {
 		w.node.Logger.Warn("two schedulers of the fleet have different policies: each is served by its own, and offers go only to those that take them",
 			slog.String("scheduler", h.Name), slog.String("policy", h.Policy), slog.String("other", other.name), slog.String("other_policy", other.policy))
+	}
+	if p.lease > w.cfg.OrphanGrace {
+		w.node.Logger.Warn("a scheduler waits longer for a lost connection than attempts run on without one: raise the orphan grace",
+			slog.String("scheduler", h.Name), slog.Duration("lease", p.lease), slog.Duration("orphan_grace", w.cfg.OrphanGrace))
 	}
 	w.node.Logger.Info("scheduler connected", slog.String("scheduler", h.Name))
 	return nil

@@ -80,13 +80,13 @@ func New(cfg Config) (*Worker, error) {
 	}
 	cfg.Incarnation = n.Incarnation
 	w := &Worker{
-		cfg: cfg, node: n, clock: node.NewClock(), watch: newWatch(), peers: make(map[probe.SchedulerID]*peer), lives: make(map[life]lifeNumber), idle: make(chan struct{}),
+		cfg: cfg, node: n, clock: node.NewClock(), watch: newWatch(cfg.Stream.BeatInterval), peers: make(map[probe.SchedulerID]*peer), lives: make(map[life]lifeNumber), idle: make(chan struct{}),
 		core: queue.New(cfg.queue()),
 	}
 	w.hello = probe.Hello{
 		Version: probe.Version, Role: probe.RoleWorker, Name: n.Name, Incarnation: n.Incarnation, Fleet: n.Fleet,
 		Slots: uint16(cfg.Slots), Apps: slices.Sorted(maps.Keys(cfg.Apps)), Labels: labels,
-		Discipline: w.core.Discipline().String(),
+		Discipline: w.core.Discipline().String(), Lease: cfg.Stream.Lease,
 	}
 	w.classed = probe.NeedsClass(w.hello.Discipline)
 	for _, name := range w.hello.Apps {
@@ -276,9 +276,11 @@ func (c Config) withDefaults() Config {
 		c.MaxResultBytes = 1 << 20
 	}
 	c.Stream.MaxMessageBytes = max(c.Stream.MaxMessageBytes, probe.MaxMessage)
+	c.Stream.BeatInterval, c.Stream.Lease = c.Stream.Times()
 	if c.StopGrace == 0 {
 		c.StopGrace = 100 * time.Millisecond
 	}
+	c.OrphanGrace = c.orphanGrace()
 	if c.DrainTimeout == 0 {
 		c.DrainTimeout = 30 * time.Second
 	}

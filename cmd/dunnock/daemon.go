@@ -9,6 +9,7 @@ import (
 
 	"dunnock/gossip"
 	"dunnock/internal/node"
+	"dunnock/internal/stream"
 	"dunnock/probe"
 	"dunnock/worker"
 	"dunnock/worker/app"
@@ -25,7 +26,15 @@ type nodeFlags struct {
 	Zone      string   `help:"Failure domain of this node; on a worker also its label zone (default: none)." placeholder:"ZONE"`
 	Insecure  bool     `help:"Allow addresses that are not loopback, without TLS and tokens (default: no)."`
 
+	Beat  time.Duration `group:"leases" help:"The longest that this node is silent towards a live connection." default:"500ms" placeholder:"DURATION"`
+	Lease time.Duration `group:"leases" help:"Silence after which a peer is given up: at least two beats, at most 1m. Of two peers the longer lease holds." default:"1500ms" placeholder:"DURATION"`
+
 	DrainTimeout time.Duration `help:"Longest wait for running work when told to leave by SIGTERM, Ctrl-C or drain; a second signal ends at once." default:"30s" placeholder:"DURATION"`
+}
+
+// stream is what the flags say of connections.
+func (f *nodeFlags) stream() stream.Config {
+	return stream.Config{BeatInterval: f.Beat, Lease: f.Lease}
 }
 
 // check reports what the flags themselves can have wrong. key is the decoded gossip key.
@@ -34,6 +43,12 @@ func (f *nodeFlags) check() (key []byte, err error) {
 		if _, _, err := net.SplitHostPort(a.addr); err != nil {
 			return nil, usagef("--%s: want host:port, got %q", a.flag, a.addr)
 		}
+	}
+	if f.Beat < stream.MinBeatInterval {
+		return nil, usagef("--beat: want at least %v, got %v", stream.MinBeatInterval, f.Beat)
+	}
+	if f.Lease < 2*f.Beat || f.Lease > stream.MaxLease {
+		return nil, usagef("--lease: want at least two beats (--beat %v) and at most %v, got %v", f.Beat, stream.MaxLease, f.Lease)
 	}
 	if f.DrainTimeout <= 0 {
 		return nil, usagef("--drain-timeout: want more than 0, got %v", f.DrainTimeout)

@@ -59,6 +59,7 @@ func newParser(c *cli, p *process) (*kong.Kong, error) {
 			{Key: "use", Title: "Use one:"},
 			{Key: "rest", Title: "And:"},
 			{Key: "discipline", Title: "Whose turn it is:"},
+			{Key: "leases", Title: "Leases, and what outlives them (docs/reliability.md):"},
 			{Key: "limits", Title: "Limits:"},
 			{Key: "faults", Title: "Faults, to see what they cost (whether promises are kept is checked by `dunnock sim check --faults`):"},
 			{Key: "common", Title: "Common flags:"},

@@ -16,6 +16,9 @@ type schedulerCmd struct {
 
 	PreferWait time.Duration `help:"How long tasks wait for workers that they prefer before any other will do, at most 1m; 0s: no time." default:"50ms" placeholder:"DURATION"`
 
+	ClientGrace time.Duration `group:"leases" help:"How long a job whose client's connection has ended waits for the client to come back. It starts nothing meanwhile." default:"1s" placeholder:"DURATION"`
+	ResultGrace time.Duration `group:"leases" help:"How long workers keep a result that its client has not had, once the client is gone: it may come for it, to any scheduler. At most 25s." default:"20s" placeholder:"DURATION"`
+
 	MaxQueueTime time.Duration `group:"limits" help:"How long a job's tasks may have to wait at the present rate; a job that would wait longer is refused with 'overloaded'." default:"10s" placeholder:"DURATION"`
 
 	MaxJobs          int   `group:"limits" help:"Unfinished jobs at once; more are refused with 'overloaded'." default:"100000" placeholder:"N"`
@@ -56,7 +59,8 @@ func (c *schedulerCmd) Run(p *process) error {
 		Logger: p.log, Policy: policy,
 		Limits:  task.Limits{MaxTasks: c.MaxTasks, MaxPayloadBytes: c.MaxTaskBytes, MaxJobBytes: c.MaxJobBytes},
 		MaxJobs: c.MaxJobs, MaxWaitingTasks: c.MaxWaitingTasks, MaxPayloadBytes: c.MaxPayloadBytes, MaxRetainedBytes: c.MaxRetainedBytes,
-		ResultTTL: c.ResultTTL, PreferWait: c.PreferWait, MaxQueueTime: c.MaxQueueTime, DrainTimeout: c.DrainTimeout, OnReady: p.announce("scheduler"),
+		ResultTTL: c.ResultTTL, PreferWait: c.PreferWait, MaxQueueTime: c.MaxQueueTime,
+		ClientGrace: c.ClientGrace, ResultGrace: c.ResultGrace, Stream: c.stream(), DrainTimeout: c.DrainTimeout, OnReady: p.announce("scheduler"),
 	}
 	if c.PreferWait == 0 {
 		cfg.PreferWait = -1 // which is no time there
@@ -90,6 +94,12 @@ func (c *schedulerCmd) checkLimits() error {
 	}
 	if c.MaxQueueTime <= 0 {
 		return usagef("--max-queue-time: want more than 0, got %v", c.MaxQueueTime)
+	}
+	if c.ClientGrace <= 0 {
+		return usagef("--client-grace: want more than 0, got %v", c.ClientGrace)
+	}
+	if c.ResultGrace < c.ClientGrace || c.ResultGrace > scheduler.MaxResultGrace {
+		return usagef("--result-grace: want at least --client-grace (%v) and at most %v, got %v", c.ClientGrace, scheduler.MaxResultGrace, c.ResultGrace)
 	}
 	if c.ResultTTL <= 0 {
 		return usagef("--result-ttl: want more than 0, got %v", c.ResultTTL)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dunnock/worker"
+	"dunnock/worker/queue"
 )
 
 type workerCmd struct {
@@ -15,6 +16,8 @@ type workerCmd struct {
 	App     []string          `sep:"none" help:"An app and the local process that runs its tasks: NAME=exec:COMMAND…, NAME=http://… or NAME=unix:SOCKET:/PATH. Repeatable (default: none)." placeholder:"NAME=SPEC"`
 	Builtin bool              `help:"Add the built-in apps echo, sleep and grep (default: no)."`
 	Label   map[string]string `help:"A label that jobs can require. Repeatable (default: none)." placeholder:"KEY=VALUE"`
+
+	OrphanGrace time.Duration `group:"leases" help:"How long a running task goes on whose scheduler is gone, so that it, or another one, can take it up again; at least --lease." default:"2s" placeholder:"DURATION"`
 
 	MaxReservations int           `group:"limits" help:"Reservations in the queue; more are refused." default:"100000" placeholder:"N"`
 	MaxResultBytes  int           `group:"limits" help:"Result of one task, in bytes; a longer one fails the task." default:"1048576" placeholder:"BYTES"`
@@ -50,6 +53,8 @@ func (c *workerCmd) Run(p *process) error {
 		return usagef("--max-reservations: want at least 1, got %d", c.MaxReservations)
 	case c.MaxResultBytes < 1:
 		return usagef("--max-result-bytes: want at least 1, got %d", c.MaxResultBytes)
+	case c.OrphanGrace < c.Lease || c.OrphanGrace > queue.MaxOrphanGrace:
+		return usagef("--orphan-grace: want at least --lease (%v) and at most %v, got %v", c.Lease, queue.MaxOrphanGrace, c.OrphanGrace)
 	case c.StopGrace <= 0:
 		return usagef("--stop-grace: want more than 0, got %v", c.StopGrace)
 	case len(c.App) == 0 && !c.Builtin:
@@ -62,7 +67,7 @@ func (c *workerCmd) Run(p *process) error {
 	cfg := worker.Config{
 		Name: c.Name, HTTP: c.HTTP, Gossip: c.Gossip, Join: c.Join, Fleet: c.Fleet, GossipKey: key, Zone: c.Zone, Insecure: c.Insecure,
 		Logger: p.log, Slots: c.Slots, Apps: apps, Labels: c.Label,
-		MaxReservations: c.MaxReservations, MaxResultBytes: c.MaxResultBytes, StopGrace: c.StopGrace, DrainTimeout: c.DrainTimeout,
+		MaxReservations: c.MaxReservations, MaxResultBytes: c.MaxResultBytes, StopGrace: c.StopGrace, OrphanGrace: c.OrphanGrace, Stream: c.stream(), DrainTimeout: c.DrainTimeout,
 		Discipline: c.Discipline, Weights: c.Weight, Ageing: c.Ageing, StarvationBound: c.StarvationBound,
 		OnReady: p.announce("worker"),
 	}

@@ -1,6 +1,9 @@
 package stream
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Config bounds and times one connection. The zero Config stands for the
 // defaults; a field out of its bounds is moved to the nearest one.
@@ -17,7 +20,7 @@ type Config struct {
 	// BeatInterval is the longest that this side stays silent: a beat is sent
 	// that often. Default 500 ms, at least 1 ms.
 	BeatInterval time.Duration
-	// Lease is the silence after which the peer is given up with [ErrSilent].
+	// Lease is the silence after which the peer is given up with [ErrSilent]; [Conn.RaiseLease] makes it longer.
 	// Default 1.5 s; negative: never. Less than two of the peer's beats gives
 	// up peers that are well: with 16 handlers that keep 2 cores busy a beat's round trip
 	// was seen at 212 ms, with 64 at 917 ms.
@@ -38,6 +41,33 @@ const (
 	DefaultLease            = 1500 * time.Millisecond
 	DefaultHandshakeTimeout = 5 * time.Second
 )
+
+// Times returns BeatInterval and Lease with their defaults.
+func (c Config) Times() (beat, lease time.Duration) {
+	c = c.withDefaults()
+	return c.BeatInterval, c.Lease
+}
+
+// Bounds of what [Config.ValidateTimes] lets pass.
+const (
+	MinBeatInterval = 10 * time.Millisecond
+	MaxLease        = time.Minute
+)
+
+// ValidateTimes reports what is wrong with BeatInterval and Lease for two nodes of a fleet: a beat of at least 10 ms, and a lease of at least two beats
+// and at most 1 m.
+func (c Config) ValidateTimes() error {
+	beat, lease := c.Times()
+	switch {
+	case c.BeatInterval < 0 || beat < MinBeatInterval:
+		return fmt.Errorf("beat: want at least %v, got %v", MinBeatInterval, c.BeatInterval)
+	case c.Lease < 0 || lease > MaxLease:
+		return fmt.Errorf("lease: want two beats (%v) to %v, got %v", 2*beat, MaxLease, c.Lease)
+	case lease < 2*beat:
+		return fmt.Errorf("lease: want at least two beats (%v), or a peer that is well is given up; got %v", 2*beat, lease)
+	}
+	return nil
+}
 
 func (c Config) withDefaults() Config {
 	if c.MaxMessageBytes <= 0 {

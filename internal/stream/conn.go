@@ -46,6 +46,7 @@ type Conn struct {
 	scan   scanner
 	told   told // what the last beat that it sent has told the peer
 
+	lease     atomic.Int64 // ns of silence after which the peer is given up
 	heard     atomic.Int64 // when the peer was heard last, or its lease begun anew; ns since origin
 	handling  atomic.Bool  // the reader handles what it read: silence is ours
 	processed sharedCounts // of the peer's messages
@@ -91,6 +92,7 @@ func New(nc net.Conn, buffered []byte, cfg Config) *Conn {
 	if c.sock.ok() {
 		c.try = c.sock.write
 	}
+	c.lease.Store(int64(cfg.Lease))
 	c.sock.tune(cfg.Lease)
 	return c
 }
@@ -259,6 +261,19 @@ func (c *Conn) Done() <-chan struct{} { return c.dying }
 // Silence is how long ago the peer was heard. A pause of this process does not count.
 func (c *Conn) Silence() time.Duration {
 	return max(0, time.Duration(c.now()-c.heard.Load()))
+}
+
+// Lease is the silence after which the peer is given up; negative: never.
+func (c *Conn) Lease() time.Duration { return time.Duration(c.lease.Load()) }
+
+// RaiseLease has the peer given up later than [Config].Lease says: when it has said that it gives us up after so long a silence, it speaks no more often
+// than that asks for. A shorter one changes nothing.
+func (c *Conn) RaiseLease(lease time.Duration) {
+	if now := c.lease.Load(); now < 0 || int64(lease) <= now {
+		return
+	}
+	c.lease.Store(int64(lease))
+	c.sock.tune(lease)
 }
 
 // RemoteAddr is the peer's network address.

@@ -47,7 +47,7 @@ func (c *Conn) pulse(ctx context.Context) {
 // due is when to tick next: for a beat, or when the peer's lease ends.
 func (p *pulser) due(now int64) int64 {
 	due := p.beatDue
-	if lease := int64(p.c.cfg.Lease); lease > 0 {
+	if lease := p.c.lease.Load(); lease > 0 {
 		due = min(due, p.c.heard.Load()+lease)
 	}
 	return max(due, now)
@@ -62,7 +62,7 @@ func (p *pulser) tick(now, late int64) {
 	if late > int64(c.cfg.BeatInterval) || c.handling.Load() {
 		c.heard.Store(now)
 	}
-	if lease := int64(c.cfg.Lease); lease > 0 && now-c.heard.Load() >= lease {
+	if lease := c.lease.Load(); lease > 0 && now-c.heard.Load() >= lease {
 		if c.sock.unread() == 0 {
 			c.fail(ErrSilent)
 			return
