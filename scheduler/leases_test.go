@@ -30,7 +30,7 @@ func TestLeasesAgree(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer c.Close() //nolint:errcheck // has no error
+				defer c.Close()
 				h, err := c.Submit(t.Context(), echoJob(4, "30s"))
 				if err != nil {
 					t.Fatal(err)
