@@ -19,6 +19,8 @@ type attempt struct {
 	call     uint32
 	app      string
 	handler  Handler
+	habit    *habit // its app's
+	brief    bool   // by that, when it was put in line; guarded by Worker.mu
 	task     Task
 	deadline time.Time // the earlier of the job's and the attempt's
 

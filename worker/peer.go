@@ -27,6 +27,7 @@ type peer struct {
 	large  largeResults  // guarded by Worker.mu
 	gone   error         // why what lies unread is not handled any more; guarded by Worker.mu
 	turn   turn
+	leader *leader // that is to run attempts; nil while there is none
 
 	overdue *time.Timer // closes a connection that does not get to its handshake
 }
@@ -41,7 +42,9 @@ func (w *Worker) serve(c *stream.Conn) {
 		defer w.conns.Done()
 	}
 	p := &peer{w: w, conn: c, overdue: node.HandshakeBy(c.Close)}
+	p.turn.reads = true
 	err := c.Run(ctx, p)
+	p.turn.reads = false
 	p.overdue.Stop()
 	if p.id != 0 {
 		p.leave(err)
@@ -82,8 +85,16 @@ func (p *peer) leave(err error) {
 	}
 }
 
-// Flush sends what handling the last messages made.
-func (p *peer) Flush() { p.turn.batch.Flush() }
+// Flush runs the attempts that it may, and sends what handling the last messages made.
+func (p *peer) Flush() {
+	if p.turn.leads {
+		p.turn.leads = false
+		if !p.lead() {
+			return
+		}
+	}
+	p.turn.batch.Flush()
+}
 
 // Message handles one message from the scheduler.
 func (p *peer) Message(kind uint8, body []byte) error {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -18,9 +19,11 @@ import (
 // What must not happen is that an attempt waits while all who are awake are inside handlers, which may not return for hours. So
 // whenever the lock is let go
 //
-//	an attempt is in line ⇒ a runner is coming: it has been woken, and has not looked at the line since
+//	an attempt is in line ⇒ a runner is coming: it has been woken, and has not looked at the line since,
+//	                        or all in line are believed to be brief, and a reader is coming: it flushes when it has handled what it read
 //
-// A runner that takes an attempt and leaves others in line wakes the next runner first, unless one is coming.
+// A runner that takes an attempt and leaves others in line wakes the next runner first, unless one is coming. What a reader does is told where
+// leaders are.
 type crew struct {
 	w       *Worker
 	group   sync.WaitGroup
@@ -30,13 +33,37 @@ type crew struct {
 	idle    []*runner // asleep, the last to go first: its stack is warm
 	coming  bool
 	closing bool // runners end when nothing is in line
+
+	long    int       // of those in line, that are not believed to be brief
+	leaders []*leader // that run attempts
+	guards  *time.Timer
+	guarded bool // guards is set
 }
 
-// add puts an attempt in line.
+func newCrew(w *Worker, slots int) *crew {
+	c := &crew{w: w, line: make([]*attempt, slots)}
+	c.guards = time.AfterFunc(math.MaxInt64, c.look)
+	return c
+}
+
+// add puts an attempt in line. Before the lock is let go of, see sees to it that somebody comes for it.
 func (c *crew) add(a *attempt) {
+	if a.brief = a.habit.brief(); !a.brief {
+		c.long++
+	}
 	c.line[(c.first+c.waiting)%len(c.line)] = a
 	c.waiting++
-	c.call()
+}
+
+// see sees to it that somebody comes for what is in line: a reader does by itself, and is told so, if all are believed to be brief.
+func (c *crew) see(t *turn) {
+	switch {
+	case c.waiting == 0:
+	case t.reads && c.long == 0:
+		t.leads = true
+	default:
+		c.call()
+	}
 }
 
 // call sees to it that a runner comes.
@@ -57,19 +84,32 @@ func (c *crew) call() {
 
 // take gives a runner the first attempt in line, or lets it go to sleep.
 func (c *crew) take(r *runner) *attempt {
-	if c.waiting == 0 {
-		if c.closing {
-			close(r.wake)
-		} else {
-			c.idle = append(c.idle, r)
-		}
+	if c.waiting > 0 {
+		return c.pop()
+	}
+	if c.closing {
+		close(r.wake)
+	} else {
+		c.idle = append(c.idle, r)
+	}
+	return nil
+}
+
+// takeBrief gives a leader the first attempt in line, if that is believed to be brief.
+func (c *crew) takeBrief() *attempt {
+	if c.waiting == 0 || !c.line[c.first].brief {
 		return nil
 	}
+	return c.pop()
+}
+
+func (c *crew) pop() *attempt {
 	a := c.line[c.first]
 	c.line[c.first] = nil
 	c.first = (c.first + 1) % len(c.line)
-	if c.waiting--; c.waiting > 0 {
-		c.call()
+	c.waiting--
+	if !a.brief {
+		c.long--
 	}
 	return a
 }
@@ -77,6 +117,7 @@ func (c *crew) take(r *runner) *attempt {
 // wait ends the goroutines. It reports false when a handler has not returned by the timeout.
 func (c *crew) wait(timeout time.Duration) bool {
 	c.w.mu.Lock()
+	c.guards.Stop()
 	for _, s := range c.w.slots {
 		if s.current != nil {
 			s.current.stop(stopError(probe.StatusKilled))
@@ -105,7 +146,8 @@ type runner struct {
 	w       *Worker
 	wake    chan struct{} // capacity 1: it is woken once each time it is asleep
 	turn    turn
-	running *attempt // that is in its handler
+	running *attempt      // that is in its handler
+	took    time.Duration // by the handler that returned last
 }
 
 // run runs attempts until the crew ends. A handler that ends its goroutine (runtime.Goexit, as a test's
@@ -120,7 +162,9 @@ func (r *runner) run() {
 	for woken := true; woken; _, woken = <-r.wake {
 		for a := r.arrive(); a != nil; {
 			r.running = a
+			began := r.w.clock.Now()
 			r.turn.end = r.w.invoke(a)
+			r.took = r.w.clock.Now() - began
 			r.running = nil
 			a = r.finish(a, true)
 		}
@@ -129,30 +173,39 @@ func (r *runner) run() {
 
 // arrive looks at the line for the first time since the runner was woken.
 func (r *runner) arrive() *attempt {
-	c := &r.w.crew
+	c := r.w.crew
 	r.w.mu.Lock()
 	defer r.w.mu.Unlock()
 	c.coming = false
-	return c.take(r)
+	a := c.take(r)
+	c.see(&r.turn)
+	return a
 }
 
 // finish tells the core of an attempt's end, and goes on with the next attempt in line, if it is to and there is one. Other runners may be
 // about to finish too, so the flush lets them go first: under load many results leave in one write.
 func (r *runner) finish(a *attempt, more bool) (next *attempt) {
+	now := r.end(a)
+	a.habit.took(r.took)
+	if more {
+		next = r.w.crew.take(r)
+	}
+	r.w.exit(now, &r.turn)
+	r.turn.end = queue.End{}
+	r.turn.batch.FlushSoon()
+	return next
+}
+
+// end takes the lock, tells the core of an attempt's end and does what it says: a launch that was held may be in line by then.
+func (r *runner) end(a *attempt) time.Duration {
 	a.stop(context.Canceled) // what the handler left running learns that it is over
 	s := a.slot
 	if cap(s.payload) > maxKeptPayload {
 		s.payload = nil
 	}
-	w, t := r.w, &r.turn
-	now := w.enter()
+	now := r.w.enter()
 	s.current = nil
-	t.effects = w.core.Done(now, s.number, a.call, t.end, t.effects)
-	if more {
-		next = w.crew.take(r)
-	}
-	w.exit(now, t)
-	t.end = queue.End{}
-	t.batch.FlushSoon()
-	return next
+	r.turn.effects = r.w.core.Done(now, s.number, a.call, r.turn.end, r.turn.effects)
+	r.w.carryOutAll(now, &r.turn)
+	return now
 }

@@ -28,9 +28,10 @@ func (w *Worker) launch(h Handler, slots ...int) {
 	defer w.mu.Unlock()
 	for _, i := range slots {
 		s := w.slots[i]
-		s.current = &attempt{slot: s, handler: h, task: Task{Index: i}}
+		s.current = &attempt{slot: s, handler: h, habit: &w.habits[0], task: Task{Index: i}}
 		w.crew.add(s.current)
 	}
+	w.crew.see(&turn{})
 }
 
 func upTo(n int) []int {

@@ -42,7 +42,7 @@ func (s *slot) prepare(m *probe.Launch, owned bool, jobEnd time.Time) *attempt {
 		payload = s.payload
 	}
 	a := &attempt{
-		slot: s, call: m.Call, app: s.w.hello.Apps[m.App], handler: s.w.apps[m.App], deadline: jobEnd,
+		slot: s, call: m.Call, app: s.w.hello.Apps[m.App], handler: s.w.apps[m.App], habit: &s.w.habits[m.App], deadline: jobEnd,
 		task: Task{Job: m.Job, Index: int(m.Task), Attempt: int(m.Attempt), Epoch: m.Epoch, Deadline: jobEnd, Payload: payload},
 	}
 	if m.Timeout > 0 && m.Timeout < m.Deadline {

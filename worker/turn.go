@@ -18,6 +18,8 @@ type turn struct {
 	class   probe.Class  // of the reservation that the core is being told
 	owned   bool         // the launch's payload has memory of its own
 	end     queue.End    // of the attempt that the core is being told, for EffectFinished
+	reads   bool         // it is a reader's, which may run attempts
+	leads   bool         // and is to: there are some in line
 }
 
 // enter takes the lock and reads the clock. If this process has stood still, it first lets go of who may have given it up.
@@ -35,14 +37,19 @@ func (w *Worker) enter() time.Duration {
 // exit carries out what the core said, in its order, and lets go of the lock. Frames are
 // appended under the lock, so that two goroutines cannot swap the order of what the core decided; the caller flushes.
 func (w *Worker) exit(now time.Duration, t *turn) {
-	for i := range t.effects {
-		w.carryOut(now, t, &t.effects[i])
-	}
-	t.effects = t.effects[:0]
+	w.carryOutAll(now, t)
+	w.crew.see(t)
 	next, due := w.core.NextWake()
 	w.clock.Arm(now, next, due)
 	w.noteIdle(now)
 	w.mu.Unlock()
+}
+
+func (w *Worker) carryOutAll(now time.Duration, t *turn) {
+	for i := range t.effects {
+		w.carryOut(now, t, &t.effects[i])
+	}
+	t.effects = t.effects[:0]
 }
 
 func (w *Worker) carryOut(now time.Duration, t *turn, e *queue.Effect) {

@@ -40,7 +40,8 @@ type Worker struct {
 	mu       sync.Mutex
 	core     *queue.Core
 	slots    []*slot // by number
-	crew     crew
+	crew     *crew
+	habits   []habit // by index in hello.Apps
 	peers    map[probe.SchedulerID]*peer
 	lives    map[life]lifeNumber // of schedulers, connected or not long gone
 	lastPeer probe.SchedulerID
@@ -95,7 +96,7 @@ func New(cfg Config) (*Worker, error) {
 	for i := range 2 * cfg.Slots {
 		w.slots = append(w.slots, &slot{w: w, number: uint16(i)})
 	}
-	w.crew = crew{w: w, line: make([]*attempt, cfg.Slots)}
+	w.crew, w.habits = newCrew(w, cfg.Slots), make([]habit, len(w.apps))
 	w.meters = newMeters(w)
 	w.server = node.NewServer(n, w.meters.set, 1<<20, w.route)
 	return w, nil

@@ -16,8 +16,8 @@ import (
 // follows it after a slash.
 const Protocol = "dunnock"
 
-// Handler is what a connection's messages are given to. Both methods run on
-// the goroutine that called [Conn.Run], never at the same time.
+// Handler is what a connection's messages are given to. Both methods run on one
+// goroutine of [Conn.Run]'s, never at the same time; but see [Conn.Relieve].
 type Handler interface {
 	// Message handles one message. It must not block: it is the connection's
 	// reader. The body is valid only during the call, unless [Conn.Owned] says otherwise. An error ends
@@ -39,8 +39,14 @@ type Conn struct {
 	cfg    Config
 	origin time.Time // what times below count from
 
+	handler Handler
+	reader  atomic.Uint32 // the number of the goroutine that reads: how often one was relieved
+	unread  chan struct{} // closed when nobody reads any more
+
 	// The reader's own.
 	in     inbox
+	need   int       // bytes of the frame of which in has the beginning
+	over   error     // why nothing more is read
 	readAt int64     // when what it handles was read; ns since origin
 	behind io.Reader // what holds the bytes that came right behind the handshake, until it is empty
 	scan   scanner
@@ -84,9 +90,10 @@ func New(nc net.Conn, buffered []byte, cfg Config) *Conn {
 	cfg = cfg.withDefaults()
 	c := &Conn{
 		nc: nc, sock: newSocket(nc), cfg: cfg, origin: time.Now(),
-		in:    newInbox(buffered),
-		wake:  make(chan struct{}, 1),
-		dying: make(chan struct{}),
+		in: newInbox(buffered), need: HeaderLen,
+		wake:   make(chan struct{}, 1),
+		dying:  make(chan struct{}),
+		unread: make(chan struct{}),
 	}
 	c.scan.maxMessage = cfg.MaxMessageBytes
 	if c.sock.ok() {
@@ -114,13 +121,13 @@ func (c *Conn) Run(ctx context.Context, h Handler) error {
 	c.mu.Unlock()
 
 	c.heard.Store(c.now())
+	c.handler = h
 	var wg sync.WaitGroup
 	wg.Go(c.write)
-	wg.Go(func() { c.pulse(ctx) })
 	c.Flush()
-	err := c.read(h)
-	h.Flush()
-	c.fail(c.why(err))
+	go c.read(0) // <-c.unread waits for it
+	c.pulse(ctx)
+	<-c.unread
 	wg.Wait()
 	_ = c.nc.Close() // it is closed already, but for what a wrapper has to do
 	c.mu.Lock()
@@ -128,28 +135,36 @@ func (c *Conn) Run(ctx context.Context, h Handler) error {
 	return c.err
 }
 
-// read is the reader. It returns the read error or the handler's.
-func (c *Conn) read(h Handler) error {
-	need := HeaderLen
+// read is the reader: it goes from turn to turn until the connection ends, or another goroutine has relieved it.
+func (c *Conn) read(me uint32) {
+	for c.over == nil {
+		c.over = c.take()
+		if !c.answer(me) {
+			return
+		}
+	}
+	c.fail(c.why(c.over))
+	close(c.unread)
+}
+
+// take reads until there was a message, and hands out all that have come. It returns the read error or the handler's.
+func (c *Conn) take() error {
 	for {
 		if b := c.in.pending(); len(b) > 0 {
 			c.handling.Store(true)
-			used, more, err := c.scan.scan(b, h)
+			used, more, err := c.scan.scan(b, c.handler)
 			c.in.used(used)
-			need = more
+			c.need = more
 			c.processed.store(c.scan.processed)
 			if heard := c.hear(); err == nil {
 				err = heard
 			}
-			if err != nil {
+			if err != nil || used > 0 {
 				return err
-			}
-			if used > 0 {
-				c.answer(h)
 			}
 			c.handling.Store(false)
 		}
-		n, err := c.receive(c.in.room(need))
+		n, err := c.receive(c.in.room(c.need))
 		if n > 0 {
 			c.in.filled(n)
 			continue // the error comes again
@@ -158,6 +173,18 @@ func (c *Conn) read(h Handler) error {
 			return err
 		}
 	}
+}
+
+// Relieve has another goroutine go on with the reading, from the Flush that is under way; whoever is in that is no reader any more when it
+// returns. It may be called once in each [Handler.Flush], by anybody, and only while that has not returned: it is for a Flush that runs user code
+// in the belief that this is brief, and learns that it is not. Run does not wait for who was relieved.
+func (c *Conn) Relieve() {
+	me := c.reader.Add(1)
+	go func() {
+		if c.answer(me) {
+			c.read(me)
+		}
+	}()
 }
 
 // receive is one read.

@@ -73,9 +73,9 @@
 // paused, which a timer that fires more than one beat late gives away. That a peer may have given us up
 // meanwhile is for the users to find out, with a [Watch].
 //
-// [Conn.Run] owns three goroutines: the reader, on which it was called; the
+// [Conn.Run] owns three goroutines: the reader; the
 // writer, which makes the writes that would block and those that FlushSoon asks for; and the pulse, a
-// timer. An idle connection costs below 32 KiB with all of them.
+// timer, on which it was called. An idle connection costs below 32 KiB with all of them.
 //
 // The package works over anything that is a [net.Conn]; over TCP and Unix sockets on Linux, Flush
 // writes directly from the calling goroutine. In memory it uses only what

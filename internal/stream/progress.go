@@ -19,13 +19,18 @@ type told struct {
 	bytes    uint64 // read by then
 }
 
-// answer ends the reader's turn: what it has made goes out, with a beat if one is due.
-func (c *Conn) answer(h Handler) {
+// answer ends a turn of the reader: what that has made goes out, with a beat if one is due. It reports whether the reader, by its number, still is.
+func (c *Conn) answer(me uint32) bool {
 	overdue := c.tell()
-	h.Flush()
+	c.handler.Flush()
+	if c.reader.Load() != me {
+		return false
+	}
 	if overdue {
 		c.FlushSoon()
 	}
+	c.handling.Store(false)
+	return true
 }
 
 // tell appends a beat to the output, if one is due for what the reader has processed. It reports whether that must
