@@ -108,24 +108,31 @@ type offerBench struct {
 	began   []string
 }
 
-// withOffers runs a test against a worker in a bubble.
+// withOffers runs a test against a worker of one slot in a bubble.
 func withOffers(t *testing.T, test func(t *testing.T, b *offerBench)) {
+	t.Helper()
+	takeTime := func(b *offerBench, ctx context.Context, k Task) ([]byte, error) {
+		b.note(1, string(k.Payload))
+		defer b.note(-1)
+		d, _ := time.ParseDuration(string(k.Payload))
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		return k.Payload, nil
+	}
+	withHandler(t, 1, takeTime, test)
+}
+
+// withHandler runs a test against a worker of so many slots in a bubble.
+func withHandler(t *testing.T, slots int, h func(*offerBench, context.Context, Task) ([]byte, error), test func(t *testing.T, b *offerBench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &offerBench{t: t, listener: fasthttputil.NewInmemoryListener()}
 		w, err := New(Config{
-			Name: "w", Slots: 1, Listener: b.listener, Members: alone{}, Logger: slog.New(slog.NewTextHandler(b, nil)), Incarnation: 1,
-			Apps: map[string]Handler{"app": func(ctx context.Context, k Task) ([]byte, error) {
-				b.note(1, string(k.Payload))
-				defer b.note(-1)
-				d, _ := time.ParseDuration(string(k.Payload))
-				select {
-				case <-time.After(d):
-				case <-ctx.Done():
-					return nil, ctx.Err()
-				}
-				return k.Payload, nil
-			}},
+			Name: "w", Slots: slots, Listener: b.listener, Members: alone{}, Logger: slog.New(slog.NewTextHandler(b, nil)), Incarnation: 1,
+			Apps: map[string]Handler{"app": func(ctx context.Context, k Task) ([]byte, error) { return h(b, ctx, k) }},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -140,8 +147,8 @@ func withOffers(t *testing.T, test func(t *testing.T, b *offerBench)) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if b.atOnce() > 1 {
-			t.Errorf("%d attempts at once in one slot", b.atOnce())
+		if b.atOnce() > slots {
+			t.Errorf("%d attempts at once in %d slots", b.atOnce(), slots)
 		}
 		time.Sleep(11 * time.Second) // fasthttp's pool of workers looks every 10 s whether its server has ended
 	})

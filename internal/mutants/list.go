@@ -229,6 +229,9 @@ func ofShells() []mutant {
 		{name: "who waits for a job that goes on elsewhere is told so", file: "scheduler/job.go", old: "if j.outcome == task.Unknown && (j.superseded || j.replaced) {", new: "if false {", tests: true},
 		{name: "a detached job goes to the next scheduler under a later epoch", file: "cmd/dunnock/submit_detached.go", old: "job.Epoch++", new: "", tests: true},
 		{name: "what ends while nobody owns its job is kept", file: "scheduler/receipt.go", old: "if len(j.clients) == 0 && j.held&heldOwner != 0 {", new: "if false {", tests: true},
+		{name: "a reader that runs a task which stays is relieved", file: "worker/leader.go", old: "if l.seen == l.begun {", new: "if false {", tests: true},
+		{name: "whoever kept its reader waiting is not believed again", file: "worker/leader.go", old: "l.running.habit.mistaken()", new: "", tests: true},
+		{name: "who was relieved reads no more", file: "internal/stream/progress.go", old: "if c.reader.Load() != me {", new: "if false {", tests: true},
 		{name: "an older connection of a scheduler is closed", file: "worker/peer.go", old: "if old.name == h.Name {", new: "if false {", tests: true},
 	}
 }
