@@ -1,6 +1,8 @@
 package gossip
 
 import (
+	"time"
+
 	"github.com/hashicorp/memberlist"
 
 	"dunnock/gossip/view"
@@ -13,7 +15,10 @@ type events struct{ n *Node }
 
 // NotifyJoin takes in that a node is alive.
 func (e events) NotifyJoin(m *memberlist.Node) {
-	e.n.fold(func(t *view.Table) bool { return t.Join(m.Name, m.Address(), m.Meta) })
+	e.n.fold(func(t *view.Table) bool {
+		e.n.lost.found(m)
+		return t.Join(m.Name, m.Address(), m.Meta)
+	})
 }
 
 // NotifyUpdate takes in that a node announces something new.
@@ -23,7 +28,11 @@ func (e events) NotifyUpdate(m *memberlist.Node) {
 
 // NotifyLeave takes in that a node left, or is held for dead.
 func (e events) NotifyLeave(m *memberlist.Node) {
-	e.n.fold(func(t *view.Table) bool { return t.Leave(m.Name) })
+	e.n.fold(func(t *view.Table) bool {
+		e.n.lost.miss(m, time.Now())
+		return t.Leave(m.Name)
+	})
+	wake(e.n.wakeLost)
 }
 
 // delegate is what memberlist asks for and tells beside events.

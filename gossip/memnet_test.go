@@ -17,6 +17,8 @@ type memnet struct {
 	mu    sync.Mutex
 	ports map[netip.AddrPort]*memport
 	cut   func(from, to netip.AddrPort) bool // nil: nobody is cut off
+	// silent lets who dials one that is cut off wait, as where packets are dropped.
+	silent bool
 }
 
 func newMemnet() *memnet { return &memnet{ports: map[netip.AddrPort]*memport{}} }
@@ -52,6 +54,28 @@ func (m *memnet) setCut(cut func(from, to netip.AddrPort) bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.cut = cut
+}
+
+// setSilent decides whether who is cut off is told at once.
+func (m *memnet) setSilent(silent bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.silent = silent
+}
+
+// await waits as a dialler does whose packets are dropped: they are sent again after 1, 3 and 7 s.
+func (m *memnet) await(from netip.AddrPort, addr string, timeout time.Duration) *memport {
+	m.mu.Lock()
+	silent := m.silent
+	m.mu.Unlock()
+	for waited, step := time.Duration(0), time.Second; ; step *= 2 {
+		if to := m.reach(from, addr); to != nil || !silent || waited >= timeout {
+			return to
+		}
+		pause := min(step, timeout-waited)
+		time.Sleep(pause)
+		waited += pause
+	}
 }
 
 func (m *memnet) reach(from netip.AddrPort, to string) *memport {
@@ -91,8 +115,8 @@ func (p *memport) WriteTo(b []byte, addr string) (time.Time, error) {
 	return time.Now(), nil
 }
 
-func (p *memport) DialTimeout(addr string, _ time.Duration) (net.Conn, error) {
-	to := p.net.reach(p.at, addr)
+func (p *memport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
+	to := p.net.await(p.at, addr, timeout)
 	if to == nil {
 		return nil, errUnreachable
 	}

@@ -37,6 +37,7 @@ type Node struct {
 	contactOnce sync.Once
 	wakeJoin    chan struct{} // capacity 1: the table changed
 	wakeName    chan struct{} // capacity 1: the table changed
+	wakeLost    chan struct{} // capacity 1: somebody was lost
 
 	// claimed: nobody else has the name, as far as we can know. Set under turn.
 	claimed atomic.Bool
@@ -57,6 +58,7 @@ type Node struct {
 	// held in a call to memberlist.
 	mu      sync.Mutex
 	table   *view.Table
+	lost    lost
 	changed chan struct{} // closed when the view changes, and replaced
 
 	current atomic.Pointer[view.View] // of the table; nil: to be made, under mu
@@ -80,6 +82,7 @@ func Open(cfg Config) (*Node, error) {
 		turn:     make(chan struct{}, 1),
 		wakeJoin: make(chan struct{}, 1),
 		wakeName: make(chan struct{}, 1),
+		wakeLost: make(chan struct{}, 1),
 	}
 	n.logWriter = &logWriter{log: n.log}
 	self := cfg.member(view.Joining)
@@ -139,7 +142,8 @@ func (n *Node) settleAdvertised(ctx context.Context) error {
 
 // Run gossips until ctx is done, leaves the fleet as [Node.Leave] does within a second, and returns nil; or returns
 // [ErrNameTaken], with the other node's address, as soon as that is known. It joins the fleet, tries again for as
-// long as it takes, and joins anew when contact to everyone is lost; all that shows in the log only. When Run returns, the
+// long as it takes, joins anew when contact to everyone is lost, and looks for a while for those who were lost without having said
+// that they leave; all that shows in the log only. When Run returns, the
 // sockets are closed and all that it started has ended, except that memberlist does not let one wait for a probe under
 // way: its goroutine touches nothing but closed sockets and ends within four ProbeIntervals.
 //
@@ -155,6 +159,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	var joiner sync.WaitGroup
 	joiner.Go(func() { n.keepJoined(ctx) })
+	joiner.Go(func() { n.keepFound(ctx) })
 	err := n.keepName(ctx)
 	cancel()
 	if err := n.Leave(leaveTimeout); err != nil {

@@ -10,6 +10,9 @@ import (
 const (
 	leaveTimeout  = time.Second     // for the news to be sent; it takes 0.4 s if nothing is lost
 	streamTimeout = 5 * time.Second // for one exchange of the whole state, with a peer that starves for CPU
+	// deadTime is how long the dead are still told that they are, so that a live one can refute, and how long they stay in memory: every
+	// restart is a new identity here. It is memberlist's default.
+	deadTime = 30 * time.Second
 )
 
 // memberlistConfig gives the value of every knob that differs from
@@ -51,9 +54,7 @@ func (n *Node) memberlistConfig() *memberlist.Config {
 	// default of 4 that is 8 times in a fleet of 50: nearly every start of 50 nodes at once left some node without some other until
 	// the next PushPullInterval; at 6 two in 90 starts did, at 8 none.
 	c.RetransmitMult = 8
-	// How long the dead are still told that they are, so that a live one can refute, and how long
-	// they stay in memory: every restart is a new identity here. The default, kept.
-	c.GossipToTheDeadTime = 30 * time.Second
+	c.GossipToTheDeadTime = deadTime
 	// What gossip lost is repaired by exchanging the whole state with one other node. Up to 32 nodes, whose
 	// state is below 10 kB, every 10 s; memberlist stretches it beyond (60 s at 1,000).
 	c.PushPullInterval = 10 * time.Second
