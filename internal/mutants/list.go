@@ -185,6 +185,7 @@ func ofShells() []mutant {
 		{name: "what is left over is acknowledged", file: "scheduler/receipt.go", old: "if up, due := l.results.Rest(); due {", new: "if up, due := l.results.Rest(); due && false {", tests: true},
 		{name: "only who is connected is told", file: "scheduler/receipt.go", old: "if l.id == 0 || l.severed {", new: "if l.id == 0 {", tests: true},
 		{name: "a leaving scheduler says its last word", file: "scheduler/scheduler.go", old: "c.dismiss()\n\t\tbatch.Add(c.conn)\n\t\ttold[c.conn] = true", new: "_ = c", tests: true},
+		{name: "too much out of nothing is refused soon", file: "scheduler/placement/admit.go", old: "case m.since >= meterMinLaunches && lasted >= meterStep && !m.fresh:", new: "case false && lasted > 0:", tests: true},
 		{name: "gossip looks for those who are lost", file: "gossip/node.go", old: "joiner.Go(func() { n.keepFound(ctx) })", new: "", tests: true},
 		{name: "a job without an owner starts nothing", file: "scheduler/ownership.go", old: "return s.hold(now, j, heldOwner, effects)\n}\n\n// giveUp", new: "return effects\n}\n\n// giveUp", tests: true},
 		{name: "a job without an owner is given up", file: "scheduler/ownership.go", old: "t.effects = s.abandon(now, j, t.effects)", new: "", tests: true},

@@ -8,19 +8,26 @@ import (
 
 // meter tells how fast tasks under one constraint set are launched while others of them wait: an average over about the last second,
 // in which older launches count less. It begins anew after a moment in which none waited, because how fast workers are then says
-// nothing about how fast they can be. It is moved on once every meterStep, so that counting costs next to nothing.
+// nothing about how fast they can be. It is moved on once every meterStep, so that counting costs next to nothing. Until it has seen enough
+// steps, as many launches as tell something will do: what comes out of nothing at twice the rate makes a queue of half a second in half a second.
 type meter struct {
 	step     time.Duration // the present one, in units of meterStep
 	launched float64       // in the present step
 	rate     float64       // per second, over the steps before
 	steps    int           // that rate is made of, up to meterSteps; -1: the present step has not been seen from its beginning
 	idle     bool          // nothing waited at some time in the present step
+
+	fresh bool          // nothing has been launched since nothing waited
+	began time.Duration // of the first launch since then
+	since int           // launches behind that one
 }
 
 const (
 	meterStep     = 100 * time.Millisecond
 	meterSteps    = 10
 	meterMinSteps = 3 // before it is believed
+
+	meterMinLaunches = 20 // or these, over meterStep at least
 )
 
 // count notes a launch.
@@ -29,13 +36,21 @@ func (m *meter) count(now time.Duration) {
 		m.advance(now)
 	}
 	m.launched++
+	if m.fresh {
+		m.fresh, m.began, m.since = false, now, 0
+	} else {
+		m.since++
+	}
 }
+
+// empty notes that nothing waits.
+func (m *meter) empty() { m.idle, m.fresh = true, true }
 
 // advance closes the steps that are over.
 func (m *meter) advance(now time.Duration) {
 	step := now / meterStep
 	if m.idle && step != m.step {
-		*m = meter{step: step, steps: -1}
+		*m = meter{step: step, steps: -1, fresh: m.fresh, began: m.began, since: m.since}
 		return
 	}
 	// After so many steps without a launch nothing is left of those before.
@@ -49,9 +64,24 @@ func (m *meter) advance(now time.Duration) {
 	m.step = step
 }
 
-// time is how long so many launches take at the present rate.
-func (m *meter) time(tasks int) time.Duration {
-	return time.Duration(float64(float64(tasks)/m.rate) * float64(time.Second))
+// perSecond is the present rate; 0: nothing is known.
+func (m *meter) perSecond(now time.Duration) float64 {
+	rate := 0.0
+	switch lasted := now - m.began; {
+	case m.steps >= meterMinSteps:
+		rate = m.rate
+	case m.since >= meterMinLaunches && lasted >= meterStep && !m.fresh:
+		rate = float64(m.since) / lasted.Seconds()
+	}
+	if rate < 1 {
+		return 0
+	}
+	return rate
+}
+
+// timeOf is how long so many launches take at a rate.
+func timeOf(tasks int, rate float64) time.Duration {
+	return time.Duration(float64(float64(tasks)/rate) * float64(time.Second))
 }
 
 // admitByTime refuses a job whose tasks would wait too long, by how fast such tasks are launched now (overload is an
@@ -65,14 +95,15 @@ func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
 	}
 	m := &set.meter
 	m.advance(now)
-	if set.waiting == 0 || m.steps < meterMinSteps || m.rate < 1 {
+	rate := m.perSecond(now)
+	if set.waiting == 0 || rate == 0 {
 		return nil
 	}
-	queue := m.time(set.waiting)
+	queue := timeOf(set.waiting, rate)
 	wait, most := queue, c.cfg.MaxQueueTime
 	if s.Epoch > 0 {
 		most += min(most, never-most)
-	} else if own := m.time(set.waiting + p.tasks); queue <= most && own > s.Deadline/2 {
+	} else if own := timeOf(set.waiting+p.tasks, rate); queue <= most && own > s.Deadline/2 {
 		// Its last task would be launched in the second half of its time, and is to run and be tried again in it too. What
 		// is accepted and not finished is worse than refused: it has cost others their slots.
 		wait, most = own, s.Deadline/2
@@ -82,7 +113,7 @@ func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
 	}
 	c.stats.Overloaded++
 	e := task.Errorf(task.CodeOverloaded, "%d tasks wait and %.0f are launched a second: a job would wait %v, and may wait %v",
-		set.waiting, m.rate, wait.Round(time.Millisecond), most)
+		set.waiting, rate, wait.Round(time.Millisecond), most)
 	e.RetryAfterMS = min(max((wait-most).Milliseconds(), retryAfterMS), maxRetryAfterMS)
 	return e
 }

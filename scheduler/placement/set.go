@@ -35,7 +35,7 @@ type set struct {
 func (s *set) wait(n int) {
 	s.waiting += n
 	if s.waiting == 0 {
-		s.meter.idle = true
+		s.meter.empty()
 	}
 }
 
@@ -78,7 +78,7 @@ func (c *Core) setFor(app string, require, exclude []probe.Label, n *Need) *set 
 		return s
 	}
 	labels := slices.Clone(c.labels)
-	s := &set{key: string(c.key), app: app, require: labels[:required:required], exclude: labels[required:], need: newNeed(n), emptied: never, meter: meter{idle: true}}
+	s := &set{key: string(c.key), app: app, require: labels[:required:required], exclude: labels[required:], need: newNeed(n), emptied: never, meter: meter{idle: true, fresh: true}}
 	for _, id := range c.index.shortest(app, s.require) {
 		if s.matches(c.offer(&c.workers[id])) {
 			s.eligible = append(s.eligible, id)
