@@ -9,7 +9,8 @@ func NewCores(e *Engine) Policy {
 }
 
 // NewStallWatch is the cores under policy idle-offer, with an eye on tasks that wait though a slot is offered to somebody. Longest gets the longest time for which
-// a scheduler whose tasks wait launched none while another one held an offer throughout.
+// a scheduler whose tasks wait launched none while another one held an offer and some slot was offered, throughout. An offer may be void: its worker has taken
+// it back for a reservation.
 func NewStallWatch(longest *time.Duration) func(*Engine) Policy {
 	return func(e *Engine) Policy {
 		e.cfg.Policy = "idle-offer"
@@ -23,6 +24,7 @@ type stallWatch struct {
 	longest  *time.Duration
 	idle     []time.Duration // by scheduler: since when its tasks wait and none is launched; never: none waits
 	held     []time.Duration // since when it holds an offer; never: it holds none
+	open     time.Duration   // since when a slot is offered
 	launches []uint64
 }
 
@@ -43,14 +45,19 @@ func since(was time.Duration, is bool, now time.Duration) time.Duration {
 func (w *stallWatch) look() {
 	for a := range w.schedulers {
 		for b := range w.schedulers {
-			if a != b && w.idle[a] != never && w.held[b] != never {
-				*w.longest = max(*w.longest, w.engine.now-max(w.idle[a], w.held[b]))
+			if a != b && max(w.idle[a], w.held[b], w.open) != never {
+				*w.longest = max(*w.longest, w.engine.now-max(w.idle[a], w.held[b], w.open))
 			}
 		}
 	}
 }
 
 func (w *stallWatch) note() {
+	offered := 0
+	for i := range w.workers {
+		offered += w.workers[i].core.Load().Offered
+	}
+	w.open = since(w.open, offered > 0, w.engine.now)
 	for i := range w.schedulers {
 		c := w.schedulers[i].core
 		free, _ := c.Offers()

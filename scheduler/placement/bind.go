@@ -22,6 +22,10 @@ const scanLimit = 16
 // A call for a job that is done, or on a reservation that is used up, is normal: it crossed a Cancel. The latter still
 // gets a task if one waits that the worker may run.
 func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out []Effect) []Effect {
+	return c.attend(now, c.getTask(now, w, m, out))
+}
+
+func (c *Core) getTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out []Effect) []Effect {
 	c.stats.GetTasks++
 	wk := c.worker(w)
 	if wk == nil {
@@ -51,10 +55,10 @@ func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 	}
 	s.call, s.state = m.Call, slotOver
 	j := c.find(m.Ref)
-	if c.idle != nil && (j == nil || !j.needs) {
-		return c.attend(now, c.answerOldest(now, wk, m, out))
+	if c.idle != nil && (j == nil || !j.needs && (j.offers || j.waiting() == 0)) {
+		return c.answerOldest(now, wk, m, out)
 	}
-	return c.attend(now, c.answer(now, wk, j, m, out))
+	return c.answer(now, wk, j, m, out)
 }
 
 // answer answers a call with a task of the job that its reservation was for.

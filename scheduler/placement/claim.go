@@ -59,10 +59,10 @@ func (c *Core) hold(j *job, claiming, suspended bool) {
 	for i := range j.groups() {
 		switch g := j.at(i); {
 		case is && !was:
-			g.set.wait(-g.waiting())
+			g.wait(-g.waiting())
 			c.changed(g, -g.waiting())
 		case was && !is:
-			g.set.wait(g.waiting())
+			g.wait(g.waiting())
 			c.changed(g, g.waiting())
 		}
 	}

@@ -205,7 +205,7 @@ func (c *Core) wait(j *job, t uint32) {
 func (c *Core) waits(j *job, g *group, n int) {
 	c.load.Waiting += n
 	if !j.halted() {
-		g.set.wait(n)
+		g.wait(n)
 		c.changed(g, n)
 	}
 }

@@ -110,12 +110,12 @@ func (c *Core) relax(now time.Duration, j *job, g *group, out []Effect) []Effect
 	if j.halted() {
 		n = 0
 	}
-	g.set.wait(-n)
+	g.wait(-n)
 	c.leave(g)
 	c.unpin(g.set)
 	g.set, g.wider = g.wider[0], [2]*set{g.wider[1]}
 	g.prefers = false
-	g.set.wait(n)
+	g.wait(n)
 	c.changed(g, n)
 	if g.relaxAt != never {
 		g.relaxAt = never

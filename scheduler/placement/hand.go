@@ -145,7 +145,7 @@ func (c *Core) got(now time.Duration, from PeerID, w *worker) {
 			q.roundAt = min(q.roundAt, max(now, t.at+c.roundTrip()))
 			c.idle.wake = min(c.idle.wake, q.roundAt)
 		}
-		if t.left == 0 && q.head != nil && q.ntold < fewTold {
+		if t.left == 0 && s.needy() > 0 && q.ntold < fewTold {
 			c.stir(s, true)
 		}
 		break

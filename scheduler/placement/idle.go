@@ -119,7 +119,11 @@ func (c *Core) attend(now time.Duration, out []Effect) []Effect {
 		x.dirty = x.dirty[:len(x.dirty)-1]
 		q := s.request
 		if q.grew {
-			out = c.ask(now, s, c.serve(now, s, out))
+			out = c.serve(now, s, out)
+			if q.came {
+				out = c.bindLate(now, s, out)
+			}
+			out = c.ask(now, s, out)
 		} else {
 			out = c.settle(now, s, out)
 		}

@@ -82,11 +82,11 @@ func (c *Core) net(now time.Duration, s *set, out []Effect) []Effect {
 // tellAgain tells those peers again what waits that still owe something: what they were told may have been lost.
 func (c *Core) tellAgain(now time.Duration, s *set, out []Effect) []Effect {
 	q := s.request
-	if q.ntold == 0 {
+	if q.ntold == 0 || s.needy() == 0 {
 		return out
 	}
-	atOnce := uint32((s.waiting + q.ntold - 1) / q.ntold)
-	each := max(atOnce, quota(s.waiting, q.ntold))
+	atOnce := uint32((s.needy() + q.ntold - 1) / q.ntold)
+	each := max(atOnce, quota(s.needy(), q.ntold))
 	for p := range q.told {
 		if t := &q.told[p]; t.left > 0 {
 			t.defined = false

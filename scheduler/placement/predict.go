@@ -47,6 +47,9 @@ func (f *forecast) learn(d, hop time.Duration) {
 	f.alike++
 }
 
+// varies reports whether services have been seen that were not alike.
+func (f *forecast) varies() bool { return f.need > 0 }
+
 // expect is what the next service will be; 0: nobody can say.
 func (c *Core) expect(now time.Duration, f *forecast) time.Duration {
 	if f.alike < max(f.need, minAlike) {

@@ -26,18 +26,26 @@ type set struct {
 	place    int           // in Core.sets, from 1; 0: it is not kept
 	joined   bool          // scratch of join: the worker that just came is eligible
 	waiting  int           // tasks under it that wait, but for those of jobs that are to launch nothing for now
+	late     int           // those of them whose jobs have reservations; under LateBinding all
 	emptied  time.Duration // when the last eligible worker was gone; never: none was
 	meter    meter         // how fast they are launched
 	request  *request      // what is done for them; nil unless the policy is IdleOffer
 }
 
-// wait notes that n tasks more wait, or fewer.
-func (s *set) wait(n int) {
+// wait notes that n tasks more of a group wait, or fewer.
+func (g *group) wait(n int) {
+	s := g.set
 	s.waiting += n
+	if !g.timer.j.onOffers(g) {
+		s.late += n
+	}
 	if s.waiting == 0 {
 		s.meter.empty()
 	}
 }
+
+// needy is how many tasks wait that have no reservations.
+func (s *set) needy() int { return s.waiting - s.late }
 
 // matches reports whether a worker has the app, all the labels that are required and none that is excluded, and as much as a task needs.
 func (s *set) matches(w *Worker) bool {

@@ -93,14 +93,14 @@ func quota(waiting, n int) uint32 {
 func (c *Core) ask(now time.Duration, s *set, out []Effect) []Effect {
 	x, q := c.idle, s.request
 	peers := len(x.peers)
-	if q.head == nil {
+	if s.needy() == 0 {
 		return c.settle(now, s, out)
 	}
 	if peers == 0 {
 		return out
 	}
-	lack := max(1, s.waiting-q.asked) // tasks that nobody was asked for
-	target := min(peers, max(1, (7*s.waiting+5)/10)+1<<min(q.rounds, maxRounds)-1)
+	lack := max(1, s.needy()-q.asked) // tasks that nobody was asked for
+	target := min(peers, max(1, (7*s.needy()+5)/10)+1<<min(q.rounds, maxRounds)-1)
 	fresh := target - q.ntold
 	rich := q.stock > fewOffers*unit
 	if rich {
@@ -115,7 +115,7 @@ func (c *Core) ask(now time.Duration, s *set, out []Effect) []Effect {
 	units := max(fresh, (3*lack+1)/2) // to be given at once, by all of them together
 	each := uint32(0)
 	if !rich {
-		each = quota(s.waiting, max(target, fresh))
+		each = quota(s.needy(), max(target, fresh))
 	}
 	for n := 0; n < peers && fresh > 0; n++ {
 		i := n + int(probe.Below(c.rng, uint64(peers-n)))
@@ -127,7 +127,7 @@ func (c *Core) ask(now time.Duration, s *set, out []Effect) []Effect {
 			fresh--
 		}
 	}
-	q.asked, q.toldAt = s.waiting, now
+	q.asked, q.toldAt = s.needy(), now
 	c.again(now, q)
 	return out
 }
@@ -154,32 +154,32 @@ const minRound = 50 * time.Microsecond
 // what they were asked for is coming in; until that has come there is nothing to withdraw. In the former case they are to give one at once: a peer whose
 // quota has just run out may hold some, and passes on only what comes after it has heard this.
 func (c *Core) settle(now time.Duration, s *set, out []Effect) []Effect {
-	q := s.request
-	if q.head == nil {
+	q, over := s.request, s.needy() == 0
+	if over {
 		q.asked, q.rounds = 0, 0
 	} else {
-		q.asked = min(q.asked, s.waiting)
+		q.asked = min(q.asked, s.needy())
 	}
 	if q.ntold == 0 {
 		return out
 	}
-	if q.head == nil && q.stock > fewOffers*unit && now < q.toldAt+2*c.cfg.Hop {
+	if over && q.stock > fewOffers*unit && now < q.toldAt+2*c.cfg.Hop {
 		c.again(now, q)
 		return out
 	}
-	if q.head != nil && c.idle.credit < q.ntold {
+	if !over && c.idle.credit < q.ntold {
 		return out
 	}
 	for p := range q.told {
 		switch t := &q.told[p]; {
 		case t.left == 0:
-		case q.head == nil:
+		case over:
 			out = c.tell(now, s, PeerID(p), 0, 0, out)
 		case t.arrived != q.oldest():
-			out = c.tell(now, s, PeerID(p), quota(s.waiting, q.ntold), 1, out)
+			out = c.tell(now, s, PeerID(p), quota(s.needy(), q.ntold), 1, out)
 		}
 	}
-	if q.head != nil {
+	if !over {
 		c.again(now, q)
 	}
 	return out
@@ -191,7 +191,7 @@ func (c *Core) settle(now time.Duration, s *set, out []Effect) []Effect {
 func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 	q := s.request
 	q.roundAt = never
-	if q.head == nil {
+	if s.needy() == 0 {
 		return c.settle(now, s, out)
 	}
 	rich := 0
@@ -205,10 +205,11 @@ func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 	if rich == 0 {
 		q.asked = 0
 		q.rounds++
+		out = c.bindLate(now, s, out)
 		return c.ask(now, s, out)
 	}
-	atOnce := uint32(max(1, (s.waiting+rich-1)/rich))
-	each := max(atOnce, quota(s.waiting, q.ntold))
+	atOnce := uint32(max(1, (s.needy()+rich-1)/rich))
+	each := max(atOnce, quota(s.needy(), q.ntold))
 	for p := range q.told {
 		if q.told[p].rich() {
 			out = c.tell(now, s, PeerID(p), each, atOnce, out)
