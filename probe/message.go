@@ -155,7 +155,7 @@ type Refuse struct {
 }
 
 // Decline gives back a Launch that the worker did not start: neither an attempt nor a failure. With [RefusedFenced]
-// it may also name an attempt that runs, which another scheduler has claimed.
+// it may also name an attempt that runs, which another scheduler has claimed. With Ref 0, which no job has, it takes back the offer of that slot and call.
 type Decline struct {
 	Slot   uint16
 	Call   uint32

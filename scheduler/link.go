@@ -324,7 +324,9 @@ func tell[M any](l *link, body []byte, decode func([]byte) (M, error),
 func (l *link) declined(c *placement.Core, now time.Duration, w probe.WorkerID, m probe.Decline, out []placement.Effect) []placement.Effect {
 	switch m.Reason {
 	case probe.RefusedStale:
-		l.s.meters.staleOffers.Inc()
+		if m.Ref != 0 { // an offer that is taken back has cost nothing
+			l.s.meters.staleOffers.Inc()
+		}
 	case probe.RefusedEarly:
 		l.s.meters.earlyOffers.Inc()
 	case probe.RefusedFull, probe.RefusedDraining, probe.RefusedApp, probe.RefusedFenced:

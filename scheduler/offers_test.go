@@ -40,7 +40,7 @@ func newOffering(t *testing.T, f *fleettest.Fleet, schedulers, workers int) *off
 	for i := range workers {
 		o.workers = append(o.workers, f.Worker(fmt.Sprintf("w%d", i+1), 2, map[string]worker.Handler{"echo": echo}, nil))
 	}
-	time.Sleep(7 * time.Second) // by then nobody holds an offer that its worker has made to a scheduler that came later
+	time.Sleep(20 * time.Millisecond)
 	return o
 }
 
@@ -150,6 +150,41 @@ func TestSchedulerDiesWithOffers(t *testing.T) {
 		o.once(8)
 		if n := o.sum(reservations); n != 0 {
 			t.Errorf("%v reservations", n)
+		}
+	})
+}
+
+// A scheduler that joins has its share of the slots at once, and so have those that are left when it dies: no two schedulers believe to hold the same one.
+func TestSchedulerJoinsAndLeaves(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		o := newOffering(t, f, 1, 6)
+		const free, soon = `dunnock_held_offers{slot="free"}`, 20 * time.Millisecond
+		holds := func(when string, least float64) {
+			t.Helper()
+			time.Sleep(soon)
+			for _, s := range o.schedulers {
+				if n := s.Metric(free); n < least {
+					t.Errorf("%s: %s holds %v offers", when, s.Name, n)
+				}
+			}
+			if n := o.sum(free); n != 12 {
+				t.Errorf("%s: %v offers are held of 12 slots", when, n)
+			}
+		}
+		holds("alone", 12)
+		o.schedulers = append(o.schedulers, f.Scheduler("s2", idleOffer))
+		holds("joined", 1)
+		if took := o.run(o.schedulers[0], echoJob(12, "100ms")); took > 110*time.Millisecond {
+			t.Errorf("12 tasks of 100 ms on 12 free slots took %v", took)
+		}
+		holds("ran", 1)
+		o.schedulers[1].Kill()
+		o.schedulers = o.schedulers[:1]
+		holds("left", 12)
+		o.run(o.schedulers[0], echoJob(12, "100ms"))
+		o.once(24)
+		if n := o.sum(`dunnock_offers_total{result="stale"}`); n != 0 {
+			t.Errorf("%v launches on void offers", n)
 		}
 	})
 }

@@ -87,13 +87,18 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 // had not been launched: that was neither an attempt nor a failure. A worker that declines because it drains is sampled no more; one that
 // declines for another reason than a stale call does not get this task again while another could. One that declines because the job is fenced,
 // be it a launch, a claim (with Call 0) or an attempt that another scheduler has adopted, tells that the job is that scheduler's: all its
-// tasks end Unknown here.
+// tasks end Unknown here. One of no task, with Ref 0, takes back an offer.
 func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out []Effect) []Effect {
 	return c.attend(now, c.declined(now, w, m, out))
 }
 
 func (c *Core) declined(now time.Duration, w probe.WorkerID, m probe.Decline, out []Effect) []Effect {
 	wk, j := c.worker(w), c.find(m.Ref)
+	if wk != nil && m.Ref == 0 && int(m.Slot) < len(wk.slots) && wk.slots[m.Slot].state.offered() && wk.slots[m.Slot].call == m.Call {
+		c.stats.OffersDropped++
+		c.unoffer(&wk.slots[m.Slot])
+		return out
+	}
 	if wk != nil && j != nil && m.Reason == probe.RefusedFenced && m.Call == 0 && j.epoch > 0 {
 		return c.supersede(now, j, out) // it was the claim that was declined
 	}

@@ -43,8 +43,8 @@ func (c *Core) PeerUp(now time.Duration, id PeerID, out []Effect) []Effect {
 	return c.reask(now, out)
 }
 
-// PeerDown removes a scheduler whose connection has ended: what it wants is forgotten, and what it was told is as if it had not been. An
-// unknown one is no mistake.
+// PeerDown removes a scheduler whose connection has ended: what it wants is forgotten, and what it was told is as if it had not been. If it has died, workers
+// make all their offers anew, so that what was handed on to this scheduler is used last. An unknown one is no mistake.
 func (c *Core) PeerDown(now time.Duration, id PeerID, out []Effect) []Effect {
 	if c.idle == nil || !c.idle.connected(id) {
 		c.stats.Stale++
@@ -54,6 +54,15 @@ func (c *Core) PeerDown(now time.Duration, id PeerID, out []Effect) []Effect {
 	x.known[id] = peer{}
 	x.peers = slices.DeleteFunc(x.peers, func(p PeerID) bool { return p == id })
 	x.wants = slices.DeleteFunc(x.wants, func(w want) bool { return w.from == id })
+	slices.SortStableFunc(x.held.buf[x.held.head:], func(a, b offer) int {
+		switch own, other := a.hops == 0, b.hops == 0; {
+		case own == other:
+			return 0
+		case own:
+			return 1
+		}
+		return -1
+	})
 	for _, s := range c.sets {
 		if q := s.request; q != nil && int(id) < len(q.told) {
 			q.count(&q.told[id], 0)

@@ -23,6 +23,8 @@ func (s *script) peers(verb string, w probe.WorkerID) []placement.Effect {
 		}
 		s.asked[s.key()] = probe.GetTask{Slot: m.Slot, Call: m.Call}
 		return c.Hand(s.now, placement.PeerID(s.int("from", 0)), w, m, nil)
+	case "take-back":
+		return c.Decline(s.now, w, probe.Decline{Slot: s.key().slot, Call: uint32(s.int("call", 1)), Reason: probe.RefusedStale}, nil)
 	case "want":
 		m := probe.Want{Set: uint32(s.int("set", 1)), Age: s.duration("age", "0s"), Quota: uint32(s.int("quota", 1)), Now: uint32(s.int("now", 0))}
 		return c.Want(s.now, p, m, nil)

@@ -145,7 +145,7 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 		return c.WorkerDown(s.now, w, nil)
 	case "adopt", "found", "told", "suspend", "unsuspend":
 		return s.again(verb, w)
-	case "offer", "hand", "want", "define", "spare", "peer", "peer-down":
+	case "offer", "hand", "take-back", "want", "define", "spare", "peer", "peer-down":
 		return s.peers(verb, w)
 	case "submit":
 		return s.submit(lines)

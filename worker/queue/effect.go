@@ -27,7 +27,7 @@ const (
 	EffectFinished
 	// EffectRefuse sends a Refuse: Scheduler, Ref, Res, Count, Reason.
 	EffectRefuse
-	// EffectDecline sends a Decline: Scheduler, Slot, Call, Ref, Task, Reason. Call 0: of a Claim.
+	// EffectDecline sends a Decline: Scheduler, Slot, Call, Ref, Task, Reason. Call 0: of a Claim. Ref 0: of an offer, which is taken back.
 	EffectDecline
 	// EffectAdopt sends an Adopt: Scheduler, Slot, Call, Ref, Task, Attempt, Service (the time since its start).
 	EffectAdopt

@@ -206,10 +206,14 @@ func (c *Core) offerSeat(now time.Duration, s uint16, ready time.Duration, out [
 	return c.sayOffer(now, i, ready, out)
 }
 
-// offerAgain makes an offer anew, in place of what was said of it.
+// offerAgain makes an offer anew, in place of what was said of it. If it goes to another scheduler than before, that one is told: a launch on it would cost
+// a task two hops.
 func (c *Core) offerAgain(now time.Duration, i uint16, out []Effect) []Effect {
 	o := c.offers
 	o.stats.Voided++
+	if sl := &c.slots[i]; sl.scheduler != o.target(now, sl.next) && o.takes(sl.scheduler) {
+		out = append(out, Effect{Kind: EffectDecline, Scheduler: sl.scheduler, Slot: i, Call: sl.call, Reason: probe.RefusedStale})
+	}
 	var ready time.Duration
 	if runs := o.seats[c.slots[i].next].lane; runs != noLane {
 		ready = c.left(now, runs)

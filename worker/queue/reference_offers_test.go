@@ -53,7 +53,7 @@ func (r *reference) takes(s probe.SchedulerID) {
 	o.takers = append(o.takers, s)
 	for i, st := range o.seats {
 		if st.lane < 0 && st.offer >= 0 && r.home(i) != before[i] {
-			r.sayOffer(st.offer)
+			r.sayAgain(st.offer)
 		}
 	}
 }
@@ -70,7 +70,7 @@ func (r *reference) takerDown(s probe.SchedulerID) {
 		case len(o.takers) == 0:
 			r.drop(i)
 		default:
-			r.sayOffer(i)
+			r.sayAgain(i)
 		}
 	}
 }
@@ -222,6 +222,15 @@ func (r *reference) offerSeat(s int) {
 	r.sayOffer(i)
 }
 
+// sayAgain makes an offer anew, and says so to whom it was made before.
+func (r *reference) sayAgain(i int) {
+	old, call, at := r.slots[i].s, uint32(len(r.slots[i].started)), len(r.out)
+	r.sayOffer(i)
+	if r.slots[i].s != old && slices.Contains(r.offers.takers, old) {
+		r.out = slices.Insert(r.out, at, Effect{Kind: EffectDecline, Scheduler: old, Slot: uint16(i), Call: call, Reason: probe.RefusedStale})
+	}
+}
+
 func (r *reference) sayOffer(i int) {
 	o := &r.offers
 	sl := &r.slots[i]
@@ -306,7 +315,7 @@ func (r *reference) tickLane(i int) bool {
 	case sl.state == Offered && runs >= 0:
 		r.drop(i)
 	case sl.state == Offered:
-		r.sayOffer(i)
+		r.sayAgain(i)
 	case sl.state == Held:
 		r.slots[runs].expect = 0
 		r.offers.blocks[r.slots[runs].m.App] = blockFor
