@@ -10,6 +10,7 @@ import (
 	"dunnock/internal/stream"
 	"dunnock/internal/submission"
 	"dunnock/probe"
+	"dunnock/scheduler/lease"
 	"dunnock/task"
 )
 
@@ -20,16 +21,14 @@ type client struct {
 	conn *stream.Conn
 	turn turn
 
-	jobs   map[uint32]*job // by the client's number; guarded by Scheduler.mu
-	asked  bool            // which of them it still owns, and has not answered; likewise
-	since  []uint32        // those that it has submitted since then; likewise
-	unread unread          // likewise
-	head   []byte          // memory for encoding; likewise
+	jobs   lease.Client[*job] // guarded by Scheduler.mu
+	unread unread             // likewise
+	head   []byte             // memory for encoding; likewise
 }
 
 // welcomeClient answers a client's Hello.
 func (s *Scheduler) welcomeClient(conn *stream.Conn) *client {
-	c := &client{s: s, conn: conn, jobs: make(map[uint32]*job)}
+	c := &client{s: s, conn: conn}
 	s.mu.Lock()
 	s.clients[c] = struct{}{}
 	s.mu.Unlock()
@@ -52,16 +51,15 @@ func (c *client) leave(err error) {
 	s := c.s
 	now := s.enter()
 	delete(s.clients, c)
-	for seq, j := range c.jobs {
-		j.unfollow(c, seq)
-		c.turn.effects = s.disown(now, j, c.turn.effects)
-		c.turn.effects = s.unasked(now, j, c.turn.effects)
+	jobs := c.jobs.Leave()
+	for _, o := range jobs {
+		o.Job.unfollow(c, o.Seq)
+		c.turn.effects = s.disown(now, o.Job, o.Asked, c.turn.effects)
 	}
 	if errors.Is(err, stream.ErrSilent) {
 		s.meters.leaseExpiries.Inc()
 	}
-	left := len(c.jobs)
-	c.jobs = nil
+	left := len(jobs)
 	c.turn.effects = s.keepUnread(now, c, c.turn.effects)
 	s.exit(now, &c.turn)
 	c.turn.batch.Flush()
@@ -96,7 +94,7 @@ func (c *client) Message(kind uint8, body []byte) error {
 			return err
 		}
 		now := c.s.enter()
-		if j := c.jobs[m.Seq]; j != nil {
+		if j, ok := c.jobs.Job(m.Seq); ok {
 			c.turn.effects = c.s.core.Cancel(now, j.ref, c.turn.effects)
 		}
 		c.s.exit(now, &c.turn)
@@ -123,7 +121,7 @@ func (c *client) submit(body []byte) error {
 		return nil
 	}
 	c.s.mu.Lock()
-	known := c.jobs[m.Seq] != nil
+	_, known := c.jobs.Job(m.Seq)
 	c.s.mu.Unlock()
 	if known {
 		return fmt.Errorf("job number %d is in use by an unfinished job", m.Seq)
@@ -150,12 +148,9 @@ func (c *client) follow(seq uint32, j *job, again bool, has []byte) {
 			return
 		}
 	}
-	c.jobs[seq] = j
-	if c.asked {
-		c.since = append(c.since, seq)
-	}
+	c.jobs.Follow(seq, j)
 	j.clients = append(j.clients, follower{c, seq})
-	j.owners++
+	c.s.leases.Own(&j.lease)
 }
 
 func (c *client) reject(seq uint32, e *task.Error) {

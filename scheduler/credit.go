@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"dunnock/internal/stream"
+	"dunnock/scheduler/lease"
 	"dunnock/scheduler/placement"
 )
 
@@ -16,7 +17,7 @@ func (c *client) sent(j *job, r sentResult) {
 		return // nobody waits to hear of it
 	}
 	c.unread.push(r)
-	if j.unread.Send(int64(r.size), c.s.cfg.MaxUnreadBytes) && j.held&heldCredit == 0 {
+	if j.unread.Send(int64(r.size), c.s.cfg.MaxUnreadBytes) && j.lease.Held()&lease.Unread == 0 {
 		c.s.slow = append(c.s.slow, j)
 		c.s.wakeOwners() // who may call the core, which carrying out its effects may not
 	}
@@ -27,7 +28,7 @@ func (s *Scheduler) holdSlow(now time.Duration, t *turn) {
 	for i, j := range s.slow {
 		s.slow[i] = nil
 		if j.unread.Over(s.cfg.MaxUnreadBytes) {
-			t.effects = s.hold(now, j, heldCredit, t.effects)
+			t.effects = s.do(now, j, s.leases.Hold(&j.lease, lease.Unread), t.effects)
 		}
 	}
 	s.slow = s.slow[:0]
@@ -51,7 +52,7 @@ func (c *client) settleRead() {
 // hasRead gives a job its credit back.
 func (c *client) hasRead(now time.Duration, r sentResult, effects []placement.Effect) []placement.Effect {
 	if r.job.unread.Read(int64(r.size), c.s.cfg.MaxUnreadBytes) {
-		return c.s.unhold(now, r.job, heldCredit, effects)
+		return c.s.do(now, r.job, c.s.leases.Release(&r.job.lease, lease.Unread), effects)
 	}
 	return effects
 }

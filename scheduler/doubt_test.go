@@ -16,6 +16,7 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"dunnock/probe"
+	"dunnock/scheduler/lease"
 	"dunnock/task"
 )
 
@@ -97,10 +98,10 @@ func waitAfterPause(t *testing.T, lives bool) {
 		}
 		return s.meters.launches.Get()
 	}
-	held := func() held {
+	held := func() lease.Hold {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return j.held
+		return j.lease.Held()
 	}
 	if n := launches(); n != 1 {
 		t.Fatalf("%d launches", n)
@@ -108,11 +109,11 @@ func waitAfterPause(t *testing.T, lives bool) {
 	goOn := make(chan struct{})
 	l.last.Load().is.Store(&goOn)
 	s.watch.StoodStill(time.Now().Add(time.Minute)) // which has just gone by
-	if n := launches(); n != 1 || held() != heldAsked {
+	if n := launches(); n != 1 || held() != lease.Asked {
 		t.Errorf("%d launches right after a pause; held for %b", n, held())
 	}
 	time.Sleep(5 * time.Second)
-	if n := launches(); n != 1 || held() != heldAsked {
+	if n := launches(); n != 1 || held() != lease.Asked {
 		t.Errorf("%d launches, and nobody knows whether the client is there; held for %b", n, held())
 	}
 	if !lives {

@@ -14,6 +14,7 @@ import (
 	"dunnock/internal/submission"
 	"dunnock/probe"
 	"dunnock/scheduler/ack"
+	"dunnock/scheduler/lease"
 	"dunnock/task"
 )
 
@@ -56,16 +57,16 @@ func TestAskedForOthers(t *testing.T) {
 	now := s.enter()
 	s.afterPause(now)
 	s.exit(now, &other)
-	if j.held != heldAsked || s.held != (heldJobs{asked: 1}) {
-		t.Fatalf("held for %b, counted %+v", j.held, s.held)
+	if j.lease.Held() != lease.Asked || s.leases.Held() != (lease.Counts{Asked: 1}) {
+		t.Fatalf("held for %b, counted %+v", j.lease.Held(), s.leases.Held())
 	}
 	c.say(t, submission.KindStill, submission.AppendStill(nil, submission.Still{}))
-	if j.held != heldAsked {
-		t.Errorf("nobody knows whether the other owner is there, and the job is held for %b", j.held)
+	if j.lease.Held() != lease.Asked {
+		t.Errorf("nobody knows whether the other owner is there, and the job is held for %b", j.lease.Held())
 	}
 	es.still()
-	if j.held != 0 || j.owners != 1 || s.held != (heldJobs{}) {
-		t.Errorf("with %d owners the job is held for %b; counted %+v", j.owners, j.held, s.held)
+	if j.lease.Held() != 0 || j.lease.Owners() != 1 || s.leases.Held() != (lease.Counts{}) {
+		t.Errorf("with %d owners the job is held for %b; counted %+v", j.lease.Owners(), j.lease.Held(), s.leases.Held())
 	}
 }
 
@@ -73,30 +74,30 @@ func TestAskedForOthers(t *testing.T) {
 func TestHeldIsSaid(t *testing.T) {
 	c, j := heldFleet(t)
 	s := c.s
-	check := func(reason string, want heldJobs) {
+	check := func(reason string, want lease.Counts) {
 		t.Helper()
-		if why := s.detail(j).Why; !strings.Contains(why, reason) || s.held != want {
-			t.Errorf("%q does not say %q, or %+v is not counted as %+v", why, reason, s.held, want)
+		if why := s.detail(j).Why; !strings.Contains(why, reason) || s.leases.Held() != want {
+			t.Errorf("%q does not say %q, or %+v is not counted as %+v", why, reason, s.leases.Held(), want)
 		}
 	}
-	check("wait for a free slot", heldJobs{})
+	check("wait for a free slot", lease.Counts{})
 	now := s.enter()
 	s.afterPause(now)
 	s.exit(now, &c.clients[0].turn)
-	check("has not said yet", heldJobs{asked: 1})
+	check("has not said yet", lease.Counts{Asked: 1})
 	c.say(t, submission.KindStill, submission.AppendStill(nil, submission.Still{Seqs: []uint32{1}}))
-	check("wait for a free slot", heldJobs{})
+	check("wait for a free slot", lease.Counts{})
 	j.unread.Send(1000, 100)
 	s.slow = append(s.slow, j)
 	now = s.enter()
 	s.holdSlow(now, &c.clients[0].turn)
 	s.exit(now, &c.clients[0].turn)
-	check("1000 bytes of results to read; it goes on below 50", heldJobs{credit: 1})
+	check("1000 bytes of results to read; it goes on below 50", lease.Counts{Unread: 1})
 	c.clients[0].leave(nil)
-	check("no owner is connected; the job is given up in ", heldJobs{owner: 1, credit: 1})
+	check("no owner is connected; the job is given up in ", lease.Counts{NoOwner: 1, Unread: 1})
 	s.cancelJob(j)
-	if why := s.detail(j).Why; why != "" || s.held != (heldJobs{}) {
-		t.Errorf("over, and says %q; counted %+v", why, s.held)
+	if why := s.detail(j).Why; why != "" || s.leases.Held() != (lease.Counts{}) {
+		t.Errorf("over, and says %q; counted %+v", why, s.leases.Held())
 	}
 
 	c.clients = nil
@@ -106,7 +107,7 @@ func TestHeldIsSaid(t *testing.T) {
 	later := task.Job{ID: task.JobID{2}, App: "a", Tasks: make([]task.Task, 3), Epoch: 1, Finished: []byte{0b11111010}}.WithDefaults()
 	c.say(t, submission.KindSubmit, submission.AppendSubmit(nil, 2, &later))
 	j = s.byID[later.ID]
-	check("workers are asked", heldJobs{})
+	check("workers are asked", lease.Counts{})
 	if d := s.detail(j); d.Finished != 1 || d.Waiting != 2 {
 		t.Errorf("%d finished, %d waiting of 3 tasks of which one had finished before", d.Finished, d.Waiting)
 	}
@@ -239,31 +240,11 @@ func TestGivenUpWhileConnecting(t *testing.T) {
 func (s *Scheduler) abandonAll() {
 	var t turn
 	now := s.enter()
-	for i := range s.orphans {
-		s.orphans[i].at, s.orphans[i].job.orphaned = now-s.cfg.ClientGrace, now-s.cfg.ClientGrace
+	for l, ok := s.leases.Due(now + s.cfg.ClientGrace); ok; l, ok = s.leases.Due(now + s.cfg.ClientGrace) {
+		j := s.jobs[l.Ref]
+		t.effects = s.do(now, j, s.leases.Abandon(l, s.running(j)), t.effects)
 	}
-	s.expireOrphans(now, &t)
 	s.exit(now, &t)
-}
-
-// Jobs that may go on elsewhere are remembered for a while, and no more than a number of them.
-func TestParted(t *testing.T) {
-	var p parted
-	knows := func(ref probe.Ref) bool { return p.wants(&probe.Finished{Ref: ref, Status: probe.StatusOK}) }
-	for ref := range probe.Ref(maxParted + 1) {
-		p.add(time.Duration(ref), ref)
-	}
-	if knows(0) || !knows(1) || !knows(maxParted) || len(p.jobs) != maxParted || len(p.order) != maxParted {
-		t.Errorf("%d jobs, %d in order; the first %v, the second %v", len(p.jobs), len(p.order), knows(0), knows(1))
-	}
-	p.expire(1+ack.DefaultKeepFor, ack.DefaultKeepFor)
-	if !knows(1) {
-		t.Error("forgotten before its time")
-	}
-	p.expire(2+ack.DefaultKeepFor, ack.DefaultKeepFor)
-	if knows(1) || !knows(2) {
-		t.Error("the second is remembered, or the third is not")
-	}
 }
 
 // What a worker that was given up says again is kept for whoever may come for it, for as long as if its owner had left when the worker was given up: nobody

@@ -84,7 +84,7 @@ func (s *Scheduler) postJob(ctx *fasthttp.RequestCtx) {
 		if wait {
 			es.own(j)
 		} else {
-			j.detached = true
+			j.lease.Detached = true
 		}
 	})
 	t.batch.Flush()

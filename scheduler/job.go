@@ -16,6 +16,7 @@ import (
 	"dunnock/internal/submission"
 	"dunnock/probe"
 	"dunnock/scheduler/ack"
+	"dunnock/scheduler/lease"
 	"dunnock/scheduler/placement"
 	"dunnock/task"
 )
@@ -39,19 +40,13 @@ type job struct {
 	waiting  []*eventStream // HTTP requests that wait for every task, also when the job is done
 	unsent   []unsentResult // that none of them has been sent, in the order of their ends
 	retries  retries        // attempts in vain, for those who follow the job over HTTP
-	owners   int            // clients and waiting HTTP requests without whom the job is given up; a detached job lives without
-	detached bool
-	readable bool // results stay readable over HTTP when the job has finished
-	readers  int  // event streams that read the records
-	dropped  bool // a result was dropped for want of room
-	released bool // results were let go because their one reader has them
+	readable bool           // results stay readable over HTTP when the job has finished
+	readers  int            // event streams that read the records
+	dropped  bool           // a result was dropped for want of room
+	released bool           // results were let go because their one reader has them
 
-	held       held          // why it starts nothing for now
-	orphaned   time.Duration // when it lost its last owner
-	abandoned  bool          // it was given up because no owner came back
-	superseded bool          // another scheduler has it, under a later epoch
-	replaced   bool          // a later submission here has it
-	unread     ack.Credit    // results that clients were sent and have not read
+	lease  lease.Job  // whose it is
+	unread ack.Credit // results that clients were sent and have not read
 
 	forgotten bool          // finished, and not readable any more
 	skipped   []byte        // bitmap of tasks that had finished before this submission
@@ -127,12 +122,9 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 		case err != nil:
 			return err
 		case joined:
-			old.spec.Epoch = max(old.spec.Epoch, spec.Epoch)
-			old.abandoned = false
 			attach(old, true)
-			if old.owners > 0 || old.detached { // and who submits it owns it
-				t.effects = s.unhold(now, old, heldOwner|heldAsked, t.effects)
-			}
+			t.effects = s.do(now, old, s.leases.Joined(&old.lease, spec.Epoch), t.effects)
+			old.spec.Epoch = old.lease.Epoch
 			return nil
 		}
 		defer func() {
@@ -160,6 +152,7 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 	j := &job{
 		spec: spec, digest: digest, ref: ref, accepted: now, tasks: make([]record, len(spec.Tasks)), order: make([]uint32, 0, len(spec.Tasks)),
 		payload: payload, skipped: bytes.Clone(spec.Finished),
+		lease: lease.Job{Ref: ref, Epoch: spec.Epoch, Drains: spec.OnDisconnect == task.DrainJob},
 	}
 	for i := range 8 * len(spec.Finished) {
 		if i < len(j.tasks) && isSet(spec.Finished, uint32(i)) {
@@ -172,36 +165,31 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 	return nil
 }
 
-// maxOwners bounds the clients and waiting requests of one job: each is told of every task.
-const maxOwners = 1000
-
-// rejoin answers a job id that is known here: another job is a conflict, the same one is joined. It is not joined, and may be accepted
-// anew, if it comes under a later epoch and this scheduler cannot go on with it: somebody else may have had it since, or it is over here and the
-// results that its owner lacks are gone. Workers may have them still.
+// rejoin answers a job id that is known here: another job is a conflict, the same one is joined, or accepted anew if this scheduler cannot go on with it.
 func (s *Scheduler) rejoin(old *job, spec *task.Job, digest uint64) (joined bool, _ *task.Error) {
-	later := spec.Epoch > old.spec.Epoch
-	var e *task.Error
-	switch {
-	case old.digest != digest, spec.Epoch == 0 && spec.Deadline != old.spec.Deadline:
-		return false, task.Errorf(task.CodeConflict, "id: %s is in use by a job with another specification", old.spec.ID)
-	case later && (spec.Epoch > old.spec.Epoch+1 || old.superseded || old.replaced):
-		return false, nil
-	case !contains(spec.Finished, old.skipped):
-		e = task.Errorf(task.CodeConflict, "finished: job %s runs here without tasks that are not finished by this submission", old.spec.ID)
-	case old.superseded, old.replaced:
-		e = task.Errorf(task.CodeConflict, "id: job %s is at another scheduler, under a later epoch", old.spec.ID)
-	case old.abandoned && old.outcome != 0 && later, !s.holdsResults(old, spec.Finished):
-		e = task.Errorf(task.CodeConflict, "id: job %s has delivered its results, which are not held any more", old.spec.ID)
-	case old.owners >= maxOwners:
-		e := task.Errorf(task.CodeOverloaded, "%d clients wait for job %s, the limit", old.owners, old.spec.ID)
-		e.RetryAfterMS = retryAfter.Milliseconds()
-		return false, e
-	default:
+	answer := s.leases.Rejoin(&old.lease, lease.Return{
+		Epoch:  spec.Epoch,
+		Other:  old.digest != digest || spec.Epoch == 0 && spec.Deadline != old.spec.Deadline,
+		Covers: contains(spec.Finished, old.skipped),
+		Lacks:  !s.holdsResults(old, spec.Finished),
+	})
+	switch answer {
+	case lease.Join:
 		return true, nil
-	}
-	if later {
+	case lease.Anew:
 		return false, nil
+	case lease.OtherSpec:
+		return false, task.Errorf(task.CodeConflict, "id: %s is in use by a job with another specification", old.spec.ID)
+	case lease.Narrower:
+		return false, task.Errorf(task.CodeConflict, "finished: job %s runs here without tasks that are not finished by this submission", old.spec.ID)
+	case lease.Elsewhere:
+		return false, task.Errorf(task.CodeConflict, "id: job %s is at another scheduler, under a later epoch", old.spec.ID)
+	case lease.Delivered:
+		return false, task.Errorf(task.CodeConflict, "id: job %s has delivered its results, which are not held any more", old.spec.ID)
+	case lease.Crowded:
 	}
+	e := task.Errorf(task.CodeOverloaded, "%d clients wait for job %s, the limit", old.lease.Owners(), old.spec.ID)
+	e.RetryAfterMS = retryAfter.Milliseconds()
 	return false, e
 }
 
@@ -284,7 +272,7 @@ func (s *Scheduler) admitJob(tasks int, payload int64) *task.Error {
 func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
 	rec := &j.tasks[e.Task]
-	if j.replaced && e.Code == task.CodeCancelled { // not by its user: a later submission has it
+	if j.lease.Replaced() && e.Code == task.CodeCancelled { // not by its user: a later submission has it
 		e.Outcome, e.Code = task.Unknown, task.CodeSuperseded
 	}
 	rec.outcome, rec.attempt, rec.wait, rec.service = e.Outcome, e.Attempt, e.Wait, e.Service
@@ -311,8 +299,10 @@ func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 	if e.Outcome != task.OK && !isShared(rec.err) {
 		s.keepFault(j, rec)
 	}
-	j.superseded = j.superseded || e.Code == task.CodeSuperseded
-	if j.abandoned {
+	if e.Code == task.CodeSuperseded {
+		s.leases.Superseded(&j.lease)
+	}
+	if j.lease.Abandoned() {
 		s.wakeOwners() // it drains
 	}
 	j.order = append(j.order, e.Task)
@@ -322,15 +312,11 @@ func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 // jobDone ends a job: its clients hear it, its payloads go, and it stays readable for a while.
 func (s *Scheduler) jobDone(now time.Duration, t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
-	if j.outcome, j.ended = e.Outcome, now; j.replaced && e.Outcome == task.Cancelled {
+	if j.outcome, j.ended = e.Outcome, now; j.lease.Replaced() && e.Outcome == task.Cancelled {
 		j.outcome = task.Unknown
 	}
-	s.held.count(j.held, -1)
-	j.held = 0
+	s.leases.Over(now, &j.lease)
 	delete(s.jobs, e.Ref)
-	if j.abandoned || j.superseded || j.replaced {
-		s.parted.add(now, e.Ref)
-	}
 	s.payload -= j.payload
 	j.spec.Finished = nil
 	j.spec.Tasks = nil // len(j.tasks) still says how many
@@ -338,14 +324,14 @@ func (s *Scheduler) jobDone(now time.Duration, t *turn, e *placement.Effect) {
 	for _, f := range j.clients {
 		f.client.sendDone(t, f.seq, j)
 	}
-	j.clients, j.owners = nil, 0
+	j.clients = nil
 	j.notify()
 	s.retain(j)
 }
 
 // fault is why a job has ended that somebody else goes on with; otherwise nil.
 func (j *job) fault() *task.Error {
-	if j.outcome == task.Unknown && (j.superseded || j.replaced) {
+	if j.outcome == task.Unknown && j.lease.Elsewhere() {
 		return errSuperseded
 	}
 	return nil
@@ -484,7 +470,7 @@ func (c *client) sendRetry(t *turn, seq uint32, j *job, e *placement.Effect, r r
 
 // sendSuperseded appends that the job has another owner, and forgets its number.
 func (c *client) sendSuperseded(t *turn, seq uint32) {
-	delete(c.jobs, seq)
+	c.jobs.Forget(seq)
 	m := submission.TaskDone{Seq: seq, Outcome: task.Unknown, Code: task.CodeSuperseded, Message: []byte(errSuperseded.Message)}
 	c.conn.SendAfter(uint8(submission.KindTaskDone), submission.AppendTaskDoneHead(nil, &m), nil)
 	t.batch.Add(c.conn)
@@ -492,7 +478,7 @@ func (c *client) sendSuperseded(t *turn, seq uint32) {
 
 // sendDone appends the end of a job, behind all its tasks, and forgets the job's number.
 func (c *client) sendDone(t *turn, seq uint32, j *job) {
-	delete(c.jobs, seq)
+	c.jobs.Forget(seq)
 	if c.mute() {
 		return
 	}

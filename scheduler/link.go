@@ -354,7 +354,7 @@ func (l *link) finished(body []byte, event func(*placement.Core, time.Duration, 
 		l.turn.receipt = receipt{l, m.Seq}
 	}
 	l.expireKept(now, &l.turn)
-	if l.s.parted.wants(&m) {
+	if l.s.leases.Wants(&m) {
 		l.s.keepResult(now, l.turn.take())
 	}
 	l.turn.effects = event(l.s.core, now, l.id, m, l.turn.effects)

@@ -9,6 +9,7 @@ import (
 
 	"dunnock/internal/api"
 	"dunnock/scheduler/ack"
+	"dunnock/scheduler/lease"
 	"dunnock/scheduler/placement"
 )
 
@@ -46,7 +47,7 @@ func (s *Scheduler) summary(j *job) api.JobSummary {
 func (s *Scheduler) summarise(j *job) api.JobSummary {
 	row := api.JobSummary{
 		Job: j.spec.ID.String(), App: j.spec.App, User: j.spec.User, State: api.StateRunning, Tasks: len(j.tasks),
-		Finished: j.before + len(j.order), Failed: j.failed, Detached: j.detached, AgeMS: api.Millis(s.clock.Now() - j.accepted),
+		Finished: j.before + len(j.order), Failed: j.failed, Detached: j.lease.Detached, AgeMS: api.Millis(s.clock.Now() - j.accepted),
 	}
 	if j.outcome != 0 {
 		row.State, row.Error = j.outcome.String(), j.fault()
@@ -113,14 +114,14 @@ func (s *Scheduler) why(j *job) string {
 	var reason string
 	now := s.clock.Now()
 	switch {
-	case j.held&heldOwner != 0 && j.abandoned:
+	case j.lease.Held()&lease.NoOwner != 0 && j.lease.Abandoned():
 		reason = "no owner is connected any more; the job ends when what runs of it has ended"
-	case j.held&heldOwner != 0:
+	case j.lease.Held()&lease.NoOwner != 0:
 		reason = fmt.Sprintf("no owner is connected; the job is given up in %v unless one comes back",
-			max(j.orphaned+s.cfg.ClientGrace-now, 0).Round(time.Millisecond))
-	case j.held&heldAsked != 0:
+			max(s.leases.GivenUpAt(&j.lease)-now, 0).Round(time.Millisecond))
+	case j.lease.Held()&lease.Asked != 0:
 		reason = "this scheduler stood still, and the job's client has not said yet whether it still owns the job"
-	case j.held&heldCredit != 0:
+	case j.lease.Held()&lease.Unread != 0:
 		reason = fmt.Sprintf("the job's client has %d bytes of results to read; it goes on below %d", j.unread.Unread(), ack.Low(s.cfg.MaxUnreadBytes))
 	case v.Claiming:
 		reason = "the job was submitted before, and workers are asked what they hold of it"

@@ -2,111 +2,47 @@ package scheduler
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"dunnock/internal/submission"
+	"dunnock/scheduler/lease"
 	"dunnock/scheduler/placement"
-	"dunnock/task"
 )
 
-// A job belongs to those who submitted it, for as long as they are connected. Without an owner it starts nothing, and after a grace in which
-// an owner may come back it is given up. What is not certain is asked: after a pause of this process, in which its clients may have taken it for
-// dead and handed their jobs to others, nothing starts until each has said what it still owns here.
+// Whose a job is, and what becomes of one that nobody owns, is decided by package lease. What it says is done here.
 
-// held says why a job starts nothing for now. There may be several reasons.
-type held uint8
-
-const (
-	heldOwner  held = 1 << iota // it has no owner
-	heldAsked                   // its owner has been asked whether it is one
-	heldCredit                  // its owner has too much to read
-)
-
-// heldJobs are the unfinished jobs that start nothing for now, by reason.
-type heldJobs struct{ owner, asked, credit int }
-
-func (h *heldJobs) count(why held, n int) {
-	if why&heldOwner != 0 {
-		h.owner += n
-	}
-	if why&heldAsked != 0 {
-		h.asked += n
-	}
-	if why&heldCredit != 0 {
-		h.credit += n
-	}
-}
-
-// hold keeps a job from starting anything for a reason.
-func (s *Scheduler) hold(now time.Duration, j *job, why held, effects []placement.Effect) []placement.Effect {
-	if j.outcome != 0 {
-		return effects
-	}
-	if j.held == 0 {
+// do does with a job what package lease says.
+func (s *Scheduler) do(now time.Duration, j *job, what lease.Do, effects []placement.Effect) []placement.Effect {
+	if what&lease.Suspend != 0 {
 		effects = s.core.Suspend(now, j.ref, effects)
 	}
-	s.held.count(why&^j.held, 1)
-	j.held |= why
-	return effects
-}
-
-// unhold takes a reason back.
-func (s *Scheduler) unhold(now time.Duration, j *job, why held, effects []placement.Effect) []placement.Effect {
-	if j.held&why == 0 {
-		return effects
-	}
-	s.held.count(j.held&why, -1)
-	j.held &^= why
-	if j.held == 0 && j.outcome == 0 {
+	if what&lease.Resume != 0 {
 		effects = s.core.Resume(now, j.ref, effects)
 	}
+	if what&lease.Cancel != 0 {
+		effects = s.core.Cancel(now, j.ref, effects)
+	}
 	return effects
 }
 
-// orphan is a job that had no owner any more at some time.
-type orphan struct {
-	job *job
-	at  time.Duration
+// running is how many tasks of a job run.
+func (s *Scheduler) running(j *job) int {
+	v, _ := s.core.Job(j.ref)
+	return v.Running
 }
 
-// disown takes one owner from an unfinished job. Without any it waits for one to come back.
-func (s *Scheduler) disown(now time.Duration, j *job, effects []placement.Effect) []placement.Effect {
-	j.owners--
-	if j.owners > 0 || j.detached || j.outcome != 0 {
-		return effects
+// disown takes from a job an owner whose connection has ended, and who may have been asked whether it is one.
+func (s *Scheduler) disown(now time.Duration, j *job, asked bool, effects []placement.Effect) []placement.Effect {
+	effects = s.do(now, j, s.leases.Disown(now, &j.lease), effects)
+	if asked {
+		effects = s.do(now, j, s.leases.Unanswered(&j.lease), effects)
 	}
-	return s.orphan(now, j, effects)
-}
-
-func (s *Scheduler) orphan(now time.Duration, j *job, effects []placement.Effect) []placement.Effect {
-	j.orphaned = now
-	s.orphans = append(s.orphans, orphan{j, now})
 	s.wakeOwners()
-	return s.hold(now, j, heldOwner, effects)
+	return effects
 }
 
-// giveUp takes one owner from a job that its owner has given up by its own word: nobody will come back for it.
-func (s *Scheduler) giveUp(now time.Duration, j *job, effects []placement.Effect) []placement.Effect {
-	j.owners--
-	if j.owners > 0 || j.detached || j.outcome != 0 {
-		return effects
-	}
-	return s.abandon(now, j, s.hold(now, j, heldOwner, effects))
-}
-
-// abandon ends a job without an owner: at once, or when what runs of it has ended if it asked for that.
-func (s *Scheduler) abandon(now time.Duration, j *job, effects []placement.Effect) []placement.Effect {
-	j.abandoned = true
-	if v, ok := s.core.Job(j.ref); ok && v.Running > 0 && j.spec.OnDisconnect == task.DrainJob {
-		s.drained = append(s.drained, j)
-		return effects
-	}
-	return s.core.Cancel(now, j.ref, effects)
-}
-
-// replace lets go of a job that its owner submits under so late an epoch that somebody else may have had it in between. What runs of it
-// is not ended: the new submission claims it. Who else follows the job is told that it has another owner, and comes back to the new one.
+// replace lets go of a job that its owner submits under so late an epoch that somebody else may have had it in between. Who else follows it is told that
+// it has another owner, and comes back to the new one.
 func (s *Scheduler) replace(now time.Duration, t *turn, j *job) {
 	if j.outcome != 0 {
 		return
@@ -114,42 +50,25 @@ func (s *Scheduler) replace(now time.Duration, t *turn, j *job) {
 	for _, f := range j.clients {
 		f.client.sendSuperseded(t, f.seq)
 	}
-	j.owners -= len(j.clients)
+	followers := len(j.clients)
 	j.clients = nil
-	j.replaced = true
-	t.effects = s.orphan(now, j, t.effects)
+	t.effects = s.do(now, j, s.leases.Replace(now, &j.lease, followers), t.effects)
+	s.wakeOwners()
 }
 
 // expireOrphans gives up the jobs whose owners have not come back in time, and returns when to look again.
 func (s *Scheduler) expireOrphans(now time.Duration, t *turn) (next time.Duration, more bool) {
-	kept := s.drained[:0]
-	for _, j := range s.drained {
-		v, ok := s.core.Job(j.ref)
-		switch {
-		case !ok || !j.abandoned: // it is over, or somebody came back for it
-		case v.Running > 0:
-			kept = append(kept, j)
-		default:
-			t.effects = s.core.Cancel(now, j.ref, t.effects)
-		}
+	abandon := func(l *lease.Job) {
+		j := s.jobs[l.Ref]
+		t.effects = s.do(now, j, s.leases.Abandon(l, s.running(j)), t.effects)
 	}
-	clear(s.drained[len(kept):])
-	s.drained = kept
-	for len(s.orphans) > 0 {
-		o := s.orphans[0]
-		if due := o.at + s.cfg.ClientGrace; due > now {
-			return due, true
-		}
-		s.orphans[0] = orphan{}
-		s.orphans = s.orphans[1:]
-		j := o.job
-		if j.outcome != 0 || j.orphaned != o.at || ((j.owners > 0 || j.detached) && !j.replaced) {
-			continue
-		}
-		t.effects = s.abandon(now, j, t.effects)
+	for _, l := range s.leases.Draining() {
+		abandon(l)
 	}
-	s.orphans = nil
-	return 0, false
+	for l, ok := s.leases.Due(now); ok; l, ok = s.leases.Due(now) {
+		abandon(l)
+	}
+	return s.leases.NextDue()
 }
 
 // wakeOwners has keepOwners look again.
@@ -198,8 +117,12 @@ func (s *Scheduler) afterPause(now time.Duration) {
 func (s *Scheduler) ask(now time.Duration, t *turn) {
 	for _, j := range s.jobs {
 		for _, es := range j.waiting {
-			es.asked = true
-			t.effects = s.hold(now, j, heldAsked, t.effects)
+			if es.asked {
+				t.effects = s.do(now, j, s.leases.Hold(&j.lease, lease.Asked), t.effects)
+			} else {
+				es.asked = true
+				t.effects = s.do(now, j, s.leases.Ask(&j.lease), t.effects)
+			}
 			select {
 			case es.doubt <- struct{}{}:
 			default:
@@ -207,20 +130,19 @@ func (s *Scheduler) ask(now time.Duration, t *turn) {
 		}
 	}
 	for c := range s.clients {
-		if len(c.jobs) == 0 || c.asked {
+		jobs := c.jobs.Ask()
+		if len(jobs) == 0 {
 			continue
 		}
-		c.asked = true
-		for _, j := range c.jobs {
-			t.effects = s.hold(now, j, heldAsked, t.effects)
+		for _, o := range jobs {
+			t.effects = s.do(now, o.Job, s.leases.Ask(&o.Job.lease), t.effects)
 		}
 		c.conn.End(submission.AppendAsk(c.conn.Begin(uint8(submission.KindAsk)), submission.Ask{}))
 		t.batch.Add(c.conn)
 	}
 }
 
-// still takes a client's word on which of its jobs it still owns. It gives up the others; one that closes names none. What it has submitted since it was
-// asked may have overtaken the answer, which does not know of it then, and is its own in any case.
+// still takes a client's word on which of its jobs it still owns. It gives up the others.
 func (c *client) still(body []byte) error {
 	m, err := submission.DecodeStill(body)
 	if err != nil {
@@ -228,33 +150,18 @@ func (c *client) still(body []byte) error {
 	}
 	s := c.s
 	now := s.enter()
-	owned := make(map[uint32]bool, len(m.Seqs))
-	for _, seq := range m.Seqs {
-		owned[seq] = true
+	kept, lost := c.jobs.Still(m.Seqs)
+	for _, o := range kept {
+		c.turn.effects = s.do(now, o.Job, s.leases.Answered(&o.Job.lease, o.Asked), c.turn.effects)
 	}
-	for _, seq := range c.since {
-		owned[seq] = true
-	}
-	c.asked, c.since = false, nil
-	for seq, j := range c.jobs {
-		if owned[seq] {
-			c.turn.effects = s.unhold(now, j, heldAsked, c.turn.effects)
-			continue
+	for _, o := range lost {
+		j := o.Job
+		j.unfollow(c, o.Seq)
+		c.turn.effects = s.do(now, j, s.leases.GiveUp(&j.lease, s.running(j)), c.turn.effects)
+		if o.Asked {
+			c.turn.effects = s.do(now, j, s.leases.Unanswered(&j.lease), c.turn.effects)
 		}
-		delete(c.jobs, seq)
-		j.unfollow(c, seq)
-		c.turn.effects = s.giveUp(now, j, c.turn.effects)
-		c.turn.effects = s.unasked(now, j, c.turn.effects)
 	}
 	s.exit(now, &c.turn)
 	return nil
-}
-
-// unasked lets a job go on that was waiting for a client's word, when no client is left that could say it. Others may own it.
-func (s *Scheduler) unasked(now time.Duration, j *job, effects []placement.Effect) []placement.Effect {
-	if slices.ContainsFunc(j.clients, func(f follower) bool { return f.client.asked }) ||
-		slices.ContainsFunc(j.waiting, func(es *eventStream) bool { return es.asked }) {
-		return effects
-	}
-	return s.unhold(now, j, heldAsked, effects)
 }

@@ -10,6 +10,7 @@ import (
 
 	"dunnock/internal/submission"
 	"dunnock/probe"
+	"dunnock/scheduler/lease"
 	"dunnock/task"
 )
 
@@ -48,8 +49,8 @@ func TestAfterPause(t *testing.T) {
 	now := s.enter()
 	s.afterPause(now)
 	s.exit(now, &c.clients[0].turn)
-	if kept.held != heldAsked || lost.held != heldAsked || !c.clients[0].asked {
-		t.Fatalf("after a pause the jobs are held for %b and %b", kept.held, lost.held)
+	if kept.lease.Held() != lease.Asked || lost.lease.Held() != lease.Asked || !c.clients[0].jobs.Asked() {
+		t.Fatalf("after a pause the jobs are held for %b and %b", kept.lease.Held(), lost.lease.Held())
 	}
 	ask(1, kept.ref)
 	if n := s.meters.launches.Get(); n != 0 {
@@ -59,8 +60,8 @@ func TestAfterPause(t *testing.T) {
 	if ask(2, kept.ref); s.meters.launches.Get() != 1 {
 		t.Error("no launch after the client has answered")
 	}
-	if kept.held != 0 || lost.outcome != task.Cancelled || len(s.jobs) != 1 {
-		t.Errorf("held for %b; the other ended as %v; %d jobs", kept.held, lost.outcome, len(s.jobs))
+	if kept.lease.Held() != 0 || lost.outcome != task.Cancelled || len(s.jobs) != 1 {
+		t.Errorf("held for %b; the other ended as %v; %d jobs", kept.lease.Held(), lost.outcome, len(s.jobs))
 	}
 
 	// A client that is asked and comes back instead of answering has answered.
@@ -68,8 +69,8 @@ func TestAfterPause(t *testing.T) {
 	s.afterPause(now)
 	s.exit(now, &c.clients[0].turn)
 	c.clients[0].leave(io.EOF)
-	if kept.held != heldOwner {
-		t.Errorf("without a client the job is held for %b", kept.held)
+	if kept.lease.Held() != lease.NoOwner {
+		t.Errorf("without a client the job is held for %b", kept.lease.Held())
 	}
 	c.clients = nil
 	if err := c.connectClient(); err != nil {
@@ -77,8 +78,8 @@ func TestAfterPause(t *testing.T) {
 	}
 	again := task.Job{ID: task.JobID{1}, App: "a", Tasks: make([]task.Task, 3), Epoch: 1}.WithDefaults()
 	say(submission.KindSubmit, submission.AppendSubmit(nil, 1, &again))
-	if kept.held != 0 || kept.owners != 1 || kept.spec.Epoch != 1 {
-		t.Errorf("joined again: held for %b, %d owners, epoch %d", kept.held, kept.owners, kept.spec.Epoch)
+	if kept.lease.Held() != 0 || kept.lease.Owners() != 1 || kept.spec.Epoch != 1 {
+		t.Errorf("joined again: held for %b, %d owners, epoch %d", kept.lease.Held(), kept.lease.Owners(), kept.spec.Epoch)
 	}
 }
 
@@ -93,8 +94,8 @@ func TestSubmittedBeforeTheAnswer(t *testing.T) {
 	c.say(t, submission.KindSubmit, submission.AppendSubmit(nil, 2, &since))
 	j := s.byID[since.ID]
 	c.say(t, submission.KindStill, submission.AppendStill(nil, submission.Still{}))
-	if asked.outcome != task.Cancelled || j.outcome != 0 || j.held != 0 || j.owners != 1 {
-		t.Errorf("the one it was asked about: %v; the one since: %v, held for %b, %d owners", asked.outcome, j.outcome, j.held, j.owners)
+	if asked.outcome != task.Cancelled || j.outcome != 0 || j.lease.Held() != 0 || j.lease.Owners() != 1 {
+		t.Errorf("the one it was asked about: %v; the one since: %v, held for %b, %d owners", asked.outcome, j.outcome, j.lease.Held(), j.lease.Owners())
 	}
 	c.say(t, submission.KindStill, submission.AppendStill(nil, submission.Still{}))
 	if j.outcome != task.Cancelled {

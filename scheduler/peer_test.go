@@ -17,6 +17,7 @@ import (
 	"dunnock/internal/stream"
 	"dunnock/internal/submission"
 	"dunnock/probe"
+	"dunnock/scheduler/lease"
 	"dunnock/scheduler/placement"
 	"dunnock/task"
 )
@@ -259,8 +260,8 @@ func (c *chatter) check() error {
 	var payload int64
 	var running []*job
 	for ref, j := range c.s.jobs {
-		if j.ref != ref || j.outcome != 0 || (j.owners < 1) != (j.held&heldOwner != 0) || len(j.clients) != j.owners {
-			return fmt.Errorf("a running job has %d owners and %d followers, outcome %d, held for %b", j.owners, len(j.clients), j.outcome, j.held)
+		if j.ref != ref || j.outcome != 0 || (j.lease.Owners() < 1) != (j.lease.Held()&lease.NoOwner != 0) || len(j.clients) != j.lease.Owners() {
+			return fmt.Errorf("a running job has %d owners and %d followers, outcome %d, held for %b", j.lease.Owners(), len(j.clients), j.outcome, j.lease.Held())
 		}
 		payload += j.payload
 		running = append(running, j)

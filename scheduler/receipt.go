@@ -23,7 +23,7 @@ func (t *turn) take() receipt {
 // tell tells those who follow a job of what came with the turn's receipt. The first who has submitted it answers for that; if its owners are
 // gone it is kept for them.
 func (s *Scheduler) tell(now time.Duration, t *turn, j *job, say func(follower, receipt)) {
-	if len(j.clients) == 0 && j.held&heldOwner != 0 {
+	if j.lease.Keeps(len(j.clients)) {
 		s.keepResult(now, t.take())
 	}
 	for i, f := range j.clients {

@@ -53,7 +53,7 @@ func (s *Scheduler) keepValue(j *job, rec *record, value []byte, owned bool) {
 		j.dropped = true
 		s.dropValues(j)
 		return
-	case j.readable && !s.makeRoom(size) && (j.detached || j.retained+size > max(streamAllowance, size)):
+	case j.readable && !s.makeRoom(size) && (j.lease.Detached || j.retained+size > max(streamAllowance, size)):
 		j.dropped = true
 		rec.err = errDropped
 		s.meters.droppedResults.Inc()
@@ -96,7 +96,7 @@ func (j *job) copyOf(v []byte) []byte {
 
 // release lets go of a result that its reader has, if nobody else can want it.
 func (s *Scheduler) release(j *job, rec *record) {
-	if j.owners != 1 || len(j.clients) > 0 || j.detached || rec.value == nil {
+	if j.lease.Owners() != 1 || len(j.clients) > 0 || j.lease.Detached || rec.value == nil {
 		return
 	}
 	s.charge(j, -int64(len(rec.value)))
@@ -172,7 +172,7 @@ func (s *Scheduler) keepRetention(ctx context.Context) {
 		now := s.enter()
 		s.expire(now)
 		s.expireKept(now, &t)
-		s.parted.expire(now, s.cfg.ResultGrace)
+		s.leases.Forget(now)
 		s.forgetGivenUp(now)
 		s.ackRest(&t)
 		s.exit(now, &t)

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"dunnock/internal/node"
+	"dunnock/scheduler/lease"
 	"dunnock/task"
 )
 
@@ -42,12 +43,12 @@ func books(s *Scheduler, running []*job) error {
 		if err := check(j); err != nil {
 			return err
 		}
-		if j.readable && !j.detached {
+		if j.readable && !j.lease.Detached {
 			streams++
 		}
 	}
 	for _, j := range s.finished {
-		if j == nil || j.forgotten || s.byID[j.spec.ID] == nil && !j.replaced {
+		if j == nil || j.forgotten || s.byID[j.spec.ID] == nil && !j.lease.Replaced() {
 			return fmt.Errorf("a finished job is forgotten and listed")
 		}
 		if err := check(j); err != nil {
@@ -66,7 +67,7 @@ func books(s *Scheduler, running []*job) error {
 // Whatever comes, each byte that is held is counted once, the limit holds, and in the end nothing is held.
 func TestRetentionCountsEveryByte(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := &Scheduler{cfg: Config{MaxRetainedBytes: 20_000, ResultTTL: time.Minute}, byID: make(map[task.JobID]*job)}
+		s := &Scheduler{cfg: Config{MaxRetainedBytes: 20_000, ResultTTL: time.Minute}, byID: make(map[task.JobID]*job), leases: lease.New(lease.Config{})}
 		s.node = &node.Node{}
 		s.meters = newMeters(s)
 		var running []*job
@@ -89,8 +90,8 @@ func TestRetentionCountsEveryByte(t *testing.T) {
 				s.byID[j.spec.ID] = j
 				running = append(running, j)
 			},
-			"wait":   func(t *rapid.T) { j := pick(t); j.readable = true; j.owners++ },
-			"detach": func(t *rapid.T) { j := pick(t); j.readable, j.detached = true, true },
+			"wait":   func(t *rapid.T) { j := pick(t); j.readable = true; s.leases.Own(&j.lease) },
+			"detach": func(t *rapid.T) { j := pick(t); j.readable, j.lease.Detached = true, true },
 			"end a task": func(t *rapid.T) {
 				j := pick(t)
 				if len(j.order) == len(j.tasks) {
@@ -119,7 +120,8 @@ func TestRetentionCountsEveryByte(t *testing.T) {
 			},
 			"finish": func(t *rapid.T) {
 				j := pick(t)
-				j.outcome, j.ended, j.owners = task.OK, now, 0
+				j.outcome, j.ended = task.OK, now
+				s.leases.Over(now, &j.lease)
 				for i := range running {
 					if running[i] == j {
 						running = append(running[:i], running[i+1:]...)

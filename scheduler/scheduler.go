@@ -14,6 +14,7 @@ import (
 	"dunnock/internal/node"
 	"dunnock/internal/stream"
 	"dunnock/probe"
+	"dunnock/scheduler/lease"
 	"dunnock/scheduler/placement"
 	"dunnock/task"
 )
@@ -49,15 +50,12 @@ type Scheduler struct {
 	peers      map[string]*peer // connected schedulers, by name
 	peerIDs    []*peer          // those, by what the core knows them by; nil: a number to be used again
 	diallers   map[linkKey]*dialler
-	jobs       map[probe.Ref]*job  // accepted and not finished
-	byID       map[task.JobID]*job // those, and the finished ones that are still readable
-	finished   []*job              // readable, oldest first
-	stood      time.Duration       // for how long this process had stood still when it last asked
-	orphans    []orphan            // in the order in which they lost their last owner
-	drained    []*job              // given up, and some of their tasks run on
-	held       heldJobs
+	jobs       map[probe.Ref]*job                  // accepted and not finished
+	byID       map[task.JobID]*job                 // those, and the finished ones that are still readable
+	finished   []*job                              // readable, oldest first
+	stood      time.Duration                       // for how long this process had stood still when it last asked
+	leases     *lease.Book                         // whose the jobs are
 	slow       []*job                              // whose clients have too much to read
-	parted     parted                              // jobs whose owners may come for them elsewhere
 	givenUp    map[probe.Incarnation]time.Duration // workers that were given up not long ago, and when
 	payload    int64                               // bytes of payloads that jobs hold
 	retained   int64                               // bytes that finished jobs and kept results hold
@@ -95,7 +93,7 @@ func New(cfg Config) (*Scheduler, error) {
 		return nil, err
 	}
 	s := &Scheduler{
-		cfg: cfg, node: n, clock: node.NewClock(), idle: make(chan struct{}), orphaned: make(chan struct{}, 1),
+		cfg: cfg, node: n, leases: lease.New(lease.Config{Grace: cfg.ClientGrace, PartedFor: cfg.ResultGrace}), clock: node.NewClock(), idle: make(chan struct{}), orphaned: make(chan struct{}, 1),
 		core:  placement.New(placement.Config{Policy: cfg.Policy, PreferWait: cfg.PreferWait, MaxQueueTime: cfg.MaxQueueTime, DoubtWait: cfg.Stream.Lease}, newRand(cfg.Seed)),
 		links: make(map[probe.WorkerID]*link), workers: make(map[probe.Incarnation]probe.WorkerID), peers: make(map[string]*peer),
 		diallers: make(map[linkKey]*dialler), callers: make(map[*stream.Conn]struct{}), clients: make(map[*client]struct{}),

@@ -137,13 +137,13 @@ func (s *Scheduler) launch(l *link, e *placement.Effect) {
 // retry says why an attempt did not count; the task waits again.
 func (s *Scheduler) retry(now time.Duration, t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
-	if j.replaced {
+	if j.lease.Replaced() {
 		return // it is the later submission's now, and not in vain
 	}
 	s.meters.retries.Inc()
 	s.noteRetry(t, j, e)
 	s.tell(now, t, j, func(f follower, r receipt) { f.client.sendRetry(t, f.seq, j, e, r) })
-	if j.abandoned {
+	if j.lease.Abandoned() {
 		s.wakeOwners() // it drains
 	}
 	reason := string(e.Code)

@@ -19,7 +19,7 @@ type unsentResult struct {
 // own makes the request one of the job's owners. It runs under the lock.
 func (es *eventStream) own(j *job) {
 	es.job, es.owner = j, true
-	j.owners++
+	es.s.leases.Own(&j.lease)
 	j.waiting = append(j.waiting, es)
 }
 
@@ -39,7 +39,7 @@ func (es *eventStream) leave() {
 	}
 	if len(j.waiting) == 0 {
 		for _, r := range j.unsent {
-			if j.detached { // it lives here, and so do its results
+			if j.lease.Detached { // it lives here, and so do its results
 				s.settle(&t, r.receipt)
 			} else {
 				s.keepResult(now, r.receipt)
@@ -47,8 +47,7 @@ func (es *eventStream) leave() {
 		}
 		j.unsent = nil
 	}
-	t.effects = s.disown(now, j, t.effects)
-	t.effects = s.unasked(now, j, t.effects)
+	t.effects = s.disown(now, j, es.asked, t.effects)
 	s.exit(now, &t)
 	t.batch.Flush()
 }
@@ -125,8 +124,8 @@ func (es *eventStream) still() {
 	s := es.s
 	var t turn
 	now := s.enter()
+	t.effects = s.do(now, es.job, s.leases.Answered(&es.job.lease, es.asked), t.effects)
 	es.asked = false
-	t.effects = s.unhold(now, es.job, heldAsked, t.effects)
 	s.exit(now, &t)
 	t.batch.Flush()
 }

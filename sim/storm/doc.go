@@ -1,5 +1,5 @@
 // Package storm breaks whole fleets, one for each seed, and demands that they keep what they promise. A fleet is the cores of production code,
-// those of client/owner, scheduler/placement, scheduler/ack and worker/queue, in shells of virtual time, on a network where
+// those of client/owner, scheduler/placement, scheduler/lease, scheduler/ack and worker/queue, in shells of virtual time, on a network where
 // anything may go wrong. For a while jobs come and faults strike; then all is well, and the fleet has to finish what it has
 // accepted, within a bound, and come to rest with nothing left behind.
 //
@@ -20,8 +20,8 @@
 //   - When results are acknowledged, and when a job waits because its client has too much to read, is decided by scheduler/ack, as in the fleet. Results
 //     have sizes and no content.
 //   - A client that reads slowly, or not at all, lives and says so; what it is sent waits at its end of the connection.
-//   - A scheduler's link to a worker, a worker's peers, and who owns which job at a scheduler (rejoined, held, given up,
-//     replaced) follow the packages scheduler and worker, and so do the connections between schedulers of policy idle-offer. HTTP, payloads, and limits by count and size are left out.
+//   - Who owns which job at a scheduler (rejoined, held, given up, replaced) is decided by scheduler/lease, as in the fleet.
+//   - A scheduler's link to a worker and a worker's connections follow the packages scheduler and worker, and so do the connections between schedulers of policy idle-offer. HTTP, payloads, and limits by count and size are left out.
 //   - Gossip is late, and lies.
 //
 // # What is checked

@@ -7,17 +7,18 @@ import (
 	"dunnock/internal/submission"
 	"dunnock/probe"
 	"dunnock/scheduler/ack"
+	"dunnock/scheduler/lease"
 	"dunnock/scheduler/placement"
 	"dunnock/task"
 )
 
-// front is a scheduler's half that faces clients: who owns which job, and what becomes of one without an owner. It is a model of what the live
-// shell does, without payloads, HTTP and limits.
+// front is a scheduler's half that faces clients, around scheduler/lease. It is a model of what the live shell does, without payloads, HTTP and limits.
 type front struct {
 	jobs     []*heldJob // unfinished
 	byID     map[task.JobID]*heldJob
 	sessions []*session
-	parted   []probe.Ref    // jobs that ended here while they may go on elsewhere
+	leases   *lease.Book
+	woken    time.Duration  // when it is looked next whether jobs are to be given up
 	receipt  receipt        // of the result that the core is being told
 	told     probe.Finished // that result
 	draining bool
@@ -27,19 +28,14 @@ type front struct {
 type heldJob struct {
 	job     *job
 	ref     probe.Ref
-	epoch   uint32
 	skipped []byte // tasks that had finished before this submission
 
 	ends    []taskEnd // in their order
 	credit  ack.Credit
 	outcome task.Outcome
 
-	followers  []follower
-	hold       hold
-	orphaned   time.Duration
-	abandoned  bool
-	superseded bool
-	replaced   bool
+	followers []follower
+	lease     lease.Job
 
 	unread     int           // the book's: bytes of results that clients were sent and do not have
 	launched   []uint16      // the book's: by task, the last attempt
@@ -60,22 +56,11 @@ type follower struct {
 	seq     uint32
 }
 
-// hold says why a job starts nothing for now.
-type hold uint8
-
-const (
-	holdOwner  hold = 1 << iota // it has no owner
-	holdAsked                   // its owner has been asked whether it is one
-	holdCredit                  // its owner has too much to read
-)
-
 // session is the connection from a client.
 type session struct {
 	s      *scheduler
 	end    *end
-	jobs   []*heldJob // by place in seqs
-	seqs   []uint32
-	asked  bool
+	jobs   lease.Client[*heldJob]
 	unread []sentResult // in their order
 }
 
@@ -86,7 +71,10 @@ type sentResult struct {
 }
 
 func (s *scheduler) open() {
-	s.front = front{byID: make(map[task.JobID]*heldJob)}
+	s.front = front{
+		byID: make(map[task.JobID]*heldJob), woken: never,
+		leases: lease.New(lease.Config{Grace: s.w.plan.grace, PartedFor: s.w.plan.ack.KeepFor}),
+	}
 }
 
 // held returns the unfinished job that a core knows by a Ref.
@@ -113,13 +101,12 @@ func (s *scheduler) greetClient(e *end) bool {
 func (n *session) leave() {
 	s := n.s
 	s.sessions = slices.DeleteFunc(s.sessions, func(x *session) bool { return x == n })
-	jobs := n.jobs
-	for i, h := range jobs {
-		h.unfollow(n, n.seqs[i])
+	jobs := n.jobs.Leave()
+	for _, o := range jobs {
+		o.Job.unfollow(n, o.Seq)
 	}
-	n.jobs, n.seqs = nil, nil
-	for _, h := range jobs {
-		s.disown(h)
+	for _, o := range jobs {
+		s.disown(o.Job, o.Asked)
 	}
 	lost := n.unread
 	n.unread = nil
@@ -140,17 +127,15 @@ func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duratio
 	old := s.byID[j.id]
 	s.w.log("%s gets job %d from %s under epoch %d, had it: %v", s.w.name(s.node), j.index, s.w.name(n.end.peer.p.node), epoch, old != nil)
 	if old != nil {
-		switch joined, code := s.rejoin(old, epoch, finished); {
-		case code != "":
-			n.reject(seq, task.Errorf(code, "rejoin"))
-			return
-		case joined:
+		switch s.rejoin(old, epoch, finished) {
+		case lease.Join:
 			s.w.count("rejoined job")
-			old.epoch, old.abandoned = max(old.epoch, epoch), false
 			n.follow(seq, old, true, finished)
-			if len(old.followers) > 0 {
-				s.unhold(old, holdOwner|holdAsked) // who submits it owns it
-			}
+			s.do(old, s.leases.Joined(&old.lease, epoch))
+			return
+		case lease.Anew:
+		case lease.OtherSpec, lease.Narrower, lease.Elsewhere, lease.Delivered, lease.Crowded:
+			n.reject(seq, task.Errorf(task.CodeConflict, "rejoin"))
 			return
 		}
 		s.w.count("replaced job")
@@ -171,7 +156,10 @@ func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duratio
 		n.reject(seq, err.(*task.Error)) //nolint:errorlint,forcetypeassert // what Submit returns
 		return
 	}
-	h := &heldJob{job: j, ref: ref, epoch: epoch, skipped: slices.Clone(finished), launched: make([]uint16, len(j.tasks))}
+	h := &heldJob{
+		job: j, ref: ref, skipped: slices.Clone(finished), launched: make([]uint16, len(j.tasks)),
+		lease: lease.Job{Ref: ref, Epoch: epoch, Drains: j.drain},
+	}
 	s.jobs, s.byID[j.id] = append(s.jobs, h), h
 	n.follow(seq, h, false, nil)
 	s.carryOut(out)
@@ -180,20 +168,9 @@ func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duratio
 	}
 }
 
-// rejoin answers a job id that is known here: it is joined, or accepted anew if it comes under a later epoch and this scheduler cannot go on
-// with it.
-func (s *scheduler) rejoin(old *heldJob, epoch uint32, finished []byte) (joined bool, _ task.Code) {
-	later := epoch > old.epoch
-	switch {
-	case later && (epoch > old.epoch+1 || old.superseded || old.replaced):
-		return false, ""
-	case !contains(finished, old.skipped), old.superseded, old.replaced, old.outcome != 0:
-		if later {
-			return false, ""
-		}
-		return false, task.CodeConflict
-	}
-	return true, ""
+// rejoin answers a job id that is known here. Nobody reads what is over.
+func (s *scheduler) rejoin(old *heldJob, epoch uint32, finished []byte) lease.Answer {
+	return s.leases.Rejoin(&old.lease, lease.Return{Epoch: epoch, Covers: contains(finished, old.skipped), Lacks: old.outcome != 0})
 }
 
 // follow makes the client hear of a job. One that was here before is told from its beginning, but for what the client has.
@@ -206,8 +183,9 @@ func (n *session) follow(seq uint32, h *heldJob, again bool, has []byte) {
 			}
 		}
 	}
-	n.jobs, n.seqs = append(n.jobs, h), append(n.seqs, seq)
+	n.jobs.Follow(seq, h)
 	h.followers = append(h.followers, follower{n, seq})
+	n.s.leases.Own(&h.lease)
 }
 
 func (n *session) reject(seq uint32, e *task.Error) {
@@ -222,88 +200,84 @@ func (s *scheduler) replace(h *heldJob) {
 		return
 	}
 	for _, f := range h.followers {
-		f.session.forget(f.seq)
+		f.session.jobs.Forget(f.seq)
 		f.session.sendTask(f.seq, h, taskEnd{outcome: task.Unknown, code: task.CodeSuperseded}, receipt{})
 	}
-	h.followers, h.replaced = nil, true
-	s.orphan(h)
+	followers := len(h.followers)
+	h.followers = nil
+	s.do(h, s.leases.Replace(s.w.now, &h.lease, followers))
+	s.wakeOwners()
 }
 
-// forget lets go of a number.
-func (n *session) forget(seq uint32) {
-	if i := slices.Index(n.seqs, seq); i >= 0 {
-		n.seqs, n.jobs = slices.Delete(n.seqs, i, i+1), slices.Delete(n.jobs, i, i+1)
+// do does with a job what package lease says.
+func (s *scheduler) do(h *heldJob, what lease.Do) {
+	if what&lease.Suspend != 0 {
+		s.w.log("%s holds job %d for %b", s.w.name(s.node), h.job.index, h.lease.Held())
+		s.carryOut(s.core.Suspend(s.w.now, h.ref, s.out[:0]))
 	}
-}
-
-// disown has a job that lost an owner wait for one to come back, if that was the last.
-func (s *scheduler) disown(h *heldJob) {
-	if len(h.followers) == 0 && h.outcome == 0 {
-		s.orphan(h)
+	if what&lease.Resume != 0 {
+		s.carryOut(s.core.Resume(s.w.now, h.ref, s.out[:0]))
 	}
-}
-
-func (s *scheduler) orphan(h *heldJob) {
-	s.w.log("%s has job %d without an owner", s.w.name(s.node), h.job.index)
-	h.orphaned = s.w.now
-	at := h.orphaned
-	s.after(s.w.plan.grace, func() {
-		if h.outcome == 0 && h.orphaned == at && (len(h.followers) == 0 || h.replaced) {
-			s.abandon(h)
-		}
-	})
-	s.suspend(h, holdOwner)
-}
-
-// abandon ends a job without an owner: at once, or when what runs of it has ended if it asked for that.
-func (s *scheduler) abandon(h *heldJob) {
-	s.w.count("abandoned job")
-	h.abandoned = true
-	if h.job.drain {
-		s.drainJob(h)
-		return
-	}
-	s.carryOut(s.core.Cancel(s.w.now, h.ref, s.out[:0]))
-}
-
-// drainJob ends an abandoned job when nothing of it runs.
-func (s *scheduler) drainJob(h *heldJob) {
-	if v, ok := s.core.Job(h.ref); ok && h.abandoned && v.Running == 0 {
+	if what&lease.Cancel != 0 {
+		s.w.count("abandoned job")
 		s.carryOut(s.core.Cancel(s.w.now, h.ref, s.out[:0]))
 	}
 }
 
-func (s *scheduler) suspend(h *heldJob, why hold) {
-	if h.outcome != 0 {
-		return
+// disown takes from a job an owner whose connection has ended.
+func (s *scheduler) disown(h *heldJob, asked bool) {
+	s.do(h, s.leases.Disown(s.w.now, &h.lease))
+	if asked {
+		s.do(h, s.leases.Unanswered(&h.lease))
 	}
-	before := h.hold
-	h.hold |= why
-	if before == 0 {
-		s.carryOut(s.core.Suspend(s.w.now, h.ref, s.out[:0]))
-	}
+	s.wakeOwners()
 }
 
-func (s *scheduler) unhold(h *heldJob, why hold) {
-	if h.hold&why == 0 {
+// abandon gives a job up.
+func (s *scheduler) abandon(j *lease.Job) {
+	h := s.held(j.Ref)
+	s.do(h, s.leases.Abandon(j, s.running(h)))
+}
+
+// running is how many tasks of a job run.
+func (s *scheduler) running(h *heldJob) int {
+	v, _ := s.core.Job(h.ref)
+	return v.Running
+}
+
+// wakeOwners has it looked when jobs without an owner are to be given up.
+func (s *scheduler) wakeOwners() {
+	at, ok := s.leases.NextDue()
+	if !ok || at >= s.woken {
 		return
 	}
-	h.hold &^= why
-	if h.hold == 0 && h.outcome == 0 {
-		s.carryOut(s.core.Resume(s.w.now, h.ref, s.out[:0]))
+	s.woken = at
+	s.after(at-s.w.now, func() {
+		s.woken = never
+		for j, ok := s.leases.Due(s.w.now); ok; j, ok = s.leases.Due(s.w.now) {
+			s.abandon(j)
+		}
+		s.wakeOwners()
+	})
+}
+
+// drainJobs ends the jobs that were given up, and of which nothing runs any more.
+func (s *scheduler) drainJobs() {
+	for _, j := range s.leases.Draining() {
+		s.abandon(j)
 	}
 }
 
 // ask asks every client what it still owns, after a pause of this process. Until it has answered nothing of its jobs is started.
 func (s *scheduler) ask() {
 	for _, n := range slices.Clone(s.sessions) {
-		if len(n.jobs) == 0 || n.asked {
+		jobs := n.jobs.Ask()
+		if len(jobs) == 0 {
 			continue
 		}
-		n.asked = true
 		s.w.count("asked client")
-		for _, h := range slices.Clone(n.jobs) {
-			s.suspend(h, holdAsked)
+		for _, o := range jobs {
+			s.do(o.Job, s.leases.Ask(&o.Job.lease))
 		}
 		n.tell(func(c *client, i schedulerIndex) { c.ask(i) })
 	}
@@ -312,27 +286,25 @@ func (s *scheduler) ask() {
 // still takes a client's word on which of its jobs it still owns. The others are given up: nobody will come back for them.
 func (n *session) still(seqs []uint32) {
 	s := n.s
-	jobs, numbers := slices.Clone(n.jobs), slices.Clone(n.seqs)
-	n.asked = false
-	for i, h := range jobs {
-		if slices.Contains(seqs, numbers[i]) {
-			s.unhold(h, holdAsked)
-			continue
-		}
-		n.forget(numbers[i])
-		h.unfollow(n, numbers[i])
-		if len(h.followers) == 0 && h.outcome == 0 {
-			s.suspend(h, holdOwner)
-			s.abandon(h)
+	kept, lost := n.jobs.Still(seqs)
+	for _, o := range kept {
+		s.do(o.Job, s.leases.Answered(&o.Job.lease, o.Asked))
+	}
+	for _, o := range lost {
+		h := o.Job
+		h.unfollow(n, o.Seq)
+		s.do(h, s.leases.GiveUp(&h.lease, s.running(h)))
+		if o.Asked {
+			s.do(h, s.leases.Unanswered(&h.lease))
 		}
 	}
 }
 
 // cancel ends a job for its user.
 func (n *session) cancel(seq uint32) {
-	if i := slices.Index(n.seqs, seq); i >= 0 {
+	if h, ok := n.jobs.Job(seq); ok {
 		s := n.s
-		s.carryOut(s.core.Cancel(s.w.now, n.jobs[i].ref, s.out[:0]))
+		s.carryOut(s.core.Cancel(s.w.now, h.ref, s.out[:0]))
 	}
 }
 
@@ -344,18 +316,20 @@ func (s *scheduler) taskDone(f *placement.Effect) {
 		t.bytes = len(s.told.Body)
 	}
 	s.w.book.told(h.job, t)
-	h.superseded = h.superseded || f.Code == task.CodeSuperseded
+	if f.Code == task.CodeSuperseded {
+		s.leases.Superseded(&h.lease)
+	}
 	s.tellFollowers(h, func(x follower, r receipt) { x.session.sendTask(x.seq, h, t, r) })
 	h.ends = append(h.ends, t)
-	if h.abandoned {
-		s.after(0, func() { s.drainJob(h) })
+	if h.lease.Abandoned() {
+		s.after(0, s.drainJobs)
 	}
 }
 
 // tellFollowers tells those who follow a job of what came with a receipt. The first who has submitted it answers for that; if its owners are gone it
 // is kept for them.
 func (s *scheduler) tellFollowers(h *heldJob, say func(follower, receipt)) {
-	if len(h.followers) == 0 && h.hold&holdOwner != 0 {
+	if h.lease.Keeps(len(h.followers)) {
 		s.keepResult(s.receipt)
 		s.receipt = receipt{}
 	}
@@ -374,11 +348,6 @@ func (s *scheduler) keepResult(r receipt) {
 	}
 }
 
-// wants reports whether somebody may come for what a worker says of an attempt of a job that is over here.
-func (s *scheduler) wants(m *probe.Finished) bool {
-	return m.Status != probe.StatusKilled && slices.Contains(s.parted, m.Ref)
-}
-
 // retry tells who follows a job that an attempt was in vain.
 func (s *scheduler) retry(f *placement.Effect) {
 	h := s.held(f.Ref)
@@ -386,8 +355,8 @@ func (s *scheduler) retry(f *placement.Effect) {
 		m := submission.TaskRetry{Seq: x.seq, Task: f.Task, Attempt: f.Attempt, Code: f.Code}
 		x.session.sendResult(r, &result{of: h}, func(c *client, i schedulerIndex) { c.taskRetry(i, m) })
 	})
-	if h.abandoned {
-		s.after(0, func() { s.drainJob(h) })
+	if h.lease.Abandoned() {
+		s.after(0, s.drainJobs)
 	}
 }
 
@@ -396,21 +365,13 @@ func (s *scheduler) jobDone(f *placement.Effect) {
 	h := s.held(f.Ref)
 	h.outcome = f.Outcome
 	s.jobs = slices.DeleteFunc(s.jobs, func(x *heldJob) bool { return x == h })
-	if h.abandoned || h.superseded || h.replaced {
-		s.part(f.Ref)
-	}
+	s.leases.Over(s.w.now, &h.lease)
 	for _, x := range h.followers {
-		x.session.forget(x.seq)
+		x.session.jobs.Forget(x.seq)
 		m := submission.JobDone{Seq: x.seq, Outcome: f.Outcome, Failed: f.Count}
 		x.session.tell(func(c *client, i schedulerIndex) { c.jobDone(i, m) })
 	}
 	h.followers = nil
-}
-
-// part remembers a job whose owner may come for it elsewhere, for as long as what comes in of it is kept.
-func (s *scheduler) part(ref probe.Ref) {
-	s.parted = append(s.parted, ref)
-	s.after(s.w.plan.ack.KeepFor, func() { s.parted = slices.DeleteFunc(s.parted, func(r probe.Ref) bool { return r == ref }) })
 }
 
 // sendTask tells the client of an outcome.
@@ -432,11 +393,11 @@ func (n *session) sendResult(r receipt, x *result, say func(c *client, i schedul
 		say(c, i)
 	})
 	limit := s.w.plan.Unread
-	if h.credit.Send(int64(x.bytes), limit) && h.hold&holdCredit == 0 {
+	if h.credit.Send(int64(x.bytes), limit) && h.lease.Held()&lease.Unread == 0 {
 		s.after(0, func() { // carrying out what the core says may not call it
 			if h.credit.Over(limit) {
 				s.w.count("held for credit")
-				s.suspend(h, holdCredit)
+				s.do(h, s.leases.Hold(&h.lease, lease.Unread))
 			}
 		})
 	}
@@ -445,7 +406,7 @@ func (n *session) sendResult(r receipt, x *result, say func(c *client, i schedul
 // creditBack lets a job go on when enough of its results have been read.
 func (s *scheduler) creditBack(x *result) {
 	if x.of.credit.Read(int64(x.bytes), s.w.plan.Unread) {
-		s.unhold(x.of, holdCredit)
+		s.do(x.of, s.leases.Release(&x.of.lease, lease.Unread))
 	}
 }
 

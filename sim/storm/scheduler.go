@@ -270,7 +270,7 @@ func (l *link) finished(m probe.Finished, found bool) {
 	if up, due := l.results.Expire(s.w.now); due {
 		l.ack(up)
 	}
-	if s.wants(&m) {
+	if s.leases.Forget(s.w.now); s.leases.Wants(&m) {
 		s.keepResult(s.receipt)
 		s.receipt = receipt{}
 	}
@@ -429,7 +429,7 @@ func (s *scheduler) send(f *placement.Effect) {
 		j := s.held(f.Ref)
 		s.w.book.launched(s, j, f.Task, f.Attempt)
 		l.launch(probe.Launch{
-			Slot: f.Slot, Call: f.Call, Ref: f.Ref, Job: j.job.id, Task: f.Task, Attempt: f.Attempt, Epoch: j.epoch, Deadline: f.Deadline, Timeout: j.job.timeout,
+			Slot: f.Slot, Call: f.Call, Ref: f.Ref, Job: j.job.id, Task: f.Task, Attempt: f.Attempt, Epoch: j.lease.Epoch, Deadline: f.Deadline, Timeout: j.job.timeout,
 			Expect: f.Service, More: f.More,
 		})
 	case placement.EffectNoTask:
@@ -445,8 +445,8 @@ func (s *scheduler) send(f *placement.Effect) {
 		})
 	case placement.EffectClaim:
 		j := s.held(f.Ref)
-		s.w.log("%s claims job %d from %s under epoch %d", s.w.name(s.node), j.job.index, s.w.name(l.k.node), j.epoch)
-		l.claim(probe.Claim{Ref: f.Ref, Job: j.job.id, Epoch: j.epoch})
+		s.w.log("%s claims job %d from %s under epoch %d", s.w.name(s.node), j.job.index, s.w.name(l.k.node), j.lease.Epoch)
+		l.claim(probe.Claim{Ref: f.Ref, Job: j.job.id, Epoch: j.lease.Epoch})
 	case placement.EffectRetry, placement.EffectTaskDone, placement.EffectJobDone, placement.EffectQuarantine,
 		placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
 	}
