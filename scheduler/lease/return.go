@@ -27,7 +27,7 @@ const (
 // results that its owner lacks are gone. Workers may have them still.
 func (b *Book) Rejoin(j *Job, r Return) Answer {
 	later := r.Epoch > j.Epoch
-	refusal := Answer(0)
+	var refusal Answer
 	switch {
 	case r.Other:
 		return OtherSpec
