@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"dunnock/internal/heap"
 	"dunnock/scheduler"
 	"dunnock/scheduler/placement"
 	"dunnock/task"
@@ -68,6 +69,7 @@ func (c *schedulerCmd) Run(p *process) error {
 	if err := cfg.Validate(); err != nil {
 		return usage(err)
 	}
+	defer heap.Floor()()
 	return scheduler.Run(p.ctx, cfg)
 }
 

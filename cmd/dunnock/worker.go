@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"dunnock/internal/heap"
 	"dunnock/worker"
 	"dunnock/worker/queue"
 )
@@ -74,6 +75,7 @@ func (c *workerCmd) Run(p *process) error {
 	if err := cfg.Validate(); err != nil {
 		return errors.Join(usage(err), closer.Close())
 	}
+	defer heap.Floor()()
 	err = worker.Run(p.ctx, cfg)
 	return errors.Join(err, closer.Close())
 }

@@ -24,6 +24,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"dunnock/internal/heap"
 	"dunnock/internal/node"
 	"dunnock/scheduler"
 	"dunnock/scheduler/placement"
@@ -81,6 +82,9 @@ func (o *options) run(ctx context.Context) error {
 		return err
 	}
 	defer finish()
+	if o.role != "" {
+		defer heap.Floor()() // as cmd/dunnock does
+	}
 	switch o.role {
 	case "scheduler":
 		return scheduler.Run(ctx, scheduler.Config{Name: "s1", Policy: o.policy, Logger: quiet, OnReady: ready})
