@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"dunnock/loadgen/workload"
 	"dunnock/probe"
 	"dunnock/task"
 	"dunnock/worker/queue"
@@ -65,6 +66,13 @@ type Config struct {
 	// RequireJobs and RequireTasks are labels that jobs and single tasks require, each with its probability. Where no worker has what a task
 	// requires together, it requires less. Policies per-task, late-binding and those like it only.
 	RequireJobs, RequireTasks []Share
+	// Cache models what workers keep of what affinity keys stand for; the zero Cache is no model: tasks take what they take. Policies late-binding and those
+	// like it only.
+	Cache workload.Cache
+	// NoAffinity keeps the workload's keys from the schedulers. Other policies than late-binding and those like it do not know them in any case.
+	NoAffinity bool
+	// AffinityWait is how long a task waits for the workers that its key has chosen: at most 1 m; 0: the fleet's default; below 0: no time.
+	AffinityWait time.Duration
 	// Check has every core check its invariants after every step, which makes a run much slower.
 	Check bool
 	// Faults is what goes wrong. The zero Faults is nothing.
@@ -135,6 +143,10 @@ func (c Config) Validate() error {
 		faults = append(faults, fmt.Errorf("faults: policy %s is a model without them; those that run the fleet's own code have them", c.Policy))
 	}
 	faults = append(faults, c.labelFaults()...)
+	faults = append(faults, c.cacheFaults()...)
+	if c.AffinityWait > time.Minute {
+		faults = append(faults, fmt.Errorf("affinity wait: want at most %v, got %v", time.Minute, c.AffinityWait))
+	}
 	if err := c.queue().Validate(); err != nil && c.Slots <= probe.MaxSlots && c.Slots > 0 {
 		faults = append(faults, err)
 	}

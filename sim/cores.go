@@ -26,6 +26,8 @@ type cores struct {
 	offers     map[mask]placement.Worker
 	groups     [1 << maxLabels]placement.Group // scratch: tasks of a job by what they require
 	spec       placement.Spec
+	known      []probe.Key        // by number
+	keys       []probe.Key        // scratch: of a job's tasks
 	launch     probe.Launch       // scratch
 	handed     Message            // the last hand that came, which may have to go back
 	placed     []placement.Effect // scratch
@@ -51,6 +53,7 @@ type worker struct {
 	armed    time.Duration
 	life     uint32
 	services []time.Duration // by lane: of what was launched there last. With idle-offer
+	keys     []uint32        // the same, its affinity key
 }
 
 // touched is what the last event has changed: nothing else needs a check.
@@ -86,7 +89,7 @@ func newCores(e *Engine) Policy {
 		offers:     make(map[mask]placement.Worker),
 		schedulers: make([]scheduler, e.cfg.Schedulers),
 		workers:    make([]worker, e.cfg.Workers),
-		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited, MaxQueueTime: math.MaxInt64, Hop: min(e.cfg.NetDelay, time.Second)},
+		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited, MaxQueueTime: math.MaxInt64, Hop: min(e.cfg.NetDelay, time.Second), AffinityWait: e.cfg.AffinityWait},
 		idle:       policy == placement.IdleOffer,
 		offer:      placement.Worker{Slots: e.cfg.Slots, Apps: []string{app}},
 		spec: placement.Spec{
@@ -134,9 +137,12 @@ func (c *cores) startWorker(i uint32) {
 	cfg := c.engine.cfg.queue()
 	if c.idle {
 		cfg.Offers, cfg.Seed = true, newStream(c.engine.cfg.Seed, labelHomes).at(uint64(i))
-		w.services = make([]time.Duration, 2*cfg.Slots)
+		w.services, w.keys = make([]time.Duration, 2*cfg.Slots), make([]uint32, 2*cfg.Slots)
 	}
 	w.core, w.armed = queue.New(cfg), never
+	if k := c.engine.caches; k != nil {
+		k.of[i] = nil
+	}
 }
 
 // connectWorker tells a scheduler that a worker is connected.
@@ -148,9 +154,16 @@ func (c *cores) connectWorker(s, w uint32) {
 // offerOf is what a worker says of itself.
 func (c *cores) offerOf(w uint32) placement.Worker {
 	l := c.engine.labels
-	if l == nil || l.workers[w] == 0 {
-		return c.offer
+	o := c.offer
+	if l != nil && l.workers[w] != 0 {
+		o = c.labelled(l, w)
 	}
+	o.Name = nameOf(w)
+	return o
+}
+
+// labelled is what a worker with labels says of itself.
+func (c *cores) labelled(l *labelling, w uint32) placement.Worker {
 	o, known := c.offers[l.workers[w]]
 	if !known {
 		o = c.offer
@@ -226,6 +239,7 @@ func (c *cores) submit(scheduler uint32, id JobID, finished []byte) error {
 	if c.engine.labels != nil {
 		c.constrain(id)
 	}
+	c.keyed(id)
 	ref, out, err := s.core.Submit(c.engine.now, c.spec, c.placed[:0])
 	if err != nil {
 		return err
@@ -276,7 +290,7 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 		}
 		for i := range out {
 			if out[i].Kind == queue.EffectStart {
-				c.begin(m.Worker, m.Slot, m.Call, m.Service)
+				c.begin(m.Worker, m.Slot, m.Call, m.Service, m.Count)
 			}
 		}
 	case probe.KindNoTask:
@@ -304,8 +318,9 @@ func (c *cores) classOf(m *Message) *probe.Class {
 }
 
 // begin runs the handler of a launch: it returns when the service time and the overhead have passed.
-func (c *cores) begin(worker uint32, slot uint16, call uint32, service time.Duration) {
+func (c *cores) begin(worker uint32, slot uint16, call uint32, service time.Duration, key uint32) {
 	e := c.engine
+	service = e.cached(worker, key, service)
 	e.tally.occupy(e.now, 1)
 	e.After(service, Timer{Kind: TimerKind(timerEnd), Worker: worker, Slot: slot, Task: call, Job: JobID(c.workers[worker].life)})
 }
@@ -378,7 +393,7 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 		switch f.Kind {
 		case queue.EffectStart:
 			if c.idle {
-				c.begin(worker, f.Slot, f.Call, c.workers[worker].services[f.Slot])
+				c.begin(worker, f.Slot, f.Call, c.workers[worker].services[f.Slot], c.workers[worker].keys[f.Slot])
 			}
 			continue
 		case queue.EffectHold:
@@ -430,6 +445,7 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 		case placement.EffectLaunch:
 			m.Kind, m.Task, m.Attempt, m.Deadline = MessageLaunch, f.Task, f.Attempt, f.Deadline
 			m.Service = e.Service(s.jobs[placement.Index(f.Ref)], f.Task)
+			m.Count = e.keyNumber(s.jobs[placement.Index(f.Ref)], f.Task)
 			m.Expect, m.More = f.Service, f.More
 		case placement.EffectNoTask:
 			m.Kind = kindNoTask

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"dunnock/internal/lru"
 	"dunnock/loadgen/workload"
 	"dunnock/task"
 )
@@ -36,6 +37,7 @@ type Engine struct {
 	scheduler stream
 	faults    *faults    // nil: there are none
 	labels    *labelling // nil: nothing requires any
+	caches    *caches    // nil: they are not modelled
 
 	users []user // by number; 0 stands for nobody
 	names map[string]uint32
@@ -65,7 +67,8 @@ type job struct {
 	user      uint32
 	estimate  time.Duration
 	service   []time.Duration
-	client    *client // with faults only
+	keys      []uint32 // of the tasks; none: they have none
+	client    *client  // with faults only
 }
 
 // Run simulates the jobs of a source. It ends when all of them have, or with the error of the context, the source or, under
@@ -120,6 +123,9 @@ func newEngine(cfg Config, source *workload.Source) *Engine {
 	}
 	if cfg.constrained() {
 		e.labels = newLabelling(&cfg)
+	}
+	if cfg.Cache.Keys > 0 {
+		e.caches = &caches{model: cfg.Cache, of: make([]*lru.Set, cfg.Workers)}
 	}
 	return e
 }
@@ -213,14 +219,14 @@ func (e *Engine) fetch() {
 	id := e.newJob()
 	j := &e.jobs[id]
 	w := &e.next
-	w.Service = j.service
+	w.Service, w.Keys = j.service, j.keys
 	index := e.source.Jobs()
 	if !e.source.Next(w) {
 		e.free = append(e.free, id)
 		e.ahead = arrival{at: never, seq: math.MaxUint64}
 		return
 	}
-	j.service = w.Service
+	j.service, j.keys = w.Service, w.Keys
 	j.at, j.index, j.left, j.fresh = w.At, uint64(index), uint32(len(w.Service)), true
 	if j.client != nil {
 		j.client.placed = false // what a job before it has left

@@ -65,7 +65,7 @@ type Message struct {
 	Call      uint32
 	Job       JobID  // of the policies that do not run the cores; between schedulers the one that it is from
 	Task      uint32 // or Res, in Reserve, Cancel, GetTask and Refuse
-	Count     uint32
+	Count     uint32 // or the number of the task's key, in Launch
 	Slot      uint16
 	Attempt   uint16
 	Kind      MessageKind

@@ -40,6 +40,7 @@ type Result struct {
 
 	Discipline string                `json:"discipline,omitempty"` // of the workers' queues, if it is not fifo
 	Users      map[string]UserResult `json:"users,omitempty"`      // of jobs that have one: the first 256 that come
+	Affinity   *Affinity             `json:"affinity,omitempty"`   // of tasks with affinity keys, if there were any
 }
 
 // UserResult is what one user's jobs met.
@@ -97,6 +98,7 @@ func (e *Engine) result(wall time.Duration) *Result {
 		r.Discipline = d.String()
 	}
 	r.Users = e.userResults()
+	r.Affinity = e.affinityResult()
 	return r
 }
 

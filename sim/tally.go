@@ -14,6 +14,7 @@ import (
 type tally struct {
 	events   uint64
 	messages uint64
+	keyed    bool   // a job had affinity keys
 	jobs     uint64 // that have come
 	tasks    uint64 // of them
 	ended    uint64 // tasks
@@ -55,6 +56,7 @@ func newTally() tally {
 func (t *tally) arrive(e *Engine, j *job) {
 	t.jobs++
 	t.tasks += uint64(len(j.service))
+	t.keyed = t.keyed || len(j.keys) > 0
 	t.population(e.now, 1)
 	if !j.counted {
 		return

@@ -40,6 +40,7 @@ type simRunCmd struct {
 	Label        []sim.Share   `help:"A label and the share of the workers that have it. Repeatable (default: none)." placeholder:"LABEL=SHARE"`
 	RequireJobs  []sim.Share   `help:"A label and the share of the jobs that require it. Repeatable (default: none)." placeholder:"LABEL=SHARE"`
 	RequireTasks []sim.Share   `help:"A label and the share of the tasks that require it. Repeatable (default: none)." placeholder:"LABEL=SHARE"`
+	AffinityWait time.Duration `help:"How long tasks with a key wait for the workers that it has chosen before any other will do; below 0: no time (default: the fleet's, 20ms)." placeholder:"DURATION"`
 	JobDeadline  time.Duration `help:"From arrival, at most 24h." default:"24h" placeholder:"DURATION"`
 	MaxAttempts  int           `help:"Times a task may start, 1 to 100; it takes faults to need a second." default:"3" placeholder:"N"`
 	Check        bool          `help:"Have every core check its invariants after every step; slow (default: no)."`
@@ -159,13 +160,16 @@ func (c *simRunCmd) settle(given map[string]bool) error {
 			return usagef("--%s: want more than 0", f.name)
 		}
 	}
+	if err := c.checkCache(); err != nil {
+		return err
+	}
 	if c.Workload == "" {
 		if given["workload"] {
 			return usagef("--workload: want the name of a file, got nothing")
 		}
 		return nil
 	}
-	for _, name := range []string{"tasks", "service", "arrival", "users"} {
+	for _, name := range []string{"tasks", "service", "arrival", "users", "keys"} {
 		if given[name] {
 			return usagef("--workload says which jobs come: --%s has no place beside it", name)
 		}
@@ -199,6 +203,7 @@ func (c *simRunCmd) config() sim.Config {
 		NetDelay: c.NetDelay, ClientDelay: c.ClientDelay, TaskOverhead: c.TaskOverhead, Decision: c.Decision,
 		Labels: c.Label, RequireJobs: c.RequireJobs, RequireTasks: c.RequireTasks,
 		Deadline: c.JobDeadline, MaxAttempts: c.MaxAttempts, Seed: c.Seed, Check: c.Check, Sharing: sharing,
+		Cache: c.cache(), NoAffinity: !c.Affinity, AffinityWait: c.AffinityWait,
 		Faults: sim.Faults{
 			Drop: f.Drop, Delay: f.Delay, Duplicate: f.Duplicate, Reorder: f.Reorder, ExtraDelay: f.ExtraDelay,
 			PartitionEvery: f.Partition, WorkerCrashEvery: f.WorkerCrash, SchedulerCrashEvery: f.SchedulerCrash,
@@ -224,6 +229,9 @@ func simTable(w *tabwriter.Writer, r *sim.Result) {
 		row(w, "user "+printable(name), fmt.Sprintf("%s: response mean %.4g ms (%.4g to %.4g), p50 %.4g, p95 %.4g, p99 %.4g; wait mean %.4g",
 			count(int(u.Jobs), "job"), u.ResponseMS.Mean, u.ResponseMS.CI95[0], u.ResponseMS.CI95[1], u.ResponseMS.P50, u.ResponseMS.P95, u.ResponseMS.P99, u.WaitMS.Mean))
 	}
+	if a := r.Affinity; a != nil {
+		row(w, "affinity", affinityText(a))
+	}
 	row(w, "messages", fmt.Sprintf("%.3g per task", r.MessagesPerTask))
 	row(w, "utilisation", fmt.Sprintf("%.4g", r.Utilization))
 	if r.FailedTasks > 0 {
@@ -232,6 +240,18 @@ func simTable(w *tabwriter.Writer, r *sim.Result) {
 	row(w, "simulated in", fmt.Sprintf("%s: %s tasks/s, %s, %s resident",
 		duration(time.Duration(r.WallS*float64(time.Second))), thousands(int64(r.TasksPerS)), count(int(r.Events), "event"), size(r.RSSBytes)))
 	row(w, "digest", r.Digest)
+}
+
+// affinityText says what became of tasks with keys.
+func affinityText(a *sim.Affinity) string {
+	text := "keys are not told"
+	if a.Told {
+		text = fmt.Sprintf("%.4g of the tasks where their keys have chosen, %.4g spilled over", a.NearRate, a.SpillRate)
+	}
+	if a.Cache > 0 {
+		text += fmt.Sprintf("; caches of %s, %.4g hit", count(a.Cache, "key"), a.HitRate)
+	}
+	return text
 }
 
 type simCheckCmd struct {

@@ -14,6 +14,10 @@ type workloadFlags struct {
 	Service   workload.Service `help:"Service times: const:100ms, exp:100ms, jobexp:100ms, lognormal:100ms,1.5, pareto:10ms,1.5 or bimodal:0.9,10ms,1s." default:"exp:100ms" placeholder:"FORM"`
 	Arrival   workload.Arrival `help:"Arrivals: poisson, const or burst:50." default:"poisson" placeholder:"FORM"`
 	Users     workload.Users   `help:"Whose the jobs are, and their shares of the jobs beside each other: ann:1,org/bob:3 (default: nobody's)." placeholder:"FORM"`
+	Keys      workload.Keys    `help:"Affinity keys of the tasks: uniform:10000 or zipf:10000,1.1 (default: none)." placeholder:"FORM"`
+	Cache     int              `help:"Keys of which workers keep what they stand for: the last that were used there. A task whose key is not there takes longer (default: no such thing)." placeholder:"N"`
+	MissCost  float64          `help:"With --cache: how many times as long that is." default:"5" placeholder:"X"`
+	Affinity  bool             `help:"Tell the schedulers the tasks' keys." default:"true" negatable:""`
 	Load      float64          `help:"Fraction of all slots that the jobs keep busy (default: 0.9, unless there is a rate, stages or a workload)." placeholder:"FRACTION"`
 	Rate      float64          `help:"Jobs per second, instead of --load (default: what the load comes to)." placeholder:"N"`
 	Stages    workload.Stages  `help:"Loads or rates one after the other, instead of --load and --rate, such as 0.5:30s,0.8:30s or 100/s:10s,500/s:10s (default: none)." placeholder:"FORM"`
@@ -27,11 +31,35 @@ type workloadFlags struct {
 
 // spec is what to generate for a fleet with so many slots.
 func (f *workloadFlags) spec(slots int) workload.Spec {
-	spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Stages: f.Stages, Slots: slots, Users: f.Users, Seed: f.Seed}
+	spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Stages: f.Stages, Slots: slots, Users: f.Users, Keys: f.Keys, Seed: f.Seed}
 	if spec.Rate == 0 && spec.Load == 0 && spec.Stages.Len() == 0 {
 		spec.Load = 0.9
 	}
 	return spec
+}
+
+// cache is what workers keep of what keys stand for.
+func (f *workloadFlags) cache() workload.Cache {
+	if f.Cache == 0 {
+		return workload.Cache{}
+	}
+	return workload.Cache{Keys: f.Cache, MissCost: f.MissCost}
+}
+
+// checkCache reports what is wrong with what the flags say of keys and caches.
+func (f *workloadFlags) checkCache() error {
+	switch {
+	case f.Keys == (workload.Keys{}) && f.Cache != 0:
+		return usagef("--cache: no task has a key without --keys")
+	case f.Keys == (workload.Keys{}) && !f.Affinity:
+		return usagef("--no-affinity: no task has a key without --keys")
+	case f.Cache == 0:
+		return nil
+	}
+	if err := f.cache().Validate(); err != nil {
+		return usagef("--%w", err)
+	}
+	return nil
 }
 
 // open returns the jobs for a fleet with so many slots, and the load that they are to be; 0 if that is not known beforehand.

@@ -17,8 +17,8 @@ const (
 	MaxUser    = 255                  // length of a user path in bytes
 )
 
-// Job is one job of a workload. [Source.Next] fills it and uses its Service slice
-// again; a caller that keeps a job copies the slice.
+// Job is one job of a workload. [Source.Next] fills it and uses its slices
+// again; a caller that keeps a job copies them.
 type Job struct {
 	At      time.Duration   // arrival, since the start of the run; 0…MaxAt, never before the previous job's
 	User    string          // path such as "org/team/ann"; empty: no user
@@ -26,6 +26,8 @@ type Job struct {
 	// Est is what a scheduler that plans by estimates is told about the job's
 	// tasks: the mean of their service times, unless a file says otherwise. 0: nothing is known.
 	Est time.Duration
+	// Keys are the tasks' affinity keys by number, from 1; none if the workload has no keys. A file has none.
+	Keys []uint32
 }
 
 // field is one part of a job, under whatever name a format knows it.

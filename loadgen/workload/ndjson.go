@@ -40,7 +40,7 @@ func (*ndjson) names() names { return ndjsonNames() }
 
 func (p *ndjson) parse(line []byte, j *Job) *InputError {
 	p.line, p.at = line, 0
-	j.At, j.User, j.Service, j.Est = 0, "", j.Service[:0], 0
+	j.At, j.User, j.Service, j.Est, j.Keys = 0, "", j.Service[:0], 0, j.Keys[:0]
 	if err := p.expect('{'); err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ type Source struct {
 
 // feed is where a Source gets its jobs from, one after the other.
 type feed interface {
-	// next fills j, of which it may use the Service slice, and reports whether there was a job.
+	// next fills j, of which it may use the slices, and reports whether there was a job.
 	next(j *Job) (bool, error)
 	// fault makes an error about the job that next filled last.
 	fault(b *breach) error

@@ -29,6 +29,7 @@ type Spec struct {
 	// Slots is what Load is a fraction of: workers × slots of a worker, 1…MaxSlots. Only loads need it.
 	Slots int
 	Users Users  // whose the jobs are; the zero value: nobody's
+	Keys  Keys   // affinity keys of the tasks; the zero value: they have none
 	Seed  uint64 // any
 }
 
@@ -139,13 +140,15 @@ type generator struct {
 	services stream
 	users    Users
 	names    stream
+	keys     *keyring // nil: there are none
+	choices  stream
 	jobs     uint64 // so far
 }
 
 func newGenerator(s *Spec) *generator {
 	arrivals := newClock(s.Arrival, s.gap(), newStream(s.Seed, labelArrivals))
 	arrivals.legs = s.legs()
-	return &generator{
+	g := &generator{
 		tasks:    s.Tasks,
 		service:  s.Service,
 		arrivals: arrivals,
@@ -153,7 +156,12 @@ func newGenerator(s *Spec) *generator {
 		services: newStream(s.Seed, labelServices),
 		users:    s.Users,
 		names:    newStream(s.Seed, labelUsers),
+		choices:  newStream(s.Seed, labelKeys),
 	}
+	if s.Keys != (Keys{}) {
+		g.keys = newKeyring(s.Keys)
+	}
+	return g
 }
 
 // next fills j with the next job. It always has one.
@@ -163,6 +171,11 @@ func (g *generator) next(j *Job) (bool, error) {
 	j.Service = resize(j.Service, g.tasks.Draw(g.sizes.at(g.jobs)))
 	g.service.fill(j.Service, g.services.sub(g.jobs))
 	j.Est = j.meanService()
+	j.Keys = j.Keys[:0]
+	if g.keys != nil {
+		j.Keys = resize(j.Keys, len(j.Service))
+		g.keys.fill(j.Keys, g.choices.sub(g.jobs))
+	}
 	g.jobs++
 	return true, nil
 }
@@ -173,10 +186,10 @@ func (g *generator) fault(b *breach) error {
 }
 
 // resize returns s with length n; what it holds is left over from before.
-func resize(s []time.Duration, n int) []time.Duration {
+func resize[T any](s []T, n int) []T {
 	if cap(s) < n {
 		// Twice the size, so that a run of growing jobs does not allocate for each.
-		return make([]time.Duration, n, min(2*n, MaxTasks))
+		return make([]T, n, min(2*n, MaxTasks))
 	}
 	return s[:n]
 }

@@ -95,15 +95,16 @@ func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
 	}
 	m := &set.meter
 	m.advance(now)
+	waiting := set.waiting + set.near
 	rate := m.perSecond(now)
-	if set.waiting == 0 || rate == 0 {
+	if waiting == 0 || rate == 0 {
 		return nil
 	}
-	queue := timeOf(set.waiting, rate)
+	queue := timeOf(waiting, rate)
 	wait, most := queue, c.cfg.MaxQueueTime
 	if s.Epoch > 0 {
 		most += min(most, never-most)
-	} else if own := timeOf(set.waiting+p.tasks, rate); queue <= most && own > s.Deadline/2 {
+	} else if own := timeOf(waiting+p.tasks, rate); queue <= most && own > s.Deadline/2 {
 		// Its last task would be launched in the second half of its time, and is to run and be tried again in it too. What
 		// is accepted and not finished is worse than refused: it has cost others their slots.
 		wait, most = own, s.Deadline/2
@@ -113,7 +114,7 @@ func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
 	}
 	c.stats.Overloaded++
 	e := task.Errorf(task.CodeOverloaded, "%d tasks wait and %.0f are launched a second: a job would wait %v, and may wait %v",
-		set.waiting, rate, wait.Round(time.Millisecond), most)
+		waiting, rate, wait.Round(time.Millisecond), most)
 	e.RetryAfterMS = min(max((wait-most).Milliseconds(), retryAfterMS), maxRetryAfterMS)
 	return e
 }

@@ -82,7 +82,7 @@ func (c *Core) answer(now time.Duration, wk *worker, j *job, m probe.GetTask, ou
 		return c.noTask(w, m, out)
 	}
 	g, t, out, ok := asked, uint32(0), out, false
-	if spent > 0 || g.set.matches(c.offer(wk)) {
+	if spent > 0 || c.fits(g, wk) {
 		t, out, ok = c.pick(j, g, wk, owner, out)
 	}
 	if !ok && j.several() {
@@ -107,10 +107,10 @@ func (c *Core) answer(now time.Duration, wk *worker, j *job, m probe.GetTask, ou
 // pickOther chooses a waiting task that a worker gets of another group than the one that its reservation was for, of which none waits
 // any more, and which needs the same. It looks at some groups, beginning behind that one.
 func (c *Core) pickOther(j *job, asked *group, w *worker, out []Effect) (*group, uint32, []Effect, bool) {
-	n, offer := j.groups(), c.offer(w)
+	n := j.groups()
 	for i := range min(n-1, scanLimit) {
 		g := j.at((int(asked.index) + 1 + i) % n)
-		if g.waiting() == 0 || !g.set.matches(offer) || !g.set.need.equal(asked.set.need) {
+		if g.waiting() == 0 || !c.fits(g, w) || !g.set.need.equal(asked.set.need) {
 			continue
 		}
 		var t uint32
@@ -192,9 +192,12 @@ func (c *Core) bind(now time.Duration, j *job, t uint32, w *worker, m probe.GetT
 	c.stats.Launches++
 	g := j.of(t)
 	g.set.meter.count(now)
+	if g.key != 0 {
+		c.met(now, j, g, w.id)
+	}
 	out = append(out, c.launch(now, j, s, w.id, m))
 	if c.idle != nil && g.set.need == nil {
-		q := g.set.request
+		q := c.request(g.set)
 		q.launched = now
 		f := &out[len(out)-1]
 		f.Service, f.More = c.expect(now, q.forecast), g.set.waiting > 0
@@ -263,6 +266,7 @@ func (c *Core) settled(j *job, g *group, out []Effect) []Effect {
 		g.resampleAt = never
 		c.rewake(j, g)
 	}
+	c.disarm(j, g)
 	if c.cfg.Policy == LateBindingNoCancel {
 		return out
 	}
@@ -274,10 +278,11 @@ func (c *Core) settled(j *job, g *group, out []Effect) []Effect {
 // a fast worker would be idle while the job's tasks wait for slow ones. Shares shrink with what waits, so there are
 // few renewals but for the last tasks, where it is at most one per launch.
 func (c *Core) renew(j *job, g *group, w probe.WorkerID, out []Effect) []Effect {
-	if len(g.set.eligible) == 0 {
+	eligible := len(c.pool(g))
+	if eligible == 0 || g.near && !g.chosen(w) {
 		return out
 	}
-	n := max(1, int(float64(j.ratio*float64(g.anywhere()))/float64(len(g.set.eligible))))
+	n := max(1, int(float64(j.ratio*float64(g.anywhere()))/float64(eligible)))
 	c.stats.Renewed += uint64(n)
 	return c.reserve(j, g, w, n, 0, out)
 }

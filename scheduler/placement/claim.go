@@ -110,6 +110,7 @@ func (c *Core) proceed(now time.Duration, j *job, out []Effect) []Effect {
 		return c.begin(now, j, out)
 	}
 	for i := range j.groups() {
+		c.arm(now, j, j.at(i))
 		out = c.replenish(now, j, j.at(i), out)
 	}
 	return out
@@ -268,8 +269,8 @@ func (c *Core) conclusion(now time.Duration, j *job, w *worker, m *probe.Finishe
 	}
 	out = c.retry(j, m.Task, w, why, out)
 	g := j.of(m.Task)
-	for g.wider[0] != nil && !c.hasElsewhere(g, r) {
-		out = c.relax(now, j, g, out)
+	for (g.near || g.wider[0] != nil) && !c.hasElsewhere(g, r) {
+		out = c.yield(now, j, g, out)
 	}
 	switch {
 	case c.hasElsewhere(g, r):

@@ -59,6 +59,7 @@ const (
 	DefaultDoubtWait    = 1500 * time.Millisecond
 	DefaultMaxQueueTime = 10 * time.Second
 	DefaultPreferWait   = 50 * time.Millisecond
+	DefaultAffinityWait = 20 * time.Millisecond
 
 	DefaultHop = 500 * time.Microsecond
 
@@ -82,6 +83,9 @@ type Config struct {
 	// half of what a task of such a fleet takes: a worker that has a slot free answers within a millisecond or two, and to wait longer than a
 	// slot takes to get free costs more than most caches are worth. At most 1 m; below 0: no time, but preferred workers are asked first.
 	PreferWait time.Duration
+	// AffinityWait is how long tasks with an affinity key wait for the workers that it has chosen before any other eligible worker will do. Default
+	// 20 ms, at most 1 m; below 0: no time, but these are asked first. Longer pays where caches save more than that: see docs/affinity.md.
+	AffinityWait time.Duration
 	// MaxSets is how many constraint sets (an app, required and excluded labels, with the list of workers that satisfy
 	// them) are kept for jobs to come. Those of live jobs are kept in any case. Default 128, at least
 	// 1. Larger where jobs ask for more combinations of labels than that, at 4 bytes per set and worker.
@@ -143,6 +147,9 @@ func (c Config) Validate() error {
 	if c.PreferWait > time.Minute {
 		errs = append(errs, fmt.Errorf("prefer_wait: want at most %v, got %v", time.Minute, c.PreferWait))
 	}
+	if c.AffinityWait > time.Minute {
+		errs = append(errs, fmt.Errorf("affinity_wait: want at most %v, got %v", time.Minute, c.AffinityWait))
+	}
 	if c.MaxQuarantine > time.Hour {
 		errs = append(errs, fmt.Errorf("max_quarantine: want at most %v, got %v", time.Hour, c.MaxQuarantine))
 	}
@@ -197,6 +204,9 @@ func (c Config) withDefaults() Config {
 	c.Hop = max(c.Hop, 0)
 	if c.PreferWait == 0 {
 		c.PreferWait = DefaultPreferWait
+	}
+	if c.AffinityWait == 0 {
+		c.AffinityWait = DefaultAffinityWait
 	}
 	if c.MinQuarantine == 0 {
 		c.MinQuarantine = DefaultMinQuarantine

@@ -196,24 +196,37 @@ func (c *Core) planPreference(s *Spec, g *Group, p *planned) {
 }
 
 // form makes the groups of a job as they are planned; its tasks are all in the first one until they are dealt out.
-func (c *Core) form(j *job) {
-	if n := len(c.plan) - 1; n > 0 {
-		j.more = c.groupPool.get(n)[:n]
+func (c *Core) form(j *job, s *Spec) {
+	n, sole := len(c.plan), probe.Key(0)
+	if s.Keys != nil {
+		sole, n = c.split(s)
+		j.nears = c.nearPool.get(n * probes(s.ProbeRatio, 1))
 	}
-	for i := range j.groups() {
+	if n > 1 {
+		j.more = c.groupPool.get(n - 1)[:n-1]
+	}
+	for i := range c.plan {
 		p, g := &c.plan[i], j.at(i)
 		*g = group{set: p.set, wider: p.wider, prefers: p.prefers, resampleAt: never, relaxAt: never, index: uint32(i)}
 		g.timer.j, g.timer.g = j, g
 		j.needs = j.needs || g.set.need != nil
 		j.unlike = j.unlike || !g.set.need.equal(j.first.set.need)
 	}
+	switch {
+	case sole != 0:
+		j.first.key, j.first.near = sole, true
+	case s.Keys != nil:
+		c.part(j)
+	}
 }
 
 // deal puts the tasks of a job with several groups where they belong, those of groups that are spread in turn.
 func (c *Core) deal(j *job, s *Spec) {
-	for i := range s.Groups {
-		for _, t := range s.Groups[i].Tasks {
-			j.tasks[t].group = c.heads[i]
+	if s.Keys == nil {
+		for i := range s.Groups {
+			for _, t := range s.Groups[i].Tasks {
+				j.tasks[t].group = c.heads[i]
+			}
 		}
 	}
 	for t := range j.tasks {
@@ -222,8 +235,9 @@ func (c *Core) deal(j *job, s *Spec) {
 			r.group = 0
 			continue
 		}
-		p := &c.plan[r.group]
-		if p.zones > 1 {
+		if s.Keys != nil {
+			r.group = c.affinity.homes[t]
+		} else if p := &c.plan[r.group]; p.zones > 1 {
 			r.group += uint32(p.dealt % p.zones)
 			p.dealt++
 		}

@@ -38,6 +38,7 @@ type Core struct {
 	resPool    pool[reservation]
 	linkPool   pool[resLink]
 	groupPool  pool[group]
+	nearPool   pool[probe.WorkerID]
 	plan       []planned     // scratch of Submit
 	heads      []uint32      // scratch of Submit: the first planned group of each of the Spec's
 	zone       []probe.Label // scratch of Submit
@@ -55,6 +56,8 @@ type Core struct {
 	key    []byte        // scratch of setFor
 	labels []probe.Label // scratch of setFor
 	needs  []*need       // of sets that are kept, by their number - 1; nil: a number to be used again
+
+	affinity *affinity // nil until a task has a key
 
 	idle *idle // nil unless the policy is IdleOffer
 }
@@ -122,6 +125,9 @@ type Stats struct {
 	Wants         uint64 // told to peers, also withdrawn ones
 	Spares        uint64 // requests to peers for what they can spare
 	Nets          uint64 // times that reservations were given because too little was launched
+	NearLaunches  uint64 // of tasks with an affinity key, at a worker that it has chosen
+	FarLaunches   uint64 // of such tasks, at another one
+	Spills        uint64 // of such tasks, that might run anywhere since theirs had no slot in time
 	Stale         uint64 // messages without effect: late, repeated, or about something unknown
 }
 

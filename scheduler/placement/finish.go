@@ -165,7 +165,7 @@ func (c *Core) give(now time.Duration, j *job, g *group, reason probe.Refusal, o
 	switch {
 	case j.deficit(g) == 0:
 		return out
-	case reason == probe.RefusedDraining:
+	case reason == probe.RefusedDraining, g.near && (reason == probe.RefusedStale || reason == probe.RefusedEarly): // which says nothing of how full it is
 		return c.resample(now, j, g, out)
 	}
 	c.putOff(now, j, g)
@@ -220,11 +220,12 @@ func (c *Core) waits(j *job, g *group, n int) {
 func (c *Core) requeue(now time.Duration, j *job, t uint32, out []Effect) []Effect {
 	c.wait(j, t)
 	g, r := j.of(t), &j.tasks[t]
+	c.arm(now, j, g)
 	if r.avoid == 0 {
 		return out
 	}
-	for g.wider[0] != nil && !c.hasElsewhere(g, r) {
-		out = c.relax(now, j, g, out)
+	for (g.near || g.wider[0] != nil) && !c.hasElsewhere(g, r) {
+		out = c.yield(now, j, g, out)
 	}
 	if c.hasElsewhere(g, r) {
 		return c.displace(j, g, t, out)

@@ -20,9 +20,11 @@ type Worker struct {
 	Labels []probe.Label
 
 	Resources []probe.Amount // beside its slots, at most 8, each name once
+
+	Name uint64 // the xxhash of its name, by which affinity keys choose it. Schedulers that are to agree say the same
 }
 
-// same reports whether two workers have said the same in the very same slices, so that one copy does for both.
+// same reports whether two workers, whatever their names, have said the same in the very same slices, so that one copy does for both.
 func (w *Worker) same(o *Worker) bool {
 	return w.Slots == o.Slots && len(w.Apps) == len(o.Apps) && len(w.Labels) == len(o.Labels) && slices.Equal(w.Resources, o.Resources) &&
 		(len(w.Apps) == 0 || &w.Apps[0] == &o.Apps[0]) && (len(w.Labels) == 0 || &w.Labels[0] == &o.Labels[0])
@@ -43,7 +45,8 @@ type worker struct {
 
 // profile is the rest of what is known of a worker.
 type profile struct {
-	offer   *Worker // what it said of itself
+	offer   *Worker // what it said of itself, but for its name
+	name    uint64  // the xxhash of that
 	life    uint32
 	leaving bool // it said itself that it drains, for which there is no way back
 	drained bool // by WorkerDrain
@@ -164,10 +167,10 @@ func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Ef
 	}
 	wk := &c.workers[id]
 	if back {
-		c.profiles[id] = profile{offer: c.lastOffer, life: c.profiles[id].life}
+		c.profiles[id] = profile{offer: c.lastOffer, name: w.Name, life: c.profiles[id].life}
 		wk.up, wk.severed = true, false
 	} else {
-		c.profiles[id] = profile{offer: c.lastOffer, life: c.lives}
+		c.profiles[id] = profile{offer: c.lastOffer, name: w.Name, life: c.lives}
 		*wk = worker{id: id, up: true}
 	}
 	c.load.Draining++
@@ -208,6 +211,7 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 	slots := c.offer(w).Slots
 	c.load.Slots += slots
 	c.index.enter(w.id, c.offer(w))
+	c.seat(w)
 	for _, s := range c.sets {
 		s.joined = s.matches(c.offer(w))
 		if s.joined {
@@ -232,7 +236,7 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 				out = c.relax(now, j, g, out)
 				continue
 			}
-			if !g.set.joined || j.onOffers(g) {
+			if !g.set.joined || j.onOffers(g) || g.near {
 				continue
 			}
 			if n := c.share(j, g, given < welcome) - j.held(g, w.id); n > 0 {
@@ -315,6 +319,7 @@ func (c *Core) drain(now time.Duration, w *worker) {
 	c.load.Draining++
 	c.load.Slots -= c.offer(w).Slots
 	c.index.leave(w.id, c.offer(w))
+	c.unseat(w)
 	for _, s := range c.sets {
 		if !s.matches(c.offer(w)) {
 			continue

@@ -155,15 +155,15 @@ func (f *fleet) connect(id probe.WorkerID, n *node) {
 		}
 	}
 	f.tell(event{kind: "WorkerUp", worker: id},
-		f.core.WorkerUp(f.now, id, n.offer(), nil))
+		f.core.WorkerUp(f.now, id, n.offer(id), nil))
 	if f.event.claims != want {
 		f.rt.Fatalf("worker %d was asked for %d jobs, want %d", id, f.event.claims, want)
 	}
 }
 
 // offer is what a worker says of itself.
-func (n *node) offer() placement.Worker {
-	w := placement.Worker{Slots: len(n.slots), Apps: n.apps, Labels: n.labels}
+func (n *node) offer(id probe.WorkerID) placement.Worker {
+	w := placement.Worker{Slots: len(n.slots), Apps: n.apps, Labels: n.labels, Name: uint64(id)}
 	if n := gpus(n.labels); n > 0 {
 		w.Resources = []probe.Amount{{Name: "gpu", N: n}}
 	}
@@ -538,6 +538,9 @@ func drawSpec(t *rapid.T) placement.Spec {
 	}
 	if rapid.IntRange(0, 2).Draw(t, "needs") == 0 {
 		s.Need = drawNeed(t)
+	}
+	if rapid.IntRange(0, 2).Draw(t, "keyed") == 0 {
+		s.Keys = rapid.SliceOfN(rapid.SampledFrom([]probe.Key{0, 1, 1, 2, 3, 4}), s.Tasks, s.Tasks).Draw(t, "keys")
 	}
 	if rapid.IntRange(0, 2).Draw(t, "resubmitted") == 0 {
 		s.Epoch = uint32(rapid.IntRange(0, 2).Draw(t, "epoch"))

@@ -2,6 +2,8 @@ package placement
 
 import (
 	"time"
+
+	"dunnock/probe"
 )
 
 // group is the tasks of one job under the same constraints: what waits of them, and the reservations that it counts on. The tasks of a plain job
@@ -21,15 +23,22 @@ type group struct {
 	owned int // those of them that belong to displaced tasks
 	bare  int // displaced tasks that have no reservation of their own
 
-	resampleAt time.Duration // never: not put off
-	relaxAt    time.Duration // when set gives way; never: not by time
-	timer      waker         // of a job of several groups; the first one is woken with its job
-	resHead    uint32        // first of its reservations, index + 1. Of a job of several groups
-	index      uint32        // place in its job
-	backoff    uint8
-	prefers    bool // set is of the workers that are preferred
-	wide       bool // every eligible worker got several reservations
-	touched    bool // scratch: it has lost reservations
+	resampleAt  time.Duration // never: not put off
+	relaxAt     time.Duration // when set gives way; never: not by time
+	since       time.Duration // when the tasks that are near began to wait
+	timer       waker         // of a job of several groups; the first one is woken with its job
+	resHead     uint32        // first of its reservations, index + 1. Of a job of several groups
+	index       uint32        // place in its job
+	asked       uint32        // of nears, the first ones
+	from, nears uint32        // which of its job's nears its key has chosen
+	key         probe.Key     // of all of its tasks; 0: they have none
+	near        bool          // only these workers will do
+	trying      bool          // some others as well, for a while
+	tries       uint8         // of that, that are over
+	backoff     uint8
+	prefers     bool // set is of the workers that are preferred
+	wide        bool // every eligible worker got several reservations
+	touched     bool // scratch: it has lost reservations
 
 	queued                   bool // among those of its set that wait for offers
 	nextWaiting, prevWaiting *group
@@ -73,7 +82,7 @@ func (g *group) anywhere() int { return g.fresh + g.returned.n }
 func (g *group) waiting() int { return g.anywhere() + g.displaced.n }
 
 // onOffers reports whether a group's tasks wait for offers, not for reservations.
-func (j *job) onOffers(g *group) bool { return j.offers && g.set.need == nil }
+func (j *job) onOffers(g *group) bool { return j.offers && g.set.need == nil && !g.near }
 
 // deficit is how many waiting tasks have no reservation to count on, though they should.
 func (j *job) deficit(g *group) int {
@@ -101,6 +110,14 @@ func (c *Core) dissolve(g *group) {
 	for _, s := range g.wider {
 		c.unpin(s)
 	}
+}
+
+// yield has a group let go of the narrowest thing that it insists on.
+func (c *Core) yield(now time.Duration, j *job, g *group, out []Effect) []Effect {
+	if g.near {
+		return c.spill(now, j, g, out)
+	}
+	return c.relax(now, j, g, out)
 }
 
 // relax lets a group's constraints give way to the next ones, and samples what waits among the workers that these allow.
@@ -132,5 +149,5 @@ func (c *Core) relax(now time.Duration, j *job, g *group, out []Effect) []Effect
 
 // gives reports whether a group's constraints give way because nobody satisfies them, and somebody would satisfy the next.
 func (g *group) gives() bool {
-	return len(g.set.eligible) == 0 && g.wider[0] != nil && (len(g.wider[0].eligible) > 0 || g.wider[1] != nil && len(g.wider[1].eligible) > 0)
+	return !g.near && len(g.set.eligible) == 0 && g.wider[0] != nil && (len(g.wider[0].eligible) > 0 || g.wider[1] != nil && len(g.wider[1].eligible) > 0)
 }

@@ -156,13 +156,14 @@ func (k *checker) group(j *job, g *group, n groupCount) {
 	k.expect(g.wider[0] != nil || g.wider[1] == nil && !g.prefers, "job %#x: group %d prefers %v and gives way to %v", j.ref, g.index, g.prefers, g.wider)
 	k.expect(g.base().need.equal(g.set.need) && (j.needs || g.set.need == nil) && (j.unlike || g.set.need.equal(j.first.set.need)), "job %#x: group %d needs another thing", j.ref, g.index)
 	k.expect(g.base().base, "job %#x: group %d ends with a set that is not known to be one", j.ref, g.index)
-	k.expect(g.queued == (k.c.idle != nil && g.set.need == nil && g.waiting() > 0 && !j.halted()), "job %#x: group %d of which %d tasks wait is queued: %v", j.ref, g.index, g.waiting(), g.queued)
+	k.expect(g.queued == (k.c.idle != nil && g.set.need == nil && g.waiting() > 0 && !j.halted() && !g.near), "job %#x: group %d of which %d tasks wait is queued: %v", j.ref, g.index, g.waiting(), g.queued)
 	k.expect(!g.touched, "job %#x: what group %d has lost is forgotten", j.ref, g.index)
+	k.near(j, g)
 	if g.waiting() == 0 {
 		k.expect(k.c.cfg.Policy == LateBindingNoCancel || g.left == 0, "job %#x: %d reservations outstanding and nothing waits", j.ref, g.left)
 		return
 	}
-	k.expect(j.deficit(g) == 0 || g.resampleAt != never || len(g.set.eligible) == 0 && g.bare == 0 && !g.gives(),
+	k.expect(j.deficit(g) == 0 || g.resampleAt != never || len(k.c.pool(g)) == 0 && g.bare == 0 && !g.gives(),
 		"job %#x: %d waiting tasks have no reservation to count on, and nothing will be done about it", j.ref, j.deficit(g))
 }
 
@@ -316,13 +317,14 @@ func (k *checker) fleet() {
 	k.load.Quarantined = len(c.quarantine)
 	k.sets()
 	k.index()
+	k.affinity()
 }
 
 // sets checks constraint sets against the workers and groups that they are of.
 func (k *checker) sets() {
 	c := k.c
 	k.expect(len(c.sets) == len(c.byKey), "%d sets under %d keys", len(c.sets), len(c.byKey))
-	pins, waiting := make(map[*set]int), make(map[*set]int)
+	pins, waiting, near := make(map[*set]int), make(map[*set]int), make(map[*set]int)
 	for j := c.oldest; j != nil; j = j.next {
 		for i := range j.groups() {
 			g := j.at(i)
@@ -332,7 +334,11 @@ func (k *checker) sets() {
 					k.expect(c.byKey[s.key] == s, "job %#x: the set of app %q %v is not kept", j.ref, s.app, s.require)
 				}
 			}
-			if !j.halted() {
+			switch {
+			case j.halted():
+			case g.near:
+				near[g.set] += g.waiting()
+			default:
 				waiting[g.set] += g.waiting()
 			}
 		}
@@ -357,6 +363,7 @@ func (k *checker) sets() {
 		k.expect(slices.Equal(got, want), "set of app %q %v without %v has workers %v, want %v", s.app, s.require, s.exclude, got, want)
 		k.expect(s.need == nil || c.needs[s.need.number-1] == s.need, "set of app %q %v: its need has another's number", s.app, s.require)
 		k.expect(pins[s] == s.pins, "set of app %q %v has %d pins, counted %d", s.app, s.require, s.pins, pins[s])
+		k.expect(near[s] == s.near, "set of app %q %v has %d tasks waiting near, counted %d", s.app, s.require, s.near, near[s])
 		k.expect(waiting[s] == s.waiting, "set of app %q %v has %d tasks waiting, counted %d", s.app, s.require, s.waiting, waiting[s])
 	}
 	k.expect(listed == c.listed, "%d workers are listed in all sets, counted %d", c.listed, listed)

@@ -78,6 +78,8 @@ type job struct {
 	resFree     uint32    // first unused element of res, index + 1
 	outstanding int       // reservations
 
+	nears []probe.WorkerID // that the keys of its groups have chosen
+
 	asked      bitset // workers that owe an answer to a claim
 	unanswered int    // of them
 	epoch      uint32
@@ -195,6 +197,7 @@ func (c *Core) release(j *job) {
 	c.resPool.put(j.res)
 	c.linkPool.put(j.links)
 	c.groupPool.put(j.more)
+	c.nearPool.put(j.nears)
 	c.free = append(c.free, uint32(j.ref))
 	*j = job{generation: j.generation, asked: j.asked}
 }
@@ -236,10 +239,10 @@ func (c *Core) forgetAvoided(r *taskRec) {
 
 // hasElsewhere reports whether an eligible worker is connected that the task has not failed on.
 func (c *Core) hasElsewhere(g *group, r *taskRec) bool {
-	n := len(g.set.eligible)
+	n := len(c.pool(g))
 	for i := r.avoid; i != 0; i = c.avoids[i-1].next {
 		a := &c.avoids[i-1]
-		if w := c.worker(a.worker); w != nil && w.active && c.profiles[w.id].life == a.life && g.set.matches(c.offer(w)) {
+		if w := c.worker(a.worker); w != nil && w.active && c.profiles[w.id].life == a.life && c.fits(g, w) {
 			n--
 		}
 	}

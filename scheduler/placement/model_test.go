@@ -136,7 +136,7 @@ func (w *modelWorker) concerned(s *placement.Spec) bool {
 
 // soft reports whether a job has constraints that give way.
 func soft(s *placement.Spec) bool {
-	return s.Spread != "" || len(s.Prefer) > 0 || slices.ContainsFunc(s.Groups, func(g placement.Group) bool { return len(g.Prefer) > 0 })
+	return s.Keys != nil || s.Spread != "" || len(s.Prefer) > 0 || slices.ContainsFunc(s.Groups, func(g placement.Group) bool { return len(g.Prefer) > 0 })
 }
 
 func (j *modelJob) waiting() int {

@@ -37,6 +37,9 @@ func (f *peerFleet) doSubmit(rt *rapid.T) {
 	case 4:
 		spec.Groups = []placement.Group{{Tasks: []uint32{0}, Require: gpu}}
 	}
+	if rapid.IntRange(0, 2).Draw(rt, "keyed") == 0 {
+		spec.Keys = rapid.SliceOfN(rapid.SampledFrom([]probe.Key{0, 1, 1, 2, 3}), tasks, tasks).Draw(rt, "keys")
+	}
 	ref, out, err := f.cores[s].Submit(f.now, spec, nil)
 	if err != nil {
 		return // the only worker that has a GPU may drain

@@ -123,7 +123,7 @@ func (f *peerFleet) offers(w int) placement.Worker {
 	if w == 0 {
 		labels = []probe.Label{{Key: "gpu", Value: "yes"}}
 	}
-	return placement.Worker{Slots: peerSlots, Apps: []string{"app"}, Labels: labels}
+	return placement.Worker{Slots: peerSlots, Apps: []string{"app"}, Labels: labels, Name: uint64(w)}
 }
 
 func (f *peerFleet) up(w int) {

@@ -213,7 +213,7 @@ func (c *Core) cancel(j *job, g *group, i uint32) Effect {
 // for a sample of them (batch sampling: Ousterhout et al., SOSP 2013, §3). Either way they go out in random order: the first worker
 // to hear of a job is often the first to ask, and in a small fleet it would be the same one for every job.
 func (c *Core) sample(j *job, g *group, tasks int, out []Effect) []Effect {
-	eligible := g.set.eligible
+	eligible := c.pool(g)
 	if len(eligible) == 0 || j.onOffers(g) {
 		return out
 	}
@@ -250,7 +250,7 @@ func (c *Core) place(j *job, g *group, t uint32, out []Effect) []Effect {
 	if j.onOffers(g) {
 		return out
 	}
-	eligible, k := g.set.eligible, probes(j.ratio, 1)
+	eligible, k := c.pool(g), probes(j.ratio, 1)
 	// Those that it has failed on are drawn and put aside, at most once each.
 	for i := 0; i < len(eligible) && k > 0; i++ {
 		w := probe.SampleNext(c.rng, eligible, i)
@@ -268,7 +268,13 @@ func (c *Core) resample(now time.Duration, j *job, g *group, out []Effect) []Eff
 	if j.halted() {
 		return out
 	}
-	if g.gives() {
+	if g.near && len(c.pool(g)) == 0 {
+		g.asked = g.nears
+	}
+	switch {
+	case g.near && (g.backoff > 0 || len(c.pool(g)) == 0): // full ones are not asked twice
+		return c.spill(now, j, g, out)
+	case g.gives():
 		return c.relax(now, j, g, out)
 	}
 	for i := g.displaced.head; i != 0 && g.bare > 0; {

@@ -131,7 +131,7 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 	case "up":
 		s.queues[w] = nil
 		return c.WorkerUp(s.now, w, placement.Worker{
-			Slots: s.int("slots", 1), Apps: s.list("apps", "app"), Labels: s.labels("labels"), Resources: amounts(s.args["has"]),
+			Slots: s.int("slots", 1), Apps: s.list("apps", "app"), Labels: s.labels("labels"), Resources: amounts(s.args["has"]), Name: uint64(w),
 		}, nil)
 	case "drain":
 		return c.WorkerDrain(s.now, w, nil)
@@ -261,6 +261,12 @@ func (s *script) show(verb string) []string {
 			if v.Preferring {
 				line += ", preferred"
 			}
+			if v.Keys > 0 {
+				line += fmt.Sprintf(", %d keys", v.Keys)
+			}
+			if v.Near {
+				line += fmt.Sprintf(", of the first %v, until %v", v.Chosen, v.Until)
+			}
 			if v.Lack != "" {
 				line += fmt.Sprintf("; %s since %v", v.Lack, v.Emptied)
 			}
@@ -312,6 +318,11 @@ func (s *script) submit(lines *[]string) []placement.Effect {
 	spec.Prefer, spec.Exclude, spec.Spread = s.labels("prefer"), s.labels("exclude"), s.str("spread", "")
 	for i := 1; s.str("group"+strconv.Itoa(i), "") != ""; i++ {
 		spec.Groups = append(spec.Groups, s.group(s.args["group"+strconv.Itoa(i)]))
+	}
+	if s.str("keys", "") != "" {
+		for _, key := range s.list("keys", "") {
+			spec.Keys = append(spec.Keys, probe.KeyOf(strings.TrimPrefix(key, "-"))) // "-" is none
+		}
 	}
 	if s.str("had", "") != "" {
 		for _, had := range s.list("had", "") {

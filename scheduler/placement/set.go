@@ -25,8 +25,9 @@ type set struct {
 	used     uint64        // Stats.Submitted when it was last looked up
 	place    int           // in Core.sets, from 1; 0: it is not kept
 	joined   bool          // scratch of join: the worker that just came is eligible
-	waiting  int           // tasks under it that wait, but for those of jobs that are to launch nothing for now
+	waiting  int           // tasks under it that wait for any of them, but for those of jobs that are to launch nothing for now
 	late     int           // those of them whose jobs have reservations; under LateBinding all
+	near     int           // tasks beside these, that wait for the workers that their keys have chosen
 	emptied  time.Duration // when the last eligible worker was gone; never: none was
 	meter    meter         // how fast they are launched
 	request  *request      // what is done for them; nil unless the policy is IdleOffer
@@ -35,11 +36,16 @@ type set struct {
 // wait notes that n tasks more of a group wait, or fewer.
 func (g *group) wait(n int) {
 	s := g.set
-	s.waiting += n
-	if !g.timer.j.onOffers(g) {
+	switch {
+	case g.near:
+		s.near += n
+	case g.timer.j.onOffers(g):
+		s.waiting += n
+	default:
+		s.waiting += n
 		s.late += n
 	}
-	if s.waiting == 0 {
+	if s.waiting+s.near == 0 {
 		s.meter.empty()
 	}
 }

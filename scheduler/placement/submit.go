@@ -25,6 +25,7 @@ type Spec struct {
 	CancelOnFailure bool          // the first task that does not end OK ends the others Cancelled
 	Epoch           uint32        // which submission of the job this is; above 0 it was at another scheduler before, or at this one
 	Attempts        []Attempts    // starts that tasks have had by earlier submissions, at most one for each task
+	Keys            []probe.Key   // by task: its affinity key, 0 for none; nil: no task has one
 	Finished        []byte        // bitmap of tasks not to run, bit i%8 of byte i/8; missing bits are 0
 }
 
@@ -64,6 +65,8 @@ func (s *Spec) validate() error {
 		return task.Errorf(task.CodeInvalidJob, "deadline: want more than 0, got %v", s.Deadline)
 	case !s.validNeeds():
 		return task.Errorf(task.CodeInvalidJob, "slots, resources: want at most %d slots and %d resources of more than 0", probe.MaxSlots, probe.MaxResources)
+	case s.Keys != nil && len(s.Keys) != s.Tasks:
+		return task.Errorf(task.CodeInvalidJob, "tasks: %d affinity keys for %d tasks", len(s.Keys), s.Tasks)
 	case !s.validGroups():
 		return task.Errorf(task.CodeInvalidJob, "tasks: at most %d groups of tasks with constraints of their own, each task in one", MaxGroups-1)
 	case s.MaxAttempts < 1 || s.MaxAttempts > task.MaxAttempts:
@@ -123,7 +126,7 @@ func (c *Core) submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	}
 	j := c.newJob()
 	c.stats.Submitted++
-	c.form(j)
+	c.form(j, &s)
 	j.mixed = len(s.Groups) > 0 || s.Spread != ""
 	j.submitted, j.deadline = now, after(now, s.Deadline)
 	j.ratio, j.maxAttempts = s.ProbeRatio, uint16(s.MaxAttempts)
@@ -146,11 +149,17 @@ func (c *Core) submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 // begin samples workers for all tasks that wait, for the first time.
 func (c *Core) begin(now time.Duration, j *job, out []Effect) []Effect {
 	j.begun = true
-	if !j.offers || j.needs {
+	if !j.offers || j.needs || j.nears != nil {
 		c.roomFor(j)
 	}
 	for i := range j.groups() {
 		g := j.at(i)
+		if g.near {
+			if out = c.approach(now, j, g, out); j.ref == 0 {
+				return out
+			}
+			continue
+		}
 		g.wide = !j.onOffers(g) && probes(j.ratio, g.anywhere()) >= 2*len(g.set.eligible)
 		c.arrived(g)
 		out = c.sample(j, g, g.anywhere(), out)
@@ -171,6 +180,10 @@ func (c *Core) roomFor(j *job) {
 	room := 0
 	for i := range j.groups() {
 		g := j.at(i)
+		if g.near {
+			room += probes(j.ratio, 1)
+			continue
+		}
 		if j.onOffers(g) {
 			continue
 		}

@@ -84,6 +84,10 @@ func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 			}
 		}
 		if now >= g.relaxAt {
+			if g.near {
+				out = c.overdue(now, j, g, out)
+				continue
+			}
 			out = c.relax(now, j, g, out)
 			continue
 		}

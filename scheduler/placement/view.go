@@ -100,16 +100,38 @@ func (j *job) eligible() int {
 
 // WaitView is what tasks of a live job wait for that wait under the same constraints.
 type WaitView struct {
-	Tasks        int           // that wait
-	First        int           // one of them: the one at the head
-	Require      []probe.Label // that their workers must have for now; shared, and not to be changed
-	Preferring   bool          // what they prefer is among these
-	Need         string        // what each takes, as "4 slots, gpu=1"; empty: one slot
-	Reservations int           // outstanding
-	Eligible     int           // workers
-	Asked        int           // peers that were told of what waits, and still owe offers; 0 but under IdleOffer
-	Lack         string        // without any: why, as "no connected worker has gpu=a100"
-	Emptied      time.Duration // without any: when the last one was gone; 0: not known
+	Tasks        int              // that wait
+	First        int              // one of them: the one at the head
+	Require      []probe.Label    // that their workers must have for now; shared, and not to be changed
+	Preferring   bool             // what they prefer is among these
+	Need         string           // what each takes, as "4 slots, gpu=1"; empty: one slot
+	Keys         int              // affinity keys that they have; 0: none. Tasks with keys are one part, whatever their keys
+	Near         bool             // only workers that these have chosen will do for now
+	Chosen       []probe.WorkerID // with Near: by the first task's key; shared, and not to be changed
+	Until        time.Duration    // with Near: when any eligible worker will do for some of them
+	Reservations int              // outstanding
+	Eligible     int              // workers
+	Asked        int              // peers that were told of what waits, and still owe offers; 0 but under IdleOffer
+	Lack         string           // without any: why, as "no connected worker has gpu=a100"
+	Emptied      time.Duration    // without any: when the last one was gone; 0: not known
+
+	of *set // with Keys
+}
+
+// joins adds a group with a key to the part of those like it, if there is one.
+func (g *group) joins(parts []WaitView) bool {
+	for i := range parts {
+		if v := &parts[i]; v.Keys > 0 && v.of == g.set && v.Near == g.near {
+			v.Keys++
+			v.Tasks += g.waiting()
+			v.Reservations += g.left
+			if v.Near {
+				v.Until = min(v.Until, g.relaxAt)
+			}
+			return true
+		}
+	}
+	return false
 }
 
 // Waits appends to out what the waiting tasks of a live job wait for, in up to most parts.
@@ -118,17 +140,29 @@ func (c *Core) Waits(ref probe.Ref, most int, out []WaitView) []WaitView {
 	if j == nil {
 		return out
 	}
-	for i := 0; i < j.groups() && most > 0; i++ {
+	first := len(out)
+	for i := 0; i < j.groups(); i++ {
 		g := j.at(i)
-		if g.waiting() == 0 {
+		if g.waiting() == 0 || g.key != 0 && g.joins(out[first:]) {
 			continue
 		}
-		most--
+		if len(out)-first == most {
+			if j.nears == nil {
+				break
+			}
+			continue // it may be of a part that is there
+		}
 		v := WaitView{
 			Tasks: g.waiting(), First: int(j.head(g)), Require: g.set.require, Preferring: g.prefers, Reservations: g.left, Eligible: len(g.set.eligible),
 		}
 		if g.set.need != nil {
 			v.Need = g.set.need.String()
+		}
+		if g.key != 0 {
+			v.Keys, v.Near, v.of = 1, g.near, g.set
+			if g.near {
+				v.Chosen, v.Until = c.pool(g), g.relaxAt
+			}
 		}
 		if q := g.set.request; q != nil {
 			v.Asked = q.ntold
@@ -155,7 +189,7 @@ func (c *Core) Constraints() ConstraintView {
 	v := ConstraintView{Sets: len(c.sets)}
 	for _, s := range c.sets {
 		if len(s.eligible) == 0 {
-			v.Stranded += s.waiting
+			v.Stranded += s.waiting + s.near
 		}
 	}
 	return v

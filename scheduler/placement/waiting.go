@@ -76,7 +76,7 @@ func (c *Core) dequeue(g *group) {
 
 // changed notes that n tasks more of a group are to be launched, or fewer. Under other policies nobody needs to know.
 func (c *Core) changed(g *group, n int) {
-	if c.idle == nil || n == 0 || g.set.need != nil {
+	if c.idle == nil || n == 0 || g.set.need != nil || g.near {
 		return
 	}
 	if n > 0 {
@@ -162,8 +162,11 @@ func (c *Core) answerOldest(now time.Duration, w *worker, m probe.GetTask, out [
 	if j := c.find(m.Ref); j != nil {
 		if now >= j.deadline {
 			out = c.expire(now, j, out)
-		} else {
-			c.spend(j, w.id, m.Res, 1)
+		} else if spent, g, _, owner := c.spend(j, w.id, m.Res, 1); spent > 0 && g.key != 0 && !j.halted() && w.standing != quarantined {
+			var ok bool
+			if out, ok = c.answerNear(now, j, g, w, m, owner, out); ok {
+				return out
+			}
 		}
 	}
 	return c.answerAny(now, w, m, out)
