@@ -188,7 +188,7 @@ func (c *Core) approach(now time.Duration, j *job, g *group, out []Effect) []Eff
 		return c.spill(now, j, g, out)
 	}
 	g.wide = probes(j.ratio, g.anywhere()) >= 2*len(c.pool(g))
-	if out = c.launchNear(now, j, g, out); g.waiting() == 0 {
+	if out = c.launchNear(now, g, out); g.waiting() == 0 {
 		return out
 	}
 	out = c.sample(j, g, g.anywhere(), out)
@@ -311,7 +311,7 @@ func (c *Core) fits(g *group, w *worker) bool {
 }
 
 // launchNear launches tasks of a near group on what its workers have offered.
-func (c *Core) launchNear(now time.Duration, j *job, g *group, out []Effect) []Effect {
+func (c *Core) launchNear(now time.Duration, g *group, out []Effect) []Effect {
 	if c.idle == nil || g.set.need != nil {
 		return out
 	}
@@ -351,7 +351,7 @@ func (c *Core) answerNear(now time.Duration, j *job, g *group, w *worker, m prob
 }
 
 // launchFar launches tasks of a near group on what any eligible worker has offered.
-func (c *Core) launchFar(now time.Duration, j *job, g *group, out []Effect) []Effect {
+func (c *Core) launchFar(now time.Duration, g *group, out []Effect) []Effect {
 	for c.idle != nil && g.set.need == nil && g.waiting() > 0 {
 		t, w, ok := c.takeFor(now, g.set)
 		if !ok {
@@ -388,7 +388,7 @@ func (c *Core) overdue(now time.Duration, j *job, g *group, out []Effect) []Effe
 	if g.tries == 0 {
 		c.stats.Spills += uint64(g.waiting())
 	}
-	if out = c.launchFar(now, j, g, out); g.waiting() == 0 {
+	if out = c.launchFar(now, g, out); g.waiting() == 0 {
 		return out
 	}
 	g.trying = true

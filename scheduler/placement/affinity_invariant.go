@@ -19,7 +19,7 @@ func (k *checker) near(j *job, g *group) {
 	}
 	for i := j.firstRes(g); i != 0; i = j.nextRes(i) {
 		if r := &j.res[i-1]; r.left > 0 {
-			k.expect(g.trying || g.chosen(r.worker), "job %#x: group %d has a reservation at worker %d, which its key has not chosen", j.ref, g.index, r.worker)
+			k.expect(g.trying || k.c.cfg.Policy == LateBindingNoCancel || g.chosen(r.worker), "job %#x: group %d has a reservation at worker %d, which its key has not chosen", j.ref, g.index, r.worker)
 		}
 	}
 }

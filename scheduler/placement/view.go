@@ -141,7 +141,7 @@ func (c *Core) Waits(ref probe.Ref, most int, out []WaitView) []WaitView {
 		return out
 	}
 	first := len(out)
-	for i := 0; i < j.groups(); i++ {
+	for i := range j.groups() {
 		g := j.at(i)
 		if g.waiting() == 0 || g.key != 0 && g.joins(out[first:]) {
 			continue
