@@ -95,7 +95,7 @@ func (h *halfOpen) inject(context.Context) error {
 func (h *halfOpen) heal(context.Context) error {
 	for i, r := range h.rules {
 		if at, again := r.Reopened(); again {
-			h.r.notes.time("half-open.noticed", at.Sub(h.began))
+			h.r.notes.timeSince("half-open.noticed", h.began, at.Sub(h.began))
 		} else {
 			h.r.notes.failf("half-open", "%s and %s had no new connection %v after theirs had died silently", h.targets[0], h.targets[1+i], time.Since(h.began).Round(time.Millisecond))
 		}

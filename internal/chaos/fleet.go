@@ -134,6 +134,9 @@ func (f *fleet) node(name string) []string {
 func (f *fleet) newScheduler(name string) *process {
 	return f.process(name, roleScheduler, 0, func(int) []string {
 		argv := append([]string{f.o.dunnock, "scheduler", "--insecure"}, f.node(name)...)
+		if f.o.policy != "" {
+			argv = append(argv, "--policy", f.o.policy)
+		}
 		for _, a := range f.schedulerAddrs(gossipPort) {
 			if a != f.addr(name, gossipPort) {
 				argv = append(argv, "--join", a)

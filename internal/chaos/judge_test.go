@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +61,7 @@ func TestUnseen(t *testing.T) {
 		}
 		p := &report{Verdict: &check.Verdict{}, Promises: r.recoveryPromises(map[string]*check.Recovery{
 			"worker-kill": {}, "scheduler-kill": {Resumed: check.Times{time.Millisecond}}, "half-open": {}, "black-hole": {},
-		})}
+		}, check.NewMachine(nil))}
 		var text strings.Builder
 		p.text(&text)
 		unseen, broken := strings.Count(text.String(), "\nunseen "), strings.Count(text.String(), "\nbroken ")
@@ -252,10 +253,80 @@ func TestJoinJudge(t *testing.T) {
 		for _, q := range tt.queued {
 			list = append(list, listedWorker{Slots: 4, Queued: q})
 		}
-		(&join{r: r}).judge(list)
-		if broken := len(r.notes.broken) > 0; broken != tt.broken {
-			t.Errorf("%s: %+v", tt.name, r.notes.broken)
+		(&join{r: r}).judge(list, window{second, 2 * second})
+		if p := r.queuePromise(check.NewMachine(nil)); p.Holds == tt.broken {
+			t.Errorf("%s: %+v", tt.name, p)
 		}
+		if p := r.queuePromise(check.NewMachine(sleepy(second))); !p.Holds || tt.broken != strings.Contains(p.Got, "on a busy machine") {
+			t.Errorf("%s, on a busy machine: %+v", tt.name, p)
+		}
+	}
+}
+
+// sleepy is a time from which on handlers sleep too long.
+func sleepy(from int64) (records []ledger.Record) {
+	for i := range int64(20) {
+		records = append(records, ledger.Record{At: from + i*second/20, Event: ledger.Finish, Result: ledger.OK, Nanos: second / 100})
+	}
+	return records
+}
+
+// What was accepted at twice the load is to be done, unless the machine lost its speed meanwhile.
+func TestLatePromise(t *testing.T) {
+	base := []ledger.Record{
+		{At: 9 * second, Event: ledger.Inject, Kind: "overload", Fault: 1},
+		{At: 20 * second, Event: ledger.Heal, Kind: "overload", Fault: 1},
+		{At: second, Event: ledger.Submit, Job: "early"},
+		{At: 10 * second, Event: ledger.Submit, Job: "flood", Kind: "overload"},
+		{At: 10 * second, Event: ledger.Submit, Job: "doomed", Kind: "poison"},
+		{At: 10 * second, Event: ledger.Submit, Job: "refused"},
+		{At: 2 * second, Event: ledger.Outcome, Job: "early", Result: "timeout"},
+		{At: 11 * second, Event: ledger.Outcome, Job: "doomed", Result: "failed"},
+		{At: 11 * second, Event: ledger.Outcome, Job: "flood", Result: ledger.OK},
+		{At: 11 * second, Event: ledger.Refuse, Job: "refused", Code: "overloaded"},
+	}
+	late := ledger.Record{At: 11 * second, Event: ledger.Outcome, Job: "flood", Task: 1, Result: "timeout"}
+	lost := ledger.Record{At: 11 * second, Event: ledger.Refuse, Job: "refused", Code: "scheduler_lost"}
+	for _, tt := range []struct {
+		name  string
+		of    []ledger.Record
+		want  string
+		holds bool
+	}{
+		{"all is done", base, "0", true},
+		{"late", append(slices.Clip(base), late), "1", false},
+		{"refused for another reason", append(slices.Clip(base), lost), "1", false},
+		{"late on a slow machine", append(append(slices.Clip(base), late), sleepy(10*second)...), "0; 1 on a busy machine", true},
+	} {
+		if p := latePromise(tt.of, check.NewMachine(tt.of)); p.Got != tt.want || p.Holds != tt.holds {
+			t.Errorf("%s: %+v", tt.name, p)
+		}
+	}
+}
+
+// Times on a busy machine are told and not judged.
+func TestTimed(t *testing.T) {
+	short, long := check.Times{time.Second}, check.Times{9 * time.Second}
+	for _, tt := range []struct {
+		quiet, busy check.Times
+		want        string
+		holds       bool
+	}{
+		{nil, nil, unseen, true},
+		{short, nil, "max 1000 ms of 1", true},
+		{long, nil, "max 9000 ms of 1", false},
+		{short, long, "max 1000 ms of 1; max 9000 ms of 1 on a busy machine", true},
+		{nil, long, unseen + "; max 9000 ms of 1 on a busy machine", true},
+	} {
+		if p := timed("x", 1, tt.quiet, tt.busy, 2*time.Second); p.Got != tt.want || p.Holds != tt.holds {
+			t.Errorf("%+v", p)
+		}
+	}
+	n := newNotes()
+	n.time("x", time.Second)
+	n.timeSince("x", time.Now().Add(-10*time.Second), time.Second)
+	if quiet, busy := n.sorted("x", check.NewMachine(sleepy(ledger.Now()-10*second))); len(quiet) != 1 || len(busy) != 1 {
+		t.Errorf("%v quiet, %v busy", quiet, busy)
 	}
 }
 

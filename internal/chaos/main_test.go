@@ -105,6 +105,7 @@ func TestUsage(t *testing.T) {
 	}{
 		{[]string{"--faults", "worker-kil"}, `--faults: no kind is named "worker-kil"`},
 		{[]string{"--faults", "-" + strings.Join(kindNames(kinds()), ",")}, "--faults: none is left"},
+		{[]string{"--policy", "random"}, `--policy: want late-binding or idle-offer, got "random"`},
 		{[]string{"--workers", "1"}, "--workers: want 2 to 50, got 1"},
 		{[]string{"--duration", "0s"}, "--duration: want more than 0"},
 		{[]string{"--rate", "NaN"}, "--rate: want more than 0"},

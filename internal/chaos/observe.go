@@ -74,6 +74,36 @@ func (f *fleet) listWorkers(ctx context.Context, scheduler *process) ([]listedWo
 	return list.Workers, json.Unmarshal(body, &list)
 }
 
+// listedScheduler is an entry of /v1/schedulers.
+type listedScheduler struct {
+	Name       string `json:"name"`
+	State      string `json:"state"`
+	Connection string `json:"connection"` // empty where schedulers do not connect to each other
+}
+
+func (f *fleet) listSchedulers(ctx context.Context, scheduler *process) ([]listedScheduler, error) {
+	body, err := f.get(ctx, scheduler, "/v1/schedulers")
+	if err != nil {
+		return nil, err
+	}
+	var list struct {
+		Schedulers []listedScheduler `json:"schedulers"`
+	}
+	return list.Schedulers, json.Unmarshal(body, &list)
+}
+
+// done is how many attempts have ended ok at all workers, in their present lives.
+func (f *fleet) done(ctx context.Context) (n float64, err error) {
+	for _, w := range f.workers {
+		values, err := f.metrics(ctx, w)
+		if err != nil {
+			return 0, err
+		}
+		n += values[`dunnock_tasks_total{result="ok"}`]
+	}
+	return n, nil
+}
+
 // poll asks until the answer is nil, or until the limit: then it returns the last one.
 func poll(ctx context.Context, limit time.Duration, ask func() error) error {
 	until := time.Now().Add(limit)

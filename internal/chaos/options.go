@@ -13,6 +13,7 @@ import (
 // options of a run.
 type options struct {
 	dunnock   string
+	policy    string // of the schedulers; "": what they have by default
 	seed      uint64
 	duration  time.Duration
 	kinds     []kind
@@ -40,9 +41,6 @@ type load struct {
 	deadline time.Duration
 }
 
-// mean is how long a task takes on average.
-func (l *load) mean() time.Duration { return (l.shortest + l.longest) / 2 }
-
 // parseOptions reads the harness's command line.
 func parseOptions(args []string, help io.Writer) (*options, error) {
 	o := new(options)
@@ -50,6 +48,7 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	f.SetOutput(io.Discard) // errors are ours to print
 	var faults string
 	f.StringVar(&o.dunnock, "dunnock", "bin/dunnock", "the `program` under test; 'make build' makes it")
+	f.StringVar(&o.policy, "policy", "", "`policy` of the schedulers, late-binding or idle-offer (default: what 'dunnock scheduler' has by default)")
 	f.Uint64Var(&o.seed, "seed", 1, "decides which faults come when and whom they hit")
 	f.DurationVar(&o.duration, "duration", time.Minute, "how long faults are injected; warming up, healing and checking come on top")
 	f.DurationVar(&o.warmUp, "warm-up", 3*time.Second, "load before the first fault, and after the last one has been healed")
@@ -108,6 +107,8 @@ func (o *options) check() error {
 		}
 	}
 	switch {
+	case o.policy != "" && o.policy != "late-binding" && o.policy != "idle-offer":
+		return usagef("--policy: want late-binding or idle-offer, got %q", o.policy)
 	case o.duration <= 0:
 		return usagef("--duration: want more than 0, got %v", o.duration)
 	case o.warmUp < 0:

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"dunnock/internal/chaos/ledger"
@@ -33,6 +34,46 @@ const (
 	plainSilence = 3 * time.Second       // an event stream beats every second
 	plainPause   = 20 * time.Millisecond // before the next scheduler
 )
+
+// silence ends what was not heard of for a while, unless that was for want of listening: who has stood still finds the time over, and in its socket
+// all that was said meanwhile; a result that was written to it is nowhere else. So the time is counted in short naps, of which one that took long is one.
+type silence struct {
+	nap time.Duration
+	end func()
+
+	mu    sync.Mutex // guards what follows
+	timer *time.Timer
+	naps  int // since something was heard
+}
+
+// silentNaps is of how many naps a silence is.
+const silentNaps = 12
+
+func newSilence(limit time.Duration, end func()) *silence {
+	s := &silence{nap: limit / silentNaps, end: end}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.timer = time.AfterFunc(s.nap, s.napped)
+	return s
+}
+
+func (s *silence) napped() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.naps++; s.naps >= silentNaps {
+		s.end()
+		return
+	}
+	s.timer.Reset(s.nap)
+}
+
+func (s *silence) heard() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.naps = 0
+}
+
+func (s *silence) stop() { s.timer.Stop() }
 
 // plainEvent is a line of the answer.
 type plainEvent struct {
@@ -89,8 +130,8 @@ func (d *driver) followPlain(job task.Job) bool {
 func (p *plainJob) submit(ctx context.Context, scheduler int) (refused string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	silent := time.AfterFunc(plainSilence, cancel)
-	defer silent.Stop()
+	silent := newSilence(plainSilence, cancel)
+	defer silent.stop()
 	body, err := p.body()
 	if err != nil {
 		return "", err
@@ -120,10 +161,10 @@ func (p *plainJob) submit(ctx context.Context, scheduler int) (refused string, e
 }
 
 // read takes the events of an answer.
-func (p *plainJob) read(answer io.Reader, scheduler int, silent *time.Timer) error {
+func (p *plainJob) read(answer io.Reader, scheduler int, silent *silence) error {
 	lines := bufio.NewScanner(answer)
 	for lines.Scan() {
-		silent.Reset(plainSilence)
+		silent.heard()
 		var e plainEvent
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			return fmt.Errorf("an event %q: %w", lines.Bytes(), err)

@@ -92,6 +92,21 @@ func oneScheduler(rng *rand.Rand, s shape) []string {
 	return some(rng, nodeNames("s", s.schedulers), 1)
 }
 
+// twoSchedulers draws a pair, or the only one there is.
+func twoSchedulers(rng *rand.Rand, s shape) []string {
+	names := nodeNames("s", s.schedulers)
+	rng.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	return names[:min(2, len(names))]
+}
+
+// oneOfTheSchedulers draws one, and names all others behind it.
+func oneOfTheSchedulers(rng *rand.Rand, s shape) []string {
+	names := nodeNames("s", s.schedulers)
+	i := rng.IntN(len(names))
+	names[0], names[i] = names[i], names[0]
+	return names
+}
+
 func oneClient(rng *rand.Rand, s shape) []string { return some(rng, nodeNames("c", s.clients), 1) }
 
 // schedulerAndWorkers draws a scheduler, and up to half of the workers.

@@ -27,7 +27,8 @@ const (
 	wantRestart   = 500 * time.Millisecond  // from a worker's death to its tasks' next start, 99 of 100
 	wantResume    = 250 * time.Millisecond  // from a scheduler's death to its jobs' going on, 99 of 100
 	wantNotice    = 2 * time.Second         // of a half-open connection
-	wantBack      = 5 * time.Second         // of a worker that was believed dead, once it is heard of again
+	wantBack      = 5 * time.Second         // of a node that was believed dead or cut off, once it can be reached again
+	wantOffered   = time.Second             // from a scheduler's death to other schedulers' having offers of the slots that are free
 	wantGoodput   = 0.9                     // of the peak, at twice the load
 	wantRedone    = 0.05                    // of the tasks that had finished
 	wantDeaths    = task.DefaultMaxAttempts // of workers, by a task that kills them
@@ -42,7 +43,7 @@ const unseen = "not seen"
 
 // promises holds all that was found against what is owed.
 func (r *run) promises(p *report, recoveries map[string]*check.Recovery, records []ledger.Record) []promise {
-	v := p.Verdict
+	v, machine := p.Verdict, check.NewMachine(records)
 	none := func(name string, n int) promise {
 		return promise{name, strconv.Itoa(n), "0", n == 0, true}
 	}
@@ -54,16 +55,20 @@ func (r *run) promises(p *report, recoveries map[string]*check.Recovery, records
 	all = append(all, none("other breaches", rest))
 	all = append(all, none("reasons not to come to rest", len(p.Unrest)))
 	all = append(all, promise{"unknown outcomes of tasks that may start again", strconv.Itoa(v.Unknown), "0", v.Unknown == 0, false})
-	all = append(all, r.recoveryPromises(recoveries)...)
+	all = append(all, promise{"finished tasks done again though their workers lived and could be reached", strconv.Itoa(v.Redone.Idle()), "0", v.Redone.Idle() == 0, false})
+	all = append(all, r.recoveryPromises(recoveries, machine)...)
 	all = append(all, r.kindPromises(p)...)
+	if recoveries["overload"] != nil {
+		all = append(all, latePromise(records, machine))
+	}
+	if recoveries["join"] != nil {
+		all = append(all, r.queuePromise(machine))
+	}
 	if recoveries["poison"] != nil {
 		all = append(all, poisonPromise(records))
 	}
 	for _, o := range r.notes.loads {
-		peak, twice := goodput(records, o.peak), goodput(records, o.twice)
-		all = append(all, promise{
-			"goodput at twice the load", fmt.Sprintf("%.0f of %.0f tasks/s", twice, peak), fmt.Sprintf("%.0f %%", 100*wantGoodput), twice >= wantGoodput*peak, false,
-		})
+		all = append(all, goodputPromise(records, machine, o))
 	}
 	if len(r.notes.loads) > 0 {
 		all = append(all, refusalPromise(records))
@@ -78,42 +83,111 @@ func (r *run) promises(p *report, recoveries map[string]*check.Recovery, records
 	return append(all, growthPromises(p.Growth, most)...)
 }
 
-func (r *run) recoveryPromises(recoveries map[string]*check.Recovery) []promise {
-	var all []promise
-	add := func(name string, quantile float64, word string, t check.Times, want time.Duration) {
-		p := promise{name, unseen, fmt.Sprintf("%d ms", want.Milliseconds()), true, false}
-		if len(t) > 0 {
-			got := t.Quantile(quantile)
-			p.Got, p.Holds = fmt.Sprintf("%s %d ms of %d", word, got.Milliseconds(), len(t)), got <= want
-		}
-		all = append(all, p)
+// timed is a promise about times. Those on a busy machine are told, and not judged.
+func timed(name string, quantile float64, quiet, busy check.Times, want time.Duration) promise {
+	word := "max"
+	if quantile < 1 {
+		word = fmt.Sprintf("p%.0f", 100*quantile)
 	}
-	within := func(name string, t check.Times, want time.Duration) { add(name, 0.99, "p99", t, want) }
-	longest := func(name string, t check.Times, want time.Duration) { add(name, 1, "max", t, want) }
+	p := promise{name, unseen, fmt.Sprintf("%d ms", want.Milliseconds()), true, false}
+	if len(quiet) > 0 {
+		got := quiet.Quantile(quantile)
+		p.Got, p.Holds = fmt.Sprintf("%s %d ms of %d", word, got.Milliseconds(), len(quiet)), got <= want
+	}
+	if len(busy) > 0 {
+		p.Got += fmt.Sprintf("; %s %d ms of %d on a busy machine", word, busy.Quantile(quantile).Milliseconds(), len(busy))
+	}
+	return p
+}
+
+func (r *run) recoveryPromises(recoveries map[string]*check.Recovery, machine *check.Machine) []promise {
+	var all []promise
 	for _, kind := range []string{"worker-kill", "worker-bounce"} {
 		if c := recoveries[kind]; c != nil {
-			within(kind+": next start of the tasks that ran there", c.Restarted, wantRestart)
+			all = append(all, timed(kind+": next start of the tasks that ran there", 0.99, c.Restarted, c.Busy, wantRestart))
 		}
 	}
-	if c := recoveries["scheduler-kill"]; c != nil {
-		within("scheduler-kill: its jobs go on", c.Resumed, wantResume)
+	for _, kind := range []string{"scheduler-kill", "offers-kill"} {
+		c := recoveries[kind]
+		if c == nil {
+			continue
+		}
+		all = append(all, timed(kind+": its jobs go on", 0.99, c.Resumed, c.ResumedBusy, wantResume))
 		if c.Finished > 0 {
 			share := float64(c.Redone) / float64(c.Finished)
 			all = append(all, promise{
-				"scheduler-kill: finished tasks done again", fmt.Sprintf("%d of %d", c.Redone, c.Finished), fmt.Sprintf("%.0f %%", 100*wantRedone), share < wantRedone, false,
+				kind + ": finished tasks done again", fmt.Sprintf("%d of %d", c.Redone, c.Finished), fmt.Sprintf("%.0f %%", 100*wantRedone), share < wantRedone, false,
 			})
 		}
 	}
-	if recoveries["half-open"] != nil {
-		longest("half-open: a new connection", r.notes.times["half-open.noticed"], wantNotice)
-	}
-	if recoveries["cut-gossip"] != nil {
-		longest("cut-gossip: the worker is listed again", r.notes.times["cut-gossip.back"], wantBack)
-	}
-	if recoveries["black-hole"] != nil {
-		longest("black-hole: listed as quarantined", r.notes.times["black-hole.quarantined"], quarantineLimit)
+	for _, m := range []struct {
+		kind, what, note string
+		want             time.Duration
+	}{
+		{"offers-kill", "what it held is offered to others", "offers-kill.offered", wantOffered},
+		{"half-open", "a new connection", "half-open.noticed", wantNotice},
+		{"cut-gossip", "the worker is listed again", "cut-gossip.back", wantBack},
+		{"cut-peer", "the schedulers are connected again", "cut-peer.back", wantBack},
+		{"cut-peers", "the scheduler is connected again", "cut-peers.back", wantBack},
+		{"black-hole", "listed as quarantined", "black-hole.quarantined", quarantineLimit},
+	} {
+		if recoveries[m.kind] != nil {
+			quiet, busy := r.notes.sorted(m.note, machine)
+			all = append(all, timed(m.kind+": "+m.what, 1, quiet, busy, m.want))
+		}
 	}
 	return all
+}
+
+// queuePromise is about the queues when many workers have joined. Fifty processes that start are much for a small machine: what it is too busy for is told, and
+// not judged.
+func (r *run) queuePromise(machine *check.Machine) promise {
+	p := promise{"join: longest queue 1 s after", fmt.Sprintf("%.1f reservations per slot", r.notes.values["join.queue"]), "≤ 2, or twice the median", true, false}
+	for _, q := range r.notes.queues {
+		if machine.Busy(q.from, q.to) {
+			p.Got += fmt.Sprintf("; %.1f on a busy machine", q.got)
+			continue
+		}
+		p.Got, p.Holds = fmt.Sprintf("%.1f reservations per slot, at most %.1f are wanted", q.got, q.most), false
+	}
+	return p
+}
+
+// latePromise is about tasks that were accepted under too much load, and not done. A job is accepted by how fast the fleet is then; if the machine
+// is much slower while it waits, it may come too late.
+func latePromise(records []ledger.Record, machine *check.Machine) promise {
+	windows := windowsOf(records, "overload")
+	submits := map[string]ledger.Record{}
+	late, busy := 0, 0
+	for _, r := range records {
+		switch j := submits[r.Job]; {
+		case r.Event == ledger.Submit:
+			submits[r.Job] = r
+		case r.Event == ledger.Outcome && r.Result == ledger.OK, r.Event == ledger.Refuse && r.Code == string(task.CodeOverloaded),
+			r.Event != ledger.Outcome && r.Event != ledger.Refuse, j.Kind != "" && j.Kind != "overload", !within(windows, r.At):
+		case machine.Busy(j.At, r.At):
+			busy++
+		default:
+			late++
+		}
+	}
+	p := promise{"overload: accepted and then not done", strconv.Itoa(late), "0", late == 0, false}
+	if busy > 0 {
+		p.Got += fmt.Sprintf("; %d on a busy machine", busy)
+	}
+	return p
+}
+
+// goodputPromise compares what is done at twice the load with what is at the peak.
+func goodputPromise(records []ledger.Record, machine *check.Machine, o overloaded) promise {
+	peak, twice := goodput(records, o.peak), goodput(records, o.twice)
+	p := promise{
+		"goodput at twice the load", fmt.Sprintf("%.0f of %.0f tasks/s", twice, peak), fmt.Sprintf("%.0f %%", 100*wantGoodput), twice >= wantGoodput*peak, false,
+	}
+	if !p.Holds && !machine.Busy(o.peak.from, o.peak.to) && machine.Busy(o.twice.from, o.twice.to) {
+		p.Got, p.Holds = unseen+": "+p.Got+", on a machine that was busy only then", true
+	}
+	return p
 }
 
 // kindPromises are those of faults that must cost no job anything.
@@ -121,21 +195,13 @@ func (r *run) kindPromises(p *report) []promise {
 	var all []promise
 	for _, k := range p.Kinds {
 		switch k.Kind {
-		case "drain", "cut-gossip", "bad-line", "black-hole", "join", "cut", "cut-to-worker", "cut-to-scheduler", "half-open":
+		case "drain", "cut-gossip", "bad-line", "black-hole", "join", "cut", "cut-to-worker", "cut-to-scheduler", "half-open", "cut-peer", "cut-peers":
 			ends := maps.Clone(k.Ends)
 			maps.DeleteFunc(ends, func(what string, _ int) bool { return strings.HasSuffix(what, atMostOnce) })
 			all = append(all, promise{k.Kind + ": tasks and jobs that did not end ok", counts(ends), "none", len(ends) == 0, false})
 		case "poison":
 			deaths := r.notes.counts["poison.deaths"]
 			all = append(all, promise{"poison: workers killed", fmt.Sprintf("%d by %d", deaths, k.Faults), fmt.Sprintf("≤ %d each", wantDeaths), deaths <= wantDeaths*k.Faults, false})
-		case "overload":
-			late := 0
-			for what, c := range k.Ends {
-				if what != "refused overloaded" {
-					late += c
-				}
-			}
-			all = append(all, promise{"overload: accepted and then not done", strconv.Itoa(late), "0", late == 0, false})
 		}
 	}
 	return all

@@ -110,22 +110,16 @@ const atMostOnce = ", at most once"
 func ends(records []ledger.Record, kind string) map[string]int {
 	counts := map[string]int{}
 	doomed, once := map[string]bool{}, map[string]bool{}
-	var windows []window
-	open := map[int]int64{}
+	windows := windowsOf(records, kind)
 	for _, r := range records {
-		switch {
-		case r.Event == ledger.Inject && r.Kind == kind:
-			open[r.Fault] = r.At
-		case r.Event == ledger.Heal && r.Kind == kind:
-			windows = append(windows, window{open[r.Fault], r.At + int64(settle)})
-		case r.Event == ledger.Submit:
+		if r.Event == ledger.Submit {
 			doomed[r.Job] = r.Kind != "" && r.Kind != kind
 			once[r.Job] = r.Once
 		}
 	}
 	for _, r := range records {
 		ended := r.Event == ledger.Refuse || r.Event == ledger.Outcome && r.Result != ledger.OK
-		if ended && !doomed[r.Job] && slices.ContainsFunc(windows, func(w window) bool { return w.from <= r.At && r.At <= w.to }) {
+		if ended && !doomed[r.Job] && within(windows, r.At) {
 			what := r.Result + " " + r.Code
 			if r.Event == ledger.Refuse {
 				what = "refused " + r.Code
@@ -136,6 +130,25 @@ func ends(records []ledger.Record, kind string) map[string]int {
 		}
 	}
 	return counts
+}
+
+// windowsOf is when faults of a kind lasted and settled.
+func windowsOf(records []ledger.Record, kind string) []window {
+	var windows []window
+	open := map[int]int64{}
+	for _, r := range records {
+		switch {
+		case r.Event == ledger.Inject && r.Kind == kind:
+			open[r.Fault] = r.At
+		case r.Event == ledger.Heal && r.Kind == kind:
+			windows = append(windows, window{open[r.Fault], r.At + int64(settle)})
+		}
+	}
+	return windows
+}
+
+func within(windows []window, at int64) bool {
+	return slices.ContainsFunc(windows, func(w window) bool { return w.from <= at && at <= w.to })
 }
 
 // clean says whether all went well; strict counts what is only measured, too.

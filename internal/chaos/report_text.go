@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -15,7 +16,10 @@ func (p *report) text(out io.Writer) {
 	fmt.Fprintf(out, "\n%d jobs, %d accepted, %d given up by clients that died; refused: %s\n", v.Jobs, v.Accepted, v.Abandoned, counts(v.Refused))
 	fmt.Fprintf(out, "%d tasks of clients that lived: %s\n", v.Tasks, counts(v.Outcomes))
 	fmt.Fprintf(out, "%d starts: %d after a failed attempt, %d more that faults explain, %d that none explains; %d of tasks that had been finished\n",
-		v.Starts, v.Retries, v.Explained, v.Unexplained, v.Redone)
+		v.Starts, v.Retries, v.Explained, v.Unexplained, v.Redone.All)
+	if r := v.Redone; r.All > 0 {
+		fmt.Fprintf(out, "Of those %d had finished out of reach of their schedulers, %d were of clients that speak HTTP and were hit, %d on a busy machine.\n", r.Apart, r.Plain, r.Busy)
+	}
 	if v.Stalls > 0 {
 		fmt.Fprintf(out, "The machine was busy: processes stood still for half a second or more %d times, for %.1f s at most. That counts as a fault.\n", v.Stalls, float64(v.LongestStall)/1e9)
 	}
@@ -68,7 +72,7 @@ func (p *report) text(out io.Writer) {
 			word = "BROKEN"
 		case !pr.Holds:
 			word = "broken"
-		case pr.Got == unseen:
+		case strings.HasPrefix(pr.Got, unseen):
 			word = "unseen"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\twanted %s\n", word, pr.Name, pr.Got, pr.Want)

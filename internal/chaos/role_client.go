@@ -157,7 +157,7 @@ func (d *driver) job(rng *rand.Rand, poison bool) task.Job {
 func (d *driver) follow(job task.Job) bool {
 	id := job.ID.String()
 	d.write(ledger.Record{
-		Event: ledger.Submit, Job: id, Kind: d.kind, Tasks: len(job.Tasks), Once: job.Delivery == task.AtMostOnce, MaxAttempts: job.MaxAttempts,
+		Event: ledger.Submit, Job: id, Kind: d.kind, Tasks: len(job.Tasks), Once: job.Delivery == task.AtMostOnce, Plain: d.plain, MaxAttempts: job.MaxAttempts,
 	})
 	if d.plain {
 		return d.followPlain(job)

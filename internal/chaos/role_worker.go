@@ -101,6 +101,7 @@ func (h *handler) attempt(ctx context.Context, r ledger.Record, payload string) 
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		r.Nanos = ledger.Now() - start.At - int64(takes)
 		h.write(r, ledger.Finish, ledger.OK)
 		return []byte(ledger.Proof(start)), nil
 	case <-ctx.Done():

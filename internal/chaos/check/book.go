@@ -233,3 +233,15 @@ func (b *book) explained(j *jobBook, workers []string, from, to int64, settle ti
 	}
 	return false
 }
+
+// apart says whether between two times a worker's results could not get to a job's scheduler: the worker was hit, or what is between the two.
+func (b *book) apart(j *jobBook, worker string, from, to int64, settle time.Duration) bool {
+	holds := func(node string) bool {
+		return slices.Contains(j.schedulers, node) || (len(j.schedulers) == 0 || j.moved) && b.roles[node] == "scheduler"
+	}
+	return slices.ContainsFunc(b.faults, func(f fault) bool {
+		return f.lasts(from, to, settle) && (slices.Contains(f.Nodes, worker) || slices.ContainsFunc(f.Pairs, func(p [2]string) bool {
+			return p[0] == worker && holds(p[1]) || p[1] == worker && holds(p[0])
+		}))
+	})
+}

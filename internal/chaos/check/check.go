@@ -28,16 +28,28 @@ type Verdict struct {
 	Starts  int `json:"starts"`
 	Retries int `json:"retries"` // starts after an attempt that failed
 	// Second and later starts that no failed attempt accounts for.
-	Explained   int `json:"explained_starts"`
-	Unexplained int `json:"unexplained_starts"`
-	Redone      int `json:"redone"` // starts of a task that had been finished ok
-	Lost        int `json:"lost"`
+	Explained   int    `json:"explained_starts"`
+	Unexplained int    `json:"unexplained_starts"`
+	Redone      Redone `json:"redone"`
+	Lost        int    `json:"lost"`
 	// Stalls of half a second and more that nobody made: of processes, or of the whole machine.
 	Stalls       int   `json:"stalls"`
 	LongestStall int64 `json:"longest_stall_ns"`
 
 	Breaches []Breach `json:"breaches"` // all of them, by time
 }
+
+// Redone counts the starts of tasks that had been finished ok, by why their results were of no use. A fault may take a result with it; but
+// a worker that lives and can be reached has it for whoever comes for it.
+type Redone struct {
+	All   int `json:"all"`
+	Apart int `json:"apart"` // the worker was dead, stood still, or was cut off from the job's schedulers
+	Plain int `json:"plain"` // it had been written to a connection to a client that speaks HTTP, and a fault hit that
+	Busy  int `json:"busy"`  // the machine was: for want of a CPU the worker's answer came too late
+}
+
+// Idle is how many there was no reason for.
+func (r Redone) Idle() int { return r.All - r.Apart - r.Plain - r.Busy }
 
 // Count is how many breaches of a kind there are.
 func (v *Verdict) Count(kind string) int {
@@ -53,8 +65,9 @@ func (v *Verdict) Count(kind string) int {
 // checker walks one book.
 type checker struct {
 	*book
-	o Options
-	v *Verdict
+	o       Options
+	v       *Verdict
+	machine *Machine
 }
 
 func (c *checker) breach(kind string, at int64, format string, args ...any) {
@@ -63,7 +76,7 @@ func (c *checker) breach(kind string, at int64, format string, args ...any) {
 
 // Check reads the records of all ledgers of a run, in any order.
 func Check(records []ledger.Record, o Options) *Verdict {
-	c := &checker{book: newBook(records), o: o, v: &Verdict{Refused: map[string]int{}, Outcomes: map[string]int{}}}
+	c := &checker{book: newBook(records), o: o, machine: NewMachine(records), v: &Verdict{Refused: map[string]int{}, Outcomes: map[string]int{}}}
 	for _, r := range c.strange {
 		c.breach("stranger", r.At, "%s started task %d of job %s, which no client has submitted", r.Node, r.Task, r.Job)
 	}
@@ -151,8 +164,8 @@ func (c *checker) starts(j *jobBook, n int) {
 // again looks for what explains that a task started again.
 func (c *checker) again(j *jobBook, n int, before []*attempt, s ledger.Record) {
 	last := before[len(before)-1]
-	if slices.ContainsFunc(before, func(a *attempt) bool { return a.finished(ledger.OK, s.At) }) {
-		c.v.Redone++
+	if i := slices.IndexFunc(before, func(a *attempt) bool { return a.finished(ledger.OK, s.At) }); i >= 0 {
+		c.redone(j, before[i], s)
 	}
 	switch {
 	case last.finished(ledger.Failed, s.At):
@@ -163,6 +176,20 @@ func (c *checker) again(j *jobBook, n int, before []*attempt, s ledger.Record) {
 		c.v.Unexplained++
 		c.breach("unexplained-start", s.At, "job %s task %d started on %s, %.3f s after it started on %s, without a fault",
 			j.id, n, s.Node, float64(s.At-last.start.At)/1e9, last.start.Node)
+	}
+}
+
+// redone looks for what took the result of an attempt that had finished before its task started again.
+func (c *checker) redone(j *jobBook, done *attempt, s ledger.Record) {
+	r := &c.v.Redone
+	r.All++
+	switch from := done.finish.At; {
+	case c.apart(j, done.start.Node, from, s.At, c.o.Settle):
+		r.Apart++
+	case j.submit.Plain && c.explained(j, nil, from, s.At, c.o.Settle):
+		r.Plain++
+	case c.machine.Busy(from, s.At):
+		r.Busy++
 	}
 }
 

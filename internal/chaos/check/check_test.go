@@ -225,7 +225,7 @@ func TestCheckCounts(t *testing.T) {
 		run(0, 1, "w1", 3, 10, ledger.OK).down("w1", 11, true). // its result was lost with it
 		run(0, 2, "w2", 600, 610, ledger.Failed).
 		run(0, 3, "w2", 620, 630, ledger.OK).ok(0, "w2", 620, 640).done(641).check()
-	if v.Jobs != 1 || v.Accepted != 1 || v.Tasks != 2 || v.Outcomes["ok"] != 2 || v.Starts != 4 || v.Explained != 1 || v.Retries != 1 || v.Redone != 2 {
+	if v.Jobs != 1 || v.Accepted != 1 || v.Tasks != 2 || v.Outcomes["ok"] != 2 || v.Starts != 4 || v.Explained != 1 || v.Retries != 1 || v.Redone.All != 2 {
 		t.Errorf("%+v", v)
 	}
 	v = newBooks().job(nil).down("c1", 20, true).check()

@@ -30,9 +30,11 @@ type Recovery struct {
 	Concerned int
 	// Restarted is from the fault to each such task's next start, for those that started again.
 	Restarted Times
+	// Busy are those of them in whose time the machine was busy. They are not in Restarted.
+	Busy Times
 	// Resumed is, for each job concerned so, from the fault to its first sign of progress:
-	// a start, or an ok outcome.
-	Resumed Times
+	// a start, or an ok outcome. ResumedBusy as Busy.
+	Resumed, ResumedBusy Times
 	// Done is from the fault to each such task's outcome, unknown ones left out.
 	Done Times
 	// Unknown counts the concerned tasks that ended so.
@@ -40,17 +42,29 @@ type Recovery struct {
 	// Finished counts the tasks of a scheduler's unfinished jobs that had finished ok before the fault, and Redone
 	// those of them that started again.
 	Finished, Redone int
+
+	machine *Machine
+}
+
+// sort appends a time that began with a fault to one list or the other.
+func (r *Recovery) sort(f *fault, until int64, quiet, busy *Times) {
+	into := quiet
+	if r.machine.Busy(f.At, until) {
+		into = busy
+	}
+	*into = append(*into, time.Duration(until-f.At))
 }
 
 // Recoveries reads the records of all ledgers, in any order, and returns one entry for each kind of fault, by name.
 func Recoveries(records []ledger.Record) []*Recovery {
 	b := newBook(records)
+	machine := NewMachine(records)
 	kinds := map[string]*Recovery{}
 	for i := range b.faults {
 		f := &b.faults[i]
 		r := kinds[f.Kind]
 		if r == nil {
-			r = &Recovery{Kind: f.Kind}
+			r = &Recovery{Kind: f.Kind, machine: machine}
 			kinds[f.Kind] = r
 		}
 		r.Faults++
@@ -134,7 +148,7 @@ func (b *book) recoverJob(r *Recovery, f *fault, j *jobBook) {
 		r.end(f, t)
 	}
 	if progress > 0 {
-		r.Resumed = append(r.Resumed, time.Duration(progress-f.At))
+		r.sort(f, progress, &r.Resumed, &r.ResumedBusy)
 	}
 }
 
@@ -143,7 +157,7 @@ func (t *taskBook) endedBy(at int64) bool { return len(t.outcomes) > 0 && t.outc
 func (r *Recovery) restart(f *fault, t *taskBook) {
 	for _, a := range t.attempts {
 		if a.start.At > f.At {
-			r.Restarted = append(r.Restarted, time.Duration(a.start.At-f.At))
+			r.sort(f, a.start.At, &r.Restarted, &r.Busy)
 			return
 		}
 	}

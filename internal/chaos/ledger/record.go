@@ -15,7 +15,7 @@ const (
 	Stall Event = "stall"
 
 	Start  Event = "start"  // handler: an attempt starts; Job, Task, Attempt, Epoch
-	Finish Event = "finish" // handler: it ends; the same, and Result is ok, failed or cut (its context ended)
+	Finish Event = "finish" // handler: it ends; the same, and Result is ok, failed or cut (its context ended); of an ok one Nanos, how much longer it took than it was to
 
 	Submit  Event = "submit"  // client: a job is about to be submitted; Job, Tasks, Once, MaxAttempts
 	Accept  Event = "accept"  // client: it was accepted, or has gone on to another scheduler; Job, Scheduler
@@ -50,7 +50,8 @@ type Record struct {
 	Proof     string `json:"proof,omitempty"` // see [Proof]
 
 	Tasks       int  `json:"tasks,omitempty"`
-	Once        bool `json:"once,omitempty"` // no task of the job may start twice
+	Once        bool `json:"once,omitempty"`  // no task of the job may start twice
+	Plain       bool `json:"plain,omitempty"` // its client speaks HTTP: to it a result is delivered when it has been written to the connection
 	MaxAttempts int  `json:"max_attempts,omitempty"`
 
 	Role    string `json:"role,omitempty"`
