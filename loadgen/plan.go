@@ -26,10 +26,14 @@ type job struct {
 	at      time.Duration // intended start, since that of the run
 	user    string
 	est     time.Duration
+	class   class
 	counted bool // not of the warm-up
 	tasks   []task.Task
 	payload []byte // of all tasks
 }
+
+// class is what a job says of its tasks beside what they do.
+type class struct{ priority, slots int }
 
 // planner makes jobs ahead of their time, so that nothing about a job is left to do when it is due but to send it.
 type planner struct {
@@ -56,7 +60,7 @@ func (p *planner) run(ctx context.Context) {
 			return
 		}
 		scratch = digestJob(p.digest, scratch, &w)
-		j := &job{index: index, at: w.At, user: w.User, est: w.Est, counted: !warmup.Covers(index, w.At)}
+		j := &job{index: index, at: w.At, user: w.User, est: w.Est, class: class{w.Priority, w.Slots}, counted: !warmup.Covers(index, w.At)}
 		p.fill(j, w.Service)
 		select {
 		case p.out <- j:
@@ -99,6 +103,10 @@ func digestJob(d *xxhash.Digest, b []byte, w *workload.Job) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(len(w.Service)))
 	for _, s := range w.Service {
 		b = binary.LittleEndian.AppendUint64(b, uint64(s))
+	}
+	if w.Priority != 0 || w.Slots > 1 {
+		b = binary.LittleEndian.AppendUint64(b, uint64(int64(w.Priority)))
+		b = binary.LittleEndian.AppendUint64(b, uint64(w.Slots))
 	}
 	_, _ = d.Write(b) // a hash takes everything
 	return b

@@ -53,16 +53,22 @@ func AppendClassedReserve(b []byte, m Reserve, c *Class) []byte {
 // DecodeClassedReserve reads a Reserve with its class into c. A Reserve without one is of the zero class. c.User aliases body.
 func DecodeClassedReserve(body []byte, c *Class) (Reserve, error) {
 	r := wire.NewReader(body)
-	m := Reserve{Ref: Ref(r.Uint64()), Res: r.Uint32(), Count: r.Uint32()}
+	m := readReserve(&r)
 	*c = Class{}
 	if r.Len() > 0 {
-		c.User = r.Bytes(task.MaxUserLen)
-		zigzag := r.Uint16()
-		c.Priority = int16(zigzag>>1) ^ -int16(zigzag&1)
-		c.Deadline, c.Work = r.Duration(), r.Duration()
+		readClass(&r, c)
 	}
-	if m.Count == 0 || c.Priority < task.MinPriority || c.Priority > task.MaxPriority {
+	if m.Count == 0 || !c.valid() {
 		return Reserve{}, wire.ErrMalformed
 	}
 	return m, r.Close()
 }
+
+func readClass(r *wire.Reader, c *Class) {
+	c.User = r.Bytes(task.MaxUserLen)
+	zigzag := r.Uint16()
+	c.Priority = int16(zigzag>>1) ^ -int16(zigzag&1)
+	c.Deadline, c.Work = r.Duration(), r.Duration()
+}
+
+func (c *Class) valid() bool { return c.Priority >= task.MinPriority && c.Priority <= task.MaxPriority }

@@ -12,11 +12,15 @@ func AppendReserve(b []byte, m Reserve) []byte {
 // DecodeReserve reads a Reserve. The error of every decoder here is [wire.ErrMalformed].
 func DecodeReserve(body []byte) (Reserve, error) {
 	r := wire.NewReader(body)
-	m := Reserve{Ref: Ref(r.Uint64()), Res: r.Uint32(), Count: r.Uint32()}
+	m := readReserve(&r)
 	if m.Count == 0 {
 		return Reserve{}, wire.ErrMalformed
 	}
 	return m, r.Close()
+}
+
+func readReserve(r *wire.Reader) Reserve {
+	return Reserve{Ref: Ref(r.Uint64()), Res: r.Uint32(), Count: r.Uint32()}
 }
 
 // AppendCancel appends the encoding of m.

@@ -142,6 +142,9 @@ func drawHello(t *rapid.T, lease time.Duration) probe.Hello {
 		Slots: rapid.Uint16Range(0, probe.MaxSlots).Draw(t, "slots"), Draining: rapid.Bool().Draw(t, "draining"), Policy: "late-binding", Lease: lease,
 		Results: rapid.Uint64().Draw(t, "results"), Discipline: rapid.SampledFrom([]string{"", "fifo", "fair", "of tomorrow"}).Draw(t, "discipline"),
 	}
+	for i := range rapid.IntRange(0, probe.MaxResources).Draw(t, "resources") {
+		h.Resources = append(h.Resources, probe.Amount{Name: string(rune('a'+i)) + "pu", N: rapid.Uint32().Draw(t, "amount")})
+	}
 	h.Apps = rapid.SliceOfN(rapid.StringMatching(`[a-z0-9._-]{1,63}`), 0, 5).Draw(t, "apps")
 	for range rapid.IntRange(0, 5).Draw(t, "labels") {
 		h.Labels = append(h.Labels, probe.Label{Key: name.Draw(t, "key"), Value: rapid.StringN(0, 15, 63).Draw(t, "value")})

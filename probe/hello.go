@@ -49,7 +49,7 @@ const (
 )
 
 // Hello is the first message in both directions: who speaks. A worker
-// fills Slots, Apps, Labels and Discipline; a scheduler Policy and Results; all fill Lease.
+// fills Slots, Apps, Labels, Discipline and Resources; a scheduler Policy and Results; all fill Lease.
 type Hello struct {
 	Version     uint32 // Version
 	Role        Role
@@ -63,6 +63,7 @@ type Hello struct {
 	Policy      string
 	Lease       time.Duration // silence after which the speaker gives a peer up, two beats of its own at least; on a connection the longer one of both sides holds
 	Discipline  string        // whose turn it is at the worker; see [NeedsClass]
+	Resources   []Amount      // of a worker beside its slots, sorted by name; at most [MaxResources]
 	Results     uint64        // the speaker has taken all results of this life of the worker up to this number
 }
 
@@ -95,7 +96,13 @@ func AppendHello(b []byte, h *Hello) []byte {
 	b = wire.AppendString(b, h.Policy)
 	b = wire.AppendDuration(b, h.Lease)
 	b = wire.AppendUint(b, h.Results)
-	return wire.AppendString(b, h.Discipline)
+	b = wire.AppendString(b, h.Discipline)
+	b = wire.AppendUint(b, uint64(len(h.Resources)))
+	for _, r := range h.Resources {
+		b = wire.AppendString(b, r.Name)
+		b = wire.AppendUint(b, uint64(r.N))
+	}
+	return b
 }
 
 // ErrVersion says that a peer speaks another version of the protocol.
@@ -134,6 +141,13 @@ func DecodeHello(body []byte) (Hello, error) {
 	h.Lease = r.Duration()
 	h.Results = r.Uint64()
 	h.Discipline = r.String(task.MaxNameLen)
+	for range r.Uint(MaxResources) {
+		a := Amount{Name: r.String(task.MaxNameLen), N: r.Uint32()}
+		if n := len(h.Resources); !task.ValidApp(a.Name) || n > 0 && h.Resources[n-1].Name >= a.Name {
+			return Hello{}, wire.ErrMalformed
+		}
+		h.Resources = append(h.Resources, a)
+	}
 	if err := r.Close(); err != nil {
 		return Hello{}, err
 	}

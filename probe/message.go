@@ -8,7 +8,7 @@ import (
 
 // Version is the protocol version in every handshake and frame. Peers with
 // another version are refused.
-const Version = 2
+const Version = 3
 
 // StreamPath is where a node's HTTP server takes fleet connections.
 const StreamPath = "/v1/stream"
@@ -36,28 +36,29 @@ type Kind uint8
 
 // The messages between a scheduler and a worker. Values are on the wire: append only.
 const (
-	KindHello    Kind = iota + 1 // both ways, first on a connection
-	KindReserve                  // to the worker
-	KindCancel                   // to the worker
-	KindGetTask                  // to the scheduler
-	KindLaunch                   // to the worker
-	KindNoTask                   // to the worker
-	KindFinished                 // to the scheduler
-	KindRefuse                   // to the scheduler
-	KindDecline                  // to the scheduler
-	KindKill                     // to the worker
-	KindDrain                    // to the scheduler
-	KindLoad                     // to the scheduler
-	KindClaim                    // to the worker
-	KindAdopt                    // to the scheduler
-	KindFound                    // to the scheduler
-	KindTold                     // to the scheduler
-	KindAck                      // to the worker
-	KindOffer                    // to the scheduler
-	KindWant                     // between schedulers
-	KindHand                     // between schedulers
-	KindSpare                    // between schedulers
-	KindSetDef                   // between schedulers
+	KindHello       Kind = iota + 1 // both ways, first on a connection
+	KindReserve                     // to the worker
+	KindCancel                      // to the worker
+	KindGetTask                     // to the scheduler
+	KindLaunch                      // to the worker
+	KindNoTask                      // to the worker
+	KindFinished                    // to the scheduler
+	KindRefuse                      // to the scheduler
+	KindDecline                     // to the scheduler
+	KindKill                        // to the worker
+	KindDrain                       // to the scheduler
+	KindLoad                        // to the scheduler
+	KindClaim                       // to the worker
+	KindAdopt                       // to the scheduler
+	KindFound                       // to the scheduler
+	KindTold                        // to the scheduler
+	KindAck                         // to the worker
+	KindOffer                       // to the scheduler
+	KindWant                        // between schedulers
+	KindHand                        // between schedulers
+	KindSpare                       // between schedulers
+	KindSetDef                      // between schedulers
+	KindReserveNeed                 // to the worker
 )
 
 // Reserve leaves Count reservations for a job in a worker's queue.

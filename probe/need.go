@@ -1,5 +1,7 @@
 package probe
 
+import "dunnock/internal/wire"
+
 // MaxResources bounds how many resources a worker has beside its slots.
 const MaxResources = 8
 
@@ -17,3 +19,33 @@ type Need struct {
 
 // Plain reports whether a task takes one slot and nothing else.
 func (n *Need) Plain() bool { return n.Slots <= 1 && n.Resources == [MaxResources]uint32{} }
+
+// AppendNeedReserve appends the encoding of m with the class of its job and what its tasks take: a [KindReserveNeed]. A Reserve of plain tasks is sent as
+// [KindReserve], which costs the less.
+func AppendNeedReserve(b []byte, m Reserve, c *Class, n *Need) []byte {
+	b = AppendClassedReserve(b, m, c)
+	b = wire.AppendUint(b, uint64(n.Slots))
+	last := len(n.Resources)
+	for last > 0 && n.Resources[last-1] == 0 {
+		last--
+	}
+	for _, amount := range n.Resources[:last] {
+		b = wire.AppendUint(b, uint64(amount))
+	}
+	return b
+}
+
+// DecodeNeedReserve reads what [AppendNeedReserve] wrote. c.User aliases body.
+func DecodeNeedReserve(body []byte, c *Class, n *Need) (Reserve, error) {
+	r := wire.NewReader(body)
+	m := readReserve(&r)
+	readClass(&r, c)
+	*n = Need{Slots: uint16(r.Uint(MaxSlots))}
+	for i := 0; r.Len() > 0 && i < MaxResources; i++ {
+		n.Resources[i] = r.Uint32()
+	}
+	if m.Count == 0 || !c.valid() || n.Slots == 0 {
+		return Reserve{}, wire.ErrMalformed
+	}
+	return m, r.Close()
+}

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 func specOf(j *task.Job) (placement.Spec, *task.Error) {
 	s := placement.Spec{
 		App: j.App, Require: labelsOf(j.Require), Prefer: labelsOf(j.Prefer), Exclude: excludedBy(j.Exclude), Spread: j.Spread,
-		Tasks: len(j.Tasks), ProbeRatio: j.ProbeRatio, Deadline: j.Deadline, MaxAttempts: j.MaxAttempts,
+		Need: needOf(j.Slots, j.Resources), Tasks: len(j.Tasks), ProbeRatio: j.ProbeRatio, Deadline: j.Deadline, MaxAttempts: j.MaxAttempts,
 		AtMostOnce: j.Delivery == task.AtMostOnce, CancelOnFailure: j.OnFailure == task.CancelRest,
 		Epoch: j.Epoch, Attempts: attemptsOf(j), Finished: j.Finished,
 	}
@@ -32,7 +33,7 @@ func groupsOf(j *task.Job) ([]placement.Group, *task.Error) {
 	var key []byte
 	for i := range j.Tasks {
 		t := &j.Tasks[i]
-		if len(t.Require)+len(t.Prefer)+len(t.Exclude) == 0 {
+		if len(t.Require)+len(t.Prefer)+len(t.Exclude)+len(t.Resources)+t.Slots == 0 {
 			continue
 		}
 		if places == nil {
@@ -48,6 +49,7 @@ func groupsOf(j *task.Job) ([]placement.Group, *task.Error) {
 			groups = append(groups, placement.Group{
 				Require: labelsOf(merged(j.Require, t.Require)), Prefer: labelsOf(merged(j.Prefer, t.Prefer)),
 				Exclude: excludedBy(slices.Concat(j.Exclude, t.Exclude)),
+				Need:    needOf(cmp.Or(t.Slots, j.Slots), merged(j.Resources, t.Resources)),
 			})
 		}
 		groups[at].Tasks = append(groups[at].Tasks, uint32(i))
@@ -67,10 +69,31 @@ func appendConstraints(b []byte, t *task.Task) []byte {
 	for _, e := range slices.Sorted(slices.Values(t.Exclude)) {
 		b = wire.AppendString(b, e)
 	}
+	if b = wire.AppendUint(append(b, 0), uint64(t.Slots)); len(t.Resources) == 0 {
+		return b
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Resources)) {
+		b = wire.AppendString(b, name)
+		b = wire.AppendUint(b, uint64(t.Resources[name]))
+	}
 	return b
 }
 
-func merged(job, own map[string]string) map[string]string {
+// needOf is what tasks take as placement has it. Of a resource of which a task takes 0 nothing is said.
+func needOf(slots int, resources map[string]uint32) placement.Need {
+	n := placement.Need{Slots: slots}
+	if len(resources) == 0 {
+		return n
+	}
+	for _, name := range slices.Sorted(maps.Keys(resources)) {
+		if resources[name] > 0 {
+			n.Resources = append(n.Resources, probe.Amount{Name: name, N: resources[name]})
+		}
+	}
+	return n
+}
+
+func merged[V any](job, own map[string]V) map[string]V {
 	if len(job) == 0 {
 		return own
 	}

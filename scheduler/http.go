@@ -164,6 +164,12 @@ func (s *Scheduler) listWorkers() api.WorkerList {
 		for app, i := range l.apps {
 			row.Apps[i] = app
 		}
+		for _, r := range l.resources {
+			if row.Resources == nil {
+				row.Resources = make(map[string]uint32)
+			}
+			row.Resources[r.Name] = r.N
+		}
 		if v, ok := s.core.Worker(id); ok && v.Quarantined {
 			row.State = "quarantined"
 		}

@@ -416,6 +416,18 @@ func digestOf(j *task.Job) uint64 {
 	labels(j.Prefer)
 	list(j.Exclude)
 	text(j.Spread)
+	need := func(slots int, resources map[string]uint32) {
+		number(uint64(slots))
+		number(uint64(len(resources)))
+		if len(resources) == 0 {
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(resources)) {
+			text(name)
+			number(uint64(resources[name]))
+		}
+	}
+	need(j.Slots, j.Resources)
 	for i := range j.Tasks {
 		t := &j.Tasks[i]
 		number(uint64(len(t.Payload)))
@@ -424,6 +436,7 @@ func digestOf(j *task.Job) uint64 {
 		labels(t.Prefer)
 		list(t.Exclude)
 		text(t.Affinity)
+		need(t.Slots, t.Resources)
 	}
 	return d.Sum64()
 }

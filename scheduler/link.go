@@ -34,6 +34,7 @@ type link struct {
 	classed bool // reservations there name their class
 
 	discipline string
+	resources  []probe.Amount
 	load       probe.Load // guarded by Scheduler.mu
 	turn       turn
 
@@ -301,7 +302,7 @@ func (l *link) Message(kind uint8, body []byte) error {
 	case probe.KindLoad:
 		return l.report(body)
 	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindClaim, probe.KindAck,
-		probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef:
+		probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef, probe.KindReserveNeed:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a worker", kind)
 }
@@ -452,6 +453,7 @@ func (l *link) handshake(kind uint8, body []byte) error {
 		l.apps[app] = uint16(i)
 	}
 	l.discipline, l.classed = h.Discipline, probe.NeedsClass(h.Discipline)
+	l.resources = h.Resources
 	now := s.enter()
 	if l.stale {
 		s.exit(now, &l.turn)
@@ -465,7 +467,7 @@ func (l *link) handshake(kind uint8, body []byte) error {
 		l.id = s.newWorkerID()
 	}
 	s.links[l.id], s.workers[l.member.Incarnation] = l, l.id
-	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{Slots: int(h.Slots), Apps: h.Apps, Labels: named(h.Labels, h.Name)}, l.turn.effects)
+	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{Slots: int(h.Slots), Apps: h.Apps, Labels: named(h.Labels, h.Name), Resources: h.Resources}, l.turn.effects)
 	l.leaving, l.left = h.Draining, false
 	if h.Draining || !l.known() {
 		l.turn.effects = s.core.WorkerDrain(now, l.id, l.turn.effects)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dunnock/internal/api"
+	"dunnock/probe"
 	"dunnock/scheduler/ack"
 	"dunnock/scheduler/lease"
 	"dunnock/scheduler/placement"
@@ -62,6 +63,10 @@ func (s *Scheduler) summarise(j *job) api.JobSummary {
 
 func (s *Scheduler) detail(j *job) api.JobDetail {
 	d := api.JobDetail{Scheduler: s.node.Name, ProbeRatio: j.spec.ProbeRatio, TaskList: make([]api.TaskState, len(j.tasks))}
+	d.Resources = j.spec.Resources
+	if j.spec.Slots > 1 {
+		d.Slots = j.spec.Slots
+	}
 	for from := 0; from < len(j.tasks); from += tasksPerHold {
 		s.mu.Lock()
 		for i := from; i < min(from+tasksPerHold, len(j.tasks)); i++ {
@@ -171,10 +176,51 @@ func (s *Scheduler) whyPart(j *job, v *placement.WaitView, several bool, now tim
 		workers += ", which are preferred for now"
 	}
 	waited := (now - j.accepted).Round(time.Millisecond)
+	if v.Need != "" {
+		return fmt.Sprintf("%s for %s: %d reservations are queued at %s that have as much, for %v", who, v.Need, v.Reservations, workers, waited) + s.whoseTurn(j, now)
+	}
 	if s.cfg.Policy == placement.IdleOffer {
 		return who + s.whyNoOffer(v, workers, waited)
 	}
-	return fmt.Sprintf("%s for a free slot: %d reservations are queued at %s, for %v", who, v.Reservations, workers, waited)
+	return fmt.Sprintf("%s for a free slot: %d reservations are queued at %s, for %v", who, v.Reservations, workers, waited) + s.whoseTurn(j, now)
+}
+
+// whoseTurn says by what workers choose among the jobs in their queues, and what this one has of that; nothing where that is who came first. It runs
+// under the lock.
+func (s *Scheduler) whoseTurn(j *job, now time.Duration) string {
+	var used []string
+	for _, l := range s.links {
+		if l.classed && !slices.Contains(used, l.discipline) {
+			used = append(used, l.discipline)
+		}
+	}
+	slices.Sort(used)
+	var b strings.Builder
+	for _, discipline := range used {
+		b.WriteString("; " + s.turnBy(discipline, j, now))
+	}
+	return b.String()
+}
+
+func (s *Scheduler) turnBy(discipline string, j *job, now time.Duration) string {
+	switch discipline {
+	case probe.DisciplinePriority:
+		return fmt.Sprintf("jobs of a higher priority than %d go first (priority)", j.spec.Priority)
+	case probe.DisciplineFair:
+		if j.spec.User == "" {
+			return "users share the slots, and jobs without one together have one user's share (fair)"
+		}
+		return fmt.Sprintf("users share the slots, and what counts is what %s has had of late (fair)", j.spec.User)
+	case probe.DisciplineEDF:
+		return fmt.Sprintf("jobs whose deadline comes before this one's, in %v, go first (edf)", max(j.accepted+j.spec.Deadline-now, 0).Round(time.Millisecond))
+	case probe.DisciplineSRPT:
+		if j.spec.Estimate == 0 {
+			return "jobs that state an estimate go first, and this one does not (srpt)"
+		}
+		return fmt.Sprintf("jobs with less left to run than this one's %v, as estimated, go first (srpt)", j.classNow(now).Work.Round(time.Millisecond))
+	default:
+		return "the queues' discipline is " + discipline
+	}
 }
 
 // whyNoOffer says what tasks wait for that are launched on slots that offer themselves.

@@ -80,7 +80,12 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 		s.meters.reservations.AddInt64(int64(e.Count))
 		s.meters.reserves.Inc()
 		m := probe.Reserve{Ref: e.Ref, Res: e.Res, Count: e.Count}
-		if j := s.jobs[e.Ref]; l.classed && j != nil {
+		if e.Need != 0 {
+			if j := s.jobs[e.Ref]; j != nil { // or else it is cancelled behind this
+				need := s.core.Need(e.Need, e.Worker)
+				c.End(probe.AppendNeedReserve(c.Begin(uint8(probe.KindReserveNeed)), m, j.classNow(now), &need))
+			}
+		} else if j := s.jobs[e.Ref]; l.classed && j != nil {
 			c.End(probe.AppendClassedReserve(c.Begin(uint8(probe.KindReserve)), m, j.classNow(now)))
 		} else {
 			c.End(probe.AppendReserve(c.Begin(uint8(probe.KindReserve)), m))

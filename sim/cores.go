@@ -35,6 +35,7 @@ type cores struct {
 	idle       bool               // the policy is idle-offer
 	stopped    bool               // an attempt was stopped before its service ended: the timers of ends may be stale
 	touched    touched
+	watch      watch
 	classed    bool        // reservations say their class
 	class      probe.Class // scratch
 }
@@ -195,7 +196,7 @@ func (c *cores) constrain(id JobID) {
 	}
 	for _, m := range used {
 		g := &c.groups[m]
-		g.Require = l.list(m)
+		g.Require, g.Need = l.list(m), placement.Need{Slots: int(c.engine.jobs[id].slots)}
 		c.spec.Groups = append(c.spec.Groups, *g)
 		g.Tasks = nil
 	}
@@ -235,6 +236,7 @@ func (c *cores) Submit(e *Engine, id JobID) {
 // submit hands the tasks of a job that are not finished to a scheduler.
 func (c *cores) submit(scheduler uint32, id JobID, finished []byte) error {
 	s := &c.schedulers[scheduler]
+	c.spec.Need.Slots = int(c.engine.jobs[id].slots)
 	c.spec.Tasks, c.spec.Finished = len(c.engine.jobs[id].service), finished
 	if c.engine.labels != nil {
 		c.constrain(id)
@@ -263,7 +265,7 @@ func (c *cores) Deliver(e *Engine, m *Message) {
 		c.offered(e.now, m)
 	case probe.KindHello, probe.KindDrain, probe.KindLoad,
 		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck,
-		probe.KindSetDef: // nothing is resumed or claimed here
+		probe.KindSetDef, probe.KindReserveNeed: // nothing is resumed or claimed here
 	}
 }
 
@@ -273,7 +275,9 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 	case probe.KindReserve:
 		r := probe.Reserve{Ref: m.Ref, Res: m.Task, Count: m.Count}
 		if c.classed {
-			out = core.ReserveClass(now, from, r, c.classOf(m), out)
+			out = core.ReserveNeed(now, from, r, c.classOf(m), needOf(m), out)
+		} else if m.Slot > 1 {
+			out = core.ReserveNeed(now, from, r, nil, needOf(m), out)
 		} else {
 			out = core.Reserve(now, from, r, out)
 		}
@@ -290,6 +294,7 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 		}
 		for i := range out {
 			if out[i].Kind == queue.EffectStart {
+				c.expect(m.Worker, m.Slot, uint16(m.Job))
 				c.begin(m.Worker, m.Slot, m.Call, m.Service, m.Count)
 			}
 		}
@@ -299,7 +304,7 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 		out = core.Kill(now, from, probe.Kill{Slot: m.Slot, Call: m.Call}, out)
 	case probe.KindHello, probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline, probe.KindDrain, probe.KindLoad,
 		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck,
-		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef:
+		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef, probe.KindReserveNeed:
 	}
 	c.carryOutQueued(m.Worker, out)
 }
@@ -308,11 +313,13 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 // would say.
 func (c *cores) classify(m *Message, id JobID) {
 	e, j := c.engine, &c.engine.jobs[id]
+	m.Attempt = uint16(j.priority)
 	m.Call, m.Service, m.Deadline = j.user, probe.Work(j.estimate, int(j.left)), max(j.at+e.cfg.Deadline-e.now, 0)
 }
 
 // classOf reads it again.
 func (c *cores) classOf(m *Message) *probe.Class {
+	c.class.Priority = int16(m.Attempt)
 	c.class.User, c.class.Work, c.class.Deadline = c.engine.users[m.Call].path, m.Service, m.Deadline
 	return &c.class
 }
@@ -321,7 +328,7 @@ func (c *cores) classOf(m *Message) *probe.Class {
 func (c *cores) begin(worker uint32, slot uint16, call uint32, service time.Duration, key uint32) {
 	e := c.engine
 	service = e.cached(worker, key, service)
-	e.tally.occupy(e.now, 1)
+	e.tally.occupy(e.now, c.occupied(worker, slot))
 	e.After(service, Timer{Kind: TimerKind(timerEnd), Worker: worker, Slot: slot, Task: call, Job: JobID(c.workers[worker].life)})
 }
 
@@ -340,7 +347,7 @@ func (c *cores) toScheduler(now time.Duration, m *Message) {
 		out = core.Decline(now, from, probe.Decline{Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Reason: m.Reason}, out)
 	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindDrain, probe.KindLoad,
 		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck,
-		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef:
+		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef, probe.KindReserveNeed:
 	}
 	c.carryOutPlaced(m.Scheduler, out)
 }
@@ -378,7 +385,7 @@ func (c *cores) end(e *Engine, t Timer) {
 			return // it was stopped, and has returned before
 		}
 	}
-	e.tally.occupy(e.now, -1)
+	e.tally.occupy(e.now, -c.vacated(t.Worker, t.Slot))
 	c.carryOutQueued(t.Worker, w.core.Done(e.now, t.Slot, t.Task, queue.End{Status: probe.StatusOK}, c.queued[:0]))
 }
 
@@ -437,6 +444,9 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 		switch f.Kind {
 		case placement.EffectReserve:
 			m.Kind, m.Task, m.Count = kindReserve, f.Res, f.Count
+			if f.Need != 0 {
+				m.Slot = s.core.Need(f.Need, f.Worker).Slots
+			}
 			if c.classed {
 				c.classify(&m, s.jobs[placement.Index(f.Ref)])
 			}
@@ -444,8 +454,8 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 			m.Kind, m.Task = kindCancel, f.Res
 		case placement.EffectLaunch:
 			m.Kind, m.Task, m.Attempt, m.Deadline = MessageLaunch, f.Task, f.Attempt, f.Deadline
-			m.Service = e.Service(s.jobs[placement.Index(f.Ref)], f.Task)
-			m.Count = e.keyNumber(s.jobs[placement.Index(f.Ref)], f.Task)
+			id := s.jobs[placement.Index(f.Ref)]
+			m.Service, m.Count, m.Job = e.Service(id, f.Task), e.keyNumber(id, f.Task), JobID(e.jobs[id].slots)
 			m.Expect, m.More = f.Service, f.More
 		case placement.EffectNoTask:
 			m.Kind = kindNoTask

@@ -35,9 +35,10 @@ type Engine struct {
 	free      []JobID
 	live      int
 	scheduler stream
-	faults    *faults    // nil: there are none
-	labels    *labelling // nil: nothing requires any
-	caches    *caches    // nil: they are not modelled
+	faults    *faults          // nil: there are none
+	labels    *labelling       // nil: nothing requires any
+	caches    *caches          // nil: they are not modelled
+	widths    map[uint16]*user // by how many slots tasks take; nil: one, all of them
 
 	users []user // by number; 0 stands for nobody
 	names map[string]uint32
@@ -65,6 +66,8 @@ type job struct {
 	counted   bool   // it arrived after the warm-up
 	fresh     bool   // it has not been submitted
 	user      uint32
+	slots     uint16 // that each task takes
+	priority  int16
 	estimate  time.Duration
 	service   []time.Duration
 	keys      []uint32 // of the tasks; none: they have none
@@ -136,6 +139,9 @@ const interruptEvery = 1 << 14
 // loop runs until no job is left.
 func (e *Engine) loop(ctx context.Context) error {
 	e.fetch()
+	if e.err != nil {
+		return e.err
+	}
 	for e.live > 0 || e.ahead.at != never {
 		if e.tally.events%interruptEvery == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -232,6 +238,10 @@ func (e *Engine) fetch() {
 		j.client.placed = false // what a job before it has left
 	}
 	j.user, j.estimate = e.user(w.User), w.Est
+	j.slots, j.priority = uint16(w.Width()), int16(w.Priority)
+	if j.slots > 1 {
+		e.widen(j)
+	}
 	j.counted = !e.source.Warmup().Covers(index, w.At)
 	j.scheduler = uint32(e.scheduler.at(j.index) % uint64(e.cfg.Schedulers))
 	e.seq++
@@ -344,6 +354,9 @@ func (e *Engine) finish(id JobID, index, worker uint32, outcome task.Outcome) {
 	e.tally.jobDone(e.now, j, response)
 	if j.user != nobody {
 		e.users[j.user].jobDone(j, response)
+	}
+	if e.widths != nil {
+		e.width(j).jobDone(j, response)
 	}
 	e.live--
 	e.free = append(e.free, id)

@@ -236,7 +236,7 @@ func (f *faults) crashWorker(e *Engine) {
 		return
 	}
 	load := w.core.Load()
-	e.tally.occupy(e.now, -int64(load.Running+load.Stopping+load.Stuck))
+	e.tally.occupy(e.now, -f.cores.crashed(i, load.Running+load.Stopping+load.Stuck))
 	w.core = nil
 	for s := range f.cores.schedulers {
 		f.lose(e, uint32(s), i, told)

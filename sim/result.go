@@ -41,6 +41,7 @@ type Result struct {
 	Discipline string                `json:"discipline,omitempty"` // of the workers' queues, if it is not fifo
 	Users      map[string]UserResult `json:"users,omitempty"`      // of jobs that have one: the first 256 that come
 	Affinity   *Affinity             `json:"affinity,omitempty"`   // of tasks with affinity keys, if there were any
+	TaskSlots  map[string]UserResult `json:"task_slots,omitempty"` // of jobs by how many slots their tasks take, if that is not one for all
 }
 
 // UserResult is what one user's jobs met.
@@ -97,7 +98,7 @@ func (e *Engine) result(wall time.Duration) *Result {
 	if d := c.queue().WithDefaults().Discipline; d != queue.FIFO {
 		r.Discipline = d.String()
 	}
-	r.Users = e.userResults()
+	r.Users, r.TaskSlots = e.userResults(), e.widthResults()
 	r.Affinity = e.affinityResult()
 	return r
 }

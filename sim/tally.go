@@ -67,7 +67,7 @@ func (t *tally) arrive(e *Engine, j *job) {
 	}
 	t.last, t.lastArea = e.now, t.area
 	for _, s := range j.service {
-		t.demand.add(uint64(s + e.cfg.TaskOverhead))
+		t.demand.add(uint64(s+e.cfg.TaskOverhead) * uint64(j.slots))
 	}
 }
 
@@ -95,6 +95,9 @@ func (t *tally) wait(e *Engine, j *job, d time.Duration) {
 	t.waits.add(d)
 	if j.user != nobody {
 		e.users[j.user].wait(d)
+	}
+	if e.widths != nil {
+		e.width(j).wait(d)
 	}
 }
 

@@ -62,6 +62,11 @@ func (u *user) jobDone(j *job, response time.Duration) {
 	u.means.Add(float64(response))
 }
 
+// result returns what is reported of a user.
+func (u *user) result() UserResult {
+	return UserResult{Jobs: u.jobs, Tasks: u.tasks, ResponseMS: response(&u.responses, &u.means), WaitMS: wait(&u.waits)}
+}
+
 // userResults returns what is reported of users; nil if there is none.
 func (e *Engine) userResults() map[string]UserResult {
 	var all map[string]UserResult
@@ -73,7 +78,7 @@ func (e *Engine) userResults() map[string]UserResult {
 		if all == nil {
 			all = make(map[string]UserResult)
 		}
-		all[string(u.path)] = UserResult{Jobs: u.jobs, Tasks: u.tasks, ResponseMS: response(&u.responses, &u.means), WaitMS: wait(&u.waits)}
+		all[string(u.path)] = u.result()
 	}
 	return all
 }

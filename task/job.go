@@ -19,6 +19,8 @@ const (
 	MaxLabels          = 32  // required, preferred or excluded labels of one job or task
 	MinPriority        = -1000
 	MaxPriority        = 1000
+	MaxSlots           = 4096 // of its worker, that a task takes
+	MaxResources       = 8    // beside slots, that a worker has or a task takes
 )
 
 // Delivery says how often a task may start.
@@ -79,6 +81,8 @@ type Job struct {
 	Prefer       map[string]string // labels that are better to have: workers that have all of them come first, for a while
 	Exclude      []string          // workers that will not do: each a label, "key=value", or a worker's name
 	Spread       string            // key of a label, such as "zone": tasks are dealt out evenly over its values; empty: they are not
+	Slots        int               // of its worker, that each task takes: 1…4096, default 1
+	Resources    map[string]uint32 // of its worker, that each task takes beside its slots, such as gpu: 1
 	Epoch        uint32            // which submission of this job this is; 0 the first
 	Finished     []byte            // with Epoch > 0: bitmap of tasks not to run again, bit i%8 of byte i/8
 	Attempts     []Attempts        // with Epoch > 0: the tasks that have failed before, ascending, each once
@@ -87,11 +91,13 @@ type Job struct {
 
 // Task is one unit of work: an opaque payload for the job's app.
 type Task struct {
-	Payload  []byte
-	Require  map[string]string // in addition to the job's; of one key the task's value counts
-	Prefer   map[string]string // in addition to the job's; of one key the task's value counts
-	Exclude  []string          // in addition to the job's
-	Affinity string            // tasks with one key like the same workers; carried, placement does not act on it yet
+	Payload   []byte
+	Require   map[string]string // in addition to the job's; of one key the task's value counts
+	Prefer    map[string]string // in addition to the job's; of one key the task's value counts
+	Exclude   []string          // in addition to the job's
+	Slots     int               // instead of the job's; 0: as the job says
+	Resources map[string]uint32 // in addition to the job's; of one name the task's amount counts, and 0 is none
+	Affinity  string            // tasks with one key like the same workers; carried, placement does not act on it yet
 }
 
 // Limits bound what a scheduler accepts in one job. The zero Limits stands for
@@ -124,6 +130,9 @@ func (j Job) WithDefaults() Job {
 	}
 	if j.OnFailure == 0 {
 		j.OnFailure = Continue
+	}
+	if j.Slots == 0 {
+		j.Slots = 1
 	}
 	if j.OnDisconnect == 0 {
 		j.OnDisconnect = CancelJob
@@ -187,6 +196,9 @@ func (j *Job) Validate(l Limits) error {
 	if j.Spread != "" && !validName(j.Spread) {
 		return Errorf(CodeInvalidJob, "spread: want the key of a label, 1 to %d characters of a-z 0-9 . _ -, got %q", MaxNameLen, clip(j.Spread))
 	}
+	if err := validNeed("", j.Slots, 1, j.Resources); err != nil {
+		return err
+	}
 	return j.validateTasks(l)
 }
 
@@ -226,7 +238,7 @@ func (j *Job) validateTasks(l Limits) error {
 }
 
 func (t *Task) validateConstraints(i int) error {
-	if len(t.Require)+len(t.Prefer)+len(t.Exclude) == 0 {
+	if len(t.Require)+len(t.Prefer)+len(t.Exclude)+len(t.Resources)+t.Slots == 0 {
 		return nil
 	}
 	name := "tasks[" + itoa(i) + "]."
@@ -236,7 +248,10 @@ func (t *Task) validateConstraints(i int) error {
 	if err := validLabels(name+"prefer", t.Prefer); err != nil {
 		return err
 	}
-	return validExclude(name+"exclude", t.Exclude)
+	if err := validExclude(name+"exclude", t.Exclude); err != nil {
+		return err
+	}
+	return validNeed(name, t.Slots, 0, t.Resources)
 }
 
 // WorkerLabel is the key of a label that every worker has beside its own: its name. To require it is to name the worker, and what an
@@ -276,6 +291,25 @@ func validLabels(field string, labels map[string]string) error {
 	}
 	return nil
 }
+
+// validNeed says whether what a task takes is within its bounds.
+func validNeed(where string, slots, least int, resources map[string]uint32) error {
+	if slots < least || slots > MaxSlots {
+		return Errorf(CodeInvalidJob, "%sslots: want 1 to %d, got %d", where, MaxSlots, slots)
+	}
+	if len(resources) > MaxResources {
+		return Errorf(CodeInvalidJob, "%sresources: at most %d, got %d", where, MaxResources, len(resources))
+	}
+	for name := range resources {
+		if !validName(name) || name == SlotsName {
+			return Errorf(CodeInvalidJob, "%sresources: %q: want a name of 1 to %d characters of a-z 0-9 . _ - other than %s", where, clip(name), MaxNameLen, SlotsName)
+		}
+	}
+	return nil
+}
+
+// SlotsName is what no resource is called: slots are stated apart.
+const SlotsName = "slots"
 
 // ValidApp says whether s can name an app: 1 to 63 characters of a-z 0-9 . _ -.
 func ValidApp(s string) bool { return validName(s) }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"time"
 
 	"dunnock/internal/node"
@@ -22,6 +24,9 @@ type Config struct {
 	Slots int
 	// Apps are the handlers by name ([a-z0-9._-]{1,63}); at least one.
 	Apps map[string]Handler
+	// Resources that tasks may take beside slots, such as gpu: 2 or memory: 65536, in whatever units the fleet agrees on; at most 8. Tasks
+	// that run together never take more. Nothing but that is done with them: no memory is set aside, no device chosen.
+	Resources map[string]uint32
 	// Labels that jobs may require. Announced by gossip, where name, address, zone and labels share 200 bytes.
 	Labels map[string]string
 	// Zone of this worker; also its label "zone".
@@ -105,6 +110,14 @@ func (c Config) Validate() error {
 			fault("labels: %q=%q: want a key of 1 to %d characters of a-z 0-9 . _ - and a value of at most %d bytes", k, v, task.MaxNameLen, task.MaxNameLen)
 		}
 	}
+	if len(c.Resources) > task.MaxResources {
+		fault("resources: at most %d, got %d", task.MaxResources, len(c.Resources))
+	}
+	for name, n := range c.Resources {
+		if !task.ValidApp(name) || name == task.SlotsName || n == 0 {
+			fault("resources: %q=%d: want a name of 1 to %d characters of a-z 0-9 . _ - other than %s, and at least 1", name, n, task.MaxNameLen, task.SlotsName)
+		}
+	}
 	if len(c.GossipKey) != 0 && len(c.GossipKey) != 32 {
 		fault("gossip key: want 32 bytes, got %d", len(c.GossipKey))
 	}
@@ -141,11 +154,25 @@ func (c Config) orphanGrace() time.Duration {
 	return c.OrphanGrace
 }
 
+// amounts are the resources in the order of their names.
+func (c Config) amounts() []probe.Amount {
+	var list []probe.Amount
+	for _, name := range slices.Sorted(maps.Keys(c.Resources)) {
+		list = append(list, probe.Amount{Name: name, N: c.Resources[name]})
+	}
+	return list
+}
+
 // queue is the core's part of the configuration.
 func (c Config) queue() queue.Config {
 	d, _ := c.discipline() // Validate has looked
+	var has []uint32
+	for _, r := range c.amounts() {
+		has = append(has, r.N)
+	}
 	return queue.Config{
-		Slots: c.Slots, MaxReservations: c.MaxReservations, StopGrace: c.StopGrace, OrphanGrace: c.OrphanGrace, Apps: len(c.Apps),
+		Resources: has,
+		Slots:     c.Slots, MaxReservations: c.MaxReservations, StopGrace: c.StopGrace, OrphanGrace: c.OrphanGrace, Apps: len(c.Apps),
 		Offers: true, Seed: uint64(c.Incarnation), // to schedulers that take them; which do is learnt from them
 		Discipline: d, Weights: c.Weights, Ageing: c.Ageing, StarvationBound: c.StarvationBound,
 	}

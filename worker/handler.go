@@ -15,7 +15,10 @@ type Task struct {
 	Attempt  int       // from 1; more than 1 after a failed or lost attempt
 	Epoch    uint32    // which submission of the job this is
 	Deadline time.Time // when the job ends, by this machine's clock; the context ends no later
-	Payload  []byte    // valid until the handler returns, and not to be changed
+	Slots    int       // that it has, at least 1: how much it may run at once
+	// Resources are what it has beside its slots, such as gpu: 1; nil if it asked for nothing. Not to be changed.
+	Resources map[string]uint32
+	Payload   []byte // valid until the handler returns, and not to be changed
 }
 
 // Handler runs one attempt at a task of its app and returns the result, or an

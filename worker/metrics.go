@@ -43,6 +43,8 @@ func newMeters(w *Worker) *meters {
 	load(`dunnock_slots{state="asking"}`, func(l queue.Load) int { return l.Asking })
 	load(`dunnock_slots{state="running"}`, func(l queue.Load) int { return l.Running + l.Stopping })
 	load(`dunnock_slots{state="stuck"}`, func(l queue.Load) int { return l.Stuck })
+	load(`dunnock_slots{state="joined"}`, func(l queue.Load) int { return l.Joined - l.Collected })
+	load(`dunnock_slots{state="collected"}`, func(l queue.Load) int { return l.Collected })
 	load("dunnock_queue_depth", func(l queue.Load) int { return int(l.Reservations) })
 	load("dunnock_unacked_results", func(l queue.Load) int { return l.Results })
 	load("dunnock_unacked_result_bytes", func(l queue.Load) int { return l.ResultBytes })
@@ -74,6 +76,18 @@ func newMeters(w *Worker) *meters {
 	offers("withdrawn", func(s *queue.OfferStats) uint64 { return s.Voided - s.Renewed })
 	offers("held", func(s *queue.OfferStats) uint64 { return s.Held })
 	offers("early", func(s *queue.OfferStats) uint64 { return s.Early })
+	wide := func(name string, value func(*queue.WideStats) float64) {
+		set.NewGauge(name, func() float64 {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			stats := w.core.WideStats()
+			return value(&stats)
+		})
+	}
+	wide(`dunnock_wide_reservations_total{result="collected"}`, func(s *queue.WideStats) float64 { return float64(s.Collected) })
+	wide(`dunnock_wide_reservations_total{result="passed"}`, func(s *queue.WideStats) float64 { return float64(s.Passed) })
+	wide(`dunnock_wide_reservations_total{result="refused"}`, func(s *queue.WideStats) float64 { return float64(s.Misfits) })
+	wide("dunnock_collect_seconds_total", func(s *queue.WideStats) float64 { return s.Collect.Seconds() })
 	set.NewGauge("dunnock_connections", func() float64 {
 		w.mu.Lock()
 		defer w.mu.Unlock()

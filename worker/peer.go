@@ -107,6 +107,8 @@ func (p *peer) Message(kind uint8, body []byte) error {
 			return p.reserve(body)
 		}
 		return tell(p, body, probe.DecodeReserve, (*queue.Core).Reserve)
+	case probe.KindReserveNeed:
+		return p.reserveNeed(body)
 	case probe.KindCancel:
 		return tell(p, body, probe.DecodeCancel, (*queue.Core).Cancel)
 	case probe.KindLaunch:
@@ -172,6 +174,22 @@ func (p *peer) reserve(body []byte) error {
 		return err
 	}
 	p.turn.effects = p.w.core.ReserveClass(now, p.id, m, &p.turn.class, p.turn.effects)
+	p.w.exit(now, &p.turn)
+	return nil
+}
+
+// reserveNeed takes a reservation of tasks that take more than a slot.
+func (p *peer) reserveNeed(body []byte) error {
+	var need probe.Need
+	m, err := probe.DecodeNeedReserve(body, &p.turn.class, &need)
+	if err != nil {
+		return err
+	}
+	now, err := p.enter()
+	if err != nil {
+		return err
+	}
+	p.turn.effects = p.w.core.ReserveNeed(now, p.id, m, &p.turn.class, need, p.turn.effects)
 	p.w.exit(now, &p.turn)
 	return nil
 }

@@ -45,10 +45,28 @@ func (s *slot) prepare(m *probe.Launch, owned bool, jobEnd time.Time) *attempt {
 		slot: s, call: m.Call, app: s.w.hello.Apps[m.App], handler: s.w.apps[m.App], habit: &s.w.habits[m.App], deadline: jobEnd,
 		task: Task{Job: m.Job, Index: int(m.Task), Attempt: int(m.Attempt), Epoch: m.Epoch, Deadline: jobEnd, Payload: payload},
 	}
+	a.task.Slots = 1
+	if n := s.w.core.Need(s.number); n.Slots > 0 {
+		a.task.Slots, a.task.Resources = int(n.Slots), s.w.named(&n)
+	}
 	if m.Timeout > 0 && m.Timeout < m.Deadline {
 		a.deadline = jobEnd.Add(m.Timeout - m.Deadline)
 	}
 	return a
+}
+
+// named returns what a need says of resources, by their names.
+func (w *Worker) named(n *probe.Need) map[string]uint32 {
+	var all map[string]uint32
+	for i, r := range w.hello.Resources {
+		if n.Resources[i] > 0 {
+			if all == nil {
+				all = make(map[string]uint32)
+			}
+			all[r.Name] = n.Resources[i]
+		}
+	}
+	return all
 }
 
 // stop ends the context of the attempt that a call started. The caller holds Worker.mu.

@@ -18,10 +18,11 @@ import (
 type localFlags struct {
 	disciplineFlags `embed:"" group:"discipline"`
 
-	Schedulers int    `help:"Schedulers, 1 to 64." default:"2" placeholder:"N"`
-	Workers    int    `help:"Workers, 1 to 1024." default:"4" placeholder:"N"`
-	Slots      int    `help:"Slots of each worker: tasks that run at once." default:"4" placeholder:"N"`
-	Policy     string `help:"How tasks are placed: late-binding, late-binding-nocancel or idle-offer." default:"late-binding" placeholder:"POLICY"`
+	Schedulers int               `help:"Schedulers, 1 to 64." default:"2" placeholder:"N"`
+	Workers    int               `help:"Workers, 1 to 1024." default:"4" placeholder:"N"`
+	Slots      int               `help:"Slots of each worker: tasks that run at once." default:"4" placeholder:"N"`
+	Resource   map[string]uint32 `help:"What each worker has beside its slots, such as gpu=1. Repeatable (default: none)." placeholder:"NAME=N"`
+	Policy     string            `help:"How tasks are placed: late-binding, late-binding-nocancel or idle-offer." default:"late-binding" placeholder:"POLICY"`
 }
 
 // config checks the flags and makes them the configuration of a fleet.
@@ -45,6 +46,7 @@ func (f *localFlags) config(p *process) (fleet.Config, error) {
 	return fleet.Config{
 		Schedulers: f.Schedulers, Workers: f.Workers, Slots: f.Slots, Policy: policy, Logger: p.log,
 		Worker: func(_ int, cfg *worker.Config) {
+			cfg.Resources = f.Resource
 			cfg.Discipline, cfg.Weights, cfg.Ageing, cfg.StarvationBound = f.Discipline, f.Weight, f.Ageing, f.StarvationBound
 		},
 	}, nil

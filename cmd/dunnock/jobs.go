@@ -114,6 +114,9 @@ func (c *jobCmd) Run(p *process) error {
 func printJob(w *tabwriter.Writer, job *api.JobDetail) {
 	fmt.Fprintf(w, "job %s: %s\n", job.Job, jobState(job))
 	fmt.Fprintf(w, "app %s, user %s, scheduler %s, probe ratio %g\n", job.App, orDash(printable(job.User)), job.Scheduler, job.ProbeRatio)
+	if need := needs(job); need != "" {
+		fmt.Fprintf(w, "each task takes %s, but for those that say otherwise\n", need)
+	}
 	if job.Why != "" {
 		fmt.Fprintln(w, job.Why)
 	}
@@ -134,6 +137,18 @@ func printJob(w *tabwriter.Writer, job *api.JobDetail) {
 		}
 		row(w, t.Task, t.State, t.Worker, t.Attempt, milliseconds(t.WaitMS), service, result)
 	}
+}
+
+// needs says what each task of a job takes; nothing if that is one slot.
+func needs(job *api.JobDetail) string {
+	var parts []string
+	if job.Slots > 1 {
+		parts = append(parts, count(job.Slots, "slot"))
+	}
+	if len(job.Resources) > 0 {
+		parts = append(parts, amounts(job.Resources))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // jobState says in words where a job is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -32,9 +33,18 @@ func (c *workersCmd) Run(p *process) error {
 		return err
 	}
 	return c.print(p.stdout, list, func(w *tabwriter.Writer) {
-		row(w, "NAME", "ADDR", "SLOTS", "BUSY", "QUEUED", "DISCIPLINE", "STATE", "APPS", "LABELS")
+		some := slices.ContainsFunc(list.Workers, func(m api.Worker) bool { return len(m.Resources) > 0 })
+		head := []any{"NAME", "ADDR", "SLOTS", "BUSY", "QUEUED", "DISCIPLINE", "STATE", "APPS", "LABELS"}
+		if some {
+			head = append(head, "RESOURCES")
+		}
+		row(w, head...)
 		for _, m := range list.Workers {
-			row(w, m.Name, m.Addr, m.Slots, m.Busy, m.Queued, m.Discipline, workerState(&m), strings.Join(m.Apps, " "), labels(m.Labels))
+			cells := []any{m.Name, m.Addr, m.Slots, m.Busy, m.Queued, m.Discipline, workerState(&m), strings.Join(m.Apps, " "), labels(m.Labels)}
+			if some {
+				cells = append(cells, amounts(m.Resources))
+			}
+			row(w, cells...)
 		}
 	})
 }
@@ -44,6 +54,16 @@ func workerState(w *api.Worker) string {
 		return w.State + ", not connected"
 	}
 	return w.State
+}
+
+// amounts writes resources as flags do.
+func amounts(m map[string]uint32) string {
+	pairs := make([]string, 0, len(m))
+	for name, n := range m {
+		pairs = append(pairs, printable(name)+"="+strconv.FormatUint(uint64(n), 10))
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, " ")
 }
 
 func labels(m map[string]string) string {

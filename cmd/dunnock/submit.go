@@ -28,6 +28,8 @@ type submitCmd struct {
 	Prefer       map[string]string `help:"A label that workers had better have: those that have all of them come first, for a while. Repeatable (default: none)." placeholder:"KEY=VALUE"`
 	Exclude      []string          `sep:"none" help:"A label that workers must not have, or a worker's name. Repeatable (default: none)." placeholder:"KEY=VALUE|NAME"`
 	Spread       string            `help:"Deal the tasks out evenly over the values of this label, such as zone (default: do not)." placeholder:"KEY"`
+	TaskSlots    int               `help:"Slots of its worker that each task takes, 1 to 4096." default:"1" placeholder:"N"`
+	Resource     map[string]uint32 `help:"What each task takes of its worker beside slots, such as gpu=1. Repeatable (default: none)." placeholder:"NAME=N"`
 	Detach       bool              `help:"Print the job's ID and leave; the job lives on its scheduler until its deadline (default: no)."`
 }
 
@@ -41,6 +43,7 @@ Examples:
     seq 100 | dunnock submit --app echo --each-line - | sort -n | cut -f2-
     dunnock submit --app zip --payload-file a.txt --output raw >a.txt.gz
     dunnock submit --app sleep --tasks 500 --payload 1s --detach
+    dunnock submit --app train --tasks 8 --task-slots 4 --resource gpu=1
     dunnock submit --app train --tasks 8 --require gpu=a100 --prefer ssd=yes --exclude w7 --spread zone`
 }
 
@@ -56,7 +59,7 @@ func (c *submitCmd) Run(p *process) error {
 	job := task.Job{
 		App: c.App, User: c.User, Priority: c.Priority, ProbeRatio: c.ProbeRatio, Deadline: c.Deadline, TaskTimeout: c.TaskTimeout, Estimate: c.Estimate,
 		MaxAttempts: c.MaxAttempts, Delivery: task.AtLeastOnce, OnFailure: task.Continue, Require: c.Require, Prefer: c.Prefer,
-		Exclude: c.Exclude, Spread: c.Spread,
+		Exclude: c.Exclude, Spread: c.Spread, Slots: c.TaskSlots, Resources: c.Resource,
 		Tasks: make([]task.Task, len(payloads)),
 	}
 	if c.Delivery == "at-most-once" {
@@ -84,6 +87,8 @@ func (c *submitCmd) check() error {
 		return usagef("--probe-ratio: want 1 to %g, got 0", task.MaxProbeRatio)
 	case c.Deadline == 0:
 		return usagef("--deadline: want more than 0")
+	case c.TaskSlots == 0:
+		return usagef("--task-slots: want 1 to %d, got 0", task.MaxSlots)
 	case c.MaxAttempts == 0:
 		return usagef("--max-attempts: want 1 to %d, got 0", task.MaxAttempts)
 	}

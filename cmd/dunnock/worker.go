@@ -20,6 +20,8 @@ type workerCmd struct {
 
 	OrphanGrace time.Duration `group:"leases" help:"How long a running task goes on whose scheduler is gone, so that it, or another one, can take it up again; at least --lease." default:"2s" placeholder:"DURATION"`
 
+	Resource map[string]uint32 `help:"What tasks may take beside slots, in whatever unit, such as gpu=2 or memory=65536; at most 8. Repeatable (default: none)." placeholder:"NAME=N"`
+
 	MaxReservations int           `group:"limits" help:"Reservations in the queue; more are refused." default:"100000" placeholder:"N"`
 	MaxResultBytes  int           `group:"limits" help:"Result of one task, in bytes; a longer one fails the task." default:"1048576" placeholder:"BYTES"`
 	StopGrace       time.Duration `group:"limits" help:"How long a handler has to return once its attempt was ended." default:"100ms" placeholder:"DURATION"`
@@ -33,6 +35,7 @@ Examples:
 
     dunnock worker --name w1 --join 127.0.0.1:7946 --slots 4 --builtin
     dunnock worker --join 127.0.0.1:7946 --app zip='exec:gzip -9'
+    dunnock worker --join 127.0.0.1:7946 --builtin --slots 16 --resource gpu=2 --resource memory=65536
     dunnock worker --app query=http://127.0.0.1:9000/run --label ssd=true
     dunnock worker --join 127.0.0.1:7946 --builtin --discipline fair --weight org/team=3`
 }
@@ -67,7 +70,7 @@ func (c *workerCmd) Run(p *process) error {
 	}
 	cfg := worker.Config{
 		Name: c.Name, HTTP: c.HTTP, Gossip: c.Gossip, Join: c.Join, Fleet: c.Fleet, GossipKey: key, Zone: c.Zone, Insecure: c.Insecure,
-		Logger: p.log, Slots: c.Slots, Apps: apps, Labels: c.Label,
+		Logger: p.log, Slots: c.Slots, Apps: apps, Labels: c.Label, Resources: c.Resource,
 		MaxReservations: c.MaxReservations, MaxResultBytes: c.MaxResultBytes, StopGrace: c.StopGrace, OrphanGrace: c.OrphanGrace, Stream: c.stream(), DrainTimeout: c.DrainTimeout,
 		Discipline: c.Discipline, Weights: c.Weight, Ageing: c.Ageing, StarvationBound: c.StarvationBound,
 		OnReady: p.announce("worker"),

@@ -13,6 +13,7 @@ type workloadFlags struct {
 	Tasks     workload.Tasks   `help:"Tasks of a job: 100, uniform:1,200, geom:10 or bimodal:0.9,1,100." default:"100" placeholder:"FORM"`
 	Service   workload.Service `help:"Service times: const:100ms, exp:100ms, jobexp:100ms, lognormal:100ms,1.5, pareto:10ms,1.5 or bimodal:0.9,10ms,1s." default:"exp:100ms" placeholder:"FORM"`
 	Arrival   workload.Arrival `help:"Arrivals: poisson, const or burst:50." default:"poisson" placeholder:"FORM"`
+	TaskSlots workload.Tasks   `help:"How many of its worker's slots each task of a job takes: 2, uniform:1,4 or bimodal:0.9,1,4 (default: 1)." placeholder:"FORM"`
 	Users     workload.Users   `help:"Whose the jobs are, and their shares of the jobs beside each other: ann:1,org/bob:3 (default: nobody's)." placeholder:"FORM"`
 	Keys      workload.Keys    `help:"Affinity keys of the tasks: uniform:10000 or zipf:10000,1.1 (default: none)." placeholder:"FORM"`
 	Cache     int              `help:"Keys of which workers keep what they stand for: the last that were used there. A task whose key is not there takes longer (default: no such thing)." placeholder:"N"`
@@ -31,7 +32,7 @@ type workloadFlags struct {
 
 // spec is what to generate for a fleet with so many slots.
 func (f *workloadFlags) spec(slots int) workload.Spec {
-	spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Stages: f.Stages, Slots: slots, Users: f.Users, Keys: f.Keys, Seed: f.Seed}
+	spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Stages: f.Stages, Slots: slots, Width: f.TaskSlots, Users: f.Users, Keys: f.Keys, Seed: f.Seed}
 	if spec.Rate == 0 && spec.Load == 0 && spec.Stages.Len() == 0 {
 		spec.Load = 0.9
 	}

@@ -52,11 +52,13 @@ type JobList struct {
 // JobDetail is the answer to GET /v1/jobs/{id}.
 type JobDetail struct {
 	JobSummary
-	Scheduler  string      `json:"scheduler"`
-	ProbeRatio float64     `json:"probe_ratio"`
-	DeadlineMS float64     `json:"deadline_ms"`   // left until the deadline; 0 when finished
-	Why        string      `json:"why,omitempty"` // why tasks still wait
-	TaskList   []TaskState `json:"task_states"`
+	Scheduler  string            `json:"scheduler"`
+	ProbeRatio float64           `json:"probe_ratio"`
+	Slots      int               `json:"slots,omitempty"`     // that each task takes, but for those that say otherwise, if that is not one
+	Resources  map[string]uint32 `json:"resources,omitempty"` // likewise
+	DeadlineMS float64           `json:"deadline_ms"`         // left until the deadline; 0 when finished
+	Why        string            `json:"why,omitempty"`       // why tasks still wait
+	TaskList   []TaskState       `json:"task_states"`
 }
 
 // TaskState is one task of a [JobDetail].
@@ -121,6 +123,7 @@ type Worker struct {
 	Queued      int               `json:"queued"`
 	State       string            `json:"state"`                // active, draining, or quarantined by the scheduler that answers
 	Connected   bool              `json:"connected"`            // by a stream from this scheduler
+	Resources   map[string]uint32 `json:"resources,omitempty"`  // beside its slots; only while connected
 	Discipline  string            `json:"discipline,omitempty"` // whose turn it is in its queue; only while connected
 	Apps        []string          `json:"apps"`
 	Labels      map[string]string `json:"labels"`

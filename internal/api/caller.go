@@ -211,7 +211,7 @@ func (h hide) Unwrap() error { return h.err }
 // NewJob translates a public job to its JSON. Fields that are zero are left out and so take their defaults.
 func NewJob(t *task.Job) *Job {
 	j := &Job{
-		App: t.App, User: t.User, Priority: t.Priority, Require: t.Require, Prefer: t.Prefer, Exclude: t.Exclude, Spread: t.Spread,
+		App: t.App, User: t.User, Priority: t.Priority, Require: t.Require, Prefer: t.Prefer, Exclude: t.Exclude, Spread: t.Spread, Resources: t.Resources,
 		Epoch: t.Epoch, Finished: t.Finished, Tasks: make([]Task, len(t.Tasks)),
 	}
 	if !t.ID.IsZero() {
@@ -232,6 +232,9 @@ func NewJob(t *task.Job) *Job {
 	if t.MaxAttempts != 0 {
 		j.MaxAttempts = &t.MaxAttempts
 	}
+	if t.Slots != 0 {
+		j.Slots = &t.Slots
+	}
 	if t.Delivery == task.AtMostOnce {
 		j.Delivery = "at-most-once"
 	}
@@ -246,7 +249,10 @@ func NewJob(t *task.Job) *Job {
 	}
 	for i := range t.Tasks {
 		of := &t.Tasks[i]
-		j.Tasks[i] = Task{Payload: of.Payload, Require: of.Require, Prefer: of.Prefer, Exclude: of.Exclude, Affinity: of.Affinity}
+		j.Tasks[i] = Task{Payload: of.Payload, Require: of.Require, Prefer: of.Prefer, Exclude: of.Exclude, Resources: of.Resources, Affinity: of.Affinity}
+		if of.Slots != 0 {
+			j.Tasks[i].Slots = &of.Slots
+		}
 	}
 	return j
 }

@@ -76,9 +76,9 @@ func TestSubmit(t *testing.T) {
 	want := task.Job{
 		ID: id, App: "grep", User: "a/b", Priority: -3, ProbeRatio: 1.5, Deadline: 2 * time.Second, TaskTimeout: time.Second, MaxAttempts: 7,
 		Delivery: task.AtMostOnce, OnFailure: task.CancelRest, OnDisconnect: task.DrainJob, Require: map[string]string{"zone": "a"}, Prefer: map[string]string{"ssd": "true"},
-		Exclude: []string{"w9", "zone=b"}, Spread: "rack",
+		Exclude: []string{"w9", "zone=b"}, Spread: "rack", Slots: 3, Resources: map[string]uint32{"gpu": 1},
 		Epoch: 2, Finished: []byte{1}, Attempts: []task.Attempts{{Task: 1, Failed: 2}},
-		Tasks: []task.Task{{Payload: []byte("\x00\xff")}, {Affinity: "k", Require: map[string]string{"gpu": "1"}, Prefer: map[string]string{"ssd": "no"}, Exclude: []string{"w1"}}},
+		Tasks: []task.Task{{Payload: []byte("\x00\xff")}, {Affinity: "k", Require: map[string]string{"gpu": "1"}, Prefer: map[string]string{"ssd": "no"}, Exclude: []string{"w1"}, Slots: 2, Resources: map[string]uint32{"gpu": 0}}},
 	}
 	var got task.Job
 	node := serve(t, func(w http.ResponseWriter, r *http.Request) {

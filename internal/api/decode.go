@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -33,6 +34,8 @@ type received struct {
 	Prefer       map[string]string `json:"prefer"`
 	Exclude      []string          `json:"exclude"`
 	Spread       string            `json:"spread"`
+	Slots        *int              `json:"slots"`
+	Resources    map[string]uint32 `json:"resources"`
 	Epoch        uint32            `json:"epoch"`
 	Finished     *string           `json:"finished"`
 	Attempts     []Attempts        `json:"attempts"`
@@ -40,12 +43,14 @@ type received struct {
 }
 
 type receivedTask struct {
-	Payload  *string           `json:"payload"`
-	Text     *string           `json:"text"`
-	Require  map[string]string `json:"require"`
-	Prefer   map[string]string `json:"prefer"`
-	Exclude  []string          `json:"exclude"`
-	Affinity string            `json:"affinity"`
+	Payload   *string           `json:"payload"`
+	Text      *string           `json:"text"`
+	Require   map[string]string `json:"require"`
+	Prefer    map[string]string `json:"prefer"`
+	Exclude   []string          `json:"exclude"`
+	Slots     *int              `json:"slots"`
+	Resources map[string]uint32 `json:"resources"`
+	Affinity  string            `json:"affinity"`
 }
 
 // receivedTasks stops reading at its limit: "{}," costs three bytes of a body and many times that in memory.
@@ -141,6 +146,7 @@ func jsonName(kind string) string {
 func (r *received) job() (task.Job, error) {
 	t := task.Job{
 		App: r.App, User: r.User, Priority: r.Priority, Require: r.Require, Prefer: r.Prefer, Exclude: r.Exclude, Spread: r.Spread, Epoch: r.Epoch,
+		Resources: r.Resources,
 	}
 	var err error
 	if r.ID != "" {
@@ -160,6 +166,9 @@ func (r *received) job() (task.Job, error) {
 		return task.Job{}, err
 	}
 	if t.Estimate, err = duration("estimate", r.Estimate); err != nil {
+		return task.Job{}, err
+	}
+	if t.Slots, err = slots("", r.Slots); err != nil {
 		return task.Job{}, err
 	}
 	if r.MaxAttempts != nil {
@@ -193,6 +202,13 @@ func (r *received) job() (task.Job, error) {
 
 func (r *receivedTask) into(t *task.Task, i int) error {
 	t.Require, t.Prefer, t.Exclude, t.Affinity = r.Require, r.Prefer, r.Exclude, r.Affinity
+	t.Resources = r.Resources
+	if r.Slots != nil {
+		var err error
+		if t.Slots, err = slots("tasks["+strconv.Itoa(i)+"].", r.Slots); err != nil {
+			return err
+		}
+	}
 	switch {
 	case r.Text != nil && r.Payload != nil:
 		return task.Errorf(task.CodeInvalidJob, "tasks[%d]: give payload or text, not both", i)
@@ -205,6 +221,17 @@ func (r *receivedTask) into(t *task.Task, i int) error {
 		}
 	}
 	return nil
+}
+
+// slots reads how many slots a task takes, which is never none.
+func slots(where string, n *int) (int, error) {
+	switch {
+	case n == nil:
+		return 0, nil
+	case *n == 0:
+		return 0, task.Errorf(task.CodeInvalidJob, "%sslots: want 1 to %d, got 0", where, task.MaxSlots)
+	}
+	return *n, nil
 }
 
 func duration(field string, s *string) (time.Duration, error) {

@@ -39,6 +39,8 @@ type Job struct {
 	Prefer       map[string]string `json:"prefer,omitempty"`
 	Exclude      []string          `json:"exclude,omitempty"`
 	Spread       string            `json:"spread,omitempty"`
+	Slots        *int              `json:"slots,omitempty"`
+	Resources    map[string]uint32 `json:"resources,omitempty"`
 	Epoch        uint32            `json:"epoch,omitempty"`
 	Finished     []byte            `json:"finished,omitempty"`
 	Attempts     []Attempts        `json:"attempts,omitempty"`
@@ -53,10 +55,12 @@ type Attempts struct {
 
 // Task is one task of a [Job]: its payload as base64 or as plain text, not both.
 type Task struct {
-	Payload  []byte            `json:"payload,omitempty"`
-	Text     *string           `json:"text,omitempty"`
-	Require  map[string]string `json:"require,omitempty"`
-	Prefer   map[string]string `json:"prefer,omitempty"`
-	Exclude  []string          `json:"exclude,omitempty"`
-	Affinity string            `json:"affinity,omitempty"`
+	Payload   []byte            `json:"payload,omitempty"`
+	Text      *string           `json:"text,omitempty"`
+	Require   map[string]string `json:"require,omitempty"`
+	Prefer    map[string]string `json:"prefer,omitempty"`
+	Exclude   []string          `json:"exclude,omitempty"`
+	Slots     *int              `json:"slots,omitempty"`
+	Resources map[string]uint32 `json:"resources,omitempty"`
+	Affinity  string            `json:"affinity,omitempty"`
 }

@@ -1,6 +1,7 @@
 package submission
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -14,7 +15,8 @@ const (
 	taskHasAffinity
 	taskHasPrefer
 	taskHasExclude
-	taskBits = taskHasExclude<<1 - 1
+	taskHasNeed
+	taskBits = taskHasNeed<<1 - 1
 )
 
 const maxText = 64 << 10 // of an error's message or detail
@@ -56,6 +58,7 @@ func AppendJob(b []byte, j *task.Job) []byte {
 	b = appendLabels(b, j.Prefer)
 	b = appendList(b, j.Exclude)
 	b = wire.AppendString(b, j.Spread)
+	b = appendNeed(b, j.Slots, j.Resources)
 	b = wire.AppendUint(b, uint64(len(j.Tasks)))
 	for i := range j.Tasks {
 		b = appendTask(b, &j.Tasks[i])
@@ -77,6 +80,9 @@ func appendTask(b []byte, t *task.Task) []byte {
 	if len(t.Exclude) > 0 {
 		bits |= taskHasExclude
 	}
+	if t.Slots > 0 || len(t.Resources) > 0 {
+		bits |= taskHasNeed
+	}
 	b = wire.AppendUint(b, bits)
 	b = wire.AppendBytes(b, t.Payload)
 	if bits&taskHasRequire != 0 {
@@ -90,6 +96,9 @@ func appendTask(b []byte, t *task.Task) []byte {
 	}
 	if bits&taskHasExclude != 0 {
 		b = appendList(b, t.Exclude)
+	}
+	if bits&taskHasNeed != 0 {
+		b = appendNeed(b, t.Slots, t.Resources)
 	}
 	return b
 }
@@ -116,6 +125,7 @@ func DecodeSubmit(body []byte, l task.Limits) (Submit, error) {
 	j.OnDisconnect = task.OnDisconnect(r.Uint8())
 	j.Require, j.Prefer = readLabels(&r), readLabels(&r)
 	j.Exclude, j.Spread = readList(&r), r.String(1<<10)
+	j.Slots, j.Resources = readNeed(&r)
 	n := r.Uint64()
 	if n > uint64(l.MaxTasks) {
 		return m, task.Errorf(task.CodeTooLarge, "tasks: at most %d tasks a job, got %d", l.MaxTasks, n)
@@ -156,6 +166,9 @@ func readTask(r *wire.Reader, t *task.Task) {
 	}
 	if bits&taskHasExclude != 0 {
 		t.Exclude = readList(r)
+	}
+	if bits&taskHasNeed != 0 {
+		t.Slots, t.Resources = readNeed(r)
 	}
 }
 
@@ -353,6 +366,33 @@ func readLabels(r *wire.Reader) map[string]string {
 		labels[k] = r.String(1 << 10)
 	}
 	return labels
+}
+
+func appendNeed(b []byte, slots int, resources map[string]uint32) []byte {
+	b = wire.AppendUint(b, uint64(max(slots, 0)))
+	b = wire.AppendUint(b, uint64(len(resources)))
+	if len(resources) == 0 {
+		return b
+	}
+	for _, name := range slices.Sorted(maps.Keys(resources)) {
+		b = wire.AppendString(b, name)
+		b = wire.AppendUint(b, uint64(resources[name]))
+	}
+	return b
+}
+
+func readNeed(r *wire.Reader) (slots int, resources map[string]uint32) {
+	slots = int(r.Uint(math.MaxInt32))
+	n := r.Uint(task.MaxLabels)
+	if n == 0 {
+		return slots, nil
+	}
+	resources = make(map[string]uint32, n)
+	for range n {
+		name := r.String(1 << 10)
+		resources[name] = r.Uint32()
+	}
+	return slots, resources
 }
 
 func appendList(b []byte, list []string) []byte {

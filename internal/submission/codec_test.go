@@ -30,6 +30,13 @@ func drawList(t *rapid.T, label string) []string {
 	return list
 }
 
+func drawResources(t *rapid.T, name string) map[string]uint32 {
+	if all := rapid.MapOfN(rapid.StringN(0, 5, 20), rapid.Uint32(), 0, 3).Draw(t, name); len(all) > 0 {
+		return all
+	}
+	return nil
+}
+
 func drawJob(t *rapid.T) task.Job {
 	j := task.Job{
 		App: rapid.StringMatching(`[a-z]{1,10}`).Draw(t, "app"), User: rapid.StringN(0, 10, 40).Draw(t, "user"),
@@ -37,6 +44,7 @@ func drawJob(t *rapid.T) task.Job {
 		Deadline: time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "deadline")), TaskTimeout: time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "timeout")),
 		Estimate: time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "estimate")), MaxAttempts: rapid.IntRange(0, 1000).Draw(t, "attempts"), Delivery: task.AtMostOnce, OnFailure: task.CancelRest,
 		Require: drawLabels(t, "require"), Prefer: drawLabels(t, "prefer"), Exclude: drawList(t, "exclude"), Spread: rapid.StringN(0, 5, 20).Draw(t, "spread"),
+		Slots: rapid.IntRange(0, math.MaxInt32).Draw(t, "slots"), Resources: drawResources(t, "resources"),
 		Epoch:    rapid.Uint32().Draw(t, "epoch"),
 		Finished: rapid.SliceOfN(rapid.Byte(), 1, 4).Draw(t, "finished"), OnDisconnect: task.DrainJob,
 	}
@@ -49,6 +57,7 @@ func drawJob(t *rapid.T) task.Job {
 		j.Tasks[i] = task.Task{
 			Payload: rapid.SliceOfN(rapid.Byte(), 1, 50).Draw(t, "payload"), Require: drawLabels(t, "task require"),
 			Affinity: rapid.StringN(0, 5, 20).Draw(t, "affinity"), Prefer: drawLabels(t, "task prefer"), Exclude: drawList(t, "task exclude"),
+			Slots: rapid.IntRange(0, 9).Draw(t, "task slots"), Resources: drawResources(t, "task resources"),
 		}
 	}
 	return j

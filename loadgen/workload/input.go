@@ -44,7 +44,7 @@ func (e *InputError) Unwrap() error { return e.Err }
 // Read returns the source of the jobs in a workload file: NDJSON or an Eagle/Hawk trace, told apart by the first
 // character, plain or compressed with gzip.
 //
-// NDJSON is one object a line, {"at_ms":12.5,"user":"a","service_ms":[101.3,99],"est_ms":100}. at_ms and service_ms must be there.
+// NDJSON is one object a line, {"at_ms":12.5,"user":"a","service_ms":[101.3,99],"est_ms":100,"priority":0,"slots":1}. at_ms and service_ms must be there.
 // Without est_ms the scheduler is told nothing. Other fields are errors.
 //
 // The trace format is that of Hawk (Delgado et al., ATC 2015) and Eagle (SoCC 2016): the arrival, the number of tasks, the mean of

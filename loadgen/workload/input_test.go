@@ -64,12 +64,12 @@ func sameJobs(tb testing.TB, got, want []Job) {
 
 func TestReadNDJSON(t *testing.T) {
 	t.Parallel()
-	const text = `{"at_ms":12.5,"user":"a","service_ms":[101.3,99],"est_ms":100}
+	const text = `{"at_ms":12.5,"user":"a","service_ms":[101.3,99],"est_ms":100, "priority" : -7,"slots":4 }
 
  { "service_ms" : [ 1e-3 , 0.0000005, 86400000, 12.345678499999999999999999 ] , "at_ms" : 12.5 }` + "\r\n" +
 		`{"user":"org/\"te\\am\"/\u00e4\ud83d\udc26\t","at_ms":1.25E4,"service_ms":[-0]}`
 	want := []Job{
-		{At: 12_500_000, User: "a", Service: []time.Duration{101_300_000, 99 * ms}, Est: 100 * ms},
+		{At: 12_500_000, User: "a", Service: []time.Duration{101_300_000, 99 * ms}, Est: 100 * ms, Priority: -7, Slots: 4},
 		{At: 12_500_000, Service: []time.Duration{1000, 1, MaxService, 12_345_678}},
 		{At: 12_500 * ms, User: "org/\"te\\am\"/ä🐦\t", Service: []time.Duration{0}},
 	}
@@ -133,6 +133,11 @@ func TestNDJSONErrors(t *testing.T) {
 		{`{"at_ms":6,"service_ms":[1 2]}`, `service_ms: column 28: want ',', got '2'`},
 		{`{"at_ms":6,"service_ms":[[1]]}`, `service_ms[0]: want a number, got "[1"`},
 		{`{"at_ms":6,"service_ms":[1],"prio":3}`, `"prio": unknown field`},
+		{`{"at_ms":6,"service_ms":[1],"priority":1001}`, `priority: want a whole number from -1000 to 1000, got "1001"`},
+		{`{"at_ms":6,"service_ms":[1],"priority":1.5}`, `priority: want a whole number from -1000 to 1000, got "1.5"`},
+		{`{"at_ms":6,"service_ms":[1],"slots":0}`, `slots: want a whole number from 1 to 4096, got "0"`},
+		{`{"at_ms":6,"service_ms":[1],"slots":+2}`, `slots: want a whole number from 1 to 4096, got "+2"`},
+		{`{"at_ms":6,"service_ms":[1],"slots":}`, `slots: want a whole number from 1 to 4096, got ""`},
 		{`{"at_ms":6,"service_ms":[1],"AT_MS":3}`, `"AT_MS": unknown field`},
 		{`{"at_ms":6,"service_ms":[1],"at_ms":7}`, `at_ms: is there twice`},
 		{`{"at_ms":6,"service_ms":[1],}`, `column 29: want a string, got '}'`},

@@ -11,10 +11,12 @@ import (
 // Bounds of what a workload may hold. A file that goes past one is refused; a
 // draw that would is cut to it.
 const (
-	MaxTasks   = 1_000_000            // tasks of one job
-	MaxService = 24 * time.Hour       // of one task, which is also the longest deadline of a job
-	MaxAt      = 366 * 24 * time.Hour // arrival of the last job
-	MaxUser    = 255                  // length of a user path in bytes
+	MaxTasks    = 1_000_000            // tasks of one job
+	MaxService  = 24 * time.Hour       // of one task, which is also the longest deadline of a job
+	MaxAt       = 366 * 24 * time.Hour // arrival of the last job
+	MaxUser     = 255                  // length of a user path in bytes
+	MaxWidth    = 4096                 // slots that a task takes
+	maxPriority = 1000
 )
 
 // Job is one job of a workload. [Source.Next] fills it and uses its slices
@@ -28,7 +30,14 @@ type Job struct {
 	Est time.Duration
 	// Keys are the tasks' affinity keys by number, from 1; none if the workload has no keys. A file has none.
 	Keys []uint32
+	// Priority is that of the job: −1000…1000. Only files say one.
+	Priority int
+	// Slots is how many of its worker's slots each task takes: 1…MaxWidth; 0 is 1.
+	Slots int
 }
+
+// Width is how many slots each task of a job takes.
+func (j *Job) Width() int { return max(j.Slots, 1) }
 
 // field is one part of a job, under whatever name a format knows it.
 type field uint8
@@ -38,10 +47,13 @@ const (
 	fieldUser
 	fieldService
 	fieldEst
+	fieldPriority
+	fieldSlots
+	fields int = iota
 )
 
 // names is what a format calls the fields of a job, in the order of their constants.
-type names [4]string
+type names [fields]string
 
 // breach says which bound a job does not keep.
 type breach struct {
@@ -74,6 +86,10 @@ func (j *Job) check(prev time.Duration) *breach {
 		return &breach{fieldService, -1, fmt.Sprintf("a job has at most %d tasks, got %d", MaxTasks, len(j.Service))}
 	case j.Est < 0 || j.Est > MaxService:
 		return &breach{fieldEst, -1, fmt.Sprintf("want 0 to %v, got %v", MaxService, j.Est)}
+	case j.Priority < -maxPriority || j.Priority > maxPriority:
+		return &breach{fieldPriority, -1, fmt.Sprintf("want %d to %d, got %d", -maxPriority, maxPriority, j.Priority)}
+	case j.Slots < 0 || j.Slots > MaxWidth:
+		return &breach{fieldSlots, -1, fmt.Sprintf("want 1 to %d, got %d", MaxWidth, j.Slots)}
 	case len(j.User) > MaxUser:
 		return &breach{fieldUser, -1, fmt.Sprintf("a user has at most %d bytes, got %d", MaxUser, len(j.User))}
 	case !utf8.ValidString(j.User):

@@ -13,13 +13,17 @@ import (
 
 // The fields of a job in NDJSON.
 const (
-	nameAt      = "at_ms"
-	nameUser    = "user"
-	nameService = "service_ms"
-	nameEst     = "est_ms"
+	nameAt       = "at_ms"
+	nameUser     = "user"
+	nameService  = "service_ms"
+	nameEst      = "est_ms"
+	namePriority = "priority"
+	nameSlots    = "slots"
 )
 
-func ndjsonNames() names { return names{nameAt, nameUser, nameService, nameEst} }
+func ndjsonNames() names {
+	return names{nameAt, nameUser, nameService, nameEst, namePriority, nameSlots}
+}
 
 // millisecond is the power of ten that makes milliseconds nanoseconds.
 const millisecond = 6
@@ -40,11 +44,11 @@ func (*ndjson) names() names { return ndjsonNames() }
 
 func (p *ndjson) parse(line []byte, j *Job) *InputError {
 	p.line, p.at = line, 0
-	j.At, j.User, j.Service, j.Est, j.Keys = 0, "", j.Service[:0], 0, j.Keys[:0]
+	j.At, j.User, j.Service, j.Est, j.Keys, j.Priority, j.Slots = 0, "", j.Service[:0], 0, j.Keys[:0], 0, 0
 	if err := p.expect('{'); err != nil {
 		return err
 	}
-	var seen [4]bool
+	var seen [fields]bool
 	for first := true; ; first = false {
 		if p.peek() == '}' && first {
 			break
@@ -71,11 +75,11 @@ func (p *ndjson) parse(line []byte, j *Job) *InputError {
 }
 
 // field reads the value of a field, after its name.
-func (p *ndjson) field(name []byte, seen *[4]bool, j *Job) (err *InputError) {
+func (p *ndjson) field(name []byte, seen *[fields]bool, j *Job) (err *InputError) {
 	known := ndjsonNames()
 	i := slices.Index(known[:], string(name))
 	if i < 0 {
-		return &InputError{Field: quote(string(name)), Reason: "unknown field; a job has at_ms, user, service_ms and est_ms"}
+		return &InputError{Field: quote(string(name)), Reason: "unknown field; a job has at_ms, user, service_ms, est_ms, priority and slots"}
 	}
 	if seen[i] {
 		return &InputError{Field: known[i], Reason: "is there twice"}
@@ -93,12 +97,16 @@ func (p *ndjson) field(name []byte, seen *[4]bool, j *Job) (err *InputError) {
 		j.Service, err = p.numbers(j.Service)
 	case fieldEst:
 		j.Est, err = p.number(nameEst, -1)
+	case fieldPriority:
+		j.Priority, err = p.integer(namePriority, -maxPriority, maxPriority)
+	case fieldSlots:
+		j.Slots, err = p.integer(nameSlots, 1, MaxWidth)
 	}
 	return err
 }
 
 // missing names the first field that must be there and is not.
-func missing(seen *[4]bool) *InputError {
+func missing(seen *[fields]bool) *InputError {
 	switch {
 	case !seen[fieldAt]:
 		return &InputError{Field: nameAt, Reason: "is missing"}
@@ -161,6 +169,22 @@ func (p *ndjson) number(name string, index int) (time.Duration, *InputError) {
 		return 0, err
 	}
 	return 0, &InputError{Field: name, Reason: fault.reason(token)}
+}
+
+// integer reads a whole number from low to high.
+func (p *ndjson) integer(name string, low, high int) (int, *InputError) {
+	p.peek()
+	n := 0
+	for p.at+n < len(p.line) && !delimits(p.line[p.at+n:]) {
+		n++
+	}
+	token := string(p.line[p.at : p.at+n])
+	v, err := strconv.Atoi(token)
+	if err != nil || v < low || v > high || token[0] == '+' {
+		return 0, &InputError{Field: name, Reason: fmt.Sprintf("want a whole number from %d to %d, got %s", low, high, quote(token))}
+	}
+	p.at += n
+	return v, nil
 }
 
 // delimits reports whether a number can end before rest.

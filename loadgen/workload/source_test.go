@@ -215,6 +215,7 @@ func TestSpecErrors(t *testing.T) {
 		want   []string
 	}{
 		{"empty", func(s *Spec) { *s = Spec{} }, []string{"tasks: not set", "service: not set", "arrival: not set", "rate, load: give one"}},
+		{"wide", func(s *Spec) { s.Width = mustTasks(t, "bimodal:0.5,1,5000") }, []string{"task slots: at most 4096"}},
 		{"both", func(s *Spec) { s.Load = 0.5 }, []string{"rate, load: give only one"}},
 		{"slow", func(s *Spec) { s.Rate = 1e-9 }, []string{"rate: want 1e-06 to 1e+09 jobs a second, got 1e-09"}},
 		{"nan", func(s *Spec) { s.Rate = math.NaN() }, []string{"rate: want"}},
@@ -259,5 +260,41 @@ func TestGenerateAllocatesNothing(t *testing.T) {
 		if got := testing.AllocsPerRun(1000, func() { src.Next(&j) }); got != 0 {
 			t.Errorf("%s: %v allocations a job, want 0", service, got)
 		}
+	}
+}
+
+// TestWidth: what tasks take counts as load, and is drawn apart from all else.
+func TestWidth(t *testing.T) {
+	t.Parallel()
+	plain, wide := spec(t, "10", "exp:100ms", "poisson"), spec(t, "10", "exp:100ms", "poisson")
+	plain.Load, plain.Slots, wide.Load, wide.Slots = 0.5, 100, 0.5, 100
+	wide.Width = mustTasks(t, "bimodal:0.75,1,5")
+	if got, want := wide.JobRate(), plain.JobRate()/2; math.Abs(got/want-1) > 1e-12 {
+		t.Errorf("%g jobs a second of tasks of two slots on average, want %g", got, want)
+	}
+	if got := wide.OfferedLoad(); got != 0.5 {
+		t.Errorf("a load of %g", got)
+	}
+	wide.Rate, wide.Load = plain.JobRate(), 0
+	if got := wide.OfferedLoad(); math.Abs(got-1) > 1e-12 {
+		t.Errorf("at twice the rate a load of %g, want 1", got)
+	}
+	plain.Rate, plain.Load = wide.Rate, 0
+	a, errA := Generate(plain, Window{Jobs: 1000})
+	b, errB := Generate(wide, Window{Jobs: 1000})
+	narrow, broad := collect(t, a, errA), collect(t, b, errB)
+	five := 0
+	for i := range broad {
+		if broad[i].Slots == 5 {
+			five++
+		}
+		if broad[i].Width() != 1 && broad[i].Width() != 5 || narrow[i].Width() != 1 {
+			t.Fatalf("job %d has tasks of %d slots, and of %d", i, broad[i].Width(), narrow[i].Width())
+		}
+		broad[i].Slots = 0
+	}
+	sameJobs(t, broad, narrow)
+	if five < 200 || five > 300 {
+		t.Errorf("%d of 1000 jobs are wide", five)
 	}
 }

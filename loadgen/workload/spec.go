@@ -28,6 +28,8 @@ type Spec struct {
 	Stages Stages
 	// Slots is what Load is a fraction of: workers × slots of a worker, 1…MaxSlots. Only loads need it.
 	Slots int
+	// Width is how many slots each task of a job takes; the zero value is one. Load counts what tasks take.
+	Width Tasks
 	Users Users  // whose the jobs are; the zero value: nobody's
 	Keys  Keys   // affinity keys of the tasks; the zero value: they have none
 	Seed  uint64 // any
@@ -41,6 +43,9 @@ func (s *Spec) Validate() error {
 	}
 	if s.Service == (Service{}) {
 		faults = append(faults, fmt.Errorf("service: %w", errUnset))
+	}
+	if s.Width != (Tasks{}) && s.Width.most() > MaxWidth {
+		faults = append(faults, fmt.Errorf("task slots: at most %d, got %v", MaxWidth, s.Width))
 	}
 	if s.Arrival == (Arrival{}) {
 		faults = append(faults, fmt.Errorf("arrival: %w", errUnset))
@@ -117,7 +122,7 @@ func (s *Spec) OfferedLoad() float64 {
 	if s.Rate == 0 || s.Slots == 0 {
 		return s.Load
 	}
-	return float64(s.Tasks.Mean()*s.Service.mean()) / float64(s.gap()*float64(s.Slots))
+	return s.work() / float64(s.gap()*float64(s.Slots))
 }
 
 // gap returns the mean gap between jobs in nanoseconds.
@@ -125,7 +130,16 @@ func (s *Spec) gap() float64 {
 	if s.Rate != 0 {
 		return float64(time.Second) / s.Rate
 	}
-	return float64(s.Tasks.Mean()*s.Service.mean()) / float64(s.Load*float64(s.Slots))
+	return s.work() / float64(s.Load*float64(s.Slots))
+}
+
+// work returns the mean slot time of a job in nanoseconds.
+func (s *Spec) work() float64 {
+	work := float64(s.Tasks.Mean() * s.Service.mean())
+	if s.Width == (Tasks{}) {
+		return work
+	}
+	return float64(work * s.Width.Mean())
 }
 
 // within reports whether x lies between two bounds. NaN does not.
@@ -142,6 +156,8 @@ type generator struct {
 	names    stream
 	keys     *keyring // nil: there are none
 	choices  stream
+	width    Tasks
+	widths   stream
 	jobs     uint64 // so far
 }
 
@@ -157,6 +173,8 @@ func newGenerator(s *Spec) *generator {
 		users:    s.Users,
 		names:    newStream(s.Seed, labelUsers),
 		choices:  newStream(s.Seed, labelKeys),
+		width:    s.Width,
+		widths:   newStream(s.Seed, labelWidths),
 	}
 	if s.Keys != (Keys{}) {
 		g.keys = newKeyring(s.Keys)
@@ -176,13 +194,16 @@ func (g *generator) next(j *Job) (bool, error) {
 		j.Keys = resize(j.Keys, len(j.Service))
 		g.keys.fill(j.Keys, g.choices.sub(g.jobs))
 	}
+	if g.width != (Tasks{}) {
+		j.Slots = min(g.width.Draw(g.widths.at(g.jobs)), MaxWidth)
+	}
 	g.jobs++
 	return true, nil
 }
 
 // fault says which job broke a bound.
 func (g *generator) fault(b *breach) error {
-	return fmt.Errorf("workload: job %d: %s: %s", g.jobs, b.in(names{"arrival", "user", "service", "estimate"}), b.reason)
+	return fmt.Errorf("workload: job %d: %s: %s", g.jobs, b.in(names{"arrival", "user", "service", "estimate", "priority", "task slots"}), b.reason)
 }
 
 // resize returns s with length n; what it holds is left over from before.

@@ -142,7 +142,7 @@ func (s *Spec) StageRate(i int) float64 {
 	if stage.Rate != 0 {
 		return stage.Rate
 	}
-	return float64(stage.Load*float64(s.Slots)) * float64(time.Second) / float64(s.Tasks.Mean()*s.Service.mean())
+	return float64(stage.Load*float64(s.Slots)) * float64(time.Second) / s.work()
 }
 
 // StageLoad returns the fraction of all slots that the jobs of the i-th stage keep busy: its load, or what its rate comes to; 0
@@ -152,7 +152,7 @@ func (s *Spec) StageLoad(i int) float64 {
 	if stage.Rate == 0 || s.Slots == 0 {
 		return stage.Load
 	}
-	return float64(stage.Rate*float64(s.Tasks.Mean()*s.Service.mean())) / float64(float64(time.Second)*float64(s.Slots))
+	return float64(stage.Rate*s.work()) / float64(float64(time.Second)*float64(s.Slots))
 }
 
 // average returns the mean of a stage's number over all stages, weighted by their lengths.

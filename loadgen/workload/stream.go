@@ -8,6 +8,7 @@ const (
 	labelServices uint64 = 0x7365727669636573 // "services"
 	labelUsers    uint64 = 0x757365726e616d65 // "username"
 	labelKeys     uint64 = 0x616666696e697479 // "affinity"
+	labelWidths   uint64 = 0x7461736b77696465 // "taskwide"
 )
 
 // golden is the increment of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): 2⁶⁴ over the golden ratio.

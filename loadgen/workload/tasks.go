@@ -135,3 +135,11 @@ func (t Tasks) Mean() float64 {
 	}
 	return 0
 }
+
+// most is the largest draw that has a name in the form; of geom, whose draws have no end, its mean.
+func (t Tasks) most() int {
+	if t.kind == tasksGeom {
+		return int(t.shape)
+	}
+	return max(t.a, t.b)
+}

@@ -57,7 +57,7 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
-// AppendJob appends a job as a line of NDJSON with its line end. An empty User and an Est of 0 are left out. The job must keep the
+// AppendJob appends a job as a line of NDJSON with its line end. An empty User, an Est and a Priority of 0 and one slot are left out. The job must keep the
 // bounds of [Job].
 func AppendJob(b []byte, j *Job) []byte {
 	b = append(b, `{"`+nameAt+`":`...)
@@ -77,6 +77,14 @@ func AppendJob(b []byte, j *Job) []byte {
 	if j.Est != 0 {
 		b = append(b, `,"`+nameEst+`":`...)
 		b = appendMillis(b, j.Est)
+	}
+	if j.Priority != 0 {
+		b = append(b, `,"`+namePriority+`":`...)
+		b = strconv.AppendInt(b, int64(j.Priority), 10)
+	}
+	if j.Slots > 1 {
+		b = append(b, `,"`+nameSlots+`":`...)
+		b = strconv.AppendInt(b, int64(j.Slots), 10)
 	}
 	return append(b, "}\n"...)
 }

@@ -21,10 +21,14 @@ func anyJobs() *rapid.Generator[[]Job] {
 		for i := range jobs {
 			at += anyDuration(0, MaxAt/10).Draw(t, "gap")
 			jobs[i] = Job{
-				At:      at,
-				User:    rapid.StringN(0, -1, MaxUser).Draw(t, "user"),
-				Service: rapid.SliceOfN(anyDuration(0, MaxService), 1, 20).Draw(t, "service"),
-				Est:     anyDuration(0, MaxService).Draw(t, "est"),
+				At:       at,
+				User:     rapid.StringN(0, -1, MaxUser).Draw(t, "user"),
+				Service:  rapid.SliceOfN(anyDuration(0, MaxService), 1, 20).Draw(t, "service"),
+				Est:      anyDuration(0, MaxService).Draw(t, "est"),
+				Priority: rapid.IntRange(-maxPriority, maxPriority).Draw(t, "priority"),
+			}
+			if n := rapid.IntRange(1, MaxWidth).Draw(t, "slots"); n > 1 {
+				jobs[i].Slots = n
 			}
 		}
 		return jobs
@@ -108,6 +112,14 @@ func TestAppendJob(t *testing.T) {
 		{
 			Job{At: 12_500_000, User: "a", Service: []time.Duration{101_300_000, 99 * ms}, Est: 100 * ms},
 			`{"at_ms":12.5,"user":"a","service_ms":[101.3,99],"est_ms":100}`,
+		},
+		{
+			Job{Service: []time.Duration{ms}, Priority: -3, Slots: 2},
+			`{"at_ms":0,"service_ms":[1],"priority":-3,"slots":2}`,
+		},
+		{
+			Job{Service: []time.Duration{ms}, Slots: 1},
+			`{"at_ms":0,"service_ms":[1]}`,
 		},
 		{
 			Job{User: "q\"\\\n\x7fä", Service: []time.Duration{1, 100, 0, 1_000_001}},

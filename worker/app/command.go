@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"dunnock/worker"
 )
@@ -132,10 +135,25 @@ func taskEnv(environ []string, t worker.Task) []string {
 		"DUNNOCK_ATTEMPT="+strconv.Itoa(t.Attempt),
 		"DUNNOCK_EPOCH="+strconv.FormatUint(uint64(t.Epoch), 10),
 	)
+	// Not DUNNOCK_SLOTS, which would be a flag to a dunnock that the command starts.
+	env = append(env, "DUNNOCK_GRANTED_SLOTS="+strconv.Itoa(max(t.Slots, 1)))
+	for _, name := range slices.Sorted(maps.Keys(t.Resources)) {
+		env = append(env, "DUNNOCK_GRANTED_"+variable(name)+"="+strconv.FormatUint(uint64(t.Resources[name]), 10))
+	}
 	if !t.Deadline.IsZero() {
 		env = append(env, "DUNNOCK_DEADLINE="+t.Deadline.UTC().Format(time.RFC3339Nano))
 	}
 	return env
+}
+
+// variable is a resource's name as it is in a variable's.
+func variable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '.' || r == '-' {
+			return '_'
+		}
+		return unicode.ToUpper(r)
+	}, name)
 }
 
 // cappedBuffer keeps up to limit bytes. At the first byte over it, it calls full and from then

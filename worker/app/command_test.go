@@ -56,7 +56,7 @@ func TestCommandSeesItsTask(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tk := worker.Task{Job: id, Index: 7, Attempt: 2, Epoch: 3, Deadline: time.Date(2026, 1, 2, 3, 4, 5, 600, time.FixedZone("x", 3600))}
+	tk := worker.Task{Job: id, Index: 7, Attempt: 2, Epoch: 3, Slots: 2, Resources: map[string]uint32{"gpu.a-1": 1}, Deadline: time.Date(2026, 1, 2, 3, 4, 5, 600, time.FixedZone("x", 3600))}
 	got, err := commandHandler(t, `sh -c 'env | grep -E "^(DUNNOCK_|OTHER=)"'`)(t.Context(), tk)
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +65,7 @@ func TestCommandSeesItsTask(t *testing.T) {
 	slices.Sort(own)
 	want := []string{
 		"DUNNOCK_ATTEMPT=2", "DUNNOCK_DEADLINE=2026-01-02T02:04:05.0000006Z", "DUNNOCK_EPOCH=3",
+		"DUNNOCK_GRANTED_GPU_A_1=1", "DUNNOCK_GRANTED_SLOTS=2",
 		"DUNNOCK_JOB=000102030405060708090a0b0c0d0e0f", "DUNNOCK_TASK=7", "OTHER=kept",
 	}
 	if !slices.Equal(own, want) {

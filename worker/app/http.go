@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,8 +20,8 @@ import (
 
 // httpApp is the app that hands each attempt to a local server.
 //
-// It POSTs the payload with the headers Dunnock-Job, -Task, -Attempt, -Epoch
-// and -Deadline (RFC 3339). An answer 2xx is the result. 4xx fails for good; all else fails the attempt, redirects too. The
+// It POSTs the payload with the headers Dunnock-Job, -Task, -Attempt, -Epoch, -Slots,
+// -Resource (name=amount, one for each) and -Deadline (RFC 3339). An answer 2xx is the result. 4xx fails for good; all else fails the attempt, redirects too. The
 // first 4 KiB of the answer's body go with the error.
 //
 // A request is sent once: what a server that broke the connection has done
@@ -138,6 +140,10 @@ func (h *httpApp) fill(req *fasthttp.Request, t worker.Task) {
 	header.SetBytesV("Dunnock-Task", strconv.AppendInt(buf[:0], int64(t.Index), 10))
 	header.SetBytesV("Dunnock-Attempt", strconv.AppendInt(buf[:0], int64(t.Attempt), 10))
 	header.SetBytesV("Dunnock-Epoch", strconv.AppendUint(buf[:0], uint64(t.Epoch), 10))
+	header.SetBytesV("Dunnock-Slots", strconv.AppendInt(buf[:0], int64(max(t.Slots, 1)), 10))
+	for _, name := range slices.Sorted(maps.Keys(t.Resources)) {
+		header.Add("Dunnock-Resource", name+"="+strconv.FormatUint(uint64(t.Resources[name]), 10))
+	}
 	if !t.Deadline.IsZero() {
 		header.SetBytesV("Dunnock-Deadline", t.Deadline.UTC().AppendFormat(buf[:0], time.RFC3339Nano))
 	}

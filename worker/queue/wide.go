@@ -97,6 +97,14 @@ func (c *Core) ReserveNeed(now time.Duration, s probe.SchedulerID, m probe.Reser
 	return c.enqueue(now, entry{scheduler: s, ref: m.Ref, res: m.Res, count: m.Count, need: at}, class, out)
 }
 
+// Need is what the call or the attempt in a lane has: zero for a plain one.
+func (c *Core) Need(lane uint16) (n probe.Need) {
+	if c.wide != nil && c.wide.lanes[lane].need != 0 {
+		n = c.wide.needs[c.wide.lanes[lane].need].Need
+	}
+	return n
+}
+
 // intern returns the number of a need, or false if it is more than the worker has, or there are too many different ones.
 func (c *Core) intern(n probe.Need) (uint32, bool) {
 	n.Slots = max(n.Slots, 1)
