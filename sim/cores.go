@@ -274,11 +274,12 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 	switch probe.Kind(m.Kind) {
 	case probe.KindReserve:
 		r := probe.Reserve{Ref: m.Ref, Res: m.Task, Count: m.Count}
-		if c.classed {
+		switch {
+		case c.classed:
 			out = core.ReserveNeed(now, from, r, c.classOf(m), needOf(m), out)
-		} else if m.Slot > 1 {
+		case m.Slot > 1:
 			out = core.ReserveNeed(now, from, r, nil, needOf(m), out)
-		} else {
+		default:
 			out = core.Reserve(now, from, r, out)
 		}
 	case probe.KindCancel:

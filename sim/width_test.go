@@ -37,8 +37,14 @@ func TestWideTasks(t *testing.T) {
 		load       float64
 	}
 	for _, f := range []fleet{
-		{"late-binding", queue.FIFO, 0.7}, {"late-binding-nocancel", queue.FIFO, 0.6}, {"idle-offer", queue.FIFO, 0.7},
-		{"late-binding", queue.Fair, 0.7}, {"late-binding", queue.Priority, 0.7}, {"late-binding", queue.SRPT, 0.7}, {"late-binding", queue.FIFO, 1.1}, {"idle-offer", queue.FIFO, 1.1},
+		{"late-binding", queue.FIFO, 0.7},
+		{"late-binding-nocancel", queue.FIFO, 0.6},
+		{"idle-offer", queue.FIFO, 0.7},
+		{"late-binding", queue.Fair, 0.7},
+		{"late-binding", queue.Priority, 0.7},
+		{"late-binding", queue.SRPT, 0.7},
+		{"late-binding", queue.FIFO, 1.1},
+		{"idle-offer", queue.FIFO, 1.1},
 	} {
 		t.Run(f.policy+","+f.discipline.String(), func(t *testing.T) {
 			t.Parallel()

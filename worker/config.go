@@ -156,7 +156,7 @@ func (c Config) orphanGrace() time.Duration {
 
 // amounts are the resources in the order of their names.
 func (c Config) amounts() []probe.Amount {
-	var list []probe.Amount
+	list := make([]probe.Amount, 0, len(c.Resources))
 	for _, name := range slices.Sorted(maps.Keys(c.Resources)) {
 		list = append(list, probe.Amount{Name: name, N: c.Resources[name]})
 	}
@@ -166,7 +166,7 @@ func (c Config) amounts() []probe.Amount {
 // queue is the core's part of the configuration.
 func (c Config) queue() queue.Config {
 	d, _ := c.discipline() // Validate has looked
-	var has []uint32
+	has := make([]uint32, 0, len(c.Resources))
 	for _, r := range c.amounts() {
 		has = append(has, r.N)
 	}
