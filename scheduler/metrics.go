@@ -90,6 +90,7 @@ func newMeters(s *Scheduler) *meters {
 	counter("dunnock_quarantines_total", func(st placement.Stats) uint64 { return st.Quarantined })
 	counter("dunnock_adopted_attempts_total", func(st placement.Stats) uint64 { return st.Adopted })
 	counter("dunnock_found_results_total", func(st placement.Stats) uint64 { return st.Found })
+	counter("dunnock_suspects_kept_apart_total", func(st placement.Stats) uint64 { return st.KeptApart })
 	counter("dunnock_relaxed_constraints_total", func(st placement.Stats) uint64 { return st.Relaxed })
 	counter("dunnock_superseded_jobs_total", func(st placement.Stats) uint64 { return st.Superseded })
 	counter("dunnock_refused_reservations_total", func(st placement.Stats) uint64 { return st.Refused })

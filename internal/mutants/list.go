@@ -146,6 +146,9 @@ func ofPlacement() []mutant {
 		{name: "reservations of a lost worker are sampled anew", file: placeFleet, old: "if g.touched && j.deficit(g) > 0 {", new: "if g.touched && j.deficit(g) < 0 {"},
 		{name: "what a lost worker had is tried again", file: placeFleet, old: "if slots[i].state.binds() {", new: "if false {"},
 		{name: "a worker that is back may have started what was launched", file: placeFleet, old: "s.state = slotDoubted", new: "s.state = slotOver"},
+		{name: "the last attempt of a suspect is kept apart from others", file: "scheduler/placement/suspect.go", old: "if !r.suspect() {", new: "if true || !r.suspect() {", tests: true},
+		{name: "and no suspect is launched beside it", file: "scheduler/placement/suspect.go", old: "(last || o.attempt >= other.maxAttempts)", new: "last", tests: true},
+		{name: "what is kept apart is not asked for at once again", file: placeBind, old: "if c.apart {", new: "if false {", tests: true},
 		{name: "a deadline ends a job", file: placeTimer, old: "if now >= j.deadline {", new: "if false {"},
 	}
 }

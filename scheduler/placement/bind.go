@@ -71,6 +71,7 @@ func (c *Core) answer(now time.Duration, wk *worker, j *job, m probe.GetTask, ou
 	if j == nil {
 		return c.noTask(w, m, out)
 	}
+	c.apart = false
 	spent, asked, last, owner := c.spend(j, w, m.Res, 1)
 	if spent == 0 && j.unlike {
 		return c.noTask(w, m, out) // nobody knows what was set aside for it
@@ -89,6 +90,9 @@ func (c *Core) answer(now time.Duration, wk *worker, j *job, m probe.GetTask, ou
 		g, t, out, ok = c.pickOther(j, g, wk, out)
 	}
 	if !ok {
+		if c.apart {
+			c.putOffApart(now, j, asked)
+		}
 		return c.replenish(now, j, asked, c.noTask(w, m, out))
 	}
 	out = c.bind(now, j, t, wk, m, out)
@@ -145,25 +149,24 @@ func (c *Core) noTask(w probe.WorkerID, m probe.GetTask, out []Effect) []Effect 
 // pick chooses the waiting task that a worker gets: the displaced one whose own reservation it used (owner,
 // from 1), else the first at the head that it may run, else the first fresh one.
 func (c *Core) pick(j *job, g *group, w *worker, owner uint32, out []Effect) (uint32, []Effect, bool) {
-	if owner != 0 {
+	if owner != 0 && !c.keptApart(j, &j.tasks[owner-1], w) {
 		return owner - 1, out, true
 	}
-	for range scanLimit {
-		i := g.returned.head
-		if i == 0 {
-			break
+	i := g.returned.head
+	for n := 0; i != 0 && n < scanLimit; n++ {
+		t, r := i-1, &j.tasks[i-1]
+		i = r.next
+		switch {
+		case !c.mayRun(g, r, w):
+			out = c.displace(j, g, t, out) // it had nowhere else to go when it came back, and now it has
+		case !c.keptApart(j, r, w):
+			return t, out, true
 		}
-		r := &j.tasks[i-1]
-		if c.mayRun(g, r, w) {
-			return i - 1, out, true
-		}
-		// It had nowhere else to go when it came back, and now it has.
-		out = c.displace(j, g, i-1, out)
 	}
-	i := g.displaced.head
+	i = g.displaced.head
 	for n := 0; i != 0 && n < scanLimit; n++ {
 		r := &j.tasks[i-1]
-		if c.mayRun(g, r, w) {
+		if c.mayRun(g, r, w) && !c.keptApart(j, r, w) {
 			return i - 1, out, true
 		}
 		i = r.next

@@ -50,6 +50,7 @@ type Core struct {
 	quarantine []probe.WorkerID
 	tripped    []probe.WorkerID // to be quarantined when the event is done with
 	trialAt    time.Duration    // when the first of the quarantined is tried again; never: nobody is
+	apart      bool             // scratch of answer: a suspect was kept apart from what its worker runs
 	succeeded  uint64           // attempts
 	failed     uint64           // attempts
 
@@ -113,6 +114,7 @@ type Stats struct {
 	Overloaded    uint64 // jobs refused because their tasks would wait too long
 	Quarantined   uint64 // times that a worker was quarantined
 	Relaxed       uint64 // times that a preference gave way, or a spread
+	KeptApart     uint64 // times that a suspect was not launched because of what its worker ran
 	Superseded    uint64 // jobs that another scheduler has taken over
 	Delayed       uint64 // times that a job put off sampling anew
 	Repeated      uint64 // GetTasks that repeated the last call of their slot and were answered again

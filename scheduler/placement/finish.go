@@ -187,6 +187,9 @@ func (c *Core) fail(now time.Duration, j *job, t uint32, w *worker, why cause, o
 func (c *Core) retry(j *job, t uint32, w *worker, why cause, out []Effect) []Effect {
 	r := &j.tasks[t]
 	c.stats.Retries++
+	if why == causeWorkerLost && !w.up {
+		r.cause = why // a suspect from now on
+	}
 	if w.up { // one that is gone needs no avoiding
 		c.avoidWorker(r, w, why != causeWorkerLost)
 	}

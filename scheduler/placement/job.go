@@ -40,7 +40,7 @@ type taskRec struct {
 	probes     uint16 // while displaced: its own outstanding reservations
 	state      taskState
 	outcome    task.Outcome
-	cause      cause
+	cause      cause // why it has ended; before that causeWorkerLost if a worker was lost under it, see suspect.go
 	hasWorker  bool
 }
 

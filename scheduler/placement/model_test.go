@@ -76,7 +76,8 @@ type modelTask struct {
 	slot     uint16
 	attempt  uint16
 	failedOn []failure
-	starts   int // launches that were not declined
+	starts   int  // launches that were not declined
+	suspect  bool // a worker was lost under it
 	outcome  task.Outcome
 }
 
@@ -161,6 +162,23 @@ func (m *model) mayRun(j *modelJob, index int, id probe.WorkerID) bool {
 		}
 	}
 	return true
+}
+
+// keptApart reports whether a waiting task may not be launched at a worker because of a suspect that runs there.
+func (m *model) keptApart(j *modelJob, index int, id probe.WorkerID) bool {
+	t := &j.tasks[index]
+	if !t.suspect {
+		return false
+	}
+	for _, s := range m.workers[id].slots {
+		if other := m.jobs[s.ref]; s.bound && other != nil {
+			o := &other.tasks[s.task]
+			if o.suspect && (int(t.attempt)+1 >= j.spec.MaxAttempts || int(o.attempt) >= other.spec.MaxAttempts) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sampled reports whether reservations may go to a worker.
@@ -369,6 +387,8 @@ func (m *model) launch(e *placement.Effect) {
 		m.failf("launch of %#x.%d at worker %d, which cannot run it", e.Ref, e.Task, e.Worker)
 	case !soft(&j.spec) && !m.mayRun(j, int(e.Task), e.Worker):
 		m.failf("launch of %#x.%d at worker %d, where it failed, and there is an elsewhere", e.Ref, e.Task, e.Worker)
+	case m.keptApart(j, int(e.Task), e.Worker):
+		m.failf("launch of %#x.%d at worker %d beside a suspect, and for one it is the last attempt", e.Ref, e.Task, e.Worker)
 	case e.Attempt != t.attempt+1 || int(e.Attempt) > j.spec.MaxAttempts:
 		m.failf("launch of %#x.%d is attempt %d after %d", e.Ref, e.Task, e.Attempt, t.attempt)
 	case j.spec.AtMostOnce && (t.starts > 0 || j.spec.Epoch > 0):
@@ -404,7 +424,7 @@ func (m *model) noTask(e *placement.Effect) {
 	}
 	if j := m.jobs[g.Ref]; j != nil && !j.halted() && !w.quarantined && !soft(&j.spec) && j.alike() && m.event.answered == 1 && !m.event.repeated() {
 		for i := range j.tasks {
-			if t := &j.tasks[i]; !t.done && !t.running && w.runs(&j.spec, i) && m.mayRun(j, i, e.Worker) {
+			if t := &j.tasks[i]; !t.done && !t.running && w.runs(&j.spec, i) && m.mayRun(j, i, e.Worker) && !m.keptApart(j, i, e.Worker) {
 				m.failf("no task though %#x.%d waits and may run there", g.Ref, i)
 			}
 		}
@@ -433,6 +453,9 @@ func (m *model) retry(e *placement.Effect) {
 	t := &j.tasks[e.Task]
 	if t.done || t.running || e.Attempt != t.attempt || int(t.attempt) >= j.spec.MaxAttempts || j.spec.AtMostOnce || e.Worker != t.worker || e.Code == "" {
 		m.failf("retry that should not be: %+v of %+v", *e, *t)
+	}
+	if m.workers[e.Worker] == nil && e.Code == task.CodeWorkerLost {
+		t.suspect = true
 	}
 	if w := m.workers[e.Worker]; w != nil {
 		t.failedOn = append(t.failedOn, failure{e.Worker, w.life})

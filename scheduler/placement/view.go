@@ -217,7 +217,7 @@ func (c *Core) Task(ref probe.Ref, i int) (TaskView, bool) {
 	}
 	r := &j.tasks[i]
 	v := TaskView{
-		State: TaskWaiting, Outcome: r.outcome, Code: r.cause.code(), Attempt: int(r.attempt),
+		State: TaskWaiting, Outcome: r.outcome, Attempt: int(r.attempt),
 		HasWorker: r.hasWorker, Worker: r.worker, Service: r.service,
 	}
 	if r.attempt > 0 {
@@ -231,7 +231,7 @@ func (c *Core) Task(ref probe.Ref, i int) (TaskView, bool) {
 	case stateRunning:
 		v.State = TaskRunning
 	case stateEnded:
-		v.State = TaskDone
+		v.State, v.Code = TaskDone, r.cause.code()
 	}
 	return v, true
 }

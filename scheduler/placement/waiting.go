@@ -124,7 +124,7 @@ func (c *Core) usable(g *group, w *worker) bool {
 		i := l.head
 		for n := 0; i != 0 && n < scanLimit; n++ {
 			r := &j.tasks[i-1]
-			if c.mayRun(g, r, w) {
+			if c.mayRun(g, r, w) && !c.keptApart(j, r, w) {
 				return true
 			}
 			i = r.next
