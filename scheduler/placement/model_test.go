@@ -164,23 +164,6 @@ func (m *model) mayRun(j *modelJob, index int, id probe.WorkerID) bool {
 	return true
 }
 
-// keptApart reports whether a waiting task may not be launched at a worker because of a suspect that runs there.
-func (m *model) keptApart(j *modelJob, index int, id probe.WorkerID) bool {
-	t := &j.tasks[index]
-	if !t.suspect {
-		return false
-	}
-	for _, s := range m.workers[id].slots {
-		if other := m.jobs[s.ref]; s.bound && other != nil {
-			o := &other.tasks[s.task]
-			if o.suspect && (int(t.attempt)+1 >= j.spec.MaxAttempts || int(o.attempt) >= other.spec.MaxAttempts) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // sampled reports whether reservations may go to a worker.
 func (w *modelWorker) sampled() bool { return !w.draining && !w.quarantined }
 
@@ -454,9 +437,7 @@ func (m *model) retry(e *placement.Effect) {
 	if t.done || t.running || e.Attempt != t.attempt || int(t.attempt) >= j.spec.MaxAttempts || j.spec.AtMostOnce || e.Worker != t.worker || e.Code == "" {
 		m.failf("retry that should not be: %+v of %+v", *e, *t)
 	}
-	if m.workers[e.Worker] == nil && e.Code == task.CodeWorkerLost {
-		t.suspect = true
-	}
+	t.suspect = t.suspect || m.workers[e.Worker] == nil && e.Code == task.CodeWorkerLost
 	if w := m.workers[e.Worker]; w != nil {
 		t.failedOn = append(t.failedOn, failure{e.Worker, w.life})
 	}

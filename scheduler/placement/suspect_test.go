@@ -71,6 +71,8 @@ func (m *mine) take(effects []placement.Effect) {
 			m.starts[e.Task]++
 		case placement.EffectTaskDone:
 			m.ends[e.Task] = e
+		case placement.EffectNoTask, placement.EffectKill, placement.EffectRetry, placement.EffectClaim, placement.EffectJobDone, placement.EffectQuarantine,
+			placement.EffectSetDef, placement.EffectWant, placement.EffectHand, placement.EffectSpare:
 		}
 	}
 }
@@ -199,4 +201,21 @@ func TestSuspectsRunTogether(t *testing.T) {
 	if lost == 0 || running != 20 || m.core.Stats().KeptApart != 0 {
 		t.Errorf("%d were lost; %d of 20 run again, and %d times one was kept apart", lost, running, m.core.Stats().KeptApart)
 	}
+}
+
+// keptApart reports whether a waiting task may not be launched at a worker because of a suspect that runs there.
+func (m *model) keptApart(j *modelJob, index int, id probe.WorkerID) bool {
+	t := &j.tasks[index]
+	if !t.suspect {
+		return false
+	}
+	for _, s := range m.workers[id].slots {
+		if other := m.jobs[s.ref]; s.bound && other != nil {
+			o := &other.tasks[s.task]
+			if o.suspect && (int(t.attempt)+1 >= j.spec.MaxAttempts || int(o.attempt) >= other.spec.MaxAttempts) {
+				return true
+			}
+		}
+	}
+	return false
 }
