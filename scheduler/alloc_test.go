@@ -11,6 +11,7 @@ import (
 	"dunnock/gossip/view"
 	"dunnock/probe"
 	"dunnock/scheduler"
+	"dunnock/scheduler/placement"
 	"dunnock/task"
 	"dunnock/worker"
 )
@@ -29,7 +30,7 @@ func (f fixed) Changed(since *view.View) <-chan struct{} {
 func (f fixed) SetState(view.State) error { return nil }
 
 // loopback starts a scheduler, a worker with 16 slots and a client over real sockets in this process.
-func loopback(tb testing.TB, value []byte) *client.Client {
+func loopback(tb testing.TB, policy placement.Policy, value []byte) *client.Client {
 	tb.Helper()
 	listen := func() net.Listener {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -43,7 +44,7 @@ func loopback(tb testing.TB, value []byte) *client.Client {
 		Name: "w1", Role: probe.RoleWorker, Incarnation: 1, Addr: wl.Addr().String(), Slots: 16, State: view.Active, Version: probe.Version,
 	})}
 	quiet := slog.New(slog.DiscardHandler)
-	s, err := scheduler.New(scheduler.Config{Name: "s1", Listener: sl, Members: members, Logger: quiet, Seed: 1})
+	s, err := scheduler.New(scheduler.Config{Name: "s1", Listener: sl, Members: members, Logger: quiet, Seed: 1, Policy: policy})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -99,31 +100,33 @@ func runJob(tb testing.TB, c *client.Client, job task.Job) {
 }
 
 // A task through client, scheduler and worker may allocate what its own user keeps of it, and no more: the attempt that its
-// handler sees, and the value that the client returns.
+// handler sees, and the value that the client returns. So the scheduler allocates nothing, and either of the others once.
 func TestAllocationsPerTask(t *testing.T) {
-	for name, value := range map[string][]byte{"with a result": []byte("result"), "without": nil} {
-		t.Run(name, func(t *testing.T) {
-			c := loopback(t, value)
-			const tasks = 2000
-			job := valueJob(tasks)
-			for range 3 {
-				runJob(t, c, job)
-			}
-			perTask := testing.AllocsPerRun(5, func() { runJob(t, c, job) }) / tasks
-			t.Logf("%.3f allocations per task, %s", perTask, name)
-			most := 2.1
-			if value == nil {
-				most = 1.1
-			}
-			if perTask > most {
-				t.Errorf("%.3f allocations per task, at most %.1f are meant", perTask, most)
-			}
-		})
+	for _, policy := range []placement.Policy{placement.LateBinding, placement.IdleOffer} {
+		for name, value := range map[string][]byte{"with a result": []byte("result"), "without": nil} {
+			t.Run(policy.String()+" "+name, func(t *testing.T) {
+				c := loopback(t, policy, value)
+				const tasks = 2000
+				job := valueJob(tasks)
+				for range 3 {
+					runJob(t, c, job)
+				}
+				perTask := testing.AllocsPerRun(5, func() { runJob(t, c, job) }) / tasks
+				t.Logf("%.3f allocations per task", perTask)
+				most := 2.1
+				if value == nil {
+					most = 1.1
+				}
+				if perTask > most {
+					t.Errorf("%.3f allocations per task, at most %.1f are meant", perTask, most)
+				}
+			})
+		}
 	}
 }
 
 func BenchmarkTasks(b *testing.B) {
-	c := loopback(b, []byte("result"))
+	c := loopback(b, 0, []byte("result")) // under the default policy
 	job := valueJob(10)
 	b.ReportAllocs()
 	for b.Loop() {
