@@ -41,5 +41,5 @@ func Example() {
 		return
 	}
 	fmt.Println(r.Policy, r.Workers, r.Slots, r.Jobs, r.Tasks, r.FailedTasks)
-	// Output: late-binding 2 4 50 150 0
+	// Output: idle-offer 2 4 50 150 0
 }

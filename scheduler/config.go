@@ -37,7 +37,7 @@ type Config struct {
 	// Logger for what an operator wants to know. Default slog.Default().
 	Logger *slog.Logger
 
-	// Policy of the fleet. Default placement.LateBinding.
+	// Policy of the fleet. Default placement.IdleOffer.
 	Policy placement.Policy
 	// Seed of the sampling. 0 (the default) draws one.
 	Seed uint64
@@ -90,7 +90,7 @@ func (c Config) withDefaults() Config {
 		c.Dial = (&net.Dialer{}).DialContext
 	}
 	if c.Policy == 0 {
-		c.Policy = placement.LateBinding
+		c.Policy = placement.IdleOffer
 	}
 	limits := task.DefaultLimits()
 	setDefault(&c.Limits.MaxTasks, limits.MaxTasks)

@@ -16,7 +16,7 @@ func TestJoiningWorkerIsNotFlooded(t *testing.T) {
 		const schedulers, workers, waiting = 5, 60, 4
 		var nodes []*fleettest.Node
 		for i := range schedulers {
-			nodes = append(nodes, f.Scheduler(fmt.Sprintf("s%d", i), nil))
+			nodes = append(nodes, f.Scheduler(fmt.Sprintf("s%d", i), lateBinding))
 		}
 		for i := range workers {
 			f.Worker(fmt.Sprintf("w%d", i), 1, apps(nil), nil)

@@ -47,7 +47,9 @@ func comeLate(t *testing.T, f *fleettest.Fleet, delivery task.Delivery, then tas
 		}
 		return v, err
 	}
-	schedulers := []*fleettest.Node{f.Scheduler("s1", nil), f.Scheduler("s2", nil)}
+	// What is claimed is waited for for 50 ms, and the answer takes 400. Under late binding a task takes that long on its way too, and is found to have ended; under idle
+	// offers it would be launched at once.
+	schedulers := []*fleettest.Node{f.Scheduler("s1", lateBinding), f.Scheduler("s2", lateBinding)}
 	f.Delay(probe.RoleWorker, 200*time.Millisecond)
 	w := f.Worker("w1", tasks, map[string]worker.Handler{"echo": handler}, nil)
 	time.Sleep(2 * time.Second)

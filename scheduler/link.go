@@ -467,7 +467,9 @@ func (l *link) handshake(kind uint8, body []byte) error {
 		l.id = s.newWorkerID()
 	}
 	s.links[l.id], s.workers[l.member.Incarnation] = l, l.id
-	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{Slots: int(h.Slots), Apps: h.Apps, Labels: named(h.Labels, h.Name), Resources: h.Resources}, l.turn.effects)
+	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{
+		Slots: int(h.Slots), Apps: h.Apps, Labels: named(h.Labels, h.Name), Resources: h.Resources, Sorts: probe.NeedsClass(h.Discipline),
+	}, l.turn.effects)
 	l.leaving, l.left = h.Draining, false
 	if h.Draining || !l.known() {
 		l.turn.effects = s.core.WorkerDrain(now, l.id, l.turn.effects)

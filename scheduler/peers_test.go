@@ -16,6 +16,8 @@ import (
 // idleOffer is the configuration of a scheduler in a fleet that makes idle offers.
 func idleOffer(c *scheduler.Config) { c.Policy = placement.IdleOffer }
 
+func lateBinding(c *scheduler.Config) { c.Policy = placement.LateBinding }
+
 // connections are how a scheduler says that it stands with the others, by their names, and what it says is wrong with them.
 func connections(t *testing.T, f *fleettest.Fleet, s *fleettest.Node) (states, faults map[string]string) {
 	t.Helper()
@@ -104,7 +106,7 @@ func TestSilentPeer(t *testing.T) {
 // Schedulers of different policies are no peers, and the one that makes idle offers says so. Under late binding schedulers do not talk.
 func TestPeersOfOnePolicy(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
-		s1, s2, s3 := f.Scheduler("s1", idleOffer), f.Scheduler("s2", nil), f.Scheduler("s3", nil)
+		s1, s2, s3 := f.Scheduler("s1", idleOffer), f.Scheduler("s2", lateBinding), f.Scheduler("s3", lateBinding)
 		time.Sleep(10 * time.Second)
 		states, faults := connections(t, f, s1)
 		for _, name := range []string{"s2", "s3"} {

@@ -56,7 +56,11 @@ func TestHTTPSuperseded(t *testing.T) {
 				second := after.open(t.Context(), "POST", "/v1/jobs?wait=true", fmt.Sprintf(body, test.epoch, "AQ=="))
 				for _, res := range []*http.Response{first, follower} {
 					const want = "accepted 0 |task 0 ok|task 1 unknown superseded|task 2 unknown superseded|done 0 unknown superseded"
-					if got := before.story(res); got != want {
+					got := before.story(res)
+					if res == follower { // who waits for the job may have been sent the result first, and then it is not kept
+						got = strings.Replace(got, "ok result_dropped", "ok", 1)
+					}
+					if got != want {
 						t.Errorf("got  %s\nwant %s", got, want)
 					}
 				}

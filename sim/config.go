@@ -153,9 +153,6 @@ func (c Config) Validate() error {
 	if d := c.Sharing.Discipline; d > queue.FIFO && !usesCores(c.Policy) {
 		faults = append(faults, fmt.Errorf("discipline: policy %s is a model with first in, first out; those that run the fleet's own code have %v", c.Policy, d))
 	}
-	if c.Sharing.Discipline > queue.FIFO && c.Policy == idleOffer {
-		faults = append(faults, fmt.Errorf("discipline: under policy %s tasks do not queue at workers, so that there is nothing to order", idleOffer))
-	}
 	if c.Faults.any() && c.Policy == idleOffer {
 		faults = append(faults, fmt.Errorf("faults: connections between schedulers, which policy %s has, are not broken here; those that do without have faults", c.Policy))
 	}

@@ -92,7 +92,7 @@ func newCores(e *Engine) Policy {
 		workers:    make([]worker, e.cfg.Workers),
 		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited, MaxQueueTime: math.MaxInt64, Hop: min(e.cfg.NetDelay, time.Second), AffinityWait: e.cfg.AffinityWait},
 		idle:       policy == placement.IdleOffer,
-		offer:      placement.Worker{Slots: e.cfg.Slots, Apps: []string{app}},
+		offer:      placement.Worker{Slots: e.cfg.Slots, Apps: []string{app}, Sorts: e.cfg.Sharing.Discipline > queue.FIFO},
 		spec: placement.Spec{
 			App: app, ProbeRatio: e.cfg.ProbeRatio, Deadline: e.cfg.Deadline, MaxAttempts: e.cfg.MaxAttempts,
 		},

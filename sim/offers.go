@@ -18,6 +18,9 @@ func (c *cores) beginOffers() {
 			}
 		}
 	}
+	if c.classed {
+		return
+	}
 	last := make([]queue.Effect, 2*c.engine.cfg.Slots) // what each lane has offered last
 	for w := range c.workers {
 		clear(last)

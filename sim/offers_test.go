@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dunnock/sim"
+	"dunnock/worker/queue"
 )
 
 // TestIdleOffersAgreeWithAModel compares with an independent model of the same protocol, which has one record for a scheduler and one for a worker and knows
@@ -42,14 +43,28 @@ func TestIdleOffersAgreeWithAModel(t *testing.T) {
 	}
 }
 
-// TestIdleOffersHaveNeitherFaultsNorDisciplines says so instead of leaving them out.
-func TestIdleOffersHaveNeitherFaultsNorDisciplines(t *testing.T) {
+// TestIdleOffersHaveNoFaults says so instead of leaving them out.
+func TestIdleOffersHaveNoFaults(t *testing.T) {
 	t.Parallel()
-	cfg := sim.Config{Policy: "idle-offer", Faults: sim.Faults{Drop: 0.1}, Sharing: sim.Sharing{Discipline: 2}}
-	err := cfg.Validate()
-	for _, want := range []string{"faults: connections between schedulers", "discipline: under policy idle-offer"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want %q", err, want)
+	err := sim.Config{Policy: "idle-offer", Faults: sim.Faults{Drop: 0.1}}.Validate()
+	if err == nil || !strings.Contains(err.Error(), "faults: connections between schedulers") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestDisciplinesUnderIdleOffers: where workers sort what waits, it waits with them, as under late binding.
+func TestDisciplinesUnderIdleOffers(t *testing.T) {
+	t.Parallel()
+	f := flags{tasks: "10", service: "exp:100ms", load: 0.9, jobs: 1000, warmup: 100, seed: 1}
+	mean := func(policy string, d queue.Discipline) (mean, messages float64) {
+		r := simulate(t, sim.Config{Policy: policy, Workers: 20, Slots: 4, Schedulers: 3, NetDelay: time.Millisecond, Seed: 1, Sharing: sim.Sharing{Discipline: d}}, f)
+		return r.ResponseMS.Mean, r.MessagesPerTask
+	}
+	for _, d := range []queue.Discipline{queue.Priority, queue.Fair, queue.SRPT} {
+		late, lateMessages := mean("late-binding", d)
+		offers, messages := mean("idle-offer", d)
+		if !near(offers, late, 0.01) || !near(messages, lateMessages, 0.01) {
+			t.Errorf("%v: %.2f ms and %.3f messages a task, late binding has %.2f and %.3f", d, offers, messages, late, lateMessages)
 		}
 	}
 }

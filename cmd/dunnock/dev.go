@@ -22,7 +22,7 @@ type localFlags struct {
 	Workers    int               `help:"Workers, 1 to 1024." default:"4" placeholder:"N"`
 	Slots      int               `help:"Slots of each worker: tasks that run at once." default:"4" placeholder:"N"`
 	Resource   map[string]uint32 `help:"What each worker has beside its slots, such as gpu=1. Repeatable (default: none)." placeholder:"NAME=N"`
-	Policy     string            `help:"How tasks are placed: late-binding, late-binding-nocancel or idle-offer." default:"late-binding" placeholder:"POLICY"`
+	Policy     string            `help:"How tasks are placed: idle-offer, late-binding or late-binding-nocancel." default:"idle-offer" placeholder:"POLICY"`
 }
 
 // config checks the flags and makes them the configuration of a fleet.

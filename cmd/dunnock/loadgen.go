@@ -28,7 +28,7 @@ type loadgenFleetFlags struct {
 
 	Scheduler []string    `help:"URL of a scheduler. Repeatable: jobs are spread over all of them (default: http://127.0.0.1:7070, unless there is --local)." placeholder:"URL"`
 	Local     *localFleet `help:"Start a fleet of processes on this machine for as long as it takes, such as schedulers=2,workers=20,slots=4; what is left out is 2, 4 and 4 (default: none)." placeholder:"SIZES"`
-	Policy    string      `help:"How the schedulers of --local place tasks: late-binding, late-binding-nocancel or idle-offer (default: late-binding)." placeholder:"NAME"`
+	Policy    string      `help:"How the schedulers of --local place tasks: idle-offer, late-binding or late-binding-nocancel (default: idle-offer)." placeholder:"NAME"`
 }
 
 // localFleet is the size of a fleet to start.

@@ -12,7 +12,7 @@ import (
 type schedulerCmd struct {
 	nodeFlags `embed:""`
 
-	Policy    string        `help:"How tasks are placed: late-binding, late-binding-nocancel or idle-offer. One per fleet." default:"late-binding" placeholder:"POLICY"`
+	Policy    string        `help:"How tasks are placed: idle-offer, late-binding or late-binding-nocancel. One per fleet." default:"idle-offer" placeholder:"POLICY"`
 	ResultTTL time.Duration `name:"result-ttl" help:"How long a finished job stays readable." default:"1m" placeholder:"DURATION"`
 
 	PreferWait time.Duration `help:"How long tasks wait for workers that they prefer before any other will do, at most 1m; 0s: no time." default:"50ms" placeholder:"DURATION"`

@@ -35,8 +35,8 @@ func main() {
 	var o options
 	flag.StringVar(&o.role, "role", "", "internal: what this process is")
 	flag.StringVar(&o.join, "join", "", "internal: gossip address of the scheduler")
-	o.policy = placement.LateBinding
-	flag.Func("policy", "how tasks are placed: late-binding (the default), late-binding-nocancel or idle-offer", func(name string) (err error) {
+	o.policy = placement.IdleOffer
+	flag.Func("policy", "how tasks are placed: idle-offer (the default), late-binding or late-binding-nocancel", func(name string) (err error) {
 		o.policy, err = placement.ParsePolicy(name)
 		return err
 	})

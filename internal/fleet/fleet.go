@@ -40,7 +40,7 @@ type Config struct {
 	HTTP string
 	// Name of the fleet. Default: a random one, so that it never merges with another.
 	Name string
-	// Policy of the fleet. Default placement.LateBinding.
+	// Policy of the fleet. Default placement.IdleOffer.
 	Policy placement.Policy
 	// Apps that every worker has. Default: those of app.Builtin.
 	Apps map[string]worker.Handler
@@ -66,6 +66,9 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.StartTimeout, 30*time.Second)
 	if c.HTTP == "" {
 		c.HTTP = freePort
+	}
+	if c.Policy == 0 {
+		c.Policy = placement.IdleOffer
 	}
 	if c.Name == "" {
 		c.Name = fmt.Sprintf("local-%05x", uint64(gossip.NewIncarnation())&0xfffff)

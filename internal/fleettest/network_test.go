@@ -14,6 +14,8 @@ import (
 
 	"dunnock/probe"
 	"dunnock/task"
+	"dunnock/scheduler"
+	"dunnock/scheduler/placement"
 	"dunnock/worker"
 )
 
@@ -231,7 +233,7 @@ func TestFleetDelaysAndDrops(t *testing.T) {
 		defer f.Stop()
 		f.Delay(probe.RoleWorker, hop)
 		w := f.Worker("w1", 1, map[string]worker.Handler{"echo": Echo}, nil)
-		s := f.Scheduler("s1", nil)
+		s := f.Scheduler("s1", func(c *scheduler.Config) { c.Policy = placement.LateBinding })
 		time.Sleep(time.Second)
 		c := f.Client(s)
 		run := func(payload string) (time.Duration, task.Outcome) {

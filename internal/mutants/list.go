@@ -18,6 +18,9 @@ const (
 	placeSubmit  = "scheduler/placement/submit.go"
 	placeJob     = "scheduler/placement/job.go"
 	placeTimer   = "scheduler/placement/timer.go"
+	placeHand    = "scheduler/placement/hand.go"
+	placeWant    = "scheduler/placement/want.go"
+	placeCovered = "scheduler/placement/covered.go"
 	ackAccount   = "scheduler/ack/account.go"
 	ackUnread    = "scheduler/ack/credit.go"
 	ackWindow    = "scheduler/ack/window.go"
@@ -56,6 +59,13 @@ func ofOffers() []mutant {
 		{name: "offers: a mistake is not made again at once", file: queueAhead, old: "o.blocks[app] = blockFor", new: "o.blocks[app] = 0", tests: true},
 		{name: "offers: none while draining", file: queueAhead, old: "if c.draining || len(o.takers) == 0", new: "if len(o.takers) == 0", tests: true},
 		{name: "offers: a scheduler that takes none knows few lanes", file: queueLane, old: "if c.free < slots || c.offers.takes(s) {", new: "if true || slots == 0 {", tests: true},
+		{name: "offers: who holds what is another's now hears it", file: queueOffer, old: "if sl := &c.slots[i]; sl.scheduler != o.target(now, sl.next) && o.takes(sl.scheduler) {", new: "if sl := &c.slots[i]; false && o.takes(sl.scheduler) {", tests: true},
+		{name: "offers: a launch that crossed a renewal was no attempt", file: placeFinish, old: "case s.state == slotBound && s.sure == perhaps:", new: "case false && s.sure == perhaps:", tests: true},
+		{name: "offers: what is handed on too early is put by", file: placeHand, old: "x.parked = append(x.parked, t)\n", new: "_ = t\n", tests: true},
+		{name: "offers: who was told anew gives what is held", file: placeWant, old: "quota(s.needy(), q.ntold), 1, out)", new: "quota(s.needy(), q.ntold), 0, out)", tests: true},
+		{name: "offers: what is offered while not sampled is taken up", file: placeFleet, old: "return c.revive(now, w, out)", new: "return out", tests: true},
+		{name: "offers: where workers sort, tasks wait there", file: placeJob, old: "c.idle != nil && c.sorters == 0", new: "c.idle != nil", tests: true},
+		{name: "offers: a fleet that is covered has reservations", file: placeCovered, old: "if s.needy() == 0 || !c.covered(now, s) {", new: "if s.needy() >= 0 {", tests: true},
 		{name: "offers: to nobody who takes none", file: queueOffer, old: "if c.offers == nil || !c.connected(s) {", new: "if c.offers == nil {", tests: true},
 	}
 }
@@ -116,7 +126,7 @@ func ofPlacement() []mutant {
 	return []mutant{
 		{name: "a repeated call gets the same answer", file: placeBind, old: "case ahead == 0:\n\t\t\treturn c.repeat(now, wk, m, out)", new: "case false:"},
 		{name: "an older call gets none", file: placeBind, old: "case ahead < 0:\n\t\t\tc.stats.Stale++\n\t\t\treturn out\n", new: "case false:\n", tests: true},
-		{name: "a slot that asks again has lost its task", file: placeBind, old: "if s.state.binds() {\n\t\t\tout = c.lose(now, wk, s, out)", new: "if false {\n\t\t\tout = c.lose(now, wk, s, out)"},
+		{name: "a slot that asks again has lost its task", file: placeFinish, old: "case s.state.binds():\n\t\treturn c.lose(now, w, s, out)", new: "case s.state.binds():\n\t\treturn out"},
 		{name: "nothing is launched of a job that is held", file: placeBind, old: "if j.halted() || wk.standing == quarantined {", new: "if wk.standing == quarantined {", tests: true},
 		{name: "a suspended job is held", file: placeJob, old: "return j.claiming || j.suspended", new: "return j.claiming"},
 		{name: "a job that is claimed is held", file: placeJob, old: "return j.claiming || j.suspended", new: "return j.suspended"},
@@ -137,8 +147,8 @@ func ofPlacement() []mutant {
 		{name: "a task with an outcome gets no other", file: placeClaim, old: "j.tasks[t].state != stateEnded", new: "j.tasks[t].state >= 0"},
 		{name: "only the attempt that is bound ends its task", file: placeFinish, old: "if !s.holds(m.Ref, m.Task, m.Call) || s.attempt != m.Attempt {", new: "if false {", tests: true},
 		{name: "a launch that never arrived is taken back", file: placeClaim, old: "\t\tdefault:\n\t\t\tout = c.unlaunch(now, s, out)\n", new: "", tests: true},
-		{name: "a launch that may have run is lost", file: placeClaim, old: "case m.Dropped || s.started:", new: "case false:", tests: true},
-		{name: "results that may be missing count", file: placeClaim, old: "case m.Dropped || s.started:", new: "case s.started:", tests: true},
+		{name: "a launch that may have run is lost", file: placeClaim, old: "case m.Dropped || s.sure == started:", new: "case false:", tests: true},
+		{name: "results that may be missing count", file: placeClaim, old: "case m.Dropped || s.sure == started:", new: "case s.sure == started:", tests: true},
 		{name: "a declined launch is no attempt", file: placeFinish, old: "r.attempt--", new: "", tests: true},
 		{name: "a job that another has is let go", file: placeFinish, old: "case m.Reason == probe.RefusedFenced:\n\t\tc.stats.Declined++\n\t\treturn c.supersede(now, j, out)", new: "case false:"},
 		{name: "a declined claim lets its job go", file: placeFinish, old: "m.Reason == probe.RefusedFenced && m.Call == 0 && j.epoch > 0 {", new: "false {"},

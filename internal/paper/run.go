@@ -104,7 +104,7 @@ func (p *plan) run(c cell, seed uint64) run {
 
 func (c *capacity) run(seed uint64) run {
 	return run{capacity: true, seed: seed, length: c.Duration.Duration, args: arguments(
-		"--local", c.String(), "--rate", number(c.Rate), "--tasks", c.Tasks, "--service", c.Service,
+		"--local", c.String(), "--policy", "late-binding", "--rate", number(c.Rate), "--tasks", c.Tasks, "--service", c.Service,
 		"--duration", c.Duration.String(), "--warmup", c.Warmup.String(), "--seed", strconv.FormatUint(seed, 10), "--no-bound",
 	)}
 }

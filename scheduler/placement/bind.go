@@ -46,9 +46,7 @@ func (c *Core) getTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 		case ahead == 0:
 			return c.repeat(now, wk, m, out)
 		}
-		if s.state.binds() {
-			out = c.lose(now, wk, s, out)
-		}
+		out = c.overtaken(now, wk, s, out)
 	}
 	if c.idle != nil {
 		c.unoffer(s)
@@ -191,7 +189,7 @@ func (c *Core) bind(now time.Duration, j *job, t uint32, w *worker, m probe.GetT
 	r.launched, r.service = now, 0
 	s := &w.slots[m.Slot]
 	s.state, s.job, s.task, s.attempt = slotBound, uint32(j.ref), t, r.attempt
-	s.started = false
+	s.sure = likely
 	c.stats.Launches++
 	g := j.of(t)
 	g.set.meter.count(now)

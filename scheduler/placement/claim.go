@@ -141,7 +141,7 @@ func (c *Core) adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []E
 			c.stats.Stale++
 			return out
 		case ahead == 0 && s.state.binds() && j != nil && s.holds(m.Ref, m.Task, m.Call):
-			s.state, s.started = slotBound, true
+			s.state, s.sure = slotBound, started
 			return out
 		case s.state.binds():
 			out = c.lose(now, wk, s, out) // it is not what runs there
@@ -151,7 +151,7 @@ func (c *Core) adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []E
 	if c.idle != nil {
 		c.unoffer(s)
 	}
-	*s = slot{job: uint32(m.Ref), task: m.Task, call: m.Call, attempt: m.Attempt, state: slotBound, started: true}
+	*s = slot{job: uint32(m.Ref), task: m.Task, call: m.Call, attempt: m.Attempt, state: slotBound, sure: started}
 	launched := now - max(m.Elapsed, 0)
 	wanted := j != nil && j.lacks(m.Task)
 	if wanted {
@@ -307,7 +307,7 @@ func (c *Core) told(now time.Duration, w probe.WorkerID, m probe.Told, out []Eff
 		s := &wk.slots[i]
 		switch {
 		case s.state != slotDoubted:
-		case m.Dropped || s.started:
+		case m.Dropped || s.sure == started:
 			out = c.lose(now, wk, s, out)
 		default:
 			out = c.unlaunch(now, s, out)
@@ -316,7 +316,7 @@ func (c *Core) told(now time.Duration, w probe.WorkerID, m probe.Told, out []Eff
 	return out
 }
 
-// unlaunch takes back a launch that never reached its worker.
+// unlaunch takes back a launch that never reached its worker, or came too late.
 func (c *Core) unlaunch(now time.Duration, s *slot, out []Effect) []Effect {
 	j := c.bound(s)
 	s.state = slotOver

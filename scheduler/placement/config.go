@@ -13,12 +13,12 @@ type Policy uint8
 
 // The policies.
 const (
-	// LateBinding is batch sampling, late binding and proactive cancellation. The default.
+	// LateBinding is batch sampling, late binding and proactive cancellation: Sparrow's. The default of a core.
 	LateBinding Policy = iota + 1
 	// LateBindingNoCancel is the same without proactive cancellation: reservations that a
 	// job no longer needs stay in the queues and are answered with NoTask.
 	LateBindingNoCancel
-	// IdleOffer has slots that free offer themselves, and launches on what is offered; see [Core.Offer].
+	// IdleOffer has slots that free offer themselves, and launches on what is offered; see [Core.Offer]. The default of a scheduler.
 	IdleOffer
 )
 

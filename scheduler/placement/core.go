@@ -61,6 +61,8 @@ type Core struct {
 	affinity *affinity // nil until a task has a key
 
 	idle *idle // nil unless the policy is IdleOffer
+
+	sorters int // workers in sampling that have [Worker].Sorts
 }
 
 // New makes a core without workers and jobs. The generator is the core's from

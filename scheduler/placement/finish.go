@@ -44,7 +44,7 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 			return c.found(now, w, m, out) // it gave way to another attempt, and was faster all the same
 		}
 		return out
-	case slotSilent, slotOver, slotOffered, slotSoon, slotHanded:
+	case slotSilent, slotOver, slotOffered, slotSoon, slotHanded, slotDormant:
 		c.stats.Stale++
 		return out
 	}
@@ -115,7 +115,7 @@ func (c *Core) declined(now time.Duration, w probe.WorkerID, m probe.Decline, ou
 	case m.Reason == probe.RefusedFenced:
 		c.stats.Declined++
 		return c.supersede(now, j, out)
-	case s.started:
+	case s.sure == started:
 		return c.lose(now, wk, s, out) // it has said itself that this began
 	}
 	s.state = slotOver
@@ -133,6 +133,18 @@ func (c *Core) declined(now time.Duration, w probe.WorkerID, m probe.Decline, ou
 	}
 	out = c.requeue(now, j, m.Task, out)
 	return c.give(now, j, j.of(m.Task), m.Reason, out)
+}
+
+// overtaken judges what is bound to a slot that offers or asks anew. If it was launched on an offer, then that had been taken back before the launch came, and
+// the Decline is under way; else its end is lost.
+func (c *Core) overtaken(now time.Duration, w *worker, s *slot, out []Effect) []Effect {
+	switch {
+	case s.state == slotBound && s.sure == perhaps:
+		return c.unlaunch(now, s, out)
+	case s.state.binds():
+		return c.lose(now, w, s, out)
+	}
+	return out
 }
 
 // Refuse takes back reservations that a worker did not queue, or gave up because it drains. Jobs

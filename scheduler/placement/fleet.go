@@ -22,11 +22,15 @@ type Worker struct {
 	Resources []probe.Amount // beside its slots, at most 8, each name once
 
 	Name uint64 // the xxhash of its name, by which affinity keys choose it. Schedulers that are to agree say the same
+
+	// Sorts says that it has a discipline by which those that came later may come first. So what waits has to wait in its queue: it makes no offers, and under
+	// IdleOffer a job that comes while such a worker is in sampling is sampled for as under LateBinding.
+	Sorts bool
 }
 
 // same reports whether two workers, whatever their names, have said the same in the very same slices, so that one copy does for both.
 func (w *Worker) same(o *Worker) bool {
-	return w.Slots == o.Slots && len(w.Apps) == len(o.Apps) && len(w.Labels) == len(o.Labels) && slices.Equal(w.Resources, o.Resources) &&
+	return w.Slots == o.Slots && w.Sorts == o.Sorts && len(w.Apps) == len(o.Apps) && len(w.Labels) == len(o.Labels) && slices.Equal(w.Resources, o.Resources) &&
 		(len(w.Apps) == 0 || &w.Apps[0] == &o.Apps[0]) && (len(w.Labels) == 0 || &w.Labels[0] == &o.Labels[0])
 }
 
@@ -64,6 +68,7 @@ const (
 	slotOffered                  // not answered: it is free, and its offer is held
 	slotSoon                     // not answered: it will be free, and its offer is held
 	slotHanded                   // not answered from here: its offer was handed on
+	slotDormant                  // not answered: its offer is of no use until its worker is in sampling
 )
 
 // binds reports whether a task is bound to the slot.
@@ -80,8 +85,17 @@ type slot struct {
 	call    uint32
 	attempt uint16 // as the worker knows it; the task may have had more. With slotHanded: how often the offer had been handed on
 	state   slotState
-	started bool // the worker has said that it runs this
+	sure    surety
 }
+
+// surety is what is known of whether a task that is bound to a slot has started there.
+type surety uint8
+
+const (
+	likely  surety = iota // the slot asked for it
+	perhaps               // it was launched on an offer, which may have been taken back
+	started               // the worker has said so
+)
 
 // occupied reports whether the end of what was launched in the slot has not come yet.
 func (s *slot) occupied() bool { return s.state.binds() || s.state == slotKilled }
@@ -210,6 +224,9 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 	c.load.Workers++
 	slots := c.offer(w).Slots
 	c.load.Slots += slots
+	if c.offer(w).Sorts {
+		c.sorters++
+	}
 	c.index.enter(w.id, c.offer(w))
 	c.seat(w)
 	for _, s := range c.sets {
@@ -246,7 +263,7 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 			out = c.replenish(now, j, g, out)
 		}
 	}
-	return out
+	return c.revive(now, w, out)
 }
 
 // Peers tells how many schedulers share the workers, at least 1, and which of them this one is, from 0. A worker that joins is given
@@ -318,6 +335,9 @@ func (c *Core) drain(now time.Duration, w *worker) {
 	c.load.Workers--
 	c.load.Draining++
 	c.load.Slots -= c.offer(w).Slots
+	if c.offer(w).Sorts {
+		c.sorters--
+	}
 	c.index.leave(w.id, c.offer(w))
 	c.unseat(w)
 	for _, s := range c.sets {
@@ -356,6 +376,8 @@ func (c *Core) WorkerLost(now time.Duration, id probe.WorkerID, out []Effect) []
 		case slotBound:
 			s.state = slotDoubted
 		case slotKilled: // that may not have reached it: if it is back and runs this still, it is told again
+			s.state = slotOver
+		case slotDormant: // it makes its offers anew
 			s.state = slotOver
 		case slotSilent, slotOver, slotDoubted, slotOffered, slotSoon, slotHanded:
 		}

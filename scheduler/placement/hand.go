@@ -77,6 +77,7 @@ func (c *Core) handed(now time.Duration, w *worker, t offer, out []Effect) []Eff
 	s.call, s.state = t.call, slotOver
 	if !w.active {
 		c.stats.OffersDropped++
+		s.state = slotDormant
 		return out
 	}
 	return c.offered(now, w, t, out)

@@ -279,7 +279,7 @@ func (k *checker) chain(i uint32) {
 
 // fleet checks workers and constraint sets against each other.
 func (k *checker) fleet() {
-	c := k.c
+	c, sorters := k.c, 0
 	for id := range c.workers {
 		w := &c.workers[id]
 		if !w.up {
@@ -305,10 +305,14 @@ func (k *checker) fleet() {
 		case w.active:
 			k.load.Workers++
 			k.load.Slots += c.offer(w).Slots
+			if c.offer(w).Sorts {
+				sorters++
+			}
 		default:
 			k.load.Draining++
 		}
 	}
+	k.expect(sorters == c.sorters, "%d workers in sampling sort what waits, counted %d", sorters, c.sorters)
 	k.expect(len(c.tripped) == 0, "workers %v are to be quarantined and are not", c.tripped)
 	for _, id := range c.quarantine {
 		w := c.worker(id)

@@ -36,7 +36,8 @@ type offer struct {
 
 // Offer takes the offer of a slot that is free, or will be when m.Ready has passed: the oldest waiting task that may run there is launched on
 // it, or it goes on to a peer whose task has waited longer, or it is held. An offer that repeats the lane's last call or comes from a
-// worker that is not sampled is dropped. Like a new GetTask, one from a lane whose last task is still bound says that its end was lost.
+// worker that is not sampled is dropped. Like a new GetTask, one from a lane whose last task is still bound says that its end was lost, or that its launch
+// came too late, if that was on an offer.
 // Under another policy than [IdleOffer] it has no effect.
 func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []Effect) []Effect {
 	wk := c.worker(w)
@@ -50,13 +51,12 @@ func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []E
 		return out
 	}
 	c.stats.Offers++
-	if s.state.binds() {
-		out = c.lose(now, wk, s, out)
-	}
+	out = c.overtaken(now, wk, s, out)
 	c.unoffer(s)
 	s.call, s.state = m.Call, slotOver
 	if !wk.active {
 		c.stats.OffersDropped++
+		s.state = slotDormant
 		return c.attend(now, out)
 	}
 	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, ready: now, until: now + offerLife}
@@ -75,13 +75,21 @@ func (c *Core) offered(now time.Duration, w *worker, t offer, out []Effect) []Ef
 	if g != nil {
 		var ok bool
 		if out, ok = c.launchOn(now, g, w, t, out); ok {
-			c.stats.OffersUsed++
+			c.used(&w.slots[t.lane])
 			return out
 		}
 	}
 	c.stats.OffersHeld++
 	c.keepOffer(now, t)
 	return out
+}
+
+// used notes that a task was launched on an offer.
+func (c *Core) used(s *slot) {
+	c.stats.OffersUsed++
+	if s.state == slotBound {
+		s.sure = perhaps
+	}
 }
 
 // launchOn launches a task of a group on an offer, if one may run there.
@@ -144,7 +152,7 @@ func (c *Core) unoffer(s *slot) {
 		c.idle.free--
 	case slotSoon:
 		c.idle.ahead--
-	case slotSilent, slotBound, slotKilled, slotOver, slotDoubted, slotHanded:
+	case slotSilent, slotBound, slotKilled, slotOver, slotDoubted, slotHanded, slotDormant:
 		return
 	}
 	s.state = slotOver
@@ -156,8 +164,29 @@ func (c *Core) withdraw(w *worker) {
 		return
 	}
 	for i := range w.slots {
-		c.unoffer(&w.slots[i])
+		if s := &w.slots[i]; s.state.offered() {
+			c.unoffer(s)
+			s.state = slotDormant
+		}
 	}
+	others := func(t *offer) bool { return t.worker != w.id } // what is taken up again is not to be in the lists twice
+	c.idle.held.filter(others)
+	c.idle.soon.filter(others)
+}
+
+// revive takes up what a worker has offered while it was not sampled.
+func (c *Core) revive(now time.Duration, w *worker, out []Effect) []Effect {
+	if c.idle == nil {
+		return out
+	}
+	for i := range w.slots {
+		if s := &w.slots[i]; s.state == slotDormant {
+			s.state = slotOver
+			t := offer{worker: w.id, life: c.profiles[w.id].life, lane: uint16(i), call: s.call, ready: now, until: now + offerLife}
+			out = c.offered(now, w, t, out)
+		}
+	}
+	return out
 }
 
 // ripen moves the offers of slots that are free when a launch gets there to those that are held.

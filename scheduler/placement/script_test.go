@@ -131,7 +131,7 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 	case "up":
 		s.queues[w] = nil
 		return c.WorkerUp(s.now, w, placement.Worker{
-			Slots: s.int("slots", 1), Apps: s.list("apps", "app"), Labels: s.labels("labels"), Resources: amounts(s.args["has"]), Name: uint64(w),
+			Slots: s.int("slots", 1), Apps: s.list("apps", "app"), Labels: s.labels("labels"), Resources: amounts(s.args["has"]), Sorts: s.int("sorts", 0) == 1, Name: uint64(w),
 		}, nil)
 	case "drain":
 		return c.WorkerDrain(s.now, w, nil)

@@ -146,7 +146,7 @@ func (c *Core) serve(now time.Duration, s *set, out []Effect) []Effect {
 			out, launched = c.launchOn(now, g, w, t, out)
 		}
 		if launched {
-			c.stats.OffersUsed++
+			c.used(&w.slots[t.lane])
 		} else {
 			unfit = append(unfit, t) // all that wait have failed there
 		}
