@@ -77,6 +77,12 @@ func (r *run) result(before, after reading) *Result {
 		Errors: t.errors, Abandoned: t.abandoned, Users: t.userShares(), PerWorker: t.workerShares(), Stages: t.stageList(c.Fleet.Slots),
 		Timeline: t.timeline.list(), Nodes: append([]Node{}, c.Fleet.Nodes...),
 	}
+	if c.Keyed {
+		res.Affinity = &Affinity{Told: !c.NoAffinity, Cache: c.Cache.Keys, MissCost: c.Cache.MissCost}
+		if t.cached > 0 {
+			res.Affinity.HitRate = float64(t.hits) / float64(t.cached)
+		}
+	}
 	if res.WallS > 0 {
 		res.TasksPerS = float64(res.Tasks) / res.WallS
 	}

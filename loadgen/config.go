@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"dunnock/client"
+	"dunnock/loadgen/workload"
 	"dunnock/task"
 )
 
@@ -34,6 +35,11 @@ type Config struct {
 	App string
 	// Payload of every task of another app.
 	Payload []byte
+	// Cache is what workers keep of what the workload's affinity keys stand for, with SleepApp: tasks whose key is not there take longer. The zero Cache is no such
+	// thing. Keyed says that there are such keys, and NoAffinity keeps the keys from the schedulers.
+	Cache      workload.Cache
+	Keyed      bool
+	NoAffinity bool
 	// ProbeRatio is reservations per task, 1 to 16. Default 2.
 	ProbeRatio float64
 	// Timeout is the deadline of each job, more than 0 and at most 24 h. Default DefaultTimeout.
@@ -127,6 +133,13 @@ func (c Config) Validate() error {
 	var faults []error
 	if !task.ValidApp(c.App) {
 		faults = append(faults, fmt.Errorf("app: want 1 to %d characters of a-z 0-9 . _ -, got %q", task.MaxNameLen, c.App))
+	}
+	if c.Cache != (workload.Cache{}) {
+		if c.App != SleepApp {
+			faults = append(faults, fmt.Errorf("cache: only app %s knows how long a task takes without", SleepApp))
+		} else if err := c.Cache.Validate(); err != nil {
+			faults = append(faults, err)
+		}
 	}
 	if c.App == SleepApp && len(c.Payload) > 0 {
 		faults = append(faults, errors.New("payload: that of app sleep is the task's service time"))

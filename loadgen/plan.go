@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -61,7 +62,7 @@ func (p *planner) run(ctx context.Context) {
 		}
 		scratch = digestJob(p.digest, scratch, &w)
 		j := &job{index: index, at: w.At, user: w.User, est: w.Est, class: class{w.Priority, w.Slots}, counted: !warmup.Covers(index, w.At)}
-		p.fill(j, w.Service)
+		p.fill(j, &w)
 		select {
 		case p.out <- j:
 		case <-ctx.Done():
@@ -77,19 +78,33 @@ func (p *planner) taken(j *job) { p.room.Release(planWeight(len(j.tasks))) }
 func planWeight(tasks int) int64 { return min(int64(tasks), aheadTasks) }
 
 // fill makes the tasks.
-func (p *planner) fill(j *job, service []time.Duration) {
+func (p *planner) fill(j *job, w *workload.Job) {
+	service := w.Service
 	j.tasks = make([]task.Task, len(service))
+	if !p.cfg.NoAffinity {
+		for i, key := range w.Keys {
+			j.tasks[i].Affinity = workload.KeyName(key)
+		}
+	}
 	if p.cfg.App != SleepApp {
 		for i := range j.tasks {
 			j.tasks[i].Payload = p.cfg.Payload
 		}
 		return
 	}
-	const most = len("86400000000000ns")
+	most := len("86400000000000ns")
+	cache := ""
+	if p.cfg.Cache.Keys > 0 && len(w.Keys) > 0 {
+		cache = fmt.Sprintf(" %s %d", strconv.FormatFloat(p.cfg.Cache.MissCost, 'g', -1, 64), p.cfg.Cache.Keys)
+		most += len(" 4294967295") + len(cache)
+	}
 	j.payload = make([]byte, 0, most*len(service)) // and so never moves
 	for i, d := range service {
 		from := len(j.payload)
 		j.payload = append(strconv.AppendInt(j.payload, int64(d), 10), "ns"...)
+		if cache != "" {
+			j.payload = append(strconv.AppendUint(append(j.payload, ' '), uint64(w.Keys[i]), 10), cache...)
+		}
 		j.tasks[i].Payload = j.payload[from:len(j.payload):len(j.payload)]
 	}
 }
@@ -107,6 +122,9 @@ func digestJob(d *xxhash.Digest, b []byte, w *workload.Job) []byte {
 	if w.Priority != 0 || w.Slots > 1 {
 		b = binary.LittleEndian.AppendUint64(b, uint64(int64(w.Priority)))
 		b = binary.LittleEndian.AppendUint64(b, uint64(w.Slots))
+	}
+	for _, k := range w.Keys {
+		b = binary.LittleEndian.AppendUint32(b, k)
 	}
 	_, _ = d.Write(b) // a hash takes everything
 	return b

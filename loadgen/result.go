@@ -77,6 +77,8 @@ type Result struct {
 	Histogram string  `json:"response_hdr"`
 	WaitCurve []Point `json:"wait_curve"`
 
+	Affinity *Affinity `json:"affinity,omitempty"` // of a workload with affinity keys
+
 	CPU   CPU    `json:"cpu"`
 	Bound *Bound `json:"bound"` // null if it was not asked for; see [Bound.Skipped] too
 	Nodes []Node `json:"nodes"` // of the fleet, as its scheduler knew them before the run
@@ -92,6 +94,14 @@ const (
 	MaxWorkers   = 10_000
 	MaxIntervals = 600
 )
+
+// Affinity is what became of tasks with affinity keys.
+type Affinity struct {
+	Told     bool    `json:"told"`                // the fleet knew the keys
+	Cache    int     `json:"cache,omitempty"`     // keys that a worker keeps; 0: caches were not modelled
+	MissCost float64 `json:"miss_cost,omitempty"` // how many times as long a miss takes
+	HitRate  float64 `json:"hit_rate"`            // of the tasks that met a cache, the warm-up left out
+}
 
 // Quantiles is a distribution in milliseconds, as [sim.Response] is.
 type Quantiles struct {

@@ -19,6 +19,8 @@ const others = "…"
 type tally struct {
 	mu sync.Mutex // guards all below
 
+	caching               bool
+	cached, hits          uint64 // tasks after the warm-up that met a cache, and found their key there
 	jobs, tasks, outcomes uint64 // due, of them, and task outcomes that came
 	sent, ended, erred    uint64 // jobs
 	failedTasks           uint64
@@ -72,7 +74,7 @@ func newTally(cfg *Config) *tally {
 		errors:   make(map[string]uint64),
 		response: newHistogram(), wait: newHistogram(), service: newHistogram(), lag: newHistogram(), accept: newHistogram(),
 		timeline: newTimeline(), users: make(map[string]*userTally), workers: make(map[string]*workerTally),
-		slots: cfg.Fleet.slotsByWorker(),
+		slots: cfg.Fleet.slotsByWorker(), caching: cfg.Cache.Keys > 0,
 	}
 	start := time.Duration(0)
 	for _, s := range cfg.Plan.Stages {
@@ -233,6 +235,12 @@ func (t *tally) results(j *job, sent time.Duration, results []task.Result, l *li
 			t.wait.add(r.Wait)
 			t.service.add(r.Service)
 			t.demand += float64(r.Service)
+			if t.caching {
+				t.cached++
+				if string(r.Value) == "hit" {
+					t.hits++
+				}
+			}
 		}
 		if s != nil {
 			s.wait.add(r.Wait)

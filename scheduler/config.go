@@ -59,6 +59,9 @@ type Config struct {
 	// PreferWait is how long tasks wait for workers that they prefer before any other will do. Default placement.DefaultPreferWait, 50 ms; below
 	// 0: no time. At most 1 m.
 	PreferWait time.Duration
+	// AffinityWait is how long tasks with an affinity key wait for the workers that it has chosen before others are tried. Default
+	// placement.DefaultAffinityWait, 20 ms; below 0: no time. At most 1 m.
+	AffinityWait time.Duration
 	// MaxQueueTime is how long a job's tasks may have to wait, at the rate at which such tasks are launched now, for the job to be accepted; it is refused beyond
 	// with overloaded. Default placement.DefaultMaxQueueTime, 10 s.
 	MaxQueueTime time.Duration
@@ -136,6 +139,9 @@ func (c Config) Validate() error {
 	}
 	if c.PreferWait > time.Minute {
 		faults = append(faults, fmt.Errorf("prefer wait: at most %v, got %v", time.Minute, c.PreferWait))
+	}
+	if c.AffinityWait > time.Minute {
+		faults = append(faults, fmt.Errorf("affinity wait: at most %v, got %v", time.Minute, c.AffinityWait))
 	}
 	if err := c.Stream.ValidateTimes(); err != nil {
 		faults = append(faults, err)

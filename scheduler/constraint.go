@@ -19,10 +19,25 @@ func specOf(j *task.Job) (placement.Spec, *task.Error) {
 		Need: needOf(j.Slots, j.Resources), Tasks: len(j.Tasks), ProbeRatio: j.ProbeRatio, Deadline: j.Deadline, MaxAttempts: j.MaxAttempts,
 		AtMostOnce: j.Delivery == task.AtMostOnce, CancelOnFailure: j.OnFailure == task.CancelRest,
 		Epoch: j.Epoch, Attempts: attemptsOf(j), Finished: j.Finished,
+		Keys: keysOf(j),
 	}
 	var err *task.Error
 	s.Groups, err = groupsOf(j)
 	return s, err
+}
+
+// keysOf returns what the tasks' affinity keys are known by; nil if none has one.
+func keysOf(j *task.Job) []probe.Key {
+	var keys []probe.Key
+	for i := range j.Tasks {
+		if a := j.Tasks[i].Affinity; a != "" {
+			if keys == nil {
+				keys = make([]probe.Key, len(j.Tasks))
+			}
+			keys[i] = probe.KeyOf(a)
+		}
+	}
+	return keys
 }
 
 // groupsOf puts tasks that say the same about workers together. What a task says is added to what its job says; of one key the task's value

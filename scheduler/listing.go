@@ -176,6 +176,9 @@ func (s *Scheduler) whyPart(j *job, v *placement.WaitView, several bool, now tim
 		workers += ", which are preferred for now"
 	}
 	waited := (now - j.accepted).Round(time.Millisecond)
+	if v.Near {
+		return who + s.whyNear(v, workers, now, waited)
+	}
 	if v.Need != "" {
 		return fmt.Sprintf("%s for %s: %d reservations are queued at %s that have as much, for %v", who, v.Need, v.Reservations, workers, waited) + s.whoseTurn(j, now)
 	}
@@ -221,6 +224,33 @@ func (s *Scheduler) turnBy(discipline string, j *job, now time.Duration) string 
 	default:
 		return "the queues' discipline is " + discipline
 	}
+}
+
+// whyNear says what tasks wait for that like the workers that their affinity keys have chosen.
+func (s *Scheduler) whyNear(v *placement.WaitView, workers string, now, waited time.Duration) string {
+	names := make([]string, 0, maxReasons)
+	for _, id := range v.Chosen[:min(len(v.Chosen), maxReasons)] {
+		if l := s.links[id]; l != nil {
+			names = append(names, l.member.Name)
+		}
+	}
+	slices.Sort(names)
+	keys, then := "its affinity key has", "tried"
+	if v.Tasks > 1 {
+		keys = "their affinity key has"
+	}
+	if v.Keys > 1 {
+		keys = fmt.Sprintf("each of their %d affinity keys has", v.Keys)
+	}
+	chosen := strings.Join(names, ", ")
+	if v.Keys > 1 {
+		chosen = "for the first one " + chosen
+	}
+	if left := (v.Until - now).Round(time.Millisecond); left > 0 {
+		then = fmt.Sprintf("tried or let go in %v", left)
+	}
+	return fmt.Sprintf(" for a free slot of those that %s chosen (%s): %d reservations are queued, and others of %s are %s; for %v",
+		keys, chosen, v.Reservations, workers, then, waited)
 }
 
 // whyNoOffer says what tasks wait for that are launched on slots that offer themselves.

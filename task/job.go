@@ -97,7 +97,7 @@ type Task struct {
 	Exclude   []string          // in addition to the job's
 	Slots     int               // instead of the job's; 0: as the job says
 	Resources map[string]uint32 // in addition to the job's; of one name the task's amount counts, and 0 is none
-	Affinity  string            // tasks with one key like the same workers; carried, placement does not act on it yet
+	Affinity  string            // tasks with one key like the same workers, whose caches are warm for it; ≤ 255 bytes, empty: any worker
 }
 
 // Limits bound what a scheduler accepts in one job. The zero Limits stands for

@@ -86,6 +86,7 @@ func (c *loadgenRunCmd) Run(p *process) error {
 	debug.SetGCPercent(400)
 	cfg := t.config(p)
 	cfg.App, cfg.Payload, cfg.ProbeRatio, cfg.Timeout, cfg.MaxInFlight = c.App, payload, c.ProbeRatio, c.Timeout, c.MaxInFlight
+	cfg.Cache, cfg.Keyed, cfg.NoAffinity = c.cache(), c.Keys != (workload.Keys{}), !c.Affinity
 	if cfg.Bound, err = c.bound(p, t, show); err != nil {
 		return err
 	}
@@ -115,6 +116,12 @@ func (c *loadgenRunCmd) check(p *process) (payload []byte, err error) {
 	if err := c.checkFlags(); err != nil {
 		return nil, err
 	}
+	if err := c.checkCache(); err != nil {
+		return nil, err
+	}
+	if c.Workload != "" && c.Keys != (workload.Keys{}) {
+		return nil, usagef("--workload says which jobs come: --keys has no place beside it")
+	}
 	switch {
 	case c.Repeat < 1:
 		return nil, usagef("--repeat: want at least 1, got %d", c.Repeat)
@@ -141,7 +148,7 @@ func (c *loadgenRunCmd) check(p *process) (payload []byte, err error) {
 	if c.Workload == "" && c.Jobs == 0 && c.Duration == 0 && c.Stages.Len() == 0 {
 		c.Duration = defaultRun
 	}
-	cfg := loadgen.Config{App: c.App, Payload: payload, ProbeRatio: c.ProbeRatio, Timeout: c.Timeout, MaxInFlight: c.MaxInFlight}
+	cfg := loadgen.Config{Cache: c.cache(), App: c.App, Payload: payload, ProbeRatio: c.ProbeRatio, Timeout: c.Timeout, MaxInFlight: c.MaxInFlight}
 	if c.Bound {
 		cfg.Bound = &loadgen.BoundConfig{}
 		c.delays(cfg.Bound)
@@ -290,6 +297,15 @@ func (f *workloadFlags) describe() string {
 		text += " stages=" + f.Stages.String()
 	case f.Rate != 0:
 		text += fmt.Sprintf(" rate=%g", f.Rate)
+	}
+	if f.Keys != (workload.Keys{}) {
+		text += " keys=" + f.Keys.String()
+		if f.Cache > 0 {
+			text += fmt.Sprintf(" cache=%d miss-cost=%g", f.Cache, f.MissCost)
+		}
+		if !f.Affinity {
+			text += " no-affinity"
+		}
 	}
 	if f.TimeScale != 1 {
 		text += fmt.Sprintf(" time-scale=%g", f.TimeScale)

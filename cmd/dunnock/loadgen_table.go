@@ -58,6 +58,16 @@ func runTable(w *tabwriter.Writer, r *loadgen.Result) {
 	row(w, "wait", fmt.Sprintf("mean %.4g ms, p50 %.4g, p95 %.4g, p99 %.4g, p99.9 %.4g", b.Mean, b.P50, b.P95, b.P99, b.P999))
 	s := &r.ServiceMS
 	row(w, "service", fmt.Sprintf("mean %.4g ms, p50 %.4g, p95 %.4g, p99 %.4g", s.Mean, s.P50, s.P95, s.P99))
+	if a := r.Affinity; a != nil {
+		text := "keys are told"
+		if !a.Told {
+			text = "keys are not told"
+		}
+		if a.Cache > 0 {
+			text += fmt.Sprintf("; caches of %s, %.4g hit", count(a.Cache, "key"), a.HitRate)
+		}
+		row(w, "affinity", text)
+	}
 	boundRows(w, r.Bound)
 	if len(r.Errors) > 0 {
 		row(w, "in error", fmt.Sprintf("%s: %s", count(int(errorCount(r)), "job"), errorWords(r)))

@@ -15,7 +15,8 @@ type schedulerCmd struct {
 	Policy    string        `help:"How tasks are placed: idle-offer, late-binding or late-binding-nocancel. One per fleet." default:"idle-offer" placeholder:"POLICY"`
 	ResultTTL time.Duration `name:"result-ttl" help:"How long a finished job stays readable." default:"1m" placeholder:"DURATION"`
 
-	PreferWait time.Duration `help:"How long tasks wait for workers that they prefer before any other will do, at most 1m; 0s: no time." default:"50ms" placeholder:"DURATION"`
+	AffinityWait time.Duration `help:"How long tasks with an affinity key wait for the workers that it has chosen before others are tried, at most 1m; 0s: no time." default:"20ms" placeholder:"DURATION"`
+	PreferWait   time.Duration `help:"How long tasks wait for workers that they prefer before any other will do, at most 1m; 0s: no time." default:"50ms" placeholder:"DURATION"`
 
 	ClientGrace time.Duration `group:"leases" help:"How long a job whose client's connection has ended waits for the client to come back. It starts nothing meanwhile." default:"1s" placeholder:"DURATION"`
 	ResultGrace time.Duration `group:"leases" help:"How long workers keep a result that its client has not had, once the client is gone: it may come for it, to any scheduler. At most 25s." default:"20s" placeholder:"DURATION"`
@@ -60,11 +61,14 @@ func (c *schedulerCmd) Run(p *process) error {
 		Logger: p.log, Policy: policy,
 		Limits:  task.Limits{MaxTasks: c.MaxTasks, MaxPayloadBytes: c.MaxTaskBytes, MaxJobBytes: c.MaxJobBytes},
 		MaxJobs: c.MaxJobs, MaxWaitingTasks: c.MaxWaitingTasks, MaxPayloadBytes: c.MaxPayloadBytes, MaxRetainedBytes: c.MaxRetainedBytes,
-		ResultTTL: c.ResultTTL, PreferWait: c.PreferWait, MaxQueueTime: c.MaxQueueTime,
+		ResultTTL: c.ResultTTL, PreferWait: c.PreferWait, AffinityWait: c.AffinityWait, MaxQueueTime: c.MaxQueueTime,
 		ClientGrace: c.ClientGrace, ResultGrace: c.ResultGrace, Stream: c.stream(), DrainTimeout: c.DrainTimeout, OnReady: p.announce("scheduler"),
 	}
 	if c.PreferWait == 0 {
 		cfg.PreferWait = -1 // which is no time there
+	}
+	if c.AffinityWait == 0 {
+		cfg.AffinityWait = -1
 	}
 	if err := cfg.Validate(); err != nil {
 		return usage(err)
@@ -90,6 +94,9 @@ func (c *schedulerCmd) checkLimits() error {
 		if limit.value < 1 {
 			return usagef("--%s: want at least 1, got %d", limit.flag, limit.value)
 		}
+	}
+	if c.AffinityWait < 0 || c.AffinityWait > time.Minute {
+		return usagef("--affinity-wait: want 0s to %v, got %v", time.Minute, c.AffinityWait)
 	}
 	if c.PreferWait < 0 || c.PreferWait > time.Minute {
 		return usagef("--prefer-wait: want 0s to %v, got %v", time.Minute, c.PreferWait)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"dunnock/client"
@@ -30,6 +31,7 @@ type submitCmd struct {
 	Spread       string            `help:"Deal the tasks out evenly over the values of this label, such as zone (default: do not)." placeholder:"KEY"`
 	TaskSlots    int               `help:"Slots of its worker that each task takes, 1 to 4096." default:"1" placeholder:"N"`
 	Resource     map[string]uint32 `help:"What each task takes of its worker beside slots, such as gpu=1. Repeatable (default: none)." placeholder:"NAME=N"`
+	Affinity     string            `help:"Affinity key of every task: tasks with one key like the same workers, whose caches are warm for it. {} in it stands for the task's payload (default: none)." placeholder:"KEY"`
 	Detach       bool              `help:"Print the job's ID and leave; the job lives on its scheduler until its deadline (default: no)."`
 }
 
@@ -44,7 +46,8 @@ Examples:
     dunnock submit --app zip --payload-file a.txt --output raw >a.txt.gz
     dunnock submit --app sleep --tasks 500 --payload 1s --detach
     dunnock submit --app train --tasks 8 --task-slots 4 --resource gpu=1
-    dunnock submit --app train --tasks 8 --require gpu=a100 --prefer ssd=yes --exclude w7 --spread zone`
+    dunnock submit --app train --tasks 8 --require gpu=a100 --prefer ssd=yes --exclude w7 --spread zone
+    ls parts | dunnock submit --app scan --each-line - --affinity 'parts/{}'`
 }
 
 // Run submits a job and follows it.
@@ -73,6 +76,7 @@ func (c *submitCmd) Run(p *process) error {
 	}
 	for i, payload := range payloads {
 		job.Tasks[i].Payload = payload
+		job.Tasks[i].Affinity = strings.ReplaceAll(c.Affinity, "{}", string(payload))
 	}
 	if c.Detach {
 		return c.detach(p, &job)

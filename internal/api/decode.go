@@ -36,6 +36,7 @@ type received struct {
 	Spread       string            `json:"spread"`
 	Slots        *int              `json:"slots"`
 	Resources    map[string]uint32 `json:"resources"`
+	Affinity     string            `json:"affinity"`
 	Epoch        uint32            `json:"epoch"`
 	Finished     *string           `json:"finished"`
 	Attempts     []Attempts        `json:"attempts"`
@@ -195,6 +196,9 @@ func (r *received) job() (task.Job, error) {
 	for i := range t.Tasks {
 		if err := r.Tasks.list[i].into(&t.Tasks[i], i); err != nil {
 			return task.Job{}, err
+		}
+		if t.Tasks[i].Affinity == "" {
+			t.Tasks[i].Affinity = r.Affinity
 		}
 	}
 	return t.WithDefaults(), nil

@@ -41,6 +41,7 @@ type Job struct {
 	Spread       string            `json:"spread,omitempty"`
 	Slots        *int              `json:"slots,omitempty"`
 	Resources    map[string]uint32 `json:"resources,omitempty"`
+	Affinity     string            `json:"affinity,omitempty"` // of the tasks that have none of their own
 	Epoch        uint32            `json:"epoch,omitempty"`
 	Finished     []byte            `json:"finished,omitempty"`
 	Attempts     []Attempts        `json:"attempts,omitempty"`
