@@ -25,6 +25,10 @@ func TestDecodeJob(t *testing.T) {
 		string(j.Tasks[0].Payload) != "hi", string(j.Tasks[1].Payload) != "plain", j.Tasks[1].Affinity != "lineitem/7":
 		t.Fatalf("got %+v", j)
 	}
+	j, err = api.DecodeJob([]byte(`{"app":"scan","affinity":"lineitem","tasks":[{},{"affinity":"orders"},{"affinity":""}]}`), 100)
+	if err != nil || j.Tasks[0].Affinity != "lineitem" || j.Tasks[1].Affinity != "orders" || j.Tasks[2].Affinity != "lineitem" {
+		t.Fatalf("affinity of all tasks: %+v, %v", j, err)
+	}
 	j, err = api.DecodeJob([]byte(`{"app":"echo","tasks":[{}]}`), 100)
 	if err != nil || j.ProbeRatio != 2 || j.Deadline != 5*time.Minute || j.MaxAttempts != 3 || j.Delivery != task.AtLeastOnce || j.OnFailure != task.Continue || j.OnDisconnect != task.CancelJob {
 		t.Fatalf("defaults: %+v, %v", j, err)
