@@ -293,3 +293,21 @@ func TestKeptThoughGivenUp(t *testing.T) {
 		s.exit(now, &other)
 	}
 }
+
+// An attempt of a job that a later submission has taken over is not in vain for those who wait, and is kept for who may come for it.
+func TestReplacedIsKept(t *testing.T) {
+	c, es := waitingFleet(t, 1)
+	j, l := es.job, c.links[0]
+	say := speaks(t, l)
+	say(probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Call: 1, Ref: j.ref}))
+	var other turn
+	later := task.Job{ID: task.JobID{2}, Epoch: 5, App: "a", MaxAttempts: 3, Tasks: make([]task.Task, 1)}
+	if err := c.s.submit(&other, later, func(*job, bool) {}); err != nil {
+		t.Fatal(err)
+	}
+	m := probe.Finished{Seq: 1, Call: 1, Ref: j.ref, Attempt: 1, Status: probe.StatusFailed}
+	say(probe.KindFinished, append(probe.AppendFinishedHead(nil, &m), probe.AppendFault(nil, task.Errorf(task.CodeAppFailed, "no"))...))
+	if j.retries.count() != 0 || l.results.Settled() != 0 || l.results.Kept() != 1 {
+		t.Errorf("%d told as in vain; settled up to %d, %d kept", j.retries.count(), l.results.Settled(), l.results.Kept())
+	}
+}

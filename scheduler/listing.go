@@ -67,10 +67,14 @@ func (s *Scheduler) detail(j *job) api.JobDetail {
 	if j.spec.Slots > 1 {
 		d.Slots = j.spec.Slots
 	}
+	apart := 0
 	for from := 0; from < len(j.tasks); from += tasksPerHold {
 		s.mu.Lock()
 		for i := from; i < min(from+tasksPerHold, len(j.tasks)); i++ {
 			d.TaskList[i] = s.taskState(j, i)
+			if v, ok := s.core.Task(j.ref, i); ok && v.Apart {
+				apart++
+			}
 		}
 		s.mu.Unlock()
 	}
@@ -79,7 +83,9 @@ func (s *Scheduler) detail(j *job) api.JobDetail {
 	d.JobSummary = s.summarise(j)
 	if j.outcome == 0 {
 		d.DeadlineMS = api.Millis(max(j.accepted+j.spec.Deadline-s.clock.Now(), 0))
-		d.Why = s.why(j)
+		if d.Why = s.why(j); d.Why != "" && apart > 0 {
+			d.Why += fmt.Sprintf("; %d have one attempt left and have lost a worker before, and run one at a worker only, in case they kill it", apart)
+		}
 	}
 	return d
 }

@@ -142,11 +142,10 @@ func (s *Scheduler) launch(l *link, e *placement.Effect) {
 // retry says why an attempt did not count; the task waits again.
 func (s *Scheduler) retry(now time.Duration, t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
-	if j.lease.Replaced() {
-		return // it is the later submission's now, and not in vain
-	}
 	s.meters.retries.Inc()
-	s.noteRetry(t, j, e)
+	if !j.lease.Replaced() { // then what runs is the later submission's, and not in vain
+		s.noteRetry(t, j, e)
+	}
 	s.tell(now, t, j, func(f follower, r receipt) { f.client.sendRetry(t, f.seq, j, e, r) })
 	if j.lease.Abandoned() {
 		s.wakeOwners() // it drains

@@ -58,6 +58,7 @@ type TaskView struct {
 	Launched  time.Duration  // when the last attempt was, from the same origin as the core's now; 0 if none started
 	Wait      time.Duration  // submit to that; for a task that ended without an attempt, to its end; else 0
 	Service   time.Duration  // of the last attempt, by the worker's clock; 0 until it has finished
+	Apart     bool           // it waits for its last attempt, which is kept apart from other tasks under which a worker was lost
 }
 
 // WorkerView is one connected worker as this core has used it.
@@ -228,6 +229,7 @@ func (c *Core) Task(ref probe.Ref, i int) (TaskView, bool) {
 	}
 	switch r.state {
 	case stateFresh, stateReturned, stateDisplaced:
+		v.Apart = r.suspect() && r.attempt+1 >= j.maxAttempts
 	case stateRunning:
 		v.State = TaskRunning
 	case stateEnded:
