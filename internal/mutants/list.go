@@ -247,6 +247,7 @@ func ofShells() []mutant {
 		{name: "whoever kept its reader waiting is not believed again", file: "worker/leader.go", old: "l.running.habit.mistaken()", new: "", tests: true},
 		{name: "who was relieved reads no more", file: "internal/stream/progress.go", old: "if c.reader.Load() != me {", new: "if false {", tests: true},
 		{name: "what ends while nobody owns its job is kept", file: "scheduler/receipt.go", old: "if j.lease.Keeps(len(j.clients)) {", new: "if false {", tests: true},
+		{name: "who has a large result on its way is asked last", file: queueAttempt, old: "len(end.Body) > largeResult", new: "false", tests: true},
 		{name: "an older connection of a scheduler is closed", file: "worker/peer.go", old: "if old.name == h.Name {", new: "if false {", tests: true},
 	}
 }

@@ -128,7 +128,11 @@ func (c *Core) Done(now time.Duration, slot uint16, call uint32, end End, out []
 		out = c.finish(now, slot, status, end, out)
 	}
 	c.clearAlarm(slot)
-	c.release(now, slot)
+	if len(end.Body) > largeResult {
+		c.releaseLast(now, slot)
+	} else {
+		c.release(now, slot)
+	}
 	return c.ask(now, out)
 }
 

@@ -387,6 +387,24 @@ func (c *Core) release(now time.Duration, slot uint16) {
 	c.enter(now, sl, Free)
 }
 
+// largeResult is the size of a result, in bytes, that other messages overtake on their way: one that does not fit a frame, or only just.
+const largeResult = 48 << 10
+
+// releaseLast is release for a slot that has just ended with a large result. Its next call has to stay behind that, and other slots' calls need not: so it
+// comes behind all that are free. To walk there is nothing beside the sending of such a result.
+func (c *Core) releaseLast(now time.Duration, slot uint16) {
+	c.release(now, slot)
+	if c.named == Fair && c.fair().holds(slot) { // ask looks for it in front
+		c.parted(now, slot)
+	}
+	c.free = c.slots[slot].next
+	end := &c.free
+	for *end != noSlot {
+		end = &c.slots[*end].next
+	}
+	*end, c.slots[slot].next = slot, noSlot
+}
+
 // parted settles what else a slot's task had, where that is not left to ask.
 func (c *Core) parted(now time.Duration, slot uint16) {
 	if c.named == Fair && c.fair().holds(slot) {
