@@ -196,12 +196,21 @@ func (b *book) judgeSubmission(j *job, x *start) {
 func (b *book) keptResult(prev, x *start) bool {
 	w, k, s := b.w, prev.k, x.s
 	p := &w.plan
-	if !prev.over || prev.status != probe.StatusOK || w.now-prev.ended > p.ack.KeepFor || p.ack.MaxKept+uint64(p.ack.MaxKeptBytes) > 0 || p.Wild > 0 || p.Spikes > 0 || p.placement.ClaimWait < 4*(p.Delay+p.Jitter)+time.Millisecond {
+	if !prev.over || prev.status != probe.StatusOK || w.now-prev.ended > p.ack.KeepFor || p.ack.MaxKept+uint64(p.ack.MaxKeptBytes) > 0 || p.Wild > 0 || p.Spikes > 0 || p.placement.ClaimWait < p.answers() {
 		return false
 	}
 	well := prev.at - p.Rumour - 10*(p.Delay+p.Jitter) // both knew each other by then
 	return k.life == prev.life && k.up && k.woke < well && s.woke < well && k.touched < prev.at && s.touched < prev.at &&
 		w.pair[k.node][s.node] < prev.at && k.core.Stats().ResultsDropped == 0
+}
+
+// answers is for how long a scheduler that asks a worker may wait for all that it says.
+func (p *Plan) answers() time.Duration {
+	wait := 4*(p.Delay+p.Jitter) + time.Millisecond
+	if p.LargeFrom > 0 {
+		wait += 2 * slowest
+	}
+	return wait
 }
 
 // explains reports whether a task may start again after a start.

@@ -28,7 +28,7 @@ type clientSession struct {
 	c         *client
 	i         schedulerIndex
 	end       *end
-	processed int // results since the last beat
+	processed []*result // since the last beat
 	beating   bool
 }
 
@@ -99,7 +99,13 @@ func (c *client) carryOut(out []owner.Effect) {
 			c.say(f.Scheduler, func(n *session) { n.cancel(seq) })
 		case owner.EffectStill:
 			seqs := c.core.AppendSeqs(f.Scheduler, nil)
-			c.say(f.Scheduler, func(n *session) { n.still(seqs) })
+			e := c.sessions[f.Scheduler].end
+			still := func() { e.peer.user.(*session).still(seqs) }
+			if c.w.plan.LargeFrom > 0 && c.w.chance.coin() { // a large job is on its way out, and small ones overtake the answer too
+				e.sendLarge(still)
+			} else {
+				e.send(still)
+			}
 		case owner.EffectAccepted:
 			c.w.book.accepted(c.find(f.Ref))
 		case owner.EffectRefused:
@@ -194,9 +200,9 @@ func (c *client) taskDone(i schedulerIndex, m *submission.TaskDone) {
 }
 
 // processed counts what the next beat speaks of.
-func (c *client) processed(i schedulerIndex) {
+func (c *client) processed(i schedulerIndex, r *result) {
 	x := c.sessions[i]
-	x.processed++
+	x.processed = append(x.processed, r)
 	if !x.beating {
 		x.beating = true
 		c.after(c.w.chance.below(c.w.plan.Lease/3), x.beat)
@@ -206,7 +212,7 @@ func (c *client) processed(i schedulerIndex) {
 // beat says what the client has processed.
 func (x *clientSession) beat() {
 	n := x.processed
-	x.processed, x.beating = 0, false
+	x.processed, x.beating = nil, false
 	e := x.end
 	e.send(func() { e.peer.user.(*session).passed(n) })
 }

@@ -84,6 +84,9 @@ func (w *world) afflict() {
 
 // outage draws how long something lasts: shorter than a lease, about as long, or longer, and not beyond the heal.
 func (w *world) outage() time.Duration {
+	if w.plan.Sleepy {
+		return w.chance.within(2*w.plan.Lease, 8*w.plan.Lease)
+	}
 	return max(min(w.chance.spread(w.plan.Lease/16, 3*w.plan.Lease), w.heal-w.now), 1)
 }
 

@@ -37,6 +37,7 @@ type heldJob struct {
 	followers []follower
 	lease     lease.Job
 
+	large      time.Duration // when its last large result arrives at who follows it
 	unread     int           // the book's: bytes of results that clients were sent and do not have
 	launched   []uint16      // the book's: by task, the last attempt
 	unreadOver time.Duration // since when that is more than it may be; 0: it is not
@@ -68,6 +69,7 @@ type session struct {
 type sentResult struct {
 	receipt receipt
 	result  *result
+	passed  bool
 }
 
 func (s *scheduler) open() {
@@ -369,7 +371,12 @@ func (s *scheduler) jobDone(f *placement.Effect) {
 	for _, x := range h.followers {
 		x.session.jobs.Forget(x.seq)
 		m := submission.JobDone{Seq: x.seq, Outcome: f.Outcome, Failed: f.Count}
-		x.session.tell(func(c *client, i schedulerIndex) { c.jobDone(i, m) })
+		done := func(c *client, i schedulerIndex) { c.jobDone(i, m) }
+		if h.large > s.w.now { // behind its results; others' it need not wait for
+			x.session.end.sendBehind(h.large, x.session.hear(done))
+		} else {
+			x.session.tell(done)
+		}
 	}
 	h.followers = nil
 }
@@ -385,13 +392,18 @@ func (n *session) sendTask(seq uint32, h *heldJob, t taskEnd, r receipt) {
 // job starts nothing more.
 func (n *session) sendResult(r receipt, x *result, say func(c *client, i schedulerIndex)) {
 	s, h := n.s, x.of
-	n.unread = append(n.unread, sentResult{r, x})
+	n.unread = append(n.unread, sentResult{receipt: r, result: x})
 	s.w.book.sentTo(x)
-	n.tell(func(c *client, i schedulerIndex) {
+	hear := func(c *client, i schedulerIndex) {
 		s.w.book.hasRead(x)
-		c.processed(i)
+		c.processed(i, x)
 		say(c, i)
-	})
+	}
+	if s.w.plan.isLarge(x.bytes) {
+		h.large = n.end.sendLarge(n.hear(hear))
+	} else {
+		n.tell(hear)
+	}
 	limit := s.w.plan.Unread
 	if h.credit.Send(int64(x.bytes), limit) && h.lease.Held()&lease.Unread == 0 {
 		s.after(0, func() { // carrying out what the core says may not call it
@@ -410,24 +422,30 @@ func (s *scheduler) creditBack(x *result) {
 	}
 }
 
-// passed is a beat of the client: it has processed so many results since the one before.
-func (n *session) passed(results int) {
-	results = min(results, len(n.unread))
-	read := n.unread[:results]
-	n.unread = n.unread[results:]
-	for _, r := range read {
+// passed is a beat of the client: what it has processed since the one before. What is overtaken holds up those behind it.
+func (n *session) passed(results []*result) {
+	for _, x := range results {
+		for i := range n.unread {
+			n.unread[i].passed = n.unread[i].passed || n.unread[i].result == x
+		}
+	}
+	for len(n.unread) > 0 && n.unread[0].passed {
+		r := n.unread[0]
+		n.unread = n.unread[1:]
 		n.s.creditBack(r.result)
 		n.s.settleReceipt(r.receipt)
 	}
 }
 
 // tell has the client do something when a message reaches it.
-func (n *session) tell(do func(c *client, i schedulerIndex)) {
-	e := n.end
-	e.send(func() {
-		x := e.peer.user.(*clientSession)
+func (n *session) tell(do func(c *client, i schedulerIndex)) { n.end.send(n.hear(do)) }
+
+// hear is what happens when such a message arrives.
+func (n *session) hear(do func(c *client, i schedulerIndex)) func() {
+	return func() {
+		x := n.end.peer.user.(*clientSession)
 		do(x.c, x.i)
-	})
+	}
 }
 
 // drain has the scheduler take no more jobs, and leave when it has none.

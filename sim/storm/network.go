@@ -185,7 +185,7 @@ func (e *end) hangUp() {
 	}
 	at := w.transit(e.p.node, e.peer.p.node)
 	if !e.line.broken {
-		at = max(at, e.last)
+		at = max(at, e.last, e.late)
 	}
 	w.at(at, func() { e.peer.end(e.line.why()) })
 }

@@ -21,14 +21,15 @@ type Plan struct {
 
 	Policy placement.Policy
 
-	Storm   time.Duration // how long jobs come and things go wrong
-	Delay   time.Duration // one way
-	Jitter  time.Duration // more, below this
-	Service time.Duration // tasks take about that
-	Lease   time.Duration // silence after which a connection is given up
-	Rumour  time.Duration // how long gossip's news take at most
-	Largest int           // bytes of a result, at most
-	Unread  int64         // bytes of results of a job that its client may have to read before the job starts nothing more
+	Storm     time.Duration // how long jobs come and things go wrong
+	Delay     time.Duration // one way
+	Jitter    time.Duration // more, below this
+	Service   time.Duration // tasks take about that
+	Lease     time.Duration // silence after which a connection is given up
+	Rumour    time.Duration // how long gossip's news take at most
+	Largest   int           // bytes of a result, at most
+	LargeFrom int           // bytes from which one goes out in pieces, and small messages overtake it; 0: none does
+	Unread    int64         // bytes of results of a job that its client may have to read before the job starts nothing more
 
 	Faults [faults]int   // by kind: how many there are in all
 	Wild   int           // messages between schedulers and workers, per thousand, that come twice or are overtaken
@@ -36,6 +37,7 @@ type Plan struct {
 	Odd    [oddities]int // by kind: tasks or jobs, per thousand
 	Black  int           // workers on which everything fails at once
 	Even   bool          // tasks take all the same for a while, so that it is expected of the next ones
+	Sleepy bool          // clients are stopped for so long that their jobs are given up
 	Picky  int           // jobs, per thousand, that only every other worker may run
 
 	CheckEvery uint64 // events between two looks at the invariants of a core
@@ -113,6 +115,10 @@ func NewPlan(seed uint64, policy placement.Policy) Plan {
 	}
 	p.configure(d)
 	p.disturbPeers(share, most)
+	if x := newDice(seed, 7<<32); x.permille(350) {
+		p.LargeFrom = x.between(1, p.Largest+1)
+	}
+	p.oversleep()
 	return p
 }
 

@@ -39,6 +39,8 @@ type link struct {
 	voids   int  // tells apart the timers that give it up
 	known   bool // to membership
 	leaving bool
+	left    bool // it has said its last word
+	stale   bool // it was given up since it was dialled: it would not say again what it was told that we have
 	fails   int
 
 	results ack.Account // that it has reported, and keeps until they are acknowledged
@@ -126,12 +128,18 @@ func (l *link) dial() {
 	l.end = s.w.dial(&s.process, &k.process, func(e *end) bool {
 		return k.life == l.life && k.greet(e, s, life, hello)
 	}, l.welcome, l.failed)
-	l.end.user = l
+	l.end.user, l.stale = l, false
 }
 
 // welcome is the worker's answer.
 func (l *link) welcome() {
 	s := l.s
+	if l.stale {
+		s.w.count("given up while being connected")
+		l.end.close()
+		l.again()
+		return
+	}
 	l.fails, l.up = 0, true
 	if l.severed {
 		s.w.count("resumed connection")
@@ -140,7 +148,7 @@ func (l *link) welcome() {
 	}
 	l.severed = false
 	l.voids++
-	l.leaving = l.k.draining
+	l.leaving, l.left = l.k.draining, false
 	l.end.lost = l.down
 	out := s.core.WorkerUp(s.w.now, l.id, placement.Worker{Slots: s.w.plan.Slots, Apps: s.w.apps, Labels: l.k.labels}, s.out[:0])
 	if l.leaving || !l.known {
@@ -180,7 +188,7 @@ func (l *link) down(why cause) {
 			l.void()
 		}
 	})
-	if why == silent || (why == hungUp && l.leaving) {
+	if why == silent || l.left {
 		l.void()
 	}
 	l.again()
@@ -209,6 +217,7 @@ func (l *link) void() {
 	l.severed = false
 	l.voids++
 	l.results.Void()
+	l.stale = true
 	id := l.id
 	s.carryOut(s.core.WorkerDown(s.w.now, id, s.out[:0]))
 	s.free = append(s.free, id)
@@ -245,9 +254,9 @@ func (l *link) drop() {
 	s.links = slices.DeleteFunc(s.links, func(x *link) bool { return x == l })
 }
 
-func (l *link) drain() {
+func (l *link) drain(left bool) {
 	s := l.s
-	l.leaving = true
+	l.leaving, l.left = true, left
 	s.carryOut(s.core.WorkerDrain(s.w.now, l.id, s.out[:0]))
 }
 

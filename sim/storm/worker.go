@@ -36,6 +36,8 @@ type caller struct {
 	id   probe.SchedulerID
 	s    *scheduler
 	life uint32 // of the scheduler
+
+	large []time.Duration // by lane: when its last large result arrives
 }
 
 func (k *worker) begin() {
@@ -74,7 +76,7 @@ func (k *worker) greet(e *end, s *scheduler, life uint32, taken uint64) bool {
 			old.end.close()
 		}
 	}
-	p := &caller{end: e, s: s, life: life, id: k.number(s.node, life)}
+	p := &caller{end: e, s: s, life: life, id: k.number(s.node, life), large: make([]time.Duration, k.w.plan.lanes())}
 	k.callers = append(k.callers, p)
 	e.user, e.line.wild = p, true
 	e.lost = func(cause) { k.leave(p) }
@@ -269,6 +271,7 @@ func (k *worker) wake() {
 // depart is the orderly end of a life.
 func (k *worker) depart() {
 	for _, p := range slices.Clone(k.callers) {
+		p.end.sendLast(func() { p.end.peer.user.(*link).drain(true) })
 		p.end.close()
 	}
 	k.die(false)
@@ -283,7 +286,7 @@ func (k *worker) drain() {
 	k.draining = true
 	out := k.core.Drain(k.w.now, k.out[:0])
 	for _, p := range k.callers {
-		p.end.send(func() { p.end.peer.user.(*link).drain() })
+		p.end.send(func() { p.end.peer.user.(*link).drain(false) })
 	}
 	k.carryOut(out, nil)
 }
@@ -301,23 +304,23 @@ func (k *worker) send(f *queue.Effect, end *queue.End) {
 	switch f.Kind {
 	case queue.EffectGetTask:
 		m := f.GetTask()
-		to(func(l *link) { l.getTask(m) })
+		p.call(f.Slot, func(l *link) { l.getTask(m) })
 	case queue.EffectFinished:
 		m := f.Finished()
 		if m.Status == 0 {
 			m.Status, m.Body = end.Status, end.Body
 		}
-		to(func(l *link) { l.finished(m, false) })
+		p.result(f.Slot, m, false)
 	case queue.EffectFound:
 		m := f.Finished()
 		m.Body = k.core.Body(f)
-		to(func(l *link) { l.finished(m, true) })
+		p.result(f.Slot, m, true)
 	case queue.EffectRefuse:
 		m := f.Refuse()
 		to(func(l *link) { l.refuse(m) })
 	case queue.EffectDecline:
 		m := f.Decline()
-		to(func(l *link) { l.decline(m) })
+		p.call(f.Slot, func(l *link) { l.decline(m) })
 	case queue.EffectAdopt:
 		m := f.Adopt()
 		to(func(l *link) { l.adopt(m) })
@@ -326,8 +329,30 @@ func (k *worker) send(f *queue.Effect, end *queue.End) {
 		e.sendLast(func() { e.peer.user.(*link).told(m) })
 	case queue.EffectOffer:
 		m := f.Offer()
-		to(func(l *link) { l.offer(m) })
+		p.call(f.Slot, func(l *link) { l.offer(m) })
 	case queue.EffectStart, queue.EffectStop, queue.EffectHold:
+	}
+}
+
+// result sends what has become of an attempt.
+func (p *caller) result(lane uint16, m probe.Finished, found bool) {
+	e := p.end
+	do := func() { e.peer.user.(*link).finished(m, found) }
+	if p.s.w.plan.isLarge(len(m.Body)) {
+		p.large[lane] = e.sendLarge(do)
+	} else {
+		e.send(do)
+	}
+}
+
+// call sends a lane's next call, or that a launch of it never began, behind a large result of the lane.
+func (p *caller) call(lane uint16, do func(l *link)) {
+	e := p.end
+	event := func() { do(e.peer.user.(*link)) }
+	if at := p.large[lane]; at > p.s.w.now {
+		p.large[lane] = e.sendBehind(at, event)
+	} else {
+		e.send(event)
 	}
 }
 
