@@ -320,7 +320,7 @@ func (k *worker) send(f *queue.Effect, end *queue.End) {
 		to(func(l *link) { l.refuse(m) })
 	case queue.EffectDecline:
 		m := f.Decline()
-		p.call(f.Slot, func(l *link) { l.decline(m) })
+		to(func(l *link) { l.decline(m) })
 	case queue.EffectAdopt:
 		m := f.Adopt()
 		to(func(l *link) { l.adopt(m) })
@@ -345,7 +345,7 @@ func (p *caller) result(lane uint16, m probe.Finished, found bool) {
 	}
 }
 
-// call sends a lane's next call, or that a launch of it never began, behind a large result of the lane.
+// call sends a lane's next call, behind a large result of the lane.
 func (p *caller) call(lane uint16, do func(l *link)) {
 	e := p.end
 	event := func() { do(e.peer.user.(*link)) }

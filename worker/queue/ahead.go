@@ -103,6 +103,7 @@ func (c *Core) begun(now time.Duration, s probe.SchedulerID, m *probe.Launch, ou
 	o := c.offers
 	l := &o.lanes[m.Slot]
 	l.app, l.expect, l.ahead = m.App, m.Expect, never
+	l.note(s, m)
 	seat := c.slots[m.Slot].next
 	o.seats[seat].crowd = crowd{at: now, scheduler: s, more: m.More}
 	switch lead := leadHops * o.hops.estimate(); {

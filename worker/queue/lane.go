@@ -24,7 +24,25 @@ type seat struct {
 // lane is what a lane's record has no room for, since only offers need it.
 type lane struct {
 	moment
-	app uint16 // of what runs or waits
+	app  uint16              // of what runs or waits
+	last [beginnings]startOf // the launches that were started here last, the latest first
+}
+
+// beginnings is how many starts a lane remembers.
+const beginnings = 4
+
+// startOf names a launch that was started.
+type startOf struct {
+	ref       probe.Ref
+	scheduler probe.SchedulerID
+	task      uint32
+	call      uint32 // 0: none
+}
+
+// note remembers a start.
+func (l *lane) note(s probe.SchedulerID, m *probe.Launch) {
+	copy(l.last[1:], l.last[:])
+	l.last[0] = startOf{m.Ref, s, m.Task, m.Call}
 }
 
 // noLane says the same of lanes as noSlot of slots.

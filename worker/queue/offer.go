@@ -243,15 +243,17 @@ func (c *Core) isOffered(s probe.SchedulerID, slot uint16, call uint32) bool {
 	return c.offering && slot < c.size && c.slots[slot].state == Offered && c.slots[slot].call == call && c.connected(s)
 }
 
-// isPresent reports whether a Launch is a copy of the one that runs in its lane, or waits there. Every other one that comes for a call that is over can be
-// declined: another scheduler's, which had the offer too, certainly never began; and of a copy whose attempt has ended the scheduler heard
-// that before, so that it has nothing to put back. Unlike a GetTask's, a launch by an offer's call may come any number of calls late, so that no memory
-// of calls would be long enough.
+// isPresent reports whether a Launch is a copy of the one that runs in its lane, or waits there, or of one that was started there lately. Every other one that
+// comes for a call that is over can be declined: another scheduler's, which had the offer too, certainly never began. It may come any number of calls late, so that
+// no memory of calls would be long enough; and of an older copy the scheduler has heard that its attempt has ended, so that it has nothing to put back.
 func (c *Core) isPresent(s probe.SchedulerID, m *probe.Launch) bool {
 	if m.Slot >= c.size {
 		return false
 	}
 	sl := &c.slots[m.Slot]
+	if m.Call != 0 && slices.Contains(c.offers.lanes[m.Slot].last[:], startOf{m.Ref, s, m.Task, m.Call}) {
+		return true
+	}
 	has := sl.state == Held || sl.state.holdsAttempt()
 	return has && sl.call == m.Call && sl.scheduler == s && sl.ref == m.Ref && sl.task == m.Task
 }

@@ -360,7 +360,7 @@ func (r *reference) drainOffers() {
 	}
 }
 
-// launchLate is a Launch that no lane waits for: declined, but for a copy of the one that the lane has.
+// launchLate is a Launch that no lane waits for: declined, but for a copy of the one that the lane has, or of one of the last four that were started there.
 func (r *reference) launchLate(m message) {
 	if !slices.Contains(r.up, m.s) {
 		return
@@ -370,6 +370,11 @@ func (r *reference) launchLate(m message) {
 		has := sl.state == Held || sl.state.holdsAttempt()
 		if has && int(l.Call) == len(sl.started) && sl.s == m.s && sl.m.Ref == l.Ref && sl.m.Task == l.Task {
 			return
+		}
+		for n, at := len(sl.by), 0; at < min(n, 4); at++ {
+			if b := sl.by[n-1-at]; b == (startOf{l.Ref, m.s, l.Task, l.Call}) {
+				return
+			}
 		}
 	}
 	r.decline(m, probe.RefusedStale)

@@ -47,7 +47,8 @@ type refResult struct {
 
 type refSlot struct {
 	state    SlotState
-	started  []bool // by call, from 1: was a Launch started for it?
+	started  []bool    // by call, from 1: was a Launch started for it?
+	by       []startOf // what was started, in its order
 	s        probe.SchedulerID
 	m        probe.Launch // running, stopping, stuck
 	launched time.Duration
@@ -403,6 +404,7 @@ func (r *reference) launch(m message) {
 		}
 		sl.state, sl.m, sl.launched, sl.orphan = Running, l, r.now, false
 		sl.started[l.Call-1] = true
+		sl.by = append(sl.by, startOf{l.Ref, m.s, l.Task, l.Call})
 		sl.due, sl.status = r.now+l.Deadline, probe.StatusKilled
 		if l.Timeout > 0 && l.Timeout < l.Deadline {
 			sl.due, sl.status = r.now+l.Timeout, probe.StatusTimeout
