@@ -21,6 +21,8 @@ const (
 	placeHand    = "scheduler/placement/hand.go"
 	placeWant    = "scheduler/placement/want.go"
 	placeCovered = "scheduler/placement/covered.go"
+	placeOffer   = "scheduler/placement/offer.go"
+	leaseBook    = "scheduler/lease/book.go"
 	ackAccount   = "scheduler/ack/account.go"
 	ackUnread    = "scheduler/ack/credit.go"
 	ackWindow    = "scheduler/ack/window.go"
@@ -36,6 +38,8 @@ func mutants() []mutant {
 	list = append(list, ofQueue()...)
 	list = append(list, ofOffers()...)
 	list = append(list, ofWide()...)
+	list = append(list, ofPeers()...)
+	list = append(list, ofLeases()...)
 	list = append(list, ofOwner()...)
 	list = append(list, ofPlacement()...)
 	list = append(list, ofAccounts()...)
