@@ -19,6 +19,8 @@
 //     stood still for longer than a lease first closes its connections; a scheduler that missed a beat first asks its clients what they still own.
 //   - When results are acknowledged, and when a job waits because its client has too much to read, is decided by scheduler/ack, as in the fleet. Results
 //     have sizes and no content.
+//   - What is large goes out in pieces, and small messages overtake it: results both ways, and what a client answers while it sends a large job. A lane's next call
+//     and a job's end wait for their own large results.
 //   - A client that reads slowly, or not at all, lives and says so; what it is sent waits at its end of the connection.
 //   - Who owns which job at a scheduler (rejoined, held, given up, replaced) is decided by scheduler/lease, as in the fleet.
 //   - A scheduler's link to a worker and a worker's connections follow the packages scheduler and worker, and so do the connections between schedulers of policy idle-offer. HTTP, payloads, and limits by count and size are left out.
