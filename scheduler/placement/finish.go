@@ -136,10 +136,10 @@ func (c *Core) declined(now time.Duration, w probe.WorkerID, m probe.Decline, ou
 }
 
 // overtaken judges what is bound to a slot that offers or asks anew. If it was launched on an offer, then that had been taken back before the launch came, and
-// the Decline is under way; else its end is lost.
+// the Decline is under way; else its end is lost. A task that may start once is not launched again on a guess.
 func (c *Core) overtaken(now time.Duration, w *worker, s *slot, out []Effect) []Effect {
 	switch {
-	case s.state == slotBound && s.sure == perhaps:
+	case s.state == slotBound && s.sure == perhaps && !c.bound(s).atMostOnce:
 		return c.unlaunch(now, s, out)
 	case s.state.binds():
 		return c.lose(now, w, s, out)

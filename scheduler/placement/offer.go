@@ -51,6 +51,14 @@ func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []E
 		return out
 	}
 	c.stats.Offers++
+	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, ready: now, until: now + offerLife}
+	if m.Ready > 0 { // that was so when it left
+		t.ready = now + max(m.Ready-c.cfg.Hop, 0)
+	}
+	if s.state == slotBound && s.sure == perhaps && c.bound(s).atMostOnce && len(c.idle.parked) < maxParked {
+		c.idle.parked = append(c.idle.parked, t) // until the worker has said whether that began
+		return c.attend(now, out)
+	}
 	out = c.overtaken(now, wk, s, out)
 	c.unoffer(s)
 	s.call, s.state = m.Call, slotOver
@@ -58,10 +66,6 @@ func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []E
 		c.stats.OffersDropped++
 		s.state = slotDormant
 		return c.attend(now, out)
-	}
-	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, ready: now, until: now + offerLife}
-	if m.Ready > 0 { // that was so when it left
-		t.ready = now + max(m.Ready-c.cfg.Hop, 0)
 	}
 	return c.attend(now, c.offered(now, wk, t, out))
 }
