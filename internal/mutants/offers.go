@@ -62,6 +62,7 @@ func ofPeers() []mutant {
 		{name: "peers: what comes on an older connection is not handled", file: "scheduler/peer.go", old: "\tif up {\n", new: "\tif up || true {\n", tests: true},
 		{name: "peers: what a lost peer said ends with its connection", file: "scheduler/peer.go", old: "\tif p.up {\n\t\ts.peerDown(now, p, &p.turn)\n\t}\n", new: "", tests: true},
 		{name: "peers: a worker that is not connected has no number", file: "scheduler/link.go", old: "\t\tdelete(s.workers, l.member.Incarnation)\n", new: "", tests: true},
+		{name: "peers: what may start once is not launched on a guess", file: placeFinish, old: "s.sure == perhaps && !c.bound(s).atMostOnce:", new: "s.sure == perhaps:", tests: true},
 		{name: "offers: a copy of what was started is not given back", file: queueOffer, old: "if m.Call != 0 && slices.Contains(", new: "if false && slices.Contains("},
 	}
 }
