@@ -64,7 +64,7 @@ func ofOffers() []mutant {
 		{name: "offers: none while draining", file: queueAhead, old: "if c.draining || len(o.takers) == 0", new: "if len(o.takers) == 0", tests: true},
 		{name: "offers: a scheduler that takes none knows few lanes", file: queueLane, old: "if c.free < slots || c.offers.takes(s) {", new: "if true || slots == 0 {", tests: true},
 		{name: "offers: who holds what is another's now hears it", file: queueOffer, old: "if sl := &c.slots[i]; sl.scheduler != o.target(now, sl.next) && o.takes(sl.scheduler) {", new: "if sl := &c.slots[i]; false && o.takes(sl.scheduler) {", tests: true},
-		{name: "offers: a launch that crossed a renewal was no attempt", file: placeFinish, old: "case s.state == slotBound && s.sure == perhaps:", new: "case false && s.sure == perhaps:", tests: true},
+		{name: "offers: a launch that crossed a renewal was no attempt", file: placeFinish, old: "case s.state == slotBound && s.sure == perhaps && !c.bound(s).atMostOnce:", new: "case false && s.sure == perhaps:", tests: true},
 		{name: "offers: what is handed on too early is put by", file: placeHand, old: "x.parked = append(x.parked, t)\n", new: "_ = t\n", tests: true},
 		{name: "offers: who was told anew gives what is held", file: placeWant, old: "quota(s.needy(), q.ntold), 1, out)", new: "quota(s.needy(), q.ntold), 0, out)", tests: true},
 		{name: "offers: what is offered while not sampled is taken up", file: placeFleet, old: "return c.revive(now, w, out)", new: "return out", tests: true},
