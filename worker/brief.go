@@ -28,7 +28,7 @@ func (h *habit) took(d time.Duration) {
 	if d <= briefTime {
 		h.score = min(h.score+1, briefMost)
 	} else {
-		h.score = max(h.score-longBack, 0)
+		h.score = max(h.score-longBack, min(h.score, 0))
 	}
 }
 

@@ -208,6 +208,7 @@ func TestHabit(t *testing.T) {
 		t.Fatal("long for ever")
 	}
 	h.mistaken()
+	h.took(time.Second)
 	for range briefMost {
 		h.took(0)
 	}
