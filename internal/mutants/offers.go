@@ -36,7 +36,7 @@ func ofPeers() []mutant {
 	return []mutant{
 		{name: "peers: an offer is used once", file: placeOffer, old: "c.unoffer(&w.slots[t.lane])\n\t\t\t\treturn x.held.remove(i), w, true", new: "return *x.held.at(i), w, true", tests: true},
 		{name: "peers: an old offer is no news", file: placeOffer, old: "s.state != slotSilent && int32(m.Call-s.call) <= 0", new: "s.state != slotSilent && false", tests: true},
-		{name: "peers: an offer whose lane was bound says that the end was lost", file: placeOffer, old: "\tout = c.overtaken(now, wk, s, out)\n", new: "", tests: true},
+		{name: "peers: an offer whose lane was bound says that the end was lost", file: placeOffer, old: "\t\tout = c.lose(now, wk, s, out)\n", new: "", tests: true},
 		{name: "peers: offers of a worker that is not sampled are dropped", file: placeOffer, old: "if !wk.active {\n\t\tc.stats.OffersDropped++\n\t\ts.state = slotDormant", new: "if false {\n\t\tc.stats.OffersDropped++\n\t\ts.state = slotDormant", tests: true},
 		{name: "peers: an offer that is too old is not launched on", file: placeOffer, old: "\t\tif c.good(t) && now < t.until {", new: "\t\tif c.good(t) {", tests: true},
 		{name: "peers: offers are of one life of a worker", file: placeOffer, old: "if c.profiles[t.worker].life != t.life ||", new: "if", tests: true},

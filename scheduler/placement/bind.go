@@ -46,7 +46,12 @@ func (c *Core) getTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 		case ahead == 0:
 			return c.repeat(now, wk, m, out)
 		}
-		out = c.overtaken(now, wk, s, out)
+		if s.state.binds() {
+			if c.crosses(now, s) {
+				return c.putCallBy(now, wk, m, out)
+			}
+			out = c.lose(now, wk, s, out)
+		}
 	}
 	if c.idle != nil {
 		c.unoffer(s)

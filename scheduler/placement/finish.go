@@ -135,18 +135,6 @@ func (c *Core) declined(now time.Duration, w probe.WorkerID, m probe.Decline, ou
 	return c.give(now, j, j.of(m.Task), m.Reason, out)
 }
 
-// overtaken judges what is bound to a slot that offers or asks anew. If it was launched on an offer, then that had been taken back before the launch came, and
-// the Decline is under way; else its end is lost. A task that may start once is not launched again on a guess.
-func (c *Core) overtaken(now time.Duration, w *worker, s *slot, out []Effect) []Effect {
-	switch {
-	case s.state == slotBound && s.sure == perhaps && !c.bound(s).atMostOnce:
-		return c.unlaunch(now, s, out)
-	case s.state.binds():
-		return c.lose(now, w, s, out)
-	}
-	return out
-}
-
 // Refuse takes back reservations that a worker did not queue, or gave up because it drains. Jobs
 // that counted on them sample anew: at once if the worker drains, which takes it out of sampling, else after a
 // backoff, since the next worker may well be as full.

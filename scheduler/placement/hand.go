@@ -61,16 +61,24 @@ func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Ha
 		t.ready = now + max(m.Ready-c.cfg.Hop, 0)
 	}
 	if s.occupied() {
-		if len(x.parked) == maxParked {
+		if !c.putBy(t) {
 			return c.attend(now, c.returned(from, &m, out))
 		}
-		x.parked = append(x.parked, t)
 		return c.attend(now, out)
 	}
 	return c.attend(now, c.handed(now, wk, t, out))
 }
 
-// handed does with an offer that was handed on what is best.
+// putBy keeps an offer until its lane has ended what it runs, or said that it does not, unless there are too many.
+func (c *Core) putBy(t offer) bool {
+	if len(c.idle.parked) == maxParked {
+		return false
+	}
+	c.idle.parked = append(c.idle.parked, t)
+	return true
+}
+
+// handed does with a new offer of a lane what is best.
 func (c *Core) handed(now time.Duration, w *worker, t offer, out []Effect) []Effect {
 	s := &w.slots[t.lane]
 	c.unoffer(s)

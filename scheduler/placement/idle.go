@@ -14,8 +14,9 @@ import "time"
 type idle struct {
 	held, soon deque[offer] // free, freshest last; and free soon, in the order in which they came
 	parked     []offer      // whose lanes still run something, as far as is known here
-	free       int          // offers in held that are good
-	ahead      int          // offers in soon that are good
+	calls      []crossedCall
+	free       int // offers in held that are good
+	ahead      int // offers in soon that are good
 
 	waiting []*set // of which tasks wait
 	dirty   []*set // to be looked at before the event is done with
@@ -111,6 +112,9 @@ func (c *Core) attend(now time.Duration, out []Effect) []Effect {
 		return out
 	}
 	x := c.idle
+	if len(x.calls) > 0 {
+		out = c.takeUpCalls(now, out)
+	}
 	if len(x.parked) > 0 {
 		out = c.unpark(now, out)
 	}

@@ -38,6 +38,7 @@ func (k *checker) idle() {
 		}
 		k.expect(told == q.ntold, "%d peers are told of app %q %v, counted %d", told, s.app, s.require, q.ntold)
 	}
+	k.expect(len(x.calls) <= maxParked, "%d calls are put by", len(x.calls))
 	k.expect(len(x.parked) <= maxParked, "%d offers are put by", len(x.parked))
 	for i := range x.parked {
 		t := &x.parked[i]

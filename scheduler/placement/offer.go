@@ -36,8 +36,8 @@ type offer struct {
 
 // Offer takes the offer of a slot that is free, or will be when m.Ready has passed: the oldest waiting task that may run there is launched on
 // it, or it goes on to a peer whose task has waited longer, or it is held. An offer that repeats the lane's last call or comes from a
-// worker that is not sampled is dropped. Like a new GetTask, one from a lane whose last task is still bound says that its end was lost, or that its launch
-// came too late, if that was on an offer.
+// worker that is not sampled is dropped. Like a new GetTask, one from a lane whose last task is still bound says that its end was lost,
+// unless that may be on its way still.
 // Under another policy than [IdleOffer] it has no effect.
 func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []Effect) []Effect {
 	wk := c.worker(w)
@@ -55,19 +55,16 @@ func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []E
 	if m.Ready > 0 { // that was so when it left
 		t.ready = now + max(m.Ready-c.cfg.Hop, 0)
 	}
-	if s.state == slotBound && s.sure == perhaps && c.bound(s).atMostOnce && len(c.idle.parked) < maxParked {
-		c.idle.parked = append(c.idle.parked, t) // until the worker has said whether that began
-		return c.attend(now, out)
+	if s.state.binds() {
+		if c.crosses(now, s) {
+			if !c.putBy(t) {
+				c.stats.OffersDropped++
+			}
+			return c.attend(now, out)
+		}
+		out = c.lose(now, wk, s, out)
 	}
-	out = c.overtaken(now, wk, s, out)
-	c.unoffer(s)
-	s.call, s.state = m.Call, slotOver
-	if !wk.active {
-		c.stats.OffersDropped++
-		s.state = slotDormant
-		return c.attend(now, out)
-	}
-	return c.attend(now, c.offered(now, wk, t, out))
+	return c.attend(now, c.handed(now, wk, t, out))
 }
 
 // offered does with an offer what is best.

@@ -39,7 +39,7 @@ type Recovery struct {
 	Done Times
 	// Unknown counts the concerned tasks that ended so.
 	Unknown int
-	// Finished counts the tasks of a scheduler's unfinished jobs that had finished ok before the fault, and Redone
+	// Finished counts the tasks of a scheduler's unfinished jobs that had finished ok before the fault, but for those of clients that speak HTTP, and Redone
 	// those of them that started again.
 	Finished, Redone int
 
@@ -126,7 +126,7 @@ func (b *book) recoverJob(r *Recovery, f *fault, j *jobBook) {
 	}
 	for n := range j.submit.Tasks {
 		t := j.task(n)
-		if slices.ContainsFunc(t.attempts, func(a *attempt) bool { return a.finished(ledger.OK, f.At) }) {
+		if !j.submit.Plain && slices.ContainsFunc(t.attempts, func(a *attempt) bool { return a.finished(ledger.OK, f.At) }) {
 			r.Finished++
 			if slices.ContainsFunc(t.attempts, func(a *attempt) bool { return a.start.At > f.At }) {
 				r.Redone++
