@@ -7,10 +7,12 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/valyala/fasthttp/fasthttputil"
 
+	"dunnock/internal/stream"
 	"dunnock/internal/submission"
 	"dunnock/probe"
 	"dunnock/scheduler/ack"
@@ -310,4 +312,21 @@ func TestReplacedIsKept(t *testing.T) {
 	if j.retries.count() != 0 || l.results.Settled() != 0 || l.results.Kept() != 1 {
 		t.Errorf("%d told as in vain; settled up to %d, %d kept", j.retries.count(), l.results.Settled(), l.results.Kept())
 	}
+}
+
+// A worker that was silent when its connection broke has what is left of the lease to come back, and not a whole one.
+func TestLeaseCountsFromTheLastWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := heldFleet(t)
+		l := c.links[0]
+		time.Sleep(stream.DefaultLease * 4 / 5)
+		l.down(t.Context(), io.EOF)
+		if !l.isSevered() {
+			t.Error("given up at once")
+		}
+		time.Sleep(stream.DefaultLease/4 + 1)
+		if synctest.Wait(); l.isSevered() {
+			t.Errorf("not given up %v after its last word", stream.DefaultLease*4/5+stream.DefaultLease/4)
+		}
+	})
 }
