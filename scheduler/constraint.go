@@ -15,7 +15,7 @@ import (
 // specOf is what placing a job needs to know of it.
 func specOf(j *task.Job) (placement.Spec, *task.Error) {
 	s := placement.Spec{
-		App: j.App, Require: labelsOf(j.Require), Prefer: labelsOf(j.Prefer), Exclude: excludedBy(j.Exclude), Spread: j.Spread,
+		App: j.App, User: j.User, Require: labelsOf(j.Require), Prefer: labelsOf(j.Prefer), Exclude: excludedBy(j.Exclude), Spread: j.Spread,
 		Need: needOf(j.Slots, j.Resources), Tasks: len(j.Tasks), ProbeRatio: j.ProbeRatio, Deadline: j.Deadline, MaxAttempts: j.MaxAttempts,
 		AtMostOnce: j.Delivery == task.AtMostOnce, CancelOnFailure: j.OnFailure == task.CancelRest,
 		Epoch: j.Epoch, Attempts: attemptsOf(j), Finished: j.Finished,

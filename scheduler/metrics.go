@@ -91,6 +91,7 @@ func newMeters(s *Scheduler) *meters {
 	counter("dunnock_adopted_attempts_total", func(st placement.Stats) uint64 { return st.Adopted })
 	counter("dunnock_found_results_total", func(st placement.Stats) uint64 { return st.Found })
 	counter("dunnock_suspects_kept_apart_total", func(st placement.Stats) uint64 { return st.KeptApart })
+	counter("dunnock_under_share_jobs_total", func(st placement.Stats) uint64 { return st.UnderShare })
 	counter("dunnock_relaxed_constraints_total", func(st placement.Stats) uint64 { return st.Relaxed })
 	counter(`dunnock_affinity_total{result="hit"}`, func(st placement.Stats) uint64 { return st.NearLaunches })
 	counter(`dunnock_affinity_total{result="spill"}`, func(st placement.Stats) uint64 { return st.FarLaunches })

@@ -97,6 +97,7 @@ func newCores(e *Engine) Policy {
 			App: app, ProbeRatio: e.cfg.ProbeRatio, Deadline: e.cfg.Deadline, MaxAttempts: e.cfg.MaxAttempts,
 		},
 	}
+	c.offer.Fair = e.cfg.queue().WithDefaults().Discipline == queue.Fair
 	c.classed = probe.NeedsClass(e.cfg.queue().WithDefaults().Discipline.String())
 	if c.config.Hop == 0 {
 		c.config.Hop = -1
@@ -237,6 +238,7 @@ func (c *cores) Submit(e *Engine, id JobID) {
 func (c *cores) submit(scheduler uint32, id JobID, finished []byte) error {
 	s := &c.schedulers[scheduler]
 	c.spec.Need.Slots = int(c.engine.jobs[id].slots)
+	c.spec.User = c.engine.users[c.engine.jobs[id].user].name
 	c.spec.Tasks, c.spec.Finished = len(c.engine.jobs[id].service), finished
 	if c.engine.labels != nil {
 		c.constrain(id)

@@ -9,6 +9,7 @@ import (
 // user is who some of the jobs belong to, and what they met.
 type user struct {
 	path      []byte
+	name      string
 	reported  bool
 	jobs      uint64 // after the warm-up
 	tasks     uint64
@@ -36,7 +37,7 @@ func (e *Engine) user(name string) uint32 {
 	}
 	n := uint32(len(e.users))
 	e.names[name] = n
-	u := user{path: []byte(name)}
+	u := user{path: []byte(name), name: name}
 	if len(e.users) <= maxReported {
 		u.reported, u.responses, u.waits = true, newHistogram(), newHistogram()
 	}

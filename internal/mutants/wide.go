@@ -1,8 +1,10 @@
 package main
 
 const (
-	queueWide = "worker/queue/wide.go"
-	placeSet  = "scheduler/placement/set.go"
+	queueWide  = "worker/queue/wide.go"
+	placeSet   = "scheduler/placement/set.go"
+	placeUser  = "scheduler/placement/user.go"
+	placeAdmit = "scheduler/placement/admit.go"
 )
 
 // ofWide are the protections of tasks that take more than a slot.
@@ -20,5 +22,9 @@ func ofWide() []mutant {
 		{name: "needs: what nobody set aside is not launched", file: placeBind, old: "if spent == 0 && j.unlike {", new: "if false {", tests: true},
 		{name: "needs: another group's task needs the same", file: placeBind, old: " || !g.set.need.equal(asked.set.need) {", new: " {", tests: true},
 		{name: "needs: a worker has as much", file: placeSet, old: "return s.need == nil || s.need.fits(w)", new: "return true", tests: true},
+		{name: "users: one stops where others find room", file: placeUser, old: "case a.unfinished+s.Tasks > c.cfg.MaxTasks-unfinished:", new: "case a.unfinished+s.Tasks > c.cfg.MaxTasks:", tests: true},
+		{name: "users: one leaves others some of the queue", file: placeAdmit, old: "} else if full(mine, waiting, rate, most) {", new: "} else if false {", tests: true},
+		{name: "users: what others flood a fair fleet with is not waited for", file: placeUser, old: "return min(waiting, n*own), 0", new: "return waiting, 0", tests: true},
+		{name: "users: one under its share is sampled for more widely", file: placeUser, old: "if n < 2 || c.load.Waiting == waiting || max(running, waiting+s.Tasks)*n > c.load.Running {", new: "if n < 2 || true {", tests: true},
 	}
 }

@@ -100,11 +100,18 @@ func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
 	if waiting == 0 || rate == 0 {
 		return nil
 	}
-	queue := timeOf(waiting, rate)
+	ahead, mine := c.ahead(s, waiting)
+	queue := timeOf(ahead, rate)
 	wait, most := queue, c.cfg.MaxQueueTime
 	if s.Epoch > 0 {
 		most += min(most, never-most)
-	} else if own := timeOf(waiting+p.tasks, rate); queue <= most && own > s.Deadline/2 {
+	} else if full(mine, waiting, rate, most) {
+		c.stats.Overloaded++
+		e := task.Errorf(task.CodeOverloaded, "user %s has %d of %d tasks that wait, and %.0f are launched a second: the rest of the %v that jobs may wait is kept for others",
+			s.User, mine, waiting, rate, most)
+		e.RetryAfterMS = retryAfterMS
+		return e
+	} else if own := timeOf(ahead+p.tasks, rate); queue <= most && own > s.Deadline/2 {
 		// Its last task would be launched in the second half of its time, and is to run and be tried again in it too. What
 		// is accepted and not finished is worse than refused: it has cost others their slots.
 		wait, most = own, s.Deadline/2
@@ -114,7 +121,7 @@ func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
 	}
 	c.stats.Overloaded++
 	e := task.Errorf(task.CodeOverloaded, "%d tasks wait and %.0f are launched a second: a job would wait %v, and may wait %v",
-		waiting, rate, wait.Round(time.Millisecond), most)
+		ahead, rate, wait.Round(time.Millisecond), most)
 	e.RetryAfterMS = min(max((wait-most).Milliseconds(), retryAfterMS), maxRetryAfterMS)
 	return e
 }

@@ -46,6 +46,11 @@ type Core struct {
 	load  Load
 	stats Stats
 
+	users       map[string]*account // who have live jobs; never ranged over
+	accounts    []*account          // to be used again
+	enrolled    int                 // live jobs that have a user
+	fairWorkers int                 // of those that may be sampled
+
 	breakers   map[probe.WorkerID]*breaker // never ranged over
 	quarantine []probe.WorkerID
 	tripped    []probe.WorkerID // to be quarantined when the event is done with
@@ -132,6 +137,7 @@ type Stats struct {
 	NearLaunches  uint64 // of tasks with an affinity key, at a worker that it has chosen
 	FarLaunches   uint64 // of such tasks, at another one
 	Spills        uint64 // of such tasks, that might run anywhere since theirs had no slot in time
+	UnderShare    uint64 // jobs that got more reservations, because their user was under its share while others waited
 	Stale         uint64 // messages without effect: late, repeated, or about something unknown
 }
 

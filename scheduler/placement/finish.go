@@ -212,6 +212,9 @@ func (c *Core) wait(j *job, t uint32) {
 // waits notes that n tasks more of a group wait, or fewer.
 func (c *Core) waits(j *job, g *group, n int) {
 	c.load.Waiting += n
+	if j.account != nil {
+		j.account.waiting += n
+	}
 	if !j.halted() {
 		g.wait(n)
 		c.changed(g, n)
@@ -282,6 +285,9 @@ func (c *Core) record(now time.Duration, j *job, t uint32, outcome task.Outcome,
 		r.launched = now
 	}
 	j.unfinished--
+	if j.account != nil {
+		j.account.unfinished--
+	}
 	if outcome != task.OK {
 		j.failed++
 	}

@@ -20,6 +20,7 @@ type Worker struct {
 	Labels []probe.Label
 
 	Resources []probe.Amount // beside its slots, at most 8, each name once
+	Fair      bool           // it shares its slots between users
 
 	Name uint64 // the xxhash of its name, by which affinity keys choose it. Schedulers that are to agree say the same
 
@@ -30,7 +31,7 @@ type Worker struct {
 
 // same reports whether two workers, whatever their names, have said the same in the very same slices, so that one copy does for both.
 func (w *Worker) same(o *Worker) bool {
-	return w.Slots == o.Slots && w.Sorts == o.Sorts && len(w.Apps) == len(o.Apps) && len(w.Labels) == len(o.Labels) && slices.Equal(w.Resources, o.Resources) &&
+	return w.Slots == o.Slots && w.Sorts == o.Sorts && w.Fair == o.Fair && len(w.Apps) == len(o.Apps) && len(w.Labels) == len(o.Labels) && slices.Equal(w.Resources, o.Resources) &&
 		(len(w.Apps) == 0 || &w.Apps[0] == &o.Apps[0]) && (len(w.Labels) == 0 || &w.Labels[0] == &o.Labels[0])
 }
 
@@ -222,6 +223,9 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 	w.active = true
 	c.load.Draining--
 	c.load.Workers++
+	if c.offer(w).Fair {
+		c.fairWorkers++
+	}
 	slots := c.offer(w).Slots
 	c.load.Slots += slots
 	if c.offer(w).Sorts {
@@ -333,6 +337,9 @@ func (c *Core) drain(now time.Duration, w *worker) {
 	w.active = false
 	c.withdraw(w)
 	c.load.Workers--
+	if c.offer(w).Fair {
+		c.fairWorkers--
+	}
 	c.load.Draining++
 	c.load.Slots -= c.offer(w).Slots
 	if c.offer(w).Sorts {

@@ -163,7 +163,7 @@ func (f *fleet) connect(id probe.WorkerID, n *node) {
 
 // offer is what a worker says of itself.
 func (n *node) offer(id probe.WorkerID) placement.Worker {
-	w := placement.Worker{Slots: len(n.slots), Apps: n.apps, Labels: n.labels, Name: uint64(id)}
+	w := placement.Worker{Slots: len(n.slots), Apps: n.apps, Labels: n.labels, Name: uint64(id), Fair: len(n.slots) > 1}
 	if n := gpus(n.labels); n > 0 {
 		w.Resources = []probe.Amount{{Name: "gpu", N: n}}
 	}

@@ -412,4 +412,5 @@ func (k *checker) totals() {
 	k.expect(k.load == c.load, "load is %+v, counted %+v", c.load, k.load)
 	k.expect(k.bound == c.load.Running, "%d slots are bound and %d tasks run", k.bound, c.load.Running)
 	k.expect(c.stats.Submitted-c.stats.Done == uint64(c.load.Jobs), "%d jobs submitted, %d done, %d live", c.stats.Submitted, c.stats.Done, c.load.Jobs)
+	k.users()
 }

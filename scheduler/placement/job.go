@@ -62,6 +62,7 @@ type job struct {
 	submitted  time.Duration
 	deadline   time.Duration
 	claimUntil time.Duration // when tasks that nobody has said to hold are let go; never: not claiming
+	account    *account      // its user's; nil: nobody's
 	prev, next *job          // in the order of submission
 	timer      waker
 
@@ -178,6 +179,7 @@ func (c *Core) newJob() *job {
 func (c *Core) release(j *job) {
 	c.load.Reservations -= j.outstanding
 	c.load.Jobs--
+	c.resign(j)
 	c.stats.Done++
 	c.timers.Remove(&j.timer.Timer)
 	for i := range j.groups() {

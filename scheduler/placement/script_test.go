@@ -26,8 +26,8 @@ import (
 // which otherwise stands still. All invariants are checked after each line. The verbs:
 //
 //	core [policy=NAME] [seed=N] [max-sets=N …]  starts anew, without workers
-//	up w=N [slots=1] [apps=a,b] [labels=k:v,… has=gpu:1,…]  drain, resume, lost, down, worker w=N
-//	submit job=NAME tasks=N [ratio d deadline attempts app require=k:v,… prefer exclude spread=KEY needs=SLOTS takes=gpu:1,… group1=tasks:0,1;require:k:v,…;… finished=HEX epoch had=TASK:N,…] [once] [cancel-rest]
+//	up w=N [slots=1] [apps=a,b] [labels=k:v,… has=gpu:1,… fair=1]  drain, resume, lost, down, worker w=N
+//	submit job=NAME tasks=N [user ratio d deadline attempts app require=k:v,… prefer exclude spread=KEY needs=SLOTS takes=gpu:1,… group1=tasks:0,1;require:k:v,…;… finished=HEX epoch had=TASK:N,…] [once] [cancel-rest]
 //	ask w=N slot=N [job=NAME]  a GetTask with the slot's next call, on the worker's oldest reservation (of that job)
 //	again w=N slot=N           the slot's last GetTask again
 //	get w= slot= call= job= res=   any GetTask
@@ -131,7 +131,8 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 	case "up":
 		s.queues[w] = nil
 		return c.WorkerUp(s.now, w, placement.Worker{
-			Slots: s.int("slots", 1), Apps: s.list("apps", "app"), Labels: s.labels("labels"), Resources: amounts(s.args["has"]), Sorts: s.int("sorts", 0) == 1, Name: uint64(w),
+			Slots: s.int("slots", 1), Apps: s.list("apps", "app"), Labels: s.labels("labels"), Resources: amounts(s.args["has"]), Sorts: s.int("sorts", 0) == 1,
+			Fair: s.int("fair", 0) == 1, Name: uint64(w),
 		}, nil)
 	case "drain":
 		return c.WorkerDrain(s.now, w, nil)
@@ -314,6 +315,7 @@ func (s *script) submit(lines *[]string) []placement.Effect {
 		App: s.str("app", "app"), Require: s.labels("require"), Tasks: s.int("tasks", 1), MaxAttempts: s.int("attempts", 0),
 		AtMostOnce: once, CancelOnFailure: rest, Epoch: uint32(s.int("epoch", 0)),
 	}
+	spec.User = s.str("user", "")
 	spec.Need = placement.Need{Slots: s.int("needs", 0), Resources: amounts(s.args["takes"])}
 	spec.Prefer, spec.Exclude, spec.Spread = s.labels("prefer"), s.labels("exclude"), s.str("spread", "")
 	for i := 1; s.str("group"+strconv.Itoa(i), "") != ""; i++ {

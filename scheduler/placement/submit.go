@@ -11,6 +11,7 @@ import (
 // Spec is what placing a job needs to know of it. Slices are not kept.
 type Spec struct {
 	App             string
+	User            string        // whose the job is; "": nobody's
 	Require         []probe.Label // labels that a worker must have, in any order
 	Prefer          []probe.Label // labels that a worker had better have: those that have them all come first, for [Config].PreferWait
 	Exclude         []probe.Label // labels that a worker must not have
@@ -124,12 +125,14 @@ func (c *Core) submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	if err != nil {
 		return 0, out, err
 	}
+	ratio := c.ratioOf(&s)
 	j := c.newJob()
 	c.stats.Submitted++
+	c.enroll(j, s.User)
 	c.form(j, &s)
 	j.mixed = len(s.Groups) > 0 || s.Spread != ""
 	j.submitted, j.deadline = now, after(now, s.Deadline)
-	j.ratio, j.maxAttempts = s.ProbeRatio, uint16(s.MaxAttempts)
+	j.ratio, j.maxAttempts = ratio, uint16(s.MaxAttempts)
 	j.atMostOnce, j.cancelOnFailure, j.epoch = s.AtMostOnce, s.CancelOnFailure, s.Epoch
 	c.addTasks(j, &s)
 	c.timers.Add(&j.timer.Timer, j.timer.at(), &j.timer)
@@ -207,7 +210,9 @@ func (c *Core) admit(s *Spec) error {
 	case s.Tasks > c.cfg.MaxTasks-unfinished:
 		e = task.Errorf(task.CodeOverloaded, "%d tasks are unfinished and %d more would pass the limit of %d", unfinished, s.Tasks, c.cfg.MaxTasks)
 	default:
-		return nil
+		if e = c.admitUser(s); e == nil {
+			return nil
+		}
 	}
 	e.RetryAfterMS = retryAfterMS
 	return e
@@ -223,6 +228,9 @@ func (c *Core) addTasks(j *job, s *Spec) {
 		}
 		j.tasks[i].state = stateFresh
 		j.unfinished++
+	}
+	if j.account != nil {
+		j.account.unfinished += j.unfinished
 	}
 	if !j.several() {
 		j.first.fresh = j.unfinished
