@@ -9,6 +9,8 @@ import (
 
 	"dunnock/internal/fleettest"
 	"dunnock/loadgen/workload"
+	"dunnock/scheduler"
+	"dunnock/scheduler/placement"
 	"dunnock/sim"
 	"dunnock/worker"
 	"dunnock/worker/app"
@@ -45,7 +47,7 @@ func TestCachesAgreeWithTheSimulator(t *testing.T) {
 				Fleet: Fleet{Policy: "late-binding", Schedulers: schedulers, Workers: workers, Slots: workers * slots, Uniform: true},
 			}
 			for i := range schedulers {
-				cfg.Schedulers = append(cfg.Schedulers, f.Scheduler("s"+strconv.Itoa(i+1), nil).Addr)
+				cfg.Schedulers = append(cfg.Schedulers, f.Scheduler("s"+strconv.Itoa(i+1), func(c *scheduler.Config) { c.Policy = placement.LateBinding }).Addr)
 			}
 			for i := range workers {
 				own := &app.Sleeper{}

@@ -38,6 +38,7 @@ func mutants() []mutant {
 	list = append(list, ofQueue()...)
 	list = append(list, ofOffers()...)
 	list = append(list, ofWide()...)
+	list = append(list, ofAffinity()...)
 	list = append(list, ofPeers()...)
 	list = append(list, ofLeases()...)
 	list = append(list, ofOwner()...)
