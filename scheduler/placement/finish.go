@@ -102,6 +102,10 @@ func (c *Core) declined(now time.Duration, w probe.WorkerID, m probe.Decline, ou
 	if wk != nil && j != nil && m.Reason == probe.RefusedFenced && m.Call == 0 && j.epoch > 0 {
 		return c.supersede(now, j, out) // it was the claim that was declined
 	}
+	if wk != nil && int(m.Slot) < len(wk.slots) && wk.slots[m.Slot].state == slotKilled && wk.slots[m.Slot].call == m.Call {
+		wk.slots[m.Slot].state = slotOver // there was nothing to be killed
+		return out
+	}
 	if wk == nil || j == nil || int(m.Slot) >= len(wk.slots) {
 		c.stats.Stale++
 		return out
