@@ -149,9 +149,9 @@ func (b *book) judgeStarts(j *job, t *jobTask) {
 			x.at, w.name(x.k.node), w.name(x.s.node), x.epoch, x.attempt)
 	}
 	b.again++
-	uncounted := 0 // starts whose end nobody may have lived to count
-	for _, p := range t.starts[:n-1] {
-		if b.touched(j, p) {
+	uncounted := 0 // starts whose end nobody may have lived to count, and those of a scheduler that did not know that it had lost the job
+	for i, p := range t.starts {
+		if (i < n-1 && b.touched(j, p)) || (i > 0 && b.stale(j, t.starts[i-1], p)) {
 			uncounted++
 		}
 	}

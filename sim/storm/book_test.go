@@ -129,6 +129,13 @@ func TestBook(t *testing.T) {
 				s.end(s.start(0, 0, probe.Launch{}), probe.StatusFailed)
 			}
 		}},
+		{"more attempts than it may have, by a scheduler that was cut off", "", func(s scene) {
+			s.j.maxAttempts = 1
+			s.book.submitted(s.j, 1)
+			s.start(0, 1, probe.Launch{Epoch: 1})
+			s.touchPair(&s.clients[0].process, &s.schedulers[0].process, 0)
+			s.start(1, 0, probe.Launch{})
+		}},
 		{"an old epoch behind a fence", "behind the fence", func(s scene) {
 			p := &caller{s: s.schedulers[1], life: 1}
 			s.book.claimed(s.workers[0], p, probe.Claim{Job: s.j.id, Ref: 1, Epoch: 1}, []queue.Effect{{Kind: queue.EffectTold, Ref: 1}})
