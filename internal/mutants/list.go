@@ -65,7 +65,7 @@ func ofOffers() []mutant {
 		{name: "offers: none while draining", file: queueAhead, old: "if c.draining || len(o.takers) == 0", new: "if len(o.takers) == 0", tests: true},
 		{name: "offers: a scheduler that takes none knows few lanes", file: queueLane, old: "if c.free < slots || c.offers.takes(s) {", new: "if true || slots == 0 {", tests: true},
 		{name: "offers: who holds what is another's now hears it", file: queueOffer, old: "if sl := &c.slots[i]; sl.scheduler != o.target(now, sl.next) && o.takes(sl.scheduler) {", new: "if sl := &c.slots[i]; false && o.takes(sl.scheduler) {", tests: true},
-		{name: "offers: what is handed on too early is put by", file: placeHand, old: "x.parked = append(x.parked, t)\n", new: "_ = t\n", tests: true},
+		{name: "offers: what is handed on too early is put by", file: placeHand, old: "c.idle.parked = append(c.idle.parked, t)\n", new: "_ = t\n", tests: true},
 		{name: "offers: who was told anew gives what is held", file: placeWant, old: "quota(s.needy(), q.ntold), 1, out)", new: "quota(s.needy(), q.ntold), 0, out)", tests: true},
 		{name: "offers: what is offered while not sampled is taken up", file: placeFleet, old: "return c.revive(now, w, out)", new: "return out", tests: true},
 		{name: "offers: where workers sort, tasks wait there", file: placeJob, old: "c.idle != nil && c.sorters == 0", new: "c.idle != nil", tests: true},
@@ -130,7 +130,7 @@ func ofPlacement() []mutant {
 	return []mutant{
 		{name: "a repeated call gets the same answer", file: placeBind, old: "case ahead == 0:\n\t\t\treturn c.repeat(now, wk, m, out)", new: "case false:"},
 		{name: "an older call gets none", file: placeBind, old: "case ahead < 0:\n\t\t\tc.stats.Stale++\n\t\t\treturn out\n", new: "case false:\n", tests: true},
-		{name: "a slot that asks again has lost its task", file: placeFinish, old: "case s.state.binds():\n\t\treturn c.lose(now, w, s, out)", new: "case s.state.binds():\n\t\treturn out"},
+		{name: "a slot that asks again has lost its task", file: placeBind, old: "\t\t\tout = c.lose(now, wk, s, out)\n", new: ""},
 		{name: "nothing is launched of a job that is held", file: placeBind, old: "if j.halted() || wk.standing == quarantined {", new: "if wk.standing == quarantined {", tests: true},
 		{name: "a suspended job is held", file: placeJob, old: "return j.claiming || j.suspended", new: "return j.claiming"},
 		{name: "a job that is claimed is held", file: placeJob, old: "return j.claiming || j.suspended", new: "return j.suspended"},
