@@ -22,3 +22,20 @@ func Example() {
 		fmt.Println(err)
 	}
 }
+
+// A worker with two GPUs, whose tasks are told how many of them they have, and how many slots. A job asks for them with
+// task.Job{App: "train", Slots: 4, Resources: map[string]uint32{"gpu": 1}, …}.
+func Example_resources() {
+	train := func(_ context.Context, t worker.Task) ([]byte, error) {
+		return fmt.Appendf(nil, "trained by %d threads on %d GPUs", t.Slots, t.Resources["gpu"]), nil
+	}
+	err := worker.Run(context.Background(), worker.Config{
+		Slots:     16,
+		Resources: map[string]uint32{"gpu": 2, "memory": 65536},
+		Apps:      map[string]worker.Handler{"train": train},
+		Join:      []string{"127.0.0.1:7946"},
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+}
