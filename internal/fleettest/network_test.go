@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"dunnock/probe"
-	"dunnock/task"
 	"dunnock/scheduler"
 	"dunnock/scheduler/placement"
+	"dunnock/task"
 	"dunnock/worker"
 )
 
