@@ -12,29 +12,14 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
-	"fmt"
-	"os"
-	"os/signal"
-	"strconv"
-	"syscall"
+
+	"dunnock/internal/command"
 )
 
-// Exit codes.
-const (
-	exitBroken = 1 // a promise was broken, or the run could not be done
-	exitUsage  = 2
-)
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	code := dispatch(ctx, os.Args[1:])
-	stop()
-	os.Exit(code)
-}
+func main() { command.Main("chaos", dispatch) }
 
 // dispatch runs what this process is: the harness, or one of the processes that the harness starts.
-func dispatch(ctx context.Context, args []string) int {
+func dispatch(ctx context.Context, args []string) error {
 	roles := map[string]func(context.Context, []string) error{
 		"worker": runWorker, "client": runClient, "task": runTask, "reader": runReader,
 	}
@@ -45,32 +30,7 @@ func dispatch(ctx context.Context, args []string) int {
 	if errors.Is(err, errNoRole) {
 		err = runHarness(ctx, args)
 	}
-	var usage *usageError
-	var again *exitError
-	switch {
-	case errors.As(err, &again):
-		return again.code // and it has said why
-	case err == nil, errors.Is(err, flag.ErrHelp):
-		return 0
-	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "chaos: %v (see --help)\n", err)
-		return exitUsage
-	default:
-		fmt.Fprintln(os.Stderr, "chaos:", err)
-		return exitBroken
-	}
+	return err
 }
 
 var errNoRole = errors.New("not the name of a role")
-
-// exitError is the exit of this program run again.
-type exitError struct{ code int }
-
-func (e *exitError) Error() string { return "exit status " + strconv.Itoa(e.code) }
-
-// usageError is a mistake in the command line.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string { return e.text }
-
-func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }

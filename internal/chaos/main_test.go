@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"dunnock/internal/command"
 )
 
 // asProgram in the environment makes this test binary the program itself, and so all the processes that it starts.
@@ -116,7 +118,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"now"}, `unexpected argument "now"`},
 	} {
 		out, complaints, code := program(t, tt.args...)
-		if code != exitUsage || out != "" || !strings.HasPrefix(complaints, "chaos: "+tt.want) || strings.Count(complaints, "\n") != 1 {
+		if code != command.Usage || out != "" || !strings.HasPrefix(complaints, "chaos: "+tt.want) || strings.Count(complaints, "\n") != 1 {
 			t.Errorf("%q: exit code %d, %q, %q", tt.args, code, out, complaints)
 		}
 	}

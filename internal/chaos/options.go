@@ -1,13 +1,14 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
+
+	"dunnock/internal/command"
 )
 
 // options of a run.
@@ -69,18 +70,13 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	f.StringVar(&o.json, "json", "", "write the report as JSON to this `file` too")
 	f.BoolVar(&o.strict, "strict", false, "exit with 1 also for promises that are only measured, such as times to recover")
 	f.BoolVar(&o.list, "list", false, "list the kinds of faults and exit")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(help, "chaos breaks a fleet of real processes on purpose and checks that nothing is lost by it.\n\n"+
-				"    make chaos ARGS='--duration 60s --seed 1 --faults worker-kill,scheduler-kill'\n\nFlags:\n")
-			f.SetOutput(help)
-			f.PrintDefaults()
-			return nil, err
-		}
-		return nil, usagef("%v", err)
-	}
-	if f.NArg() > 0 {
-		return nil, usagef("unexpected argument %q", f.Arg(0))
+	if err := command.Parse(f, args, func() {
+		fmt.Fprint(help, "chaos breaks a fleet of real processes on purpose and checks that nothing is lost by it.\n\n"+
+			"    make chaos ARGS='--duration 60s --seed 1 --faults worker-kill,scheduler-kill'\n\nFlags:\n")
+		f.SetOutput(help)
+		f.PrintDefaults()
+	}); err != nil {
+		return nil, err
 	}
 	var err error
 	if o.kinds, err = parseKinds(faults); err != nil {
@@ -103,29 +99,29 @@ func (o *options) check() error {
 		{"tasks", o.load.tasks, 1, 1000},
 	} {
 		if n.got < n.least || n.got > n.most {
-			return usagef("--%s: want %d to %d, got %d", n.flag, n.least, n.most, n.got)
+			return command.Usagef("--%s: want %d to %d, got %d", n.flag, n.least, n.most, n.got)
 		}
 	}
 	switch {
 	case o.policy != "" && o.policy != "late-binding" && o.policy != "idle-offer":
-		return usagef("--policy: want late-binding or idle-offer, got %q", o.policy)
+		return command.Usagef("--policy: want late-binding or idle-offer, got %q", o.policy)
 	case o.duration <= 0:
-		return usagef("--duration: want more than 0, got %v", o.duration)
+		return command.Usagef("--duration: want more than 0, got %v", o.duration)
 	case o.warmUp < 0:
-		return usagef("--warm-up: want 0 or more, got %v", o.warmUp)
+		return command.Usagef("--warm-up: want 0 or more, got %v", o.warmUp)
 	case !(o.load.rate > 0 && o.load.rate <= 10_000):
-		return usagef("--rate: want more than 0 and at most 10000, got %g", o.load.rate)
+		return command.Usagef("--rate: want more than 0 and at most 10000, got %g", o.load.rate)
 	case o.load.shortest < 0 || o.load.longest < o.load.shortest:
-		return usagef("--shortest, --longest: want 0 ≤ shortest ≤ longest, got %v and %v", o.load.shortest, o.load.longest)
+		return command.Usagef("--shortest, --longest: want 0 ≤ shortest ≤ longest, got %v and %v", o.load.shortest, o.load.longest)
 	case !(o.load.once >= 0 && o.load.once <= 1):
-		return usagef("--once: want 0 to 1, got %g", o.load.once)
+		return command.Usagef("--once: want 0 to 1, got %g", o.load.once)
 	case o.load.deadline <= 0:
-		return usagef("--deadline: want more than 0, got %v", o.load.deadline)
+		return command.Usagef("--deadline: want more than 0, got %v", o.load.deadline)
 	case o.list:
 		return nil
 	}
 	if info, err := os.Stat(o.dunnock); err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
-		return usagef("--dunnock: %s is no program; 'make build' makes bin/dunnock", o.dunnock)
+		return command.Usagef("--dunnock: %s is no program; 'make build' makes bin/dunnock", o.dunnock)
 	}
 	return nil
 }
@@ -149,10 +145,10 @@ func parseKinds(list string) ([]kind, error) {
 		delete(named, k.name)
 	}
 	for name := range named {
-		return nil, usagef("--faults: no kind is named %q; --list lists them", name)
+		return nil, command.Usagef("--faults: no kind is named %q; --list lists them", name)
 	}
 	if len(chosen) == 0 {
-		return nil, usagef("--faults: none is left")
+		return nil, command.Usagef("--faults: none is left")
 	}
 	return chosen, nil
 }

@@ -171,7 +171,7 @@ func (p *report) write(o *options, out *os.File) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(o.json, append(data, '\n'), 0o600) //nolint:gosec // the user names it
+	return os.WriteFile(o.json, append(data, '\n'), 0o600)
 }
 
 // counts prints a map in order.

@@ -16,6 +16,7 @@ import (
 
 	"dunnock/client"
 	"dunnock/internal/chaos/ledger"
+	"dunnock/internal/command"
 	"dunnock/task"
 )
 
@@ -194,6 +195,6 @@ func (d *driver) write(r ledger.Record) {
 	r.At, r.Node, r.Life = ledger.Now(), d.node, d.life
 	if err := d.books.Append(r); err != nil {
 		fmt.Fprintln(os.Stderr, "ledger:", err)
-		os.Exit(exitBroken)
+		os.Exit(command.Failure)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dunnock/internal/chaos/ledger"
+	"dunnock/internal/command"
 	"dunnock/internal/node"
 	"dunnock/worker"
 )
@@ -115,7 +116,7 @@ func (h *handler) write(r ledger.Record, e ledger.Event, result string) ledger.R
 	r.At, r.Event, r.Result = ledger.Now(), e, result
 	if err := h.books.Append(r); err != nil {
 		fmt.Fprintln(os.Stderr, "ledger:", err)
-		os.Exit(exitBroken)
+		os.Exit(command.Failure)
 	}
 	return r
 }

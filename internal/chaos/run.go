@@ -17,6 +17,7 @@ import (
 	"dunnock/internal/chaos/check"
 	"dunnock/internal/chaos/lab"
 	"dunnock/internal/chaos/ledger"
+	"dunnock/internal/command"
 )
 
 const (
@@ -101,7 +102,7 @@ func prepare(dir string) error {
 		return err
 	}
 	if len(entries) > 0 {
-		return usagef("--dir: %s is not empty", dir)
+		return command.Usagef("--dir: %s is not empty", dir)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"dunnock/internal/command"
 )
 
 // ownNamespace in the environment says that this process is root of a user namespace of its own.
@@ -38,7 +40,7 @@ func asRootOfOwn(ctx context.Context, args []string) (done bool, err error) {
 	}
 	err = cmd.Wait()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return true, &exitError{exit.ExitCode()}
+		return true, &command.ExitError{Code: exit.ExitCode()}
 	}
 	return true, err
 }
