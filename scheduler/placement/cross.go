@@ -37,14 +37,17 @@ type crossedCall struct {
 	m      probe.GetTask
 }
 
-// putCallBy keeps a call until it is known what became of the launch that it has crossed. Beyond the bound there is nothing for it.
+// putCallBy keeps a call until it is known what became of the launch that it has crossed. Beyond the bound there is nothing for it, and its reservation is
+// given anew after a backoff.
 func (c *Core) putCallBy(now time.Duration, w *worker, m probe.GetTask, out []Effect) []Effect {
 	x := c.idle
 	if len(x.calls) == maxParked {
+		out = c.noTask(w.id, m, out)
 		if j := c.find(m.Ref); j != nil {
-			c.spend(j, w.id, m.Res, 1)
+			_, g, _, _ := c.spend(j, w.id, m.Res, 1)
+			out = c.give(now, j, g, probe.RefusedFull, out)
 		}
-		return c.noTask(w.id, m, out)
+		return out
 	}
 	x.calls = append(x.calls, crossedCall{worker: w.id, life: c.profiles[w.id].life, m: m})
 	x.wake = min(x.wake, max(now, c.crossEnd(&w.slots[m.Slot])))
