@@ -41,9 +41,9 @@ func (s *Scheduler) welcomeClient(conn *stream.Conn) *client {
 }
 
 // dismiss says the scheduler's last word to a client: what it has submitted and got no answer to is not taken. Until the client has hung
-// up, what it still sends is refused. The caller holds mu, and flushes.
+// up, what it still sends is refused. The word must not get ahead of a large result, since who hears it hangs up. The caller holds mu, and flushes.
 func (c *client) dismiss() {
-	c.conn.End(submission.AppendLeave(c.conn.Begin(uint8(submission.KindLeave)), submission.Leave{}))
+	c.conn.SendAfter(uint8(submission.KindLeave), submission.AppendLeave(nil, submission.Leave{}), nil)
 }
 
 // leave takes their owner from the jobs that the client still had.

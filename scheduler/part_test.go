@@ -1,6 +1,8 @@
 package scheduler_test
 
 import (
+	"bytes"
+	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"dunnock/internal/fleettest"
 	"dunnock/probe"
 	"dunnock/task"
+	"dunnock/worker"
 )
 
 // A scheduler that drains says of every job whether it has taken it, also of those that come while it leaves: nothing of them is in doubt,
@@ -54,6 +57,34 @@ func TestDrainLeavesNoDoubt(t *testing.T) {
 		for i := range tasks {
 			if n := starts[i].Load(); n != jobs {
 				t.Errorf("%d starts of task %d of %d jobs", n, i, jobs)
+			}
+		}
+	})
+}
+
+// The last word of a scheduler that drains does not get ahead of large results, which go in pieces: its client, which hangs up at that word and may know no other
+// scheduler, has them all.
+func TestDrainDeliversLargeResults(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		f.Delay(probe.RoleScheduler, 5*time.Millisecond)
+		s := f.Scheduler("s1", nil)
+		value := bytes.Repeat([]byte("x"), 1<<20)
+		f.Worker("w1", 4, map[string]worker.Handler{
+			"make": func(context.Context, worker.Task) ([]byte, error) { time.Sleep(20 * time.Millisecond); return value, nil },
+		}, nil)
+		synctest.Wait()
+		h, err := f.Client(s).Submit(t.Context(), task.Job{App: "make", Tasks: make([]task.Task, 8), Deadline: 10 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Drain()
+		results, err := h.Wait(t.Context())
+		if err != nil || h.Outcome() != task.OK {
+			t.Errorf("the job ended %v: %v", h.Outcome(), err)
+		}
+		for _, r := range results {
+			if r.Outcome != task.OK || !bytes.Equal(r.Value, value) {
+				t.Errorf("task %d ended %v with %d bytes: %v", r.Task, r.Outcome, len(r.Value), r.Err)
 			}
 		}
 	})
