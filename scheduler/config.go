@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"time"
 
@@ -116,6 +117,15 @@ func (c Config) withDefaults() Config {
 func setDefault[T int | int64 | time.Duration](field *T, value T) {
 	if *field == 0 {
 		*field = value
+	}
+}
+
+// placement is what the core is made with. Its bounds are those here, since users share them.
+func (c *Config) placement() placement.Config {
+	waiting := min(c.MaxWaitingTasks, math.MaxInt32)
+	return placement.Config{
+		Policy: c.Policy, PreferWait: c.PreferWait, AffinityWait: c.AffinityWait, MaxQueueTime: c.MaxQueueTime, DoubtWait: c.Stream.Lease,
+		MaxJobs: min(c.MaxJobs, math.MaxInt32), MaxWaiting: waiting, MaxTasks: min(max(placement.DefaultMaxTasks, 2*waiting), math.MaxInt32),
 	}
 }
 

@@ -70,7 +70,10 @@ func TestDrainDeliversLargeResults(t *testing.T) {
 		s := f.Scheduler("s1", nil)
 		value := bytes.Repeat([]byte("x"), 1<<20)
 		f.Worker("w1", 4, map[string]worker.Handler{
-			"make": func(context.Context, worker.Task) ([]byte, error) { time.Sleep(20 * time.Millisecond); return value, nil },
+			"make": func(context.Context, worker.Task) ([]byte, error) {
+				time.Sleep(20 * time.Millisecond)
+				return value, nil
+			},
 		}, nil)
 		synctest.Wait()
 		h, err := f.Client(s).Submit(t.Context(), task.Job{App: "make", Tasks: make([]task.Task, 8), Deadline: 10 * time.Second})

@@ -94,7 +94,7 @@ func New(cfg Config) (*Scheduler, error) {
 	}
 	s := &Scheduler{
 		cfg: cfg, node: n, leases: lease.New(lease.Config{Grace: cfg.ClientGrace, PartedFor: cfg.ResultGrace}), clock: node.NewClock(), idle: make(chan struct{}), orphaned: make(chan struct{}, 1),
-		core:  placement.New(placement.Config{Policy: cfg.Policy, PreferWait: cfg.PreferWait, AffinityWait: cfg.AffinityWait, MaxQueueTime: cfg.MaxQueueTime, DoubtWait: cfg.Stream.Lease}, newRand(cfg.Seed)),
+		core:  placement.New(cfg.placement(), newRand(cfg.Seed)),
 		links: make(map[probe.WorkerID]*link), workers: make(map[probe.Incarnation]probe.WorkerID), peers: make(map[string]*peer),
 		diallers: make(map[linkKey]*dialler), callers: make(map[*stream.Conn]struct{}), clients: make(map[*client]struct{}),
 		jobs: make(map[probe.Ref]*job), byID: make(map[task.JobID]*job), givenUp: make(map[probe.Incarnation]time.Duration),

@@ -23,6 +23,8 @@ func ofWide() []mutant {
 		{name: "needs: another group's task needs the same", file: placeBind, old: " || !g.set.need.equal(asked.set.need) {", new: " {", tests: true},
 		{name: "needs: a worker has as much", file: placeSet, old: "return s.need == nil || s.need.fits(w)", new: "return true", tests: true},
 		{name: "users: one stops where others find room", file: placeUser, old: "case a.unfinished+s.Tasks > c.cfg.MaxTasks-unfinished:", new: "case a.unfinished+s.Tasks > c.cfg.MaxTasks:", tests: true},
+		{name: "users: one leaves others room to wait", file: placeUser, old: "case a.waiting+s.Tasks > c.cfg.MaxWaiting-c.load.Waiting:", new: "case a.waiting+s.Tasks > c.cfg.MaxWaiting:", tests: true},
+		{name: "users: what was accepted elsewhere is accepted", file: placeUser, old: "if a == nil || s.Epoch > 0 {", new: "if a == nil {", tests: true},
 		{name: "users: one leaves others some of the queue", file: placeAdmit, old: "} else if full(mine, waiting, rate, most) {", new: "} else if false {", tests: true},
 		{name: "users: what others flood a fair fleet with is not waited for", file: placeUser, old: "return min(waiting, n*own), 0", new: "return waiting, 0", tests: true},
 		{name: "users: one under its share is sampled for more widely", file: placeUser, old: "if n < 2 || c.load.Waiting == waiting || max(running, waiting+s.Tasks)*n > c.load.Running {", new: "if n < 2 || true {", tests: true},

@@ -98,6 +98,8 @@ type Config struct {
 	// MaxTasks bounds the unfinished tasks of all live jobs together, at 48 bytes each. Default 10,000,000,
 	// 1 to 2³¹ − 1; a job beyond it fails with task.CodeOverloaded.
 	MaxTasks int
+	// MaxWaiting bounds those that wait. Default MaxTasks, 1 to 2³¹ − 1; a job beyond it fails with task.CodeOverloaded.
+	MaxWaiting int
 	// ClaimWait is how long a job that was at another scheduler before waits at most for workers to say what they hold of it. Default
 	// 50 ms, 1 ms to 1 m. Larger when answers take longer than that; smaller resumes sooner when a worker is silent, at the risk of
 	// starting what that one runs.
@@ -159,7 +161,7 @@ func (c Config) Validate() error {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"max_sets", c.MaxSets}, {"max_listed", c.MaxListed}, {"max_jobs", c.MaxJobs}, {"max_tasks", c.MaxTasks}} {
+	}{{"max_sets", c.MaxSets}, {"max_listed", c.MaxListed}, {"max_jobs", c.MaxJobs}, {"max_tasks", c.MaxTasks}, {"max_waiting", c.MaxWaiting}} {
 		if n.value < 1 || n.value > math.MaxInt32 {
 			errs = append(errs, fmt.Errorf("%s: want 1 to %d, got %d", n.name, math.MaxInt32, n.value))
 		}
@@ -188,6 +190,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxTasks == 0 {
 		c.MaxTasks = DefaultMaxTasks
+	}
+	if c.MaxWaiting == 0 {
+		c.MaxWaiting = c.MaxTasks
 	}
 	if c.ClaimWait == 0 {
 		c.ClaimWait = DefaultClaimWait

@@ -223,7 +223,7 @@ func (s *script) show(verb string) []string {
 			s.fatalf("%v", err)
 		}
 		s.reset(placement.Config{
-			Policy: policy, MaxSets: s.int("max-sets", 0), MaxListed: s.int("max-listed", 0), MaxJobs: s.int("max-jobs", 0), MaxTasks: s.int("max-tasks", 0),
+			Policy: policy, MaxSets: s.int("max-sets", 0), MaxListed: s.int("max-listed", 0), MaxJobs: s.int("max-jobs", 0), MaxTasks: s.int("max-tasks", 0), MaxWaiting: s.int("max-waiting", 0),
 		}, uint64(s.int("seed", 1)))
 		return nil
 	case "wake":

@@ -209,6 +209,8 @@ func (c *Core) admit(s *Spec) error {
 		e = task.Errorf(task.CodeOverloaded, "%d jobs are live, the limit", c.load.Jobs)
 	case s.Tasks > c.cfg.MaxTasks-unfinished:
 		e = task.Errorf(task.CodeOverloaded, "%d tasks are unfinished and %d more would pass the limit of %d", unfinished, s.Tasks, c.cfg.MaxTasks)
+	case s.Tasks > c.cfg.MaxWaiting-c.load.Waiting:
+		e = task.Errorf(task.CodeOverloaded, "%d tasks wait and %d more would pass the limit of %d", c.load.Waiting, s.Tasks, c.cfg.MaxWaiting)
 	default:
 		if e = c.admitUser(s); e == nil {
 			return nil

@@ -86,10 +86,10 @@ func (c *Core) fair() bool { return c.fairWorkers > 0 && c.fairWorkers == c.load
 
 // admitUser refuses a job of a user who has as much of a bound as all others together leave free, itself included (dynamic thresholds: Choudhury
 // and Hahne, IEEE/ACM ToN 1998). So one who floods a scheduler stops at half of what there is, two at a third each, and
-// there is always room for who comes next. A user's only job is not looked at.
+// there is always room for who comes next. A user's only job is not looked at, nor is one with an epoch: another scheduler had found room for it.
 func (c *Core) admitUser(s *Spec) *task.Error {
 	a := c.accountOf(s.User)
-	if a == nil {
+	if a == nil || s.Epoch > 0 {
 		return nil
 	}
 	unfinished := c.load.Waiting + c.load.Running
@@ -98,6 +98,8 @@ func (c *Core) admitUser(s *Spec) *task.Error {
 		return task.Errorf(task.CodeOverloaded, "user %s has %d of %d live jobs, and %d is the limit: the rest is kept for others", s.User, a.jobs, c.load.Jobs, c.cfg.MaxJobs)
 	case a.unfinished+s.Tasks > c.cfg.MaxTasks-unfinished:
 		return task.Errorf(task.CodeOverloaded, "user %s has %d of %d unfinished tasks, and %d is the limit: the rest is kept for others", s.User, a.unfinished, unfinished, c.cfg.MaxTasks)
+	case a.waiting+s.Tasks > c.cfg.MaxWaiting-c.load.Waiting:
+		return task.Errorf(task.CodeOverloaded, "user %s has %d of %d waiting tasks, and %d is the limit: the rest is kept for others", s.User, a.waiting, c.load.Waiting, c.cfg.MaxWaiting)
 	}
 	return nil
 }
