@@ -38,6 +38,7 @@ func ofPeers() []mutant {
 		{name: "peers: an old offer is no news", file: placeOffer, old: "s.state != slotSilent && int32(m.Call-s.call) <= 0", new: "s.state != slotSilent && false", tests: true},
 		{name: "peers: an offer whose lane was bound says that the end was lost", file: placeOffer, old: "\t\tout = c.lose(now, wk, s, out)\n", new: "", tests: true},
 		{name: "peers: offers of a worker that is not sampled are dropped", file: placeHand, old: "if !w.active {\n\t\tc.stats.OffersDropped++", new: "if false {\n\t\tc.stats.OffersDropped++", tests: true},
+		{name: "peers: nothing is launched that has no time left", file: "scheduler/placement/waiting.go", old: "if g == nil || now < g.timer.j.deadline {", new: "if true {", tests: true},
 		{name: "peers: an offer that is too old is not launched on", file: placeOffer, old: "\t\tif c.good(t) && now < t.until {", new: "\t\tif c.good(t) {", tests: true},
 		{name: "peers: offers go when their worker drains", file: placeFleet, old: "\tc.withdraw(w)\n", new: "", tests: true},
 		{name: "peers: who is handed an offer holds it for less long than who gave it", file: "scheduler/placement/hand.go", old: "t.until -= offerLife - handLife", new: "t.until -= 0", tests: true},

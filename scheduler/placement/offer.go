@@ -69,7 +69,7 @@ func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []E
 
 // offered does with an offer what is best.
 func (c *Core) offered(now time.Duration, w *worker, t offer, out []Effect) []Effect {
-	g := c.oldestFor(w)
+	g, out := c.nextFor(now, w, out)
 	if i := c.wantFor(w); i >= 0 && t.hops < mostHops && (g == nil || t.hops < maxHops && c.idle.wants[i].arrived < g.timer.j.submitted-margin) {
 		return c.pass(now, i, t, out)
 	}

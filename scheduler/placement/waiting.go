@@ -114,6 +114,17 @@ func (c *Core) oldestFor(w *worker) *group {
 	return oldest
 }
 
+// nextFor is oldestFor, for a launch: jobs that it meets whose time is over are ended.
+func (c *Core) nextFor(now time.Duration, w *worker, out []Effect) (*group, []Effect) {
+	for {
+		g := c.oldestFor(w)
+		if g == nil || now < g.timer.j.deadline {
+			return g, out
+		}
+		out = c.expire(now, g.timer.j, out)
+	}
+}
+
 // usable reports whether a worker may run a task of a group that waits, as far as it is worth looking.
 func (c *Core) usable(g *group, w *worker) bool {
 	if g.fresh > 0 {
@@ -141,8 +152,9 @@ func (c *Core) serve(now time.Duration, s *set, out []Effect) []Effect {
 		if !ok {
 			break
 		}
+		var g *group
 		launched := false
-		if g := c.oldestFor(w); g != nil {
+		if g, out = c.nextFor(now, w, out); g != nil {
 			out, launched = c.launchOn(now, g, w, t, out)
 		}
 		if launched {
@@ -175,7 +187,8 @@ func (c *Core) answerOldest(now time.Duration, w *worker, m probe.GetTask, out [
 // answerAny answers a call for which its reservation has been used up.
 func (c *Core) answerAny(now time.Duration, w *worker, m probe.GetTask, out []Effect) []Effect {
 	if w.standing != quarantined {
-		if g := c.oldestFor(w); g != nil {
+		var g *group
+		if g, out = c.nextFor(now, w, out); g != nil {
 			var ok bool
 			if out, ok = c.launchOn(now, g, w, offer{worker: w.id, lane: m.Slot, call: m.Call}, out); ok {
 				return out
