@@ -171,8 +171,8 @@ type Kill struct {
 	Call uint32 // of the Launch
 }
 
-// Drain announces that the worker is leaving: sample it no more. Running attempts finish. Left is its last word: it hangs up and will not be back. A connection
-// that ends without it has broken.
+// Drain announces that the worker is leaving: sample it no more. Running attempts finish. Left is the last word of one that is idle: it hangs up and will not be back, and
+// what was launched and has no end has never started. A connection that ends without it has broken.
 type Drain struct{ Left bool }
 
 // Load tells how full the worker is, over all schedulers: for listings, never

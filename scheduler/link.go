@@ -411,7 +411,11 @@ func (l *link) drain(body []byte) error {
 	}
 	now := l.s.enter()
 	l.leaving, l.left = true, m.Left
-	l.turn.effects = l.s.core.WorkerDrain(now, l.id, l.turn.effects)
+	if m.Left {
+		l.turn.effects = l.s.core.WorkerLeft(now, l.id, l.turn.effects)
+	} else {
+		l.turn.effects = l.s.core.WorkerDrain(now, l.id, l.turn.effects)
+	}
 	l.s.exit(now, &l.turn)
 	return nil
 }

@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"bytes"
 	"context"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -89,6 +90,71 @@ func TestDrainDeliversLargeResults(t *testing.T) {
 			if r.Outcome != task.OK || !bytes.Equal(r.Value, value) {
 				t.Errorf("task %d ended %v with %d bytes: %v", r.Task, r.Outcome, len(r.Value), r.Err)
 			}
+		}
+	})
+}
+
+// A worker that leaves starts nothing more, and its schedulers know: launches on what it had offered cross its last word, and the tasks start
+// elsewhere, also those that may start once.
+func TestLaunchesThatCrossALeavingWorker(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		var starts [1024]atomic.Int32
+		f.Delay(probe.RoleWorker, 2*time.Millisecond)
+		s1, s2 := f.Scheduler("s1", nil), f.Scheduler("s2", nil)
+		f.Worker("stays", 8, apps(&starts), nil)
+		leaving := make([]*fleettest.Node, 8)
+		for i := range leaving {
+			leaving[i] = f.Worker("w"+strconv.Itoa(i), 8, apps(&starts), nil)
+		}
+		time.Sleep(time.Second)
+		c := f.Client(s1, s2)
+		const jobs, tasks = 400, 4
+		handles := make([]*client.Handle, jobs)
+		for i := range handles {
+			if n := i - jobs/4; n >= 0 && n%(jobs/16) == 0 && n/(jobs/16) < len(leaving) {
+				leaving[n/(jobs/16)].Drain()
+			}
+			job := echoJob(tasks, "1ms")
+			job.Delivery, job.MaxAttempts = task.AtMostOnce, 1
+			h, err := c.Submit(t.Context(), job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			handles[i] = h
+			time.Sleep(500 * time.Microsecond)
+		}
+		for i, h := range handles {
+			if _, err := h.Wait(t.Context()); err != nil || h.Outcome() != task.OK {
+				t.Errorf("job %d ended %v: %v", i, h.Outcome(), err)
+			}
+		}
+		for i := range tasks {
+			if n := starts[i].Load(); n != jobs {
+				t.Errorf("%d starts of task %d of %d jobs", n, i, jobs)
+			}
+		}
+	})
+}
+
+// A worker that must leave while a task runs has no such last word: what was launched there may have run.
+func TestDrainTimeoutLeavesDoubt(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		var starts [1024]atomic.Int32
+		s := f.Scheduler("s1", nil)
+		leaves := f.Worker("leaves", 1, apps(&starts), func(c *worker.Config) { c.DrainTimeout = time.Second })
+		synctest.Wait()
+		job := echoJob(1, "1h")
+		job.Delivery, job.Deadline = task.AtMostOnce, 2*time.Hour
+		h, err := f.Client(s).Submit(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		f.Worker("stays", 1, apps(&starts), nil)
+		leaves.Drain()
+		r, err := h.Wait(t.Context())
+		if err == nil || h.Outcome() != task.Failed || r[0].Outcome != task.Unknown || starts[0].Load() != 1 {
+			t.Errorf("ended %v (%v) after %d starts: %v", h.Outcome(), r, starts[0].Load(), err)
 		}
 	})
 }

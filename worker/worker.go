@@ -152,14 +152,16 @@ func (w *Worker) leave(ctx context.Context) error {
 	w.drainCore()
 	timeout := time.NewTimer(w.cfg.DrainTimeout)
 	defer timeout.Stop()
+	idle := false
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-timeout.C:
 		w.node.Logger.Warn("the drain timeout passed with tasks still running")
 	case <-w.idle:
+		idle = true
 	}
-	w.finishConns(ctx)
+	w.finishConns(ctx, idle)
 	return nil
 }
 
@@ -179,14 +181,17 @@ func (w *Worker) drainCore() {
 // finishTimeout bounds how long a leaving worker waits for what is unsent.
 const finishTimeout = 2 * time.Second
 
-// finishConns sends what is unsent and closes, so that no scheduler misses a result.
-func (w *Worker) finishConns(ctx context.Context) {
+// finishConns sends what is unsent and closes, so that no scheduler misses a result. One that is idle says so with its last word: launches that cross it
+// have not started.
+func (w *Worker) finishConns(ctx context.Context, idle bool) {
 	w.mu.Lock()
 	w.closed = true
 	peers := slices.Collect(maps.Values(w.peers))
 	w.mu.Unlock()
 	for _, p := range peers {
-		p.conn.SendAfter(uint8(probe.KindDrain), probe.AppendDrain(nil, probe.Drain{Left: true}), nil)
+		if idle {
+			p.conn.SendAfter(uint8(probe.KindDrain), probe.AppendDrain(nil, probe.Drain{Left: true}), nil)
+		}
 		p.conn.Close(nil) // delivers first
 	}
 	done := make(chan struct{})

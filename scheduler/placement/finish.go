@@ -122,21 +122,26 @@ func (c *Core) declined(now time.Duration, w probe.WorkerID, m probe.Decline, ou
 	case s.sure == started:
 		return c.lose(now, wk, s, out) // it has said itself that this began
 	}
-	s.state = slotOver
-	c.stats.Declined++
-	r := &j.tasks[m.Task]
-	r.attempt--
-	r.hasWorker = false
 	switch m.Reason {
 	case probe.RefusedDraining:
 		c.profiles[w].leaving = true
 		c.drain(now, wk)
 	case probe.RefusedFull, probe.RefusedApp:
-		c.avoidWorker(r, wk, false)
+		c.avoidWorker(&j.tasks[m.Task], wk, false)
 	case probe.RefusedStale, probe.RefusedFenced, probe.RefusedEarly:
 	}
-	out = c.requeue(now, j, m.Task, out)
-	return c.give(now, j, j.of(m.Task), m.Reason, out)
+	return c.putBack(now, j, s, m.Reason, out)
+}
+
+// putBack has the task of a launch that was not started wait again, as if it had not been launched.
+func (c *Core) putBack(now time.Duration, j *job, s *slot, reason probe.Refusal, out []Effect) []Effect {
+	s.state = slotOver
+	c.stats.Declined++
+	r := &j.tasks[s.task]
+	r.attempt--
+	r.hasWorker = false
+	out = c.requeue(now, j, s.task, out)
+	return c.give(now, j, j.of(s.task), reason, out)
 }
 
 // Refuse takes back reservations that a worker did not queue, or gave up because it drains. Jobs

@@ -362,6 +362,31 @@ func (c *Core) drain(now time.Duration, w *worker) {
 	}
 }
 
+// WorkerLeft takes a draining worker's last word: nothing runs there, and it has told of all that has ended. What is bound there has never started:
+// its launch has crossed that word, or what was said before it. Those tasks wait again, as after [Core.Decline]. An unknown worker is no mistake.
+func (c *Core) WorkerLeft(now time.Duration, id probe.WorkerID, out []Effect) []Effect {
+	w := c.worker(id)
+	if w == nil {
+		c.stats.Stale++
+		return out
+	}
+	c.profiles[id].leaving = true
+	c.drain(now, w)
+	for i := range w.slots {
+		s := &w.slots[i]
+		switch {
+		case s.state == slotKilled:
+			s.state = slotOver
+		case s.state != slotBound || s.sure == started: // a worker that contradicts itself is gone soon, and taken for lost
+		default:
+			if j := c.bound(s); j != nil {
+				out = c.putBack(now, j, s, probe.RefusedDraining, out)
+			}
+		}
+	}
+	return c.attend(now, out)
+}
+
 // WorkerLost takes note that a worker's connection has ended and that the same life of it may connect again. Its
 // reservations are gone; the tasks that are bound there stay so, until it is back and says what it has, or [Core.WorkerDown] gives it
 // up. An unknown worker is no mistake.

@@ -26,7 +26,7 @@ import (
 // which otherwise stands still. All invariants are checked after each line. The verbs:
 //
 //	core [policy=NAME] [seed=N] [max-sets=N …]  starts anew, without workers
-//	up w=N [slots=1] [apps=a,b] [labels=k:v,… has=gpu:1,… fair=1]  drain, resume, lost, down, worker w=N
+//	up w=N [slots=1] [apps=a,b] [labels=k:v,… has=gpu:1,… fair=1]  drain, resume, left, lost, down, worker w=N
 //	submit job=NAME tasks=N [user ratio d deadline attempts app require=k:v,… prefer exclude spread=KEY needs=SLOTS takes=gpu:1,… group1=tasks:0,1;require:k:v,…;… finished=HEX epoch had=TASK:N,…] [once] [cancel-rest]
 //	ask w=N slot=N [job=NAME]  a GetTask with the slot's next call, on the worker's oldest reservation (of that job)
 //	again w=N slot=N           the slot's last GetTask again
@@ -138,6 +138,8 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 		return c.WorkerDrain(s.now, w, nil)
 	case "resume":
 		return c.WorkerResume(s.now, w, nil)
+	case "left":
+		return c.WorkerLeft(s.now, w, nil)
 	case "lost":
 		delete(s.queues, w)
 		return c.WorkerLost(s.now, w, nil)

@@ -6,6 +6,7 @@ import (
 
 	"dunnock/client/owner"
 	"dunnock/probe"
+	"dunnock/scheduler/placement"
 	"dunnock/task"
 	"dunnock/worker/queue"
 )
@@ -318,13 +319,32 @@ func (b *book) hasRead(r *result) {
 	}
 }
 
+// launch is one launch of a task.
+type launch struct {
+	k       *worker
+	at      time.Duration
+	attempt uint16
+}
+
 // launched judges a launch by what the clients of its job have to read. The answer to a call may be repeated at any time.
-func (b *book) launched(s *scheduler, h *heldJob, i uint32, attempt uint16) {
-	repeated := h.launched[i] == attempt
-	h.launched[i] = attempt
+func (b *book) launched(s *scheduler, k *worker, h *heldJob, i uint32, attempt uint16) {
+	repeated := h.launched[i].attempt == attempt
+	h.launched[i] = launch{k, b.w.now, attempt}
 	if over := h.unreadOver; over > 0 && b.w.now > over && !repeated {
 		b.w.fail("job %d, task %d: %s launches it, though its clients have %d bytes to read since %v, and %d are the limit",
 			h.job.index, i, b.w.name(s.node), h.unread, over, b.w.plan.Unread)
+	}
+}
+
+// lost judges that a scheduler takes an attempt for lost with its worker. That a worker leaves when it is told to is no fault.
+func (b *book) lost(s *scheduler, h *heldJob, f *placement.Effect) {
+	w, x := b.w, h.launched[f.Task]
+	if f.Code != task.CodeWorkerLost || x.attempt != f.Attempt || w.plan.Wild > 0 || w.plan.Spikes > 0 {
+		return
+	}
+	if max(x.k.touched, s.touched, w.pair[x.k.node][s.node]) < x.at {
+		w.fail("job %d, task %d: %s takes its attempt %d for lost with %s, and no fault has touched them since its launch at %v",
+			h.job.index, f.Task, w.name(s.node), f.Attempt, w.name(x.k.node), x.at)
 	}
 }
 

@@ -42,7 +42,7 @@ func (s scene) start(k, from int, m probe.Launch) *start {
 }
 
 // held is the job at a scheduler, where a client may have 100 bytes to read.
-func (s scene) held(tasks int) *heldJob { return &heldJob{job: s.j, launched: make([]uint16, tasks)} }
+func (s scene) held(tasks int) *heldJob { return &heldJob{job: s.j, launched: make([]launch, tasks)} }
 
 func (s scene) end(x *start, status probe.Status) {
 	x.k.handlers[0] = nil
@@ -159,6 +159,20 @@ func TestBook(t *testing.T) {
 		}},
 		{"unknown though it may start again", "may start again", func(s scene) { s.book.outcome(s.j, 0, task.Unknown, task.CodeSchedulerLost) }},
 		{"stopped because of nothing", "nothing explains that", func(s scene) { s.book.stopped(s.start(0, 0, probe.Launch{}), probe.StatusKilled) }},
+		{"lost with a worker that was not lost", "takes its attempt 1 for lost", func(s scene) {
+			h := s.held(1)
+			s.book.launched(s.schedulers[0], s.workers[0], h, 0, 1)
+			s.book.lost(s.schedulers[0], h, &placement.Effect{Kind: placement.EffectRetry, Code: task.CodeWorkerLost, Attempt: 1})
+		}},
+		{"lost with a worker that was", "", func(s scene) {
+			h := s.held(1)
+			s.book.launched(s.schedulers[0], s.workers[0], h, 0, 1)
+			s.touch(&s.workers[0].process, 0)
+			s.book.lost(s.schedulers[0], h, &placement.Effect{Kind: placement.EffectRetry, Code: task.CodeWorkerLost, Attempt: 1})
+		}},
+		{"lost before it came to this scheduler", "", func(s scene) {
+			s.book.lost(s.schedulers[0], s.held(1), &placement.Effect{Kind: placement.EffectRetry, Code: task.CodeWorkerLost, Attempt: 1})
+		}},
 		{"cancelled by nobody", "nobody did", func(s scene) { s.book.outcome(s.j, 0, task.Cancelled, task.CodeCancelled) }},
 		{"timed out early", "before its deadline", func(s scene) { s.book.outcome(s.j, 0, task.Timeout, task.CodeDeadline) }},
 		{"done without an outcome", "done without an outcome of task 0", func(s scene) { s.book.done(s.j, task.OK, 0) }},
@@ -167,14 +181,14 @@ func TestBook(t *testing.T) {
 			s.book.sentTo(&result{of: h, bytes: 60})
 			s.book.sentTo(&result{of: h, bytes: 60})
 			s.now++
-			s.book.launched(s.schedulers[0], h, 0, 1)
+			s.book.launched(s.schedulers[0], s.workers[0], h, 0, 1)
 		}},
 		{"launched before it was known that there is too much to read", "", func(s scene) {
 			h := s.held(2)
 			s.book.sentTo(&result{of: h, bytes: 120})
-			s.book.launched(s.schedulers[0], h, 0, 1)
+			s.book.launched(s.schedulers[0], s.workers[0], h, 0, 1)
 			s.now++
-			s.book.launched(s.schedulers[0], h, 0, 1) // the answer again
+			s.book.launched(s.schedulers[0], s.workers[0], h, 0, 1) // the answer again
 		}},
 		{"launched when enough was read", "", func(s scene) {
 			h := s.held(2)
@@ -184,7 +198,7 @@ func TestBook(t *testing.T) {
 			s.now++
 			s.book.hasRead(r)
 			s.book.hasRead(r)
-			s.book.launched(s.schedulers[0], h, 0, 1)
+			s.book.launched(s.schedulers[0], s.workers[0], h, 0, 1)
 		}},
 		{"started though its client is long dead", "starts on w0, 1m0s after its client died", func(s scene) {
 			s.book.forsake(s.j)

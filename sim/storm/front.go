@@ -39,7 +39,7 @@ type heldJob struct {
 
 	large      time.Duration // when its last large result arrives at who follows it
 	unread     int           // the book's: bytes of results that clients were sent and do not have
-	launched   []uint16      // the book's: by task, the last attempt
+	launched   []launch      // the book's: by task, the last one
 	unreadOver time.Duration // since when that is more than it may be; 0: it is not
 }
 
@@ -159,7 +159,7 @@ func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duratio
 		return
 	}
 	h := &heldJob{
-		job: j, ref: ref, skipped: slices.Clone(finished), launched: make([]uint16, len(j.tasks)),
+		job: j, ref: ref, skipped: slices.Clone(finished), launched: make([]launch, len(j.tasks)),
 		lease: lease.Job{Ref: ref, Epoch: epoch, Drains: j.drain},
 	}
 	s.jobs, s.byID[j.id] = append(s.jobs, h), h
@@ -318,6 +318,7 @@ func (s *scheduler) taskDone(f *placement.Effect) {
 		t.bytes = len(s.told.Body)
 	}
 	s.w.book.told(h.job, t)
+	s.w.book.lost(s, h, f)
 	if f.Code == task.CodeSuperseded {
 		s.leases.Superseded(&h.lease)
 	}
@@ -353,6 +354,7 @@ func (s *scheduler) keepResult(r receipt) {
 // retry tells who follows a job that an attempt was in vain.
 func (s *scheduler) retry(f *placement.Effect) {
 	h := s.held(f.Ref)
+	s.w.book.lost(s, h, f)
 	s.tellFollowers(h, func(x follower, r receipt) {
 		m := submission.TaskRetry{Seq: x.seq, Task: f.Task, Attempt: f.Attempt, Code: f.Code}
 		x.session.sendResult(r, &result{of: h}, func(c *client, i schedulerIndex) { c.taskRetry(i, m) })

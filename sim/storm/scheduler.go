@@ -257,7 +257,11 @@ func (l *link) drop() {
 func (l *link) drain(left bool) {
 	s := l.s
 	l.leaving, l.left = true, left
-	s.carryOut(s.core.WorkerDrain(s.w.now, l.id, s.out[:0]))
+	if left {
+		s.carryOut(s.core.WorkerLeft(s.w.now, l.id, s.out[:0]))
+	} else {
+		s.carryOut(s.core.WorkerDrain(s.w.now, l.id, s.out[:0]))
+	}
 }
 
 func (l *link) getTask(m probe.GetTask) {
@@ -436,7 +440,7 @@ func (s *scheduler) send(f *placement.Effect) {
 		})
 	case placement.EffectLaunch:
 		j := s.held(f.Ref)
-		s.w.book.launched(s, j, f.Task, f.Attempt)
+		s.w.book.launched(s, l.k, j, f.Task, f.Attempt)
 		l.launch(probe.Launch{
 			Slot: f.Slot, Call: f.Call, Ref: f.Ref, Job: j.job.id, Task: f.Task, Attempt: f.Attempt, Epoch: j.lease.Epoch, Deadline: f.Deadline, Timeout: j.job.timeout,
 			Expect: f.Service, More: f.More,
