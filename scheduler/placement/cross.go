@@ -12,8 +12,9 @@ import (
 // overtaken), so that what the lane says next is put by for a round trip: were the task taken for lost, one that may start once would be in doubt and others would lose an
 // attempt, with nothing broken. Were the call answered with nothing, the reservation that made it would be given anew, and cross the next launch.
 
-// crossWait is for how long the fate of a launch may be open.
-const crossWait = 2 * time.Second
+// crossWait is for how long the fate of a launch may be open. Large payloads to one worker wait for one another, for seconds where the line is slow. While the
+// connection lasts nothing that is said on it is lost, so that this bounds only what a fault of the worker's would cost.
+const crossWait = time.Minute
 
 // crosses reports whether what is bound in a lane that makes a newer call is on its way still. What has answered a call has been waited for by its
 // lane, so that its end was lost.
