@@ -48,7 +48,7 @@ func groupsOf(j *task.Job) ([]placement.Group, *task.Error) {
 	var key []byte
 	for i := range j.Tasks {
 		t := &j.Tasks[i]
-		if len(t.Require)+len(t.Prefer)+len(t.Exclude)+len(t.Resources)+t.Slots == 0 {
+		if t.Slots == 0 && len(t.Require)+len(t.Prefer)+len(t.Exclude)+len(t.Resources) == 0 {
 			continue
 		}
 		if places == nil {

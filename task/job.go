@@ -238,7 +238,7 @@ func (j *Job) validateTasks(l Limits) error {
 }
 
 func (t *Task) validateConstraints(i int) error {
-	if len(t.Require)+len(t.Prefer)+len(t.Exclude)+len(t.Resources)+t.Slots == 0 {
+	if t.Slots == 0 && len(t.Require)+len(t.Prefer)+len(t.Exclude)+len(t.Resources) == 0 {
 		return nil
 	}
 	name := "tasks[" + itoa(i) + "]."

@@ -52,6 +52,7 @@ func TestValidate(t *testing.T) {
 		"slots":              func(j *task.Job) { j.Slots = task.MaxSlots + 1 },
 		"resources":          func(j *task.Job) { j.Resources = map[string]uint32{"a gpu": 1} },
 		"tasks[0].slots":     func(j *task.Job) { j.Tasks[0].Slots = -1 },
+		"tasks[0].slots: ":   func(j *task.Job) { j.Tasks[0].Slots, j.Tasks[0].Require = -1, map[string]string{"gpu": "a100"} },
 		"tasks[0].resources": func(j *task.Job) { j.Tasks[0].Resources = map[string]uint32{"slots": 1} },
 		"spread":             func(j *task.Job) { j.Spread = "a zone" },
 		"tasks[0].prefer":    func(j *task.Job) { j.Tasks[0].Prefer = map[string]string{"": "x"} },

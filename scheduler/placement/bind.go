@@ -58,10 +58,19 @@ func (c *Core) getTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out
 	}
 	s.call, s.state = m.Call, slotOver
 	j := c.find(m.Ref)
-	if c.idle != nil && (j == nil || !j.needs && (j.offers || j.waiting() == 0)) {
+	if c.idle != nil && c.anybodys(j) {
 		return c.answerOldest(now, wk, m, out)
 	}
 	return c.answer(now, wk, j, m, out)
+}
+
+// anybodys reports whether a call on a reservation of a job, nil if that is over, may be answered with whatever has waited longest. Not if it may have
+// more set aside than a slot: nobody knows what, once the job is over.
+func (c *Core) anybodys(j *job) bool {
+	if j == nil {
+		return len(c.needs) == 0
+	}
+	return !j.needs && (j.offers || j.waiting() == 0)
 }
 
 // answer answers a call with a task of the job that its reservation was for.

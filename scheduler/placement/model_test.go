@@ -362,7 +362,7 @@ func (m *model) launch(e *placement.Effect) {
 	}
 	aside := m.needs[reserved{e.Worker, m.event.get.Ref, m.event.get.Res}]
 	switch need := j.need(int(e.Task)); {
-	case need != aside && !need.Plain():
+	case need != aside && (!need.Plain() || aside.Slots > 0 && !aside.Plain()):
 		m.failf("launch of %#x.%d, which needs %+v, where %+v is set aside", e.Ref, e.Task, need, aside)
 	case t.done || t.running:
 		m.failf("launch of %#x.%d, which does not wait", e.Ref, e.Task)
