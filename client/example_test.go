@@ -34,6 +34,30 @@ func Example() {
 	}
 }
 
+// Say by a key what a task reads, so that it runs where that is in a cache, as long as there is a slot in time.
+func ExampleClient_Submit_affinity() {
+	c, err := client.New(client.Config{Schedulers: []string{"127.0.0.1:7070"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = c.Close() }()
+
+	job := task.Job{App: "scan"}
+	for part := range 100 {
+		key := fmt.Sprintf("lineitem/%d", part)
+		job.Tasks = append(job.Tasks, task.Task{Payload: []byte(key), Affinity: key})
+	}
+	h, err := c.Submit(context.Background(), job)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for r := range h.Results() {
+		fmt.Println(r.Task, r.Outcome, r.Worker) // of the next job with the same keys nearly always the same workers
+	}
+}
+
 // Say which workers may run a job, and more of single tasks.
 func ExampleClient_Submit_constraints() {
 	c, err := client.New(client.Config{Schedulers: []string{"127.0.0.1:7070"}})

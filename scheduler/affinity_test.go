@@ -109,3 +109,26 @@ func TestAffinityIsExplained(t *testing.T) {
 		}
 	})
 }
+
+// A wide task that waits for its key's workers says both.
+func TestWideAffinityIsExplained(t *testing.T) {
+	withHTTP(t, func(c *scheduler.Config) { c.AffinityWait = 10 * time.Second }, func(t *testing.T, f *fleettest.Fleet, s *fleettest.Node, c *caller) {
+		labelled(f, "w1", 2, nil)
+		labelled(f, "w2", 2, nil)
+		synctest.Wait()
+		first := submit(t, f.Client(s), echoJob(4, "20s"))
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		wide := keyedJob("1ms", "k")
+		wide.Slots = 2
+		second := submit(t, f.Client(s), wide)
+		time.Sleep(100 * time.Millisecond)
+		var j api.JobDetail
+		c.do("GET", "/v1/jobs/"+second.ID().String(), "", 200, &j)
+		if want := "1 task waits for 2 slots of those that its affinity key has chosen (w"; !strings.Contains(j.Why, want) {
+			t.Errorf("the job waits for %q, want %q", j.Why, want)
+		}
+		first.Cancel()
+		ran(t, second)
+	})
+}

@@ -182,16 +182,20 @@ func (s *Scheduler) whyPart(j *job, v *placement.WaitView, several bool, now tim
 		workers += ", which are preferred for now"
 	}
 	waited := (now - j.accepted).Round(time.Millisecond)
+	again := ""
+	if v.Again > 0 {
+		again = fmt.Sprintf("; queues were full, and more are made in %v", max(v.Again-now, 0).Round(time.Millisecond))
+	}
 	if v.Near {
-		return who + s.whyNear(v, workers, now, waited)
+		return who + s.whyNear(v, workers, now, waited) + again
 	}
 	if v.Need != "" {
-		return fmt.Sprintf("%s for %s: %d reservations are queued at %s that have as much, for %v", who, v.Need, v.Reservations, workers, waited) + s.whoseTurn(j, now)
+		return fmt.Sprintf("%s for %s: %d reservations are queued at %s that have as much, for %v", who, v.Need, v.Reservations, workers, waited) + again + s.whoseTurn(j, now)
 	}
 	if s.cfg.Policy == placement.IdleOffer {
-		return who + s.whyNoOffer(v, workers, waited)
+		return who + s.whyNoOffer(v, workers, waited) + again
 	}
-	return fmt.Sprintf("%s for a free slot: %d reservations are queued at %s, for %v", who, v.Reservations, workers, waited) + s.whoseTurn(j, now)
+	return fmt.Sprintf("%s for a free slot: %d reservations are queued at %s, for %v", who, v.Reservations, workers, waited) + again + s.whoseTurn(j, now)
 }
 
 // whoseTurn says by what workers choose among the jobs in their queues, and what this one has of that; nothing where that is who came first. It runs
@@ -255,8 +259,8 @@ func (s *Scheduler) whyNear(v *placement.WaitView, workers string, now, waited t
 	if left := (v.Until - now).Round(time.Millisecond); left > 0 {
 		then = fmt.Sprintf("tried or let go in %v", left)
 	}
-	return fmt.Sprintf(" for a free slot of those that %s chosen (%s): %d reservations are queued, and others of %s are %s; for %v",
-		keys, chosen, v.Reservations, workers, then, waited)
+	return fmt.Sprintf(" for %s of those that %s chosen (%s): %d reservations are queued, and others of %s are %s; for %v",
+		cmp.Or(v.Need, "a free slot"), keys, chosen, v.Reservations, workers, then, waited)
 }
 
 // whyNoOffer says what tasks wait for that are launched on slots that offer themselves.

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"dunnock/client"
 	"dunnock/internal/api"
 	"dunnock/internal/fleettest"
 	"dunnock/scheduler"
@@ -153,6 +154,38 @@ func TestNeedsAreSaid(t *testing.T) {
 		}
 		if _, err := h.Wait(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A job says that queues are full.
+func TestFullQueuesAreSaid(t *testing.T) {
+	withHTTP(t, func(c *scheduler.Config) { c.Policy = placement.LateBinding }, func(t *testing.T, f *fleettest.Fleet, s *fleettest.Node, http *caller) {
+		var m meter
+		f.Worker("w1", 1, map[string]worker.Handler{"nap": m.nap}, func(c *worker.Config) { c.MaxReservations = 1 })
+		synctest.Wait()
+		c := f.Client(s)
+		nap := func(duration string) task.Job {
+			return task.Job{App: "nap", Tasks: []task.Task{{Payload: []byte(duration)}}}
+		}
+		first := submit(t, c, nap("20s"))
+		time.Sleep(time.Second)
+		second := submit(t, c, nap("1ms")) // has the only place there is in the queue
+		time.Sleep(time.Second)
+		third := submit(t, c, nap("1ms"))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		var detail api.JobDetail
+		http.do("GET", "/v1/jobs/"+third.ID().String(), "", 200, &detail)
+		if want := "0 reservations are queued at 1 eligible workers, for 1s; queues were full, and more are made in "; !strings.Contains(detail.Why, want) {
+			t.Errorf("why %q, want %q", detail.Why, want)
+		}
+		http.do("GET", "/v1/jobs/"+second.ID().String(), "", 200, &detail)
+		if strings.Contains(detail.Why, "full") {
+			t.Errorf("why %q of a job whose reservation is queued", detail.Why)
+		}
+		for _, h := range []*client.Handle{first, second, third} {
+			ran(t, h)
 		}
 	})
 }

@@ -39,3 +39,21 @@ func Example_resources() {
 		fmt.Println(err)
 	}
 }
+
+// A worker whose slots users share: org/team has three times as much as each other group beside it, and within it users have equal parts. What nobody
+// wants, others get. A job says whose it is with task.Job{User: "org/team/ann", …}.
+func Example_sharing() {
+	scan := func(_ context.Context, t worker.Task) ([]byte, error) {
+		return bytes.ToLower(t.Payload), nil
+	}
+	err := worker.Run(context.Background(), worker.Config{
+		Slots:      8,
+		Apps:       map[string]worker.Handler{"scan": scan},
+		Join:       []string{"127.0.0.1:7946"},
+		Discipline: "fair",
+		Weights:    map[string]int{"org/team": 3},
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+}

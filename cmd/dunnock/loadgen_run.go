@@ -119,10 +119,11 @@ func (c *loadgenRunCmd) check(p *process) (payload []byte, err error) {
 	if err := c.checkCache(); err != nil {
 		return nil, err
 	}
-	if c.Workload != "" && c.Keys != (workload.Keys{}) {
-		return nil, usagef("--workload says which jobs come: --keys has no place beside it")
-	}
 	switch {
+	case c.Workload != "" && c.Keys != (workload.Keys{}):
+		return nil, usagef("--workload says which jobs come: --keys has no place beside it")
+	case c.Workload != "" && c.TaskSlots != (workload.Tasks{}):
+		return nil, usagef("--workload says which jobs come: --task-slots has no place beside it")
 	case c.Repeat < 1:
 		return nil, usagef("--repeat: want at least 1, got %d", c.Repeat)
 	case c.Repeat > 1 && c.Record != "":

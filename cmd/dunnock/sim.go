@@ -169,7 +169,7 @@ func (c *simRunCmd) settle(given map[string]bool) error {
 		}
 		return nil
 	}
-	for _, name := range []string{"tasks", "service", "arrival", "users", "keys"} {
+	for _, name := range []string{"tasks", "service", "arrival", "users", "keys", "task-slots"} {
 		if given[name] {
 			return usagef("--workload says which jobs come: --%s has no place beside it", name)
 		}

@@ -113,6 +113,7 @@ type WaitView struct {
 	Reservations int              // outstanding
 	Eligible     int              // workers
 	Asked        int              // peers that were told of what waits, and still owe offers; 0 but under IdleOffer
+	Again        time.Duration    // when workers are sampled anew for some of them, because queues were full; 0: none was
 	Lack         string           // without any: why, as "no connected worker has gpu=a100"
 	Emptied      time.Duration    // without any: when the last one was gone; 0: not known
 
@@ -164,6 +165,9 @@ func (c *Core) Waits(ref probe.Ref, most int, out []WaitView) []WaitView {
 			if g.near {
 				v.Chosen, v.Until = c.pool(g), g.relaxAt
 			}
+		}
+		if g.resampleAt != never && !j.tasks[v.First].suspect() {
+			v.Again = g.resampleAt
 		}
 		if q := g.set.request; q != nil {
 			v.Asked = q.ntold
