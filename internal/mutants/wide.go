@@ -28,6 +28,6 @@ func ofWide() []mutant {
 		{name: "users: what was accepted elsewhere is accepted", file: placeUser, old: "if a == nil || s.Epoch > 0 {", new: "if a == nil {", tests: true},
 		{name: "users: one leaves others some of the queue", file: placeAdmit, old: "} else if full(mine, waiting, rate, most) {", new: "} else if false {", tests: true},
 		{name: "users: what others flood a fair fleet with is not waited for", file: placeUser, old: "return min(waiting, n*own), 0", new: "return waiting, 0", tests: true},
-		{name: "users: one under its share is sampled for more widely", file: placeUser, old: "if n < 2 || c.load.Waiting == waiting || max(running, waiting+s.Tasks)*n > c.load.Running {", new: "if n < 2 || true {", tests: true},
+		{name: "users: one under its share is sampled for more widely", file: placeUser, old: "if n < 2 || c.load.Waiting == waiting || max(running, waiting+s.Tasks)*n > c.load.Running {", new: "if n < 2 || max(running, waiting+s.Tasks)*n >= 0 {", tests: true},
 	}
 }
