@@ -173,7 +173,8 @@ func try(ctx context.Context, dir string, m mutant) (noticed string, _ error) {
 	if !m.tests {
 		checks = append(checks, seedsTest)
 	}
-	checks = append(checks, []string{"test", "-count=1", "-timeout=3m", "-failfast", "./" + filepath.Dir(m.file)})
+	by := cmp.Or(m.by, "./"+filepath.Dir(m.file))
+	checks = append(checks, []string{"test", "-count=1", "-timeout=3m", "-failfast", by})
 	for i, args := range checks {
 		text, err := goTool(ctx, dir, args...)
 		switch {
@@ -186,7 +187,7 @@ func try(ctx context.Context, dir string, m mutant) (noticed string, _ error) {
 		case i == 0 && !m.tests:
 			return "seeds", nil
 		}
-		return "go test ./" + filepath.Dir(m.file), nil
+		return "go test " + by, nil
 	}
 	return "", nil
 }

@@ -16,7 +16,8 @@ type mutant struct {
 	file  string
 	old   string // which must be there exactly once
 	new   string
-	tests bool // only the tests of its package notice: seeds do not run this code, or thousands of them have not noticed
+	by    string // the package whose tests notice; empty: its own
+	tests bool   // only the tests of its package notice: seeds do not run this code, or thousands of them have not noticed
 }
 
 // apply returns the file with the change. The error is that the list is out of date.
