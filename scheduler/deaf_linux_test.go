@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,7 +25,7 @@ func TestDeafReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	members := noted{once: new(sync.Once), by: make(chan struct{})}
+	members := noted{looks: make(chan struct{}, 2)}
 	s, err := New(Config{Name: "s1", Listener: listener, Members: members, Logger: slog.New(slog.DiscardHandler), ClientGrace: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +33,8 @@ func TestDeafReader(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- s.Run(ctx) }()
-	<-members.by
+	<-members.looks // those who keep the connections to workers, and those to schedulers
+	<-members.looks
 	c := &chatter{s: s, rng: rand.New(rand.NewPCG(1, 1))}
 	if err := c.connectWorker(); err != nil {
 		t.Fatal(err)
@@ -118,14 +118,14 @@ func TestProofHasATime(t *testing.T) {
 	}
 }
 
-// noted is an empty membership that tells when a scheduler has looked at it: that takes workers out of sampling that it does not know.
+// noted is an empty membership that tells of each one that has looked at it and waits for a change: who keeps the connections to workers has taken those
+// out of sampling by then that membership does not know.
 type noted struct {
 	nobody
-	once *sync.Once
-	by   chan struct{}
+	looks chan struct{}
 }
 
 func (n noted) Changed(*view.View) <-chan struct{} {
-	n.once.Do(func() { close(n.by) })
+	n.looks <- struct{}{}
 	return nil
 }
