@@ -114,9 +114,8 @@ func (c *crew) pop() *attempt {
 	return a
 }
 
-// wait ends the goroutines. It reports false when a handler has not returned by the timeout.
-func (c *crew) wait(timeout time.Duration) bool {
-	c.w.mu.Lock()
+// close has the goroutines end, with what they run stopped and what is in line. The caller holds Worker.mu.
+func (c *crew) close() {
 	c.guards.Stop()
 	for _, s := range c.w.slots {
 		if s.current != nil {
@@ -128,7 +127,10 @@ func (c *crew) wait(timeout time.Duration) bool {
 		close(r.wake)
 	}
 	c.idle = nil
-	c.w.mu.Unlock()
+}
+
+// wait waits until the goroutines of a crew that is closed have ended. It reports false when a handler has not returned by the timeout.
+func (c *crew) wait(timeout time.Duration) bool {
 	done := make(chan struct{})
 	go func() { c.group.Wait(); close(done) }()
 	timer := time.NewTimer(timeout)

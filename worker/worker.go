@@ -135,6 +135,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	cancel()
 	w.hangUp()
 	// The crew outlives everything that can start a task, and its handlers are told to stop by now.
+	w.mu.Lock()
+	w.crew.close()
+	w.mu.Unlock()
 	if !w.crew.wait(w.cfg.StopGrace + time.Second) {
 		w.node.Logger.Warn("handlers that ignore their context are left behind")
 	}
