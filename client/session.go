@@ -121,8 +121,11 @@ func (s *session) still(seqs []uint32) {
 	s.conn.SendAfter(uint8(submission.KindStill), nil, submission.AppendStill(nil, submission.Still{Seqs: seqs}))
 }
 
-// Flush sends what handling the last messages made.
-func (s *session) Flush() { s.turn.batch.Flush() }
+// Flush sends what handling the last messages made. Whoever has waited for results goes on.
+func (s *session) Flush() {
+	s.turn.batch.Flush()
+	stream.Attend()
+}
 
 // Message handles one message from the scheduler.
 func (s *session) Message(kind uint8, body []byte) error {

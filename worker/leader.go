@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"dunnock/internal/stream"
 	"dunnock/task"
 	"dunnock/worker/queue"
 )
@@ -127,6 +128,9 @@ func (c *crew) guard() {
 	if !c.guarded {
 		c.guarded = true
 		c.guards.Reset(guardTime)
+		if c.single { // nobody but the runtime's monitor takes the processor from a handler
+			stream.Attend()
+		}
 	}
 }
 

@@ -3,9 +3,11 @@ package worker
 import (
 	"context"
 	"math"
+	"runtime"
 	"sync"
 	"time"
 
+	"dunnock/internal/stream"
 	"dunnock/probe"
 	"dunnock/task"
 	"dunnock/worker/queue"
@@ -38,10 +40,11 @@ type crew struct {
 	leaders []*leader // that run attempts
 	guards  *time.Timer
 	guarded bool // guards is set
+	single  bool // GOMAXPROCS is 1
 }
 
 func newCrew(w *Worker, slots int) *crew {
-	c := &crew{w: w, line: make([]*attempt, slots)}
+	c := &crew{w: w, line: make([]*attempt, slots), single: runtime.GOMAXPROCS(0) == 1}
 	c.guards = time.AfterFunc(math.MaxInt64, c.look)
 	return c
 }
@@ -162,6 +165,7 @@ func (r *runner) run() {
 		}
 	}()
 	for woken := true; woken; _, woken = <-r.wake {
+		stream.Attend()
 		for a := r.arrive(); a != nil; {
 			r.running = a
 			began := r.w.clock.Now()

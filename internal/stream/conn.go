@@ -191,12 +191,15 @@ func (c *Conn) Relieve() {
 func (c *Conn) receive(b []byte) (int, error) {
 	var n int
 	var err error
-	if c.behind != nil {
+	switch {
+	case c.behind != nil:
 		// A read that fills less than it could has emptied what was buffered.
 		if n, err = c.behind.Read(b); n < len(b) {
 			c.behind = nil
 		}
-	} else {
+	case c.sock.ok():
+		n, err = c.sock.read(b)
+	default:
 		n, err = c.nc.Read(b)
 	}
 	now := c.now()

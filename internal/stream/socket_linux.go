@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 // limits a small message would wait behind megabytes.
 const unsentLowWater = 64 << 10
 
+// nowMost is how many bytes are moved in a call that the runtime is not told of; see now_linux.go. More take so long that it had better know.
+const nowMost = 16 << 10
+
 // socket gives access to the descriptor under a connection. The zero socket
 // stands for a connection that has none, such as a pipe in memory.
 type socket struct {
@@ -22,6 +26,7 @@ type socket struct {
 	direct bool // what is written to raw is what is written to the connection: no TLS in between
 	tcp    bool
 	w      *rawWrite
+	r      *rawRead
 }
 
 // rawWrite holds the arguments of a write where a function that was made once finds them, so that
@@ -51,8 +56,8 @@ func newSocket(nc net.Conn) socket {
 	if err != nil {
 		return socket{}
 	}
-	s.w = &rawWrite{}
-	s.w.try = s.w.once
+	s.w, s.r = &rawWrite{}, &rawRead{}
+	s.w.try, s.r.try = s.w.once, s.r.once
 	return s
 }
 
@@ -72,7 +77,7 @@ func (s *socket) write(b []byte) (int, error) {
 
 func (w *rawWrite) once(fd uintptr) bool {
 	for w.n < len(w.b) {
-		n, err := syscall.Write(int(fd), w.b[w.n:])
+		n, err := writeNow(fd, w.b[w.n:])
 		switch {
 		case err == nil && n > 0:
 			w.n += n
@@ -85,6 +90,44 @@ func (w *rawWrite) once(fd uintptr) bool {
 		}
 	}
 	return true
+}
+
+// rawRead is the same for a read. It belongs to the reader.
+type rawRead struct {
+	try func(fd uintptr) bool
+	b   []byte
+	n   int
+	err error
+}
+
+// read reads what there is, and waits until there is something.
+func (s *socket) read(b []byte) (int, error) {
+	s.r.b, s.r.n, s.r.err = b, 0, nil
+	err := s.raw.Read(s.r.try)
+	s.r.b = nil
+	if err == nil {
+		err = s.r.err
+	}
+	return s.r.n, err
+}
+
+func (r *rawRead) once(fd uintptr) bool {
+	for {
+		n, err := readNow(fd, r.b)
+		switch {
+		case err == nil && n > 0:
+			r.n = n
+			return true
+		case err == nil:
+			r.err = io.EOF
+			return true
+		case errors.Is(err, syscall.EAGAIN):
+			return false
+		case !errors.Is(err, syscall.EINTR):
+			r.err = os.NewSyscallError("read", err)
+			return true
+		}
+	}
 }
 
 // unread is how many bytes the kernel holds that nobody has read; 0 if it cannot be

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -69,6 +70,89 @@ func TestRawWrite(t *testing.T) {
 		t.Errorf("closed: wrote %d, %v", n, err)
 	}
 	_ = nc2.Close()
+}
+
+// The raw read takes what there is, waits if there is nothing, and says when the connection has ended, and how.
+func TestRawRead(t *testing.T) {
+	nc1, nc2 := tcpPair(t)
+	s := newSocket(nc1)
+	for _, size := range []int{1, nowMost, 4 * nowMost} { // by both calls
+		sent, got := make([]byte, 3*size), []byte(nil)
+		for i := range sent {
+			sent[i] = byte(i * 7)
+		}
+		go func() { _, _ = nc2.Write(sent) }()
+		for b := make([]byte, size); len(got) < len(sent); {
+			n, err := s.read(b)
+			if n == 0 || err != nil {
+				t.Fatalf("read %d, %v", n, err)
+			}
+			got = append(got, b[:n]...)
+		}
+		if !bytes.Equal(got, sent) {
+			t.Errorf("reads of %d bytes: something else was read than was sent", size)
+		}
+	}
+	_ = nc2.Close()
+	b := make([]byte, 1)
+	for range 2 {
+		if n, err := s.read(b); n != 0 || !errors.Is(err, io.EOF) {
+			t.Errorf("the peer has hung up: read %d, %v, want EOF", n, err)
+		}
+	}
+	_ = nc1.Close()
+	if n, err := s.read(b); n != 0 || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed: read %d, %v", n, err)
+	}
+
+	nc1, nc2 = tcpPair(t)
+	defer nc1.Close()
+	s = newSocket(nc1)
+	if _, err := nc1.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc2.(*net.TCPConn).SetLinger(0); err != nil { // so that its end is a reset
+		t.Fatal(err)
+	}
+	_ = nc2.Close()
+	if n, err := s.read(b); n != 0 || !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("reset: read %d, %v", n, err)
+	}
+}
+
+// A read that waits ends with the connection.
+func TestRawReadIsClosed(t *testing.T) {
+	nc1, nc2 := tcpPair(t)
+	defer nc2.Close()
+	s := newSocket(nc1)
+	ended := make(chan error)
+	go func() {
+		_, err := s.read(make([]byte, 1))
+		ended <- err
+	}()
+	_ = nc1.Close()
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// Neither call allocates.
+func TestRawCallsAllocateNothing(t *testing.T) {
+	nc1, nc2 := tcpPair(t)
+	defer nc1.Close()
+	defer nc2.Close()
+	from, to := newSocket(nc1), newSocket(nc2)
+	b := make([]byte, 64)
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := from.write(b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.read(b); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("a write and a read allocate %v times", n)
+	}
 }
 
 // The options are set on the socket, on both kinds that have one.
