@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"reflect"
 	"runtime"
 	"testing"
 	"time"
@@ -204,6 +205,15 @@ func TestNoAllocations(t *testing.T) {
 		}
 		if err := b.core.CheckInvariants(); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestEntriesStayInRegisters pins what the compiler wants for that: no more than four words, and no more than four fields in any struct.
+func TestEntriesStayInRegisters(t *testing.T) {
+	for _, s := range []reflect.Type{reflect.TypeFor[entry](), reflect.TypeFor[demand]()} {
+		if s.NumField() > 4 || s.Size() > 32 {
+			t.Errorf("%v has %d fields and %d bytes", s, s.NumField(), s.Size())
 		}
 	}
 }

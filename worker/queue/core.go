@@ -188,7 +188,7 @@ func (c *Core) Reserve(now time.Duration, s probe.SchedulerID, m probe.Reserve, 
 
 // ReserveClass is [Core.Reserve] with the class of the job, by which disciplines other than FIFO go. It is not kept.
 func (c *Core) ReserveClass(now time.Duration, s probe.SchedulerID, m probe.Reserve, class *probe.Class, out []Effect) []Effect {
-	return c.enqueue(now, entry{scheduler: s, ref: m.Ref, res: m.Res, count: m.Count}, class, out)
+	return c.enqueue(now, entry{scheduler: s, ref: m.Ref, res: m.Res, demand: demand{count: m.Count}}, class, out)
 }
 
 // enqueue takes reservations into the queue, or refuses them.
@@ -333,6 +333,9 @@ func (c *Core) ask(now time.Duration, out []Effect) []Effect {
 		}
 		i := c.free
 		c.free = c.slots[i].next
+		if c.special { // fair, since there are no wide tasks
+			c.fair().took(now, i, costUnit)
+		}
 		out = c.call(now, i, &e, out)
 	}
 	return out
@@ -347,13 +350,6 @@ func (c *Core) settleShares(now time.Duration) {
 
 // call makes a slot ask with a reservation.
 func (c *Core) call(now time.Duration, i uint16, e *entry, out []Effect) []Effect {
-	if c.named == Fair {
-		c.fair().took(now, i, costUnit)
-	}
-	return c.makeCall(now, i, e, out)
-}
-
-func (c *Core) makeCall(now time.Duration, i uint16, e *entry, out []Effect) []Effect {
 	c.waiting--
 	c.stats.GetTasks++
 	sl := &c.slots[i]

@@ -51,13 +51,19 @@ func ParseDiscipline(s string) (Discipline, error) {
 	return 0, fmt.Errorf("discipline: want %s, got %q", strings.Join(names[:], ", "), s)
 }
 
-// entry is what one Reserve left in the queue: 24 bytes.
+// entry is what one Reserve left in the queue: 24 bytes. It goes from hand to hand, and the compiler keeps it in registers only
+// as long as no struct in it has more than four fields: with five in a row a NoTask took 51 ns, not 29.
 type entry struct {
 	ref       probe.Ref
 	scheduler probe.SchedulerID
 	res       uint32
-	count     uint32 // reservations left, ≥ 1
-	need      uint32 // what its tasks take: place in wide.needs; 0: one slot
+	demand
+}
+
+// demand is how often an entry can be used, and for what.
+type demand struct {
+	count uint32 // reservations left, ≥ 1
+	need  uint32 // what its tasks take: place in wide.needs; 0: one slot
 }
 
 // discipline is the queue: it decides which reservation is used next. Each discipline is one file

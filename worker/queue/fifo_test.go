@@ -24,7 +24,7 @@ func TestFIFOMatchesSlice(t *testing.T) {
 					pushed++
 					e := entry{
 						scheduler: probe.SchedulerID(rapid.IntRange(1, 3).Draw(t, "s")), ref: 1, res: pushed,
-						count: uint32(rapid.IntRange(1, 3).Draw(t, "count")),
+						demand: demand{count: uint32(rapid.IntRange(1, 3).Draw(t, "count"))},
 					}
 					q.push(now, e, nil)
 					want = append(want, e)
@@ -103,9 +103,9 @@ func TestFIFOMatchesSlice(t *testing.T) {
 // stuck: the ring must not grow.
 func TestFIFOCancelsBehindAnOldEntry(t *testing.T) {
 	q := newFIFO()
-	q.push(0, entry{scheduler: 1, ref: 1, res: 1, count: 1}, nil)
+	q.push(0, entry{scheduler: 1, ref: 1, res: 1, demand: demand{count: 1}}, nil)
 	for i := range uint32(1000) {
-		q.push(0, entry{scheduler: 1, ref: 2, res: i, count: 1}, nil)
+		q.push(0, entry{scheduler: 1, ref: 2, res: i, demand: demand{count: 1}}, nil)
 		if q.cancel(1, 2, i) != 1 {
 			t.Fatalf("cancel %d found nothing", i)
 		}
@@ -120,7 +120,7 @@ func TestFIFOMemory(t *testing.T) {
 	q := newFIFO()
 	push := func(n uint32) {
 		for i := range n {
-			q.push(0, entry{scheduler: 1, ref: 1, res: i, count: 1}, nil)
+			q.push(0, entry{scheduler: 1, ref: 1, res: i, demand: demand{count: 1}}, nil)
 		}
 	}
 	pop := func(n int) {

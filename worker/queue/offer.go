@@ -172,7 +172,11 @@ func (c *Core) deal(now time.Duration, out []Effect) []Effect {
 		if !ok {
 			break
 		}
-		out = c.call(now, c.freeLane(e.scheduler), &e, out)
+		i := c.freeLane(e.scheduler)
+		if c.special {
+			c.fair().took(now, i, costUnit)
+		}
+		out = c.call(now, i, &e, out)
 	}
 	if o.bare == 0 || c.draining || len(o.takers) == 0 {
 		return out

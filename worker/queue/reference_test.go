@@ -358,7 +358,7 @@ func (r *reference) keep(k refResult) {
 }
 
 func (r *reference) reserve(m message) {
-	e := entry{scheduler: m.s, ref: m.launch.Ref, res: m.res, count: m.count}
+	e := entry{scheduler: m.s, ref: m.launch.Ref, res: m.res, demand: demand{count: m.count}}
 	switch {
 	case !slices.Contains(r.up, m.s) || m.count == 0:
 	case r.draining:

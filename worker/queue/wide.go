@@ -94,7 +94,7 @@ func (c *Core) ReserveNeed(now time.Duration, s probe.SchedulerID, m probe.Reser
 		c.wide.stats.Misfits += uint64(m.Count)
 		return appendRefuse(out, s, m.Ref, m.Res, m.Count, probe.RefusedFull)
 	}
-	return c.enqueue(now, entry{scheduler: s, ref: m.Ref, res: m.Res, count: m.Count, need: at}, class, out)
+	return c.enqueue(now, entry{scheduler: s, ref: m.Ref, res: m.Res, demand: demand{count: m.Count, need: at}}, class, out)
 }
 
 // Need is what the call or the attempt in a lane has: zero for a plain one.
@@ -345,7 +345,7 @@ func (c *Core) callWide(now time.Duration, k *collector, held bool, out []Effect
 			c.fair().took(now, i, w.needs[k.need].cost)
 		}
 	}
-	return c.makeCall(now, i, &k.entry, out)
+	return c.call(now, i, &k.entry, out)
 }
 
 // part gives back what a lane's task has beside one slot.
