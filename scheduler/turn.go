@@ -80,9 +80,9 @@ func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {
 		s.meters.reservations.AddInt64(int64(e.Count))
 		s.meters.reserves.Inc()
 		m := probe.Reserve{Ref: e.Ref, Res: e.Res, Count: e.Count}
-		if e.Need != 0 {
+		if e.Task != 0 { // what it takes beside a slot
 			if j := s.jobs[e.Ref]; j != nil { // or else it is cancelled behind this
-				need := s.core.Need(e.Need, e.Worker)
+				need := s.core.Need(e.Task, e.Worker)
 				c.End(probe.AppendNeedReserve(c.Begin(uint8(probe.KindReserveNeed)), m, j.classNow(now), &need))
 			}
 		} else if j := s.jobs[e.Ref]; l.classed && j != nil {

@@ -447,8 +447,8 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 		switch f.Kind {
 		case placement.EffectReserve:
 			m.Kind, m.Task, m.Count = kindReserve, f.Res, f.Count
-			if f.Need != 0 {
-				m.Slot = s.core.Need(f.Need, f.Worker).Slots
+			if f.Task != 0 {
+				m.Slot = s.core.Need(f.Task, f.Worker).Slots
 			}
 			if c.classed {
 				c.classify(&m, s.jobs[placement.Index(f.Ref)])

@@ -339,7 +339,7 @@ func (c *Core) launchNear(now time.Duration, g *group, out []Effect) []Effect {
 }
 
 // answerNear answers a call on a reservation of a group with a key, under [IdleOffer], with a task of it.
-func (c *Core) answerNear(now time.Duration, j *job, g *group, w *worker, m probe.GetTask, owner uint32, out []Effect) ([]Effect, bool) {
+func (c *Core) answerNear(now time.Duration, j *job, g *group, w *worker, m *probe.GetTask, owner uint32, out []Effect) ([]Effect, bool) {
 	t, out, ok := c.pick(j, g, w, owner, out)
 	if ok {
 		out = c.bind(now, j, t, w, m, out)

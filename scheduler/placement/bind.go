@@ -22,10 +22,10 @@ const scanLimit = 16
 // A call for a job that is done, or on a reservation that is used up, is normal: it crossed a Cancel. The latter still
 // gets a task if one waits that the worker may run.
 func (c *Core) GetTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out []Effect) []Effect {
-	return c.attend(now, c.getTask(now, w, m, out))
+	return c.attend(now, c.getTask(now, w, &m, out))
 }
 
-func (c *Core) getTask(now time.Duration, w probe.WorkerID, m probe.GetTask, out []Effect) []Effect {
+func (c *Core) getTask(now time.Duration, w probe.WorkerID, m *probe.GetTask, out []Effect) []Effect {
 	c.stats.GetTasks++
 	wk := c.worker(w)
 	if wk == nil {
@@ -74,7 +74,7 @@ func (c *Core) anybodys(j *job) bool {
 }
 
 // answer answers a call with a task of the job that its reservation was for.
-func (c *Core) answer(now time.Duration, wk *worker, j *job, m probe.GetTask, out []Effect) []Effect {
+func (c *Core) answer(now time.Duration, wk *worker, j *job, m *probe.GetTask, out []Effect) []Effect {
 	w := wk.id
 	if j != nil && now >= j.deadline {
 		out = c.expire(now, j, out)
@@ -83,7 +83,6 @@ func (c *Core) answer(now time.Duration, wk *worker, j *job, m probe.GetTask, ou
 	if j == nil {
 		return c.noTask(w, m, out)
 	}
-	c.apart = false
 	spent, asked, last, owner := c.spend(j, w, m.Res, 1)
 	if spent == 0 && j.unlike {
 		return c.noTask(w, m, out) // nobody knows what was set aside for it
@@ -94,7 +93,11 @@ func (c *Core) answer(now time.Duration, wk *worker, j *job, m probe.GetTask, ou
 	if j.halted() || wk.standing == quarantined {
 		return c.noTask(w, m, out)
 	}
-	g, t, out, ok := asked, uint32(0), out, false
+	if asked.waiting() == 0 && !j.several() { // it crossed the Cancel
+		return c.noTask(w, m, out)
+	}
+	c.apart = false
+	g, t, ok := asked, uint32(0), false
 	if spent > 0 || c.fits(g, wk) {
 		t, out, ok = c.pick(j, g, wk, owner, out)
 	}
@@ -139,7 +142,7 @@ func (c *Core) pickOther(j *job, asked *group, w *worker, out []Effect) (*group,
 }
 
 // repeat answers a slot's last call again.
-func (c *Core) repeat(now time.Duration, w *worker, m probe.GetTask, out []Effect) []Effect {
+func (c *Core) repeat(now time.Duration, w *worker, m *probe.GetTask, out []Effect) []Effect {
 	c.stats.Repeated++
 	s := &w.slots[m.Slot]
 	if s.state.binds() {
@@ -153,7 +156,7 @@ func (c *Core) repeat(now time.Duration, w *worker, m probe.GetTask, out []Effec
 	return append(out, Effect{Kind: EffectNoTask, Worker: w.id, Slot: m.Slot, Call: m.Call})
 }
 
-func (c *Core) noTask(w probe.WorkerID, m probe.GetTask, out []Effect) []Effect {
+func (c *Core) noTask(w probe.WorkerID, m *probe.GetTask, out []Effect) []Effect {
 	c.stats.NoTasks++
 	return append(out, Effect{Kind: EffectNoTask, Worker: w, Slot: m.Slot, Call: m.Call})
 }
@@ -196,7 +199,7 @@ func (c *Core) pick(j *job, g *group, w *worker, owner uint32, out []Effect) (ui
 }
 
 // bind gives a waiting task to the slot that asked.
-func (c *Core) bind(now time.Duration, j *job, t uint32, w *worker, m probe.GetTask, out []Effect) []Effect {
+func (c *Core) bind(now time.Duration, j *job, t uint32, w *worker, m *probe.GetTask, out []Effect) []Effect {
 	r := &j.tasks[t]
 	c.occupy(j, t, w, m.Slot)
 	r.attempt++
@@ -233,7 +236,7 @@ func (c *Core) occupy(j *job, t uint32, w *worker, slot uint16) {
 	c.waits(j, g, -1)
 }
 
-func (c *Core) launch(now time.Duration, j *job, s *slot, w probe.WorkerID, m probe.GetTask) Effect {
+func (c *Core) launch(now time.Duration, j *job, s *slot, w probe.WorkerID, m *probe.GetTask) Effect {
 	r := &j.tasks[s.task]
 	return Effect{
 		Kind: EffectLaunch, Worker: w, Slot: m.Slot, Call: m.Call, Ref: j.ref, Task: s.task, Attempt: s.attempt,

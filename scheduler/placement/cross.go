@@ -40,7 +40,7 @@ type crossedCall struct {
 
 // putCallBy keeps a call until it is known what became of the launch that it has crossed. Beyond the bound there is nothing for it, and its reservation is
 // given anew after a backoff.
-func (c *Core) putCallBy(now time.Duration, w *worker, m probe.GetTask, out []Effect) []Effect {
+func (c *Core) putCallBy(now time.Duration, w *worker, m *probe.GetTask, out []Effect) []Effect {
 	x := c.idle
 	if len(x.calls) == maxParked {
 		out = c.noTask(w.id, m, out)
@@ -50,7 +50,7 @@ func (c *Core) putCallBy(now time.Duration, w *worker, m probe.GetTask, out []Ef
 		}
 		return out
 	}
-	x.calls = append(x.calls, crossedCall{worker: w.id, life: c.profiles[w.id].life, m: m})
+	x.calls = append(x.calls, crossedCall{worker: w.id, life: c.profiles[w.id].life, m: *m})
 	x.wake = min(x.wake, max(now, c.crossEnd(&w.slots[m.Slot])))
 	return out
 }
@@ -69,7 +69,7 @@ func (c *Core) takeUpCalls(now time.Duration, out []Effect) []Effect {
 		x.calls = slices.Delete(x.calls, i, i+1)
 		if !void {
 			c.stats.GetTasks-- // it was counted
-			out = c.getTask(now, t.worker, t.m, out)
+			out = c.getTask(now, t.worker, &t.m, out)
 		}
 	}
 	return out

@@ -13,7 +13,7 @@ type EffectKind uint8
 
 // The kinds of effects, and the fields that each of them fills besides Kind.
 const (
-	// EffectReserve sends a Reserve: Worker, Ref, Res, Count.
+	// EffectReserve sends a Reserve: Worker, Ref, Res, Count, and Task, what its tasks take: see [Core.Need]; 0 is one slot.
 	EffectReserve EffectKind = iota + 1
 	// EffectCancel sends a Cancel: Worker, Ref, Res, and Count, how many reservations that takes back.
 	EffectCancel
@@ -100,8 +100,7 @@ type Effect struct {
 	Call      uint32
 	Res       uint32
 	Count     uint32
-	Task      uint32 // index into the job's tasks
-	Need      uint32 // EffectReserve: what its tasks take, see Core.Need; 0: one slot
+	Task      uint32 // index into the job's tasks, or a number of something else
 	Peer      PeerID
 	Slot      uint16
 	Attempt   uint16 // from 1; 0 if none started

@@ -111,6 +111,10 @@ func (c *Core) attend(now time.Duration, out []Effect) []Effect {
 	if c.idle == nil {
 		return out
 	}
+	return c.attendSets(now, out)
+}
+
+func (c *Core) attendSets(now time.Duration, out []Effect) []Effect {
 	x := c.idle
 	if len(x.calls) > 0 {
 		out = c.takeUpCalls(now, out)

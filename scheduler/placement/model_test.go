@@ -324,10 +324,10 @@ func (m *model) reserve(e *placement.Effect) {
 		m.failf("reservation %d of %#x is outstanding already", e.Res, e.Ref)
 	}
 	j.res[e.Res] = &modelRes{e.Worker, e.Count}
-	need := m.core.Need(e.Need, e.Worker)
+	need := m.core.Need(e.Task, e.Worker)
 	need.Slots = max(need.Slots, 1)
-	if (e.Need == 0) != need.Plain() {
-		m.failf("reservation for %#x of need %d, which is %+v", e.Ref, e.Need, need)
+	if (e.Task == 0) != need.Plain() {
+		m.failf("reservation for %#x of need %d, which is %+v", e.Ref, e.Task, need)
 	}
 	m.needs[reserved{e.Worker, e.Ref, e.Res}] = need
 }

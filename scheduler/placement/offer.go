@@ -101,7 +101,7 @@ func (c *Core) launchOn(now time.Duration, g *group, w *worker, t offer, out []E
 		return out, false
 	}
 	c.idle.credit = min(c.idle.credit+budget, maxCredit)
-	out = c.bind(now, j, i, w, probe.GetTask{Slot: t.lane, Call: t.call}, out)
+	out = c.bind(now, j, i, w, &probe.GetTask{Slot: t.lane, Call: t.call}, out)
 	if g.waiting() == 0 {
 		out = c.settled(j, g, out)
 	}

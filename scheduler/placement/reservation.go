@@ -69,7 +69,7 @@ func (c *Core) reserve(j *job, g *group, w probe.WorkerID, count int, owner uint
 	c.load.Reservations += count
 	c.stats.Reservations += uint64(count)
 	return append(out, Effect{
-		Kind: EffectReserve, Worker: w, Ref: j.ref, Res: uint32(r.use)<<indexBits | (i - 1), Count: uint32(count), Need: g.set.number(),
+		Kind: EffectReserve, Worker: w, Ref: j.ref, Res: uint32(r.use)<<indexBits | (i - 1), Count: uint32(count), Task: g.set.number(),
 	})
 }
 

@@ -478,7 +478,7 @@ func (s *script) words(e placement.Effect) string {
 	}
 	switch e.Kind {
 	case placement.EffectReserve:
-		if n := s.core.Need(e.Need, e.Worker); e.Need != 0 {
+		if n := s.core.Need(e.Task, e.Worker); e.Task != 0 {
 			return fmt.Sprintf("w%d ← reserve %s/%s ×%d of %d slots and %v", e.Worker, job, number(e.Res), e.Count, n.Slots, n.Resources[:3])
 		}
 		return fmt.Sprintf("w%d ← reserve %s/%s ×%d", e.Worker, job, number(e.Res), e.Count)

@@ -170,7 +170,7 @@ func (c *Core) serve(now time.Duration, s *set, out []Effect) []Effect {
 }
 
 // answerOldest answers a call with the oldest task that its worker may run, whatever the reservation was for.
-func (c *Core) answerOldest(now time.Duration, w *worker, m probe.GetTask, out []Effect) []Effect {
+func (c *Core) answerOldest(now time.Duration, w *worker, m *probe.GetTask, out []Effect) []Effect {
 	if j := c.find(m.Ref); j != nil {
 		if now >= j.deadline {
 			out = c.expire(now, j, out)
@@ -185,7 +185,7 @@ func (c *Core) answerOldest(now time.Duration, w *worker, m probe.GetTask, out [
 }
 
 // answerAny answers a call for which its reservation has been used up.
-func (c *Core) answerAny(now time.Duration, w *worker, m probe.GetTask, out []Effect) []Effect {
+func (c *Core) answerAny(now time.Duration, w *worker, m *probe.GetTask, out []Effect) []Effect {
 	if w.standing != quarantined {
 		var g *group
 		if g, out = c.nextFor(now, w, out); g != nil {
