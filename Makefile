@@ -35,10 +35,10 @@ demo: build ## start a fleet, search the files here with it, show the result (AR
 	$(BIN) demo $(ARGS)
 
 test: ## run the tests
-	CGO_ENABLED=0 $(GO) test -timeout 3m ./...
+	CGO_ENABLED=0 $(GO) test -timeout 10m ./...
 
 race: ## run the tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -timeout 5m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 fuzz: ## run every fuzz target for FUZZTIME=5s
 	GO='$(GO)' sh tools/fuzz.sh $(FUZZTIME)
@@ -57,10 +57,10 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 check: lint test race fuzz rivals counts ## all that CI runs
 
 rivals: # that nothing in bench/ rots: each contender runs for a moment
-	CGO_ENABLED=0 $(GO) -C bench test -v -timeout 3m ./...
+	CGO_ENABLED=0 $(GO) -C bench test -v -timeout 10m ./...
 
 counts: $(TOOLS)/golangci-lint # that no benchmark rots, and no task costs more: each runs once, and counts are compared with the baseline
-	CGO_ENABLED=0 $(GO) test -short -run '^$$' -bench . -benchtime 1x -timeout 3m $(BENCHMARKED)
+	CGO_ENABLED=0 $(GO) test -short -run '^$$' -bench . -benchtime 1x -timeout 10m $(BENCHMARKED)
 	CGO_ENABLED=0 $(GO) run ./internal/counts -benchstat $(TOOLS)/benchstat
 
 bench-accept: # what is counted now becomes the baseline
