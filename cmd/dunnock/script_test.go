@@ -59,7 +59,7 @@ func TestScripts(t *testing.T) {
 // The patience of all that waits: the machine may be busy.
 const (
 	pollEvery = 20 * time.Millisecond
-	polls     = 1500
+	polls     = 6000
 )
 
 type processesKey struct{}
