@@ -272,9 +272,6 @@ func (s *Scheduler) admitJob(tasks int, payload int64) *task.Error {
 func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
 	rec := &j.tasks[e.Task]
-	if j.lease.Replaced() && e.Code == task.CodeCancelled { // not by its user: a later submission has it
-		e.Outcome, e.Code = task.Unknown, task.CodeSuperseded
-	}
 	rec.outcome, rec.attempt, rec.wait, rec.service = e.Outcome, e.Attempt, e.Wait, e.Service
 	if e.Attempt == 0 {
 		rec.worker = ""
@@ -312,9 +309,7 @@ func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 // jobDone ends a job: its clients hear it, its payloads go, and it stays readable for a while.
 func (s *Scheduler) jobDone(now time.Duration, t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
-	if j.outcome, j.ended = e.Outcome, now; j.lease.Replaced() && e.Outcome == task.Cancelled {
-		j.outcome = task.Unknown
-	}
+	j.outcome, j.ended = e.Outcome, now
 	s.leases.Over(now, &j.lease)
 	delete(s.jobs, e.Ref)
 	s.payload -= j.payload

@@ -22,6 +22,9 @@ func (s *Scheduler) do(now time.Duration, j *job, what lease.Do, effects []place
 	if what&lease.Cancel != 0 {
 		effects = s.core.Cancel(now, j.ref, effects)
 	}
+	if what&lease.Supersede != 0 {
+		effects = s.core.Supersede(now, j.ref, effects)
+	}
 	return effects
 }
 
@@ -52,8 +55,7 @@ func (s *Scheduler) replace(now time.Duration, t *turn, j *job) {
 	}
 	followers := len(j.clients)
 	j.clients = nil
-	t.effects = s.do(now, j, s.leases.Replace(now, &j.lease, followers), t.effects)
-	s.wakeOwners()
+	t.effects = s.do(now, j, s.leases.Replace(&j.lease, followers), t.effects)
 }
 
 // expireOrphans gives up the jobs whose owners have not come back in time, and returns when to look again.

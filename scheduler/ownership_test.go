@@ -222,15 +222,17 @@ func TestOwnerGone(t *testing.T) {
 }
 
 // A job that comes back under a later epoch than the next may have been elsewhere meanwhile: the workers are asked anew. Who followed the job
-// before comes back to it, and nothing starts twice.
+// before comes back to it, and nothing starts twice. No attempt looks lost when its worker gives it to the later submission, or else the one before would end with
+// it, and with that what the other worker runs.
 func TestReplaced(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts [1024]atomic.Int32
 		s := f.Scheduler("s1", nil)
-		f.Worker("w1", 4, apps(&starts), nil)
+		f.Worker("w1", 2, apps(&starts), nil)
+		f.Worker("w2", 2, apps(&starts), nil)
 		synctest.Wait()
 		job := echoJob(12, "1s")
-		job.ID = task.JobID{1}
+		job.ID, job.MaxAttempts, job.OnFailure = task.JobID{1}, 1, task.CancelRest
 		before, err := f.Client(s).Submit(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)

@@ -48,7 +48,7 @@ func books(s *Scheduler, running []*job) error {
 		}
 	}
 	for _, j := range s.finished {
-		if j == nil || j.forgotten || s.byID[j.spec.ID] == nil && !j.lease.Replaced() {
+		if j == nil || j.forgotten || s.byID[j.spec.ID] == nil && !j.lease.Elsewhere() {
 			return fmt.Errorf("a finished job is forgotten and listed")
 		}
 		if err := check(j); err != nil {

@@ -143,9 +143,7 @@ func (s *Scheduler) launch(l *link, e *placement.Effect) {
 func (s *Scheduler) retry(now time.Duration, t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
 	s.meters.retries.Inc()
-	if !j.lease.Replaced() { // then what runs is the later submission's, and not in vain
-		s.noteRetry(t, j, e)
-	}
+	s.noteRetry(t, j, e)
 	s.tell(now, t, j, func(f follower, r receipt) { f.client.sendRetry(t, f.seq, j, e, r) })
 	if j.lease.Abandoned() {
 		s.wakeOwners() // it drains

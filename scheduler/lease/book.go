@@ -158,7 +158,7 @@ func (b *Book) Due(now time.Duration) (*Job, bool) {
 		b.orphans[0] = orphan{}
 		b.orphans = b.orphans[1:]
 		j := o.job
-		if !j.over && j.orphaned == o.at && (!j.isOwned() || j.replaced) {
+		if !j.over && j.orphaned == o.at && !j.isOwned() {
 			return j, true
 		}
 	}
@@ -179,25 +179,26 @@ func (b *Book) NextDue() (time.Duration, bool) {
 // GivenUpAt is when a job without an owner is given up.
 func (b *Book) GivenUpAt(j *Job) time.Duration { return j.orphaned + b.cfg.Grace }
 
-// Superseded notes that a worker obeys another scheduler about a job, under a later epoch.
+// Superseded notes that a job is another scheduler's, under a later epoch, or a later submission's here.
 func (b *Book) Superseded(j *Job) { j.superseded = true }
 
-// Replace lets go of a job that its owner submits under so late an epoch that somebody else may have had it in between. What runs of it is not ended: the new
-// submission claims it. So many of its owners follow it as clients: they are owners no more.
-func (b *Book) Replace(now time.Duration, j *Job, followers int) Do {
+// Replace lets go of a job that its owner submits under so late an epoch that somebody else may have had it in between. The new submission claims what runs
+// of it. That is taken from the old one at once: if its attempts were still bound to it when their workers give them to the new one, they would look lost. So
+// many of its owners follow it as clients: they are owners no more.
+func (b *Book) Replace(j *Job, followers int) Do {
 	if j.over {
 		return 0
 	}
 	j.owners -= followers
-	j.replaced = true
-	return b.orphan(now, j)
+	j.superseded = true
+	return Supersede
 }
 
 // Over notes that all tasks of a job have ended: nobody owns it any more.
 func (b *Book) Over(now time.Duration, j *Job) {
 	b.held.add(j.hold, -1)
 	j.over, j.hold, j.owners, j.asked = true, 0, 0, 0
-	if j.abandoned || j.superseded || j.replaced {
+	if j.abandoned || j.superseded {
 		b.parted.add(now, j.Ref, b.cfg.MaxParted)
 	}
 }

@@ -106,25 +106,21 @@ func TestGiveUp(t *testing.T) {
 	}
 }
 
-// A job that was submitted anew is let go of even if somebody owns it, and not before the grace: the new submission claims what runs.
+// A job that was submitted anew ends here at once, even if somebody owns it, and without ending what runs: the new submission claims that.
 func TestReplace(t *testing.T) {
 	t.Parallel()
 	b := New(Config{Grace: time.Second})
 	j := &Job{Ref: 7}
 	b.Own(j) // a client
 	b.Own(j) // a request that waits
-	if do := b.Replace(0, j, 1); do != Suspend || j.Owners() != 1 || !j.Elsewhere() || !j.Replaced() {
+	if do := b.Replace(j, 1); do != Supersede || j.Owners() != 1 || !j.Elsewhere() {
 		t.Fatalf("do %b, %d owners", do, j.Owners())
 	}
-	if !j.Keeps(0) || j.Keeps(1) {
-		t.Error("what ends of it is not kept, or though somebody follows it")
-	}
-	if _, ok := b.Due(time.Second); !ok {
-		t.Error("not given up")
-	}
-	b.Abandon(j, 0)
 	b.Over(time.Second, j)
-	if do := b.Replace(time.Second, j, 0); do != 0 {
+	if m := (probe.Finished{Ref: 7}); !b.Wants(&m) {
+		t.Error("what still comes in of it is not kept")
+	}
+	if do := b.Replace(j, 0); do != 0 {
 		t.Errorf("over, and do %b", do)
 	}
 }
@@ -165,7 +161,7 @@ func TestRejoin(t *testing.T) {
 	t.Parallel()
 	plain := func(*Book, *Job) {}
 	superseded := func(b *Book, j *Job) { b.Superseded(j) }
-	replaced := func(b *Book, j *Job) { b.Replace(0, j, 1) }
+	replaced := func(b *Book, j *Job) { b.Replace(j, 1) }
 	abandoned := func(b *Book, j *Job) { b.GiveUp(j, 0); b.Over(0, j) }
 	crowded := func(b *Book, j *Job) { b.Own(j); b.Own(j) }
 	for _, c := range []struct {
@@ -211,7 +207,7 @@ func TestParted(t *testing.T) {
 	for i, part := range []func(j *Job){
 		func(j *Job) { b.Own(j); b.GiveUp(j, 0) },
 		b.Superseded,
-		func(j *Job) { b.Replace(0, j, 0) },
+		func(j *Job) { b.Replace(j, 0) },
 		func(*Job) {},
 		b.Superseded,
 	} {

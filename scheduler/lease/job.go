@@ -21,9 +21,10 @@ type Do uint8
 
 // What may be done.
 const (
-	Suspend Do = 1 << iota // it starts nothing more for now
-	Resume                 // it goes on
-	Cancel                 // it ends
+	Suspend   Do = 1 << iota // it starts nothing more for now
+	Resume                   // it goes on
+	Cancel                   // it ends
+	Supersede                // it ends here, and what runs of it runs on
 )
 
 // Job is whose a job is. Its exported fields are set when it is accepted.
@@ -39,7 +40,6 @@ type Job struct {
 	orphaned   time.Duration // when it lost its last owner
 	abandoned  bool
 	superseded bool
-	replaced   bool
 	over       bool
 }
 
@@ -56,10 +56,7 @@ func (j *Job) Orphaned() time.Duration { return j.orphaned }
 func (j *Job) Abandoned() bool { return j.abandoned }
 
 // Elsewhere reports whether another scheduler has the job under a later epoch, or a later submission here.
-func (j *Job) Elsewhere() bool { return j.superseded || j.replaced }
-
-// Replaced reports whether a later submission here has the job.
-func (j *Job) Replaced() bool { return j.replaced }
+func (j *Job) Elsewhere() bool { return j.superseded }
 
 // Keeps reports whether what ends of the job now is to be kept for an owner who may come: none of its clients follows it, and nobody owns it.
 func (j *Job) Keeps(followers int) bool { return followers == 0 && j.hold&NoOwner != 0 }

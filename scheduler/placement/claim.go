@@ -143,6 +143,8 @@ func (c *Core) adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []E
 		case ahead == 0 && s.state.binds() && j != nil && s.holds(m.Ref, m.Task, m.Call):
 			s.state, s.sure = slotBound, started
 			return out
+		case s.state.binds() && c.crosses(now, s) && c.setAside(wk, m.Slot):
+			s = &wk.slots[m.Slot]
 		case s.state.binds():
 			out = c.lose(now, wk, s, out) // it is not what runs there
 			j = c.find(m.Ref)
@@ -216,8 +218,8 @@ func (c *Core) Found(now time.Duration, w probe.WorkerID, m probe.Finished, out 
 
 func (c *Core) found(now time.Duration, w probe.WorkerID, m *probe.Finished, out []Effect) []Effect {
 	wk, j := c.worker(w), c.find(m.Ref)
-	if wk != nil && j != nil && int(m.Slot) < len(wk.slots) {
-		if s := &wk.slots[m.Slot]; s.state.binds() && s.holds(m.Ref, m.Task, m.Call) {
+	if wk != nil && j != nil {
+		if s := c.slotOf(wk, m.Slot, m.Ref, m.Task, m.Call); s != nil && s.state.binds() && s.holds(m.Ref, m.Task, m.Call) {
 			return c.finished(now, w, m, out)
 		}
 	}
@@ -332,6 +334,17 @@ func (c *Core) unlaunch(now time.Duration, s *slot, out []Effect) []Effect {
 func (c *Core) supersede(now time.Duration, j *job, out []Effect) []Effect {
 	c.stats.Superseded++
 	return c.endAll(now, j, causeSuperseded, task.Unknown, out)
+}
+
+// Supersede ends a job that a later submission at this scheduler has taken over, as if another scheduler had it: all its tasks end Unknown, its
+// reservations are taken back, and its attempts run on, for the later submission to claim. An unknown Ref is no mistake.
+func (c *Core) Supersede(now time.Duration, ref probe.Ref, out []Effect) []Effect {
+	j := c.find(ref)
+	if j == nil {
+		c.stats.Stale++
+		return out
+	}
+	return c.attend(now, c.supersede(now, j, out))
 }
 
 // Suspend keeps a job from launching anything until [Core.Resume]: its owner may be gone, or does not keep up with its results. Its reservations

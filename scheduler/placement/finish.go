@@ -24,11 +24,15 @@ func (c *Core) Finished(now time.Duration, w probe.WorkerID, m probe.Finished, o
 
 func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, out []Effect) []Effect {
 	wk := c.worker(w)
-	if wk == nil || int(m.Slot) >= len(wk.slots) {
+	if wk == nil {
 		c.stats.Stale++
 		return out
 	}
-	s := &wk.slots[m.Slot]
+	s := c.slotOf(wk, m.Slot, m.Ref, m.Task, m.Call)
+	if s == nil {
+		c.stats.Stale++
+		return out
+	}
 	if s.state != slotSilent && int32(m.Call-s.call) < 0 {
 		return c.found(now, w, m, out) // late: its binding was void, and its result may be what the task still lacks
 	}
@@ -94,7 +98,7 @@ func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out
 
 func (c *Core) declined(now time.Duration, w probe.WorkerID, m probe.Decline, out []Effect) []Effect {
 	wk, j := c.worker(w), c.find(m.Ref)
-	if wk != nil && m.Ref == 0 && int(m.Slot) < len(wk.slots) && wk.slots[m.Slot].state.offered() && wk.slots[m.Slot].call == m.Call {
+	if wk != nil && m.Ref == 0 && c.hasLane(wk, m.Slot) && wk.slots[m.Slot].state.offered() && wk.slots[m.Slot].call == m.Call {
 		c.stats.OffersDropped++
 		c.unoffer(&wk.slots[m.Slot])
 		return out
@@ -102,15 +106,18 @@ func (c *Core) declined(now time.Duration, w probe.WorkerID, m probe.Decline, ou
 	if wk != nil && j != nil && m.Reason == probe.RefusedFenced && m.Call == 0 && j.epoch > 0 {
 		return c.supersede(now, j, out) // it was the claim that was declined
 	}
-	if wk != nil && int(m.Slot) < len(wk.slots) && wk.slots[m.Slot].state == slotKilled && wk.slots[m.Slot].call == m.Call {
-		wk.slots[m.Slot].state = slotOver // there was nothing to be killed
+	var s *slot
+	if wk != nil {
+		s = c.slotOf(wk, m.Slot, m.Ref, m.Task, m.Call)
+	}
+	if s != nil && s.state == slotKilled && s.call == m.Call {
+		s.state = slotOver // there was nothing to be killed
 		return out
 	}
-	if wk == nil || j == nil || int(m.Slot) >= len(wk.slots) {
+	if s == nil || j == nil {
 		c.stats.Stale++
 		return out
 	}
-	s := &wk.slots[m.Slot]
 	if !s.state.binds() || !s.holds(m.Ref, m.Task, m.Call) {
 		c.stats.Stale++
 		return out
@@ -353,7 +360,7 @@ func (c *Core) kill(j *job, t uint32, out []Effect) []Effect {
 	s.state = slotKilled
 	c.stats.Killed++
 	return append(out, Effect{
-		Kind: EffectKill, Worker: w.id, Slot: r.slot, Call: s.call, Ref: j.ref, Task: t, Attempt: s.attempt,
+		Kind: EffectKill, Worker: w.id, Slot: c.laneOf(w, r.slot), Call: s.call, Ref: j.ref, Task: t, Attempt: s.attempt,
 	})
 }
 

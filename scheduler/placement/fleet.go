@@ -134,7 +134,7 @@ func (c *Core) slot(w *worker, i uint16) *slot {
 		}
 		w.slots = make([]slot, n)
 	}
-	if int(i) >= len(w.slots) {
+	if !c.hasLane(w, i) {
 		return nil
 	}
 	return &w.slots[i]

@@ -15,6 +15,7 @@ type idle struct {
 	held, soon deque[offer] // free, freshest last; and free soon, in the order in which they came
 	parked     []offer      // whose lanes still run something, as far as is known here
 	calls      []crossedCall
+	aside      []aside
 	free       int // offers in held that are good
 	ahead      int // offers in soon that are good
 
@@ -116,6 +117,9 @@ func (c *Core) attend(now time.Duration, out []Effect) []Effect {
 
 func (c *Core) attendSets(now time.Duration, out []Effect) []Effect {
 	x := c.idle
+	if len(x.aside) > 0 {
+		out = c.settleAside(now, out)
+	}
 	if len(x.calls) > 0 {
 		out = c.takeUpCalls(now, out)
 	}

@@ -9,6 +9,7 @@ import "dunnock/probe"
 func (k *checker) idle() {
 	c, x := k.c, k.c.idle
 	k.offers()
+	k.aside()
 	k.expect(len(x.dirty) == 0, "%d sets are to be looked at and were not", len(x.dirty))
 	waiting, numbers := 0, 0
 	for _, s := range c.sets {
@@ -109,6 +110,31 @@ func (k *checker) offers() {
 		}
 	}
 	k.expect(lanes == free+ahead, "%d lanes are offered, and %d offers are held", lanes, free+ahead)
+}
+
+// aside checks that what is kept beside the lanes is just the launches whose lanes are another's, each once.
+func (k *checker) aside() {
+	c, x := k.c, k.c.idle
+	type record struct {
+		worker probe.WorkerID
+		place  uint16
+	}
+	kept := make(map[record]bool)
+	k.expect(len(x.aside) <= maxParked, "%d launches are kept aside", len(x.aside))
+	for i := range x.aside {
+		a := &x.aside[i]
+		k.expect(x.wake <= a.until, "a launch is kept aside until %v, and the core is woken at %v", a.until, x.wake)
+		if !c.isSettled(a) {
+			k.expect(!kept[record{a.worker, a.place}] && int(a.place) >= c.lanes(&c.workers[a.worker]), "launch %d that is kept aside has another's record: %+v", i, *a)
+			kept[record{a.worker, a.place}] = true
+		}
+	}
+	for id := range c.workers {
+		w := &c.workers[id]
+		for i := range w.slots {
+			k.expect(i < c.lanes(w) || !w.slots[i].occupied() || kept[record{w.id, uint16(i)}], "record %d of worker %d is nobody's: %+v", i, id, w.slots[i])
+		}
+	}
 }
 
 // queue checks the groups that wait under a set.

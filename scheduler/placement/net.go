@@ -117,6 +117,6 @@ func (c *Core) lookAfter(now time.Duration, out []Effect) []Effect {
 		c.retain(s)
 		x.wake = min(x.wake, q.at())
 	}
-	x.wake = min(x.wake, c.callsWake())
+	x.wake = min(x.wake, c.callsWake(), c.asideWake())
 	return out
 }

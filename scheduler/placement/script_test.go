@@ -33,7 +33,7 @@ import (
 //	get w= slot= call= job= res=   any GetTask
 //	done w=N slot=N [status=ok] [service=0]  the Finished of the slot's last Launch; with as= (worker) to= (slot) call= job= task=
 //	                           or attempt= another one than it should be
-//	refuse w=N reason=WORD [job=NAME] [count=all]  decline w=N slot=N reason=WORD, or with job=NAME a job's claim
+//	refuse w=N reason=WORD [job=NAME] [count=all]  decline w=N slot=N reason=WORD [call job task]  the slot's last Launch, or that, or with job=NAME alone a job's claim
 //	adopt w=N slot=N [call job task attempt elapsed]  the slot runs its last Launch, or that
 //	found w=N slot=N [call job task attempt status service]  the slot's last Launch ended, or that
 //	told w=N [job=NAME] [dropped]
@@ -169,6 +169,9 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 		s.take(w, i, n)
 		return c.Refuse(s.now, w, probe.Refuse{Ref: e.Ref, Res: e.Res, Count: uint32(n), Reason: s.reason()}, nil)
 	case "decline":
+		if m := s.finished(); s.int("call", 0) != 0 {
+			return c.Decline(s.now, w, probe.Decline{Slot: s.key().slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Reason: s.reason()}, nil)
+		}
 		if _, given := s.args["job"]; given {
 			return c.Decline(s.now, w, probe.Decline{Ref: s.ref(), Reason: s.reason()}, nil)
 		}

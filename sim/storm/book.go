@@ -342,9 +342,6 @@ func (b *book) lost(s *scheduler, h *heldJob, f *placement.Effect) {
 	if f.Code != task.CodeWorkerLost || x.attempt != f.Attempt || w.plan.Wild > 0 || w.plan.Spikes > 0 {
 		return
 	}
-	if s.linkOf(f.Worker) != nil {
-		return // it lives, and said of the slot what leaves no room for the launch: an attempt of a job that came from another scheduler
-	}
 	if max(x.k.touched, s.touched, w.pair[x.k.node][s.node]) < x.at {
 		w.fail("job %d, task %d: %s takes its attempt %d for lost with %s, and no fault has touched them since its launch at %v",
 			h.job.index, f.Task, w.name(s.node), f.Attempt, w.name(x.k.node), x.at)

@@ -207,8 +207,7 @@ func (s *scheduler) replace(h *heldJob) {
 	}
 	followers := len(h.followers)
 	h.followers = nil
-	s.do(h, s.leases.Replace(s.w.now, &h.lease, followers))
-	s.wakeOwners()
+	s.do(h, s.leases.Replace(&h.lease, followers))
 }
 
 // do does with a job what package lease says.
@@ -223,6 +222,9 @@ func (s *scheduler) do(h *heldJob, what lease.Do) {
 	if what&lease.Cancel != 0 {
 		s.w.count("abandoned job")
 		s.carryOut(s.core.Cancel(s.w.now, h.ref, s.out[:0]))
+	}
+	if what&lease.Supersede != 0 {
+		s.carryOut(s.core.Supersede(s.w.now, h.ref, s.out[:0]))
 	}
 }
 
