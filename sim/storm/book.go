@@ -43,6 +43,8 @@ type job struct {
 	outcomes   []task.Outcome // by task, at its owner
 	failures   []uint16       // by task: attempts that its owner was told were in vain
 	sent       map[uint32]sent
+	at         []int // nodes of the schedulers that it was submitted to
+	last       submitting
 	ref        owner.Ref
 	since      time.Duration // its user has submitted it
 	taken      time.Duration // first accepted
@@ -162,7 +164,11 @@ func (b *book) judgeStarts(j *job, t *jobTask) {
 }
 
 // submitted notes what an owner knows when it submits a job.
-func (b *book) submitted(j *job, epoch uint32) {
+func (b *book) submitted(j *job, epoch uint32, s int) {
+	b.judgeEpoch(j, epoch)
+	if j.last = (submitting{to: s, epoch: epoch, at: b.w.now}); !slices.Contains(j.at, s) {
+		j.at = append(j.at, s)
+	}
 	x := sent{finished: make([]bool, len(j.tasks)), failures: slices.Clone(j.failures)}
 	for i, o := range j.outcomes {
 		x.finished[i] = o != 0
@@ -171,6 +177,34 @@ func (b *book) submitted(j *job, epoch uint32) {
 		return // it was refused before: nobody has had it in between
 	}
 	j.sent[epoch] = x
+}
+
+// submitting is what became of handing a job to a scheduler.
+type submitting struct {
+	to    int // its node
+	epoch uint32
+	at    time.Duration
+	had   bool // it took the job, or said that somebody else has it
+}
+
+// had notes that a scheduler has a job that was submitted to it, or says that it is another's.
+func (j *job) had(s int, epoch uint32) {
+	if j.last.to == s && j.last.epoch == epoch {
+		j.last.had = true
+	}
+}
+
+// judgeEpoch judges that a job is submitted under a later epoch: the scheduler before must have it, or a fault have kept it from saying that it has not. One that leaves
+// when it is told to says so.
+func (b *book) judgeEpoch(j *job, epoch uint32) {
+	w, x := b.w, j.last
+	if epoch == x.epoch || x.had || j.twin != nil {
+		return
+	}
+	if max(j.client.touched, w.processes[x.to].touched, w.pair[j.client.node][x.to]) < x.at {
+		w.fail("job %d: submitted under epoch %d, though %s, which got it under epoch %d at %v, has not taken it, and no fault has kept it from saying so",
+			j.index, epoch, w.name(x.to), x.epoch, x.at)
+	}
 }
 
 // inVain notes that an owner is told of an attempt that has failed.
@@ -397,6 +431,8 @@ func (b *book) outcome(j *job, i uint32, outcome task.Outcome, code task.Code) {
 		w.fail("job %d, task %d: ok at its owner, and it never ended so", j.index, i)
 	case outcome == task.Timeout && w.now < j.taken+j.deadline-w.slack() && code != task.CodeTaskTimeout && j.timeout == 0:
 		w.fail("job %d, task %d: timed out at %v, %v before its deadline", j.index, i, w.now, j.taken+j.deadline-w.now)
+	case outcome == task.Unknown && j.once && !b.inDoubt(j):
+		w.fail("job %d, task %d: unknown (%s), and no fault has touched those who know", j.index, i, code)
 	case outcome == task.Unknown && !j.once && j.twin == nil:
 		w.fail("job %d, task %d: unknown (%s), and it may start again", j.index, i, code)
 	case outcome == task.Cancelled && !j.cancelled && !j.rest && (j.twin == nil || !j.twin.cancelled):
@@ -406,6 +442,26 @@ func (b *book) outcome(j *job, i uint32, outcome task.Outcome, code task.Code) {
 	j.outcomes[i] = outcome
 	b.last = w.now
 	w.outcomes[outcome]++
+}
+
+// inDoubt reports whether a fault has touched a job since it was handed in: its client, a scheduler that it was submitted to, a worker, or what connects them. That a
+// scheduler or a worker leaves when it is told to is none.
+func (b *book) inDoubt(j *job) bool {
+	w := b.w
+	if w.plan.Wild > 0 || w.plan.Spikes > 0 || j.client.touched >= j.since {
+		return true
+	}
+	for _, s := range j.at {
+		if max(w.processes[s].touched, w.pair[j.client.node][s]) >= j.since {
+			return true
+		}
+		for _, k := range w.workers {
+			if max(k.touched, w.pair[k.node][s]) >= j.since {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // done takes the end of a job at its owner.

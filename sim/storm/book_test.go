@@ -25,7 +25,8 @@ func newScene() scene {
 	j := &job{id: task.JobID{1}, client: w.clients[0], deadline: time.Hour, maxAttempts: 2, isTaken: true, outcomes: make([]task.Outcome, 2)}
 	j.tasks = []*jobTask{{job: j}, {job: j, index: 1}}
 	j.failures, j.sent = make([]uint16, 2), make(map[uint32]sent)
-	w.book.submitted(j, 0)
+	w.book.submitted(j, 0, w.schedulers[0].node)
+	j.had(w.schedulers[0].node, 0)
 	w.book.jobs, w.book.byID[j.id] = []*job{j}, j
 	w.now = time.Minute
 	return scene{w, j}
@@ -96,18 +97,18 @@ func TestBook(t *testing.T) {
 			s.start(1, 0, probe.Launch{})
 		}},
 		{"again by a scheduler that was cut off", "", func(s scene) {
-			s.book.submitted(s.j, 1)
+			s.book.submitted(s.j, 1, s.schedulers[0].node)
 			s.touchPair(&s.clients[0].process, &s.schedulers[0].process, 0)
 			s.start(0, 1, probe.Launch{Epoch: 1})
 			s.start(1, 0, probe.Launch{})
 		}},
 		{"again by a scheduler that should know", "nothing explains that", func(s scene) {
-			s.book.submitted(s.j, 1)
+			s.book.submitted(s.j, 1, s.schedulers[0].node)
 			s.start(0, 1, probe.Launch{Epoch: 1})
 			s.start(1, 0, probe.Launch{})
 		}},
 		{"again after it was stopped for an earlier one whose worker a fault has touched", "", func(s scene) {
-			s.book.submitted(s.j, 1)
+			s.book.submitted(s.j, 1, s.schedulers[0].node)
 			s.end(s.start(0, 0, probe.Launch{}), probe.StatusOK)
 			s.touch(&s.workers[0].process, 0)
 			x := s.start(1, 1, probe.Launch{Epoch: 1})
@@ -131,7 +132,7 @@ func TestBook(t *testing.T) {
 		}},
 		{"more attempts than it may have, by a scheduler that was cut off", "", func(s scene) {
 			s.j.maxAttempts = 1
-			s.book.submitted(s.j, 1)
+			s.book.submitted(s.j, 1, s.schedulers[0].node)
 			s.start(0, 1, probe.Launch{Epoch: 1})
 			s.touchPair(&s.clients[0].process, &s.schedulers[0].process, 0)
 			s.start(1, 0, probe.Launch{})
@@ -149,15 +150,33 @@ func TestBook(t *testing.T) {
 		{"attempts that begin anew", "its owner knew of 1 before", func(s scene) {
 			s.end(s.start(0, 0, probe.Launch{}), probe.StatusFailed)
 			s.book.inVain(s.j, 0, 1)
-			s.book.submitted(s.j, 1)
+			s.book.submitted(s.j, 1, s.schedulers[0].node)
 			s.start(0, 0, probe.Launch{Epoch: 1})
 		}},
 		{"started though it has its outcome", "had its outcome before", func(s scene) {
 			s.j.outcomes[0] = task.Failed
-			s.book.submitted(s.j, 1)
+			s.book.submitted(s.j, 1, s.schedulers[0].node)
 			s.start(0, 0, probe.Launch{Epoch: 1})
 		}},
 		{"unknown though it may start again", "may start again", func(s scene) { s.book.outcome(s.j, 0, task.Unknown, task.CodeSchedulerLost) }},
+		{"unknown because of nothing", "no fault has touched those who know", func(s scene) {
+			s.j.once = true
+			s.book.outcome(s.j, 0, task.Unknown, task.CodeSchedulerLost)
+		}},
+		{"unknown after a fault", "", func(s scene) {
+			s.j.once = true
+			s.touch(&s.workers[1].process, 0)
+			s.book.outcome(s.j, 0, task.Unknown, task.CodeSchedulerLost)
+		}},
+		{"handed on though it was not taken", "has not taken it", func(s scene) {
+			s.j.last.had = false
+			s.book.submitted(s.j, 1, s.schedulers[1].node)
+		}},
+		{"handed on because nobody knows whether it was taken", "", func(s scene) {
+			s.j.last.had = false
+			s.touchPair(&s.clients[0].process, &s.schedulers[0].process, 0)
+			s.book.submitted(s.j, 1, s.schedulers[1].node)
+		}},
 		{"stopped because of nothing", "nothing explains that", func(s scene) { s.book.stopped(s.start(0, 0, probe.Launch{}), probe.StatusKilled) }},
 		{"lost with a worker that was not lost", "takes its attempt 1 for lost", func(s scene) {
 			h := s.held(1)

@@ -126,6 +126,7 @@ func protections() []string {
 		"queue.Stats.Kills", "queue.Stats.Timeouts", "queue.Stats.Deadlines", "queue.Stats.RefusedFull", "queue.Stats.RefusedDraining",
 		"lease over", "replaced connection", "resumed connection", "void worker", "paused beyond a lease", "asked client", "rejoined job", "replaced job",
 		"abandoned job", "held for credit", "kept result", "worker left", "awaited a scheduler", "scheduler left",
+		"submission crossed a last word", "drain timeout",
 	}
 }
 

@@ -162,7 +162,7 @@ func (c *client) say(i schedulerIndex, do func(n *session)) {
 // send submits a job, or what is left of it.
 func (c *client) send(f *owner.Effect) {
 	j, seq, epoch, left := c.find(f.Ref), f.Seq, f.Epoch, f.Deadline
-	c.w.book.submitted(j, epoch)
+	c.w.book.submitted(j, epoch, c.w.schedulers[f.Scheduler].node)
 	var finished []byte
 	var attempts []task.Attempts
 	if epoch > 0 {

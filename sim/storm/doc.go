@@ -24,13 +24,16 @@
 //   - A client that reads slowly, or not at all, lives and says so; what it is sent waits at its end of the connection.
 //   - Who owns which job at a scheduler (rejoined, held, given up, replaced) is decided by scheduler/lease, as in the fleet.
 //   - A scheduler's link to a worker and a worker's connections follow the packages scheduler and worker, and so do the connections between schedulers of policy idle-offer. HTTP, payloads, and limits by count and size are left out.
+//   - A scheduler that leaves tells its clients that this is its last word, and waits for a while until they have hung up. In some fleets it leaves with jobs that run, when that
+//     has taken too long.
 //   - Gossip is late, and lies.
 //
 // # What is checked
 //
 // The books see handlers begin and end, messages of claims, and what clients are told; they ask no core. Every accepted task has one outcome at its
 // owner. No task starts again unless it has failed, or a fault has touched its worker, its scheduler, its client or a connection between
-// them since. What may start once starts once. Starts are within max_attempts, but for those whose end a fault kept from being
+// them since. What may start once starts once, and ends unknown only if a fault has
+// touched somebody who knows. A job is submitted under a later epoch only if the scheduler before has taken it, or a fault kept it from saying that it has not. Starts are within max_attempts, but for those whose end a fault kept from being
 // counted. Nothing of a job is launched while its clients have too much to read. No worker runs more than it has slots for. Nothing starts behind a fence. Nothing is stopped because of a rumour. An outcome is what
 // happened. At rest nothing is left: no job, reservation, attempt or result; with idle offers each free slot is on offer, whom it was offered to holds just
 // that, and nobody wants any. And every core checks its invariants, every few steps or at each.

@@ -22,6 +22,7 @@ type front struct {
 	receipt  receipt        // of the result that the core is being told
 	told     probe.Finished // that result
 	draining bool
+	closed   bool // it has said its last word, and takes nothing more
 }
 
 // heldJob is a job at a scheduler.
@@ -117,6 +118,7 @@ func (n *session) leave() {
 		s.creditBack(r.result)
 		s.keepResult(r.receipt)
 	}
+	s.exitIfAlone()
 }
 
 func (h *heldJob) unfollow(n *session, seq uint32) {
@@ -126,17 +128,22 @@ func (h *heldJob) unfollow(n *session, seq uint32) {
 // submit takes a job, or what is left of one.
 func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duration, finished []byte, attempts []task.Attempts) {
 	s := n.s
+	if s.closed { // also of a job that is known: its client has heard that nothing more is taken
+		n.reject(seq, &task.Error{Code: task.CodeDraining, RetryAfterMS: 50})
+		return
+	}
 	old := s.byID[j.id]
 	s.w.log("%s gets job %d from %s under epoch %d, had it: %v", s.w.name(s.node), j.index, s.w.name(n.end.peer.p.node), epoch, old != nil)
 	if old != nil {
 		switch s.rejoin(old, epoch, finished) {
 		case lease.Join:
 			s.w.count("rejoined job")
-			n.follow(seq, old, true, finished)
+			n.follow(seq, old, epoch, true, finished)
 			s.do(old, s.leases.Joined(&old.lease, epoch))
 			return
 		case lease.Anew:
 		case lease.OtherSpec, lease.Narrower, lease.Elsewhere, lease.Delivered, lease.Crowded:
+			j.had(s.node, epoch)
 			n.reject(seq, task.Errorf(task.CodeConflict, "rejoin"))
 			return
 		}
@@ -163,7 +170,7 @@ func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duratio
 		lease: lease.Job{Ref: ref, Epoch: epoch, Drains: j.drain},
 	}
 	s.jobs, s.byID[j.id] = append(s.jobs, h), h
-	n.follow(seq, h, false, nil)
+	n.follow(seq, h, epoch, false, nil)
 	s.carryOut(out)
 	if old != nil {
 		s.replace(old)
@@ -176,7 +183,7 @@ func (s *scheduler) rejoin(old *heldJob, epoch uint32, finished []byte) lease.An
 }
 
 // follow makes the client hear of a job. One that was here before is told from its beginning, but for what the client has.
-func (n *session) follow(seq uint32, h *heldJob, again bool, has []byte) {
+func (n *session) follow(seq uint32, h *heldJob, epoch uint32, again bool, has []byte) {
 	n.tell(func(c *client, i schedulerIndex) { c.accepted(i, submission.Accepted{Seq: seq}) })
 	if again {
 		for _, t := range h.ends {
@@ -185,6 +192,7 @@ func (n *session) follow(seq uint32, h *heldJob, again bool, has []byte) {
 			}
 		}
 	}
+	h.job.had(n.s.node, epoch)
 	n.jobs.Follow(seq, h)
 	h.followers = append(h.followers, follower{n, seq})
 	n.s.leases.Own(&h.lease)
@@ -450,27 +458,6 @@ func (n *session) hear(do func(c *client, i schedulerIndex)) func() {
 		x := n.end.peer.user.(*clientSession)
 		do(x.c, x.i)
 	}
-}
-
-// drain has the scheduler take no more jobs, and leave when it has none.
-func (s *scheduler) drain() {
-	if s.up {
-		s.draining = true
-		s.carryOut(s.out[:0])
-	}
-}
-
-// depart is the orderly end of a life.
-func (s *scheduler) depart() {
-	if !s.draining || len(s.jobs) > 0 {
-		return
-	}
-	s.w.count("scheduler left")
-	for _, e := range slices.Clone(s.ends) {
-		e.close()
-	}
-	s.die(false)
-	s.w.restart(s.node, s.w.chance.within(10*time.Millisecond, 500*time.Millisecond))
 }
 
 func contains(all, some []byte) bool {

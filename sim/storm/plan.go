@@ -40,6 +40,8 @@ type Plan struct {
 	Sleepy bool          // clients are stopped for so long that their jobs are given up
 	Picky  int           // jobs, per thousand, that only every other worker may run
 
+	DrainTimeout time.Duration // after which a scheduler leaves with jobs that run; 0: it does not
+
 	CheckEvery uint64 // events between two looks at the invariants of a core
 
 	owner     owner.Config
@@ -117,6 +119,9 @@ func NewPlan(seed uint64, policy placement.Policy) Plan {
 	p.disturbPeers(share, most)
 	if x := newDice(seed, 7<<32); x.permille(350) {
 		p.LargeFrom = x.between(1, p.Largest+1)
+	}
+	if x := newDice(seed, 9<<32); x.permille(300) {
+		p.DrainTimeout = x.spread(20*time.Millisecond, 2*time.Second)
 	}
 	p.oversleep()
 	return p
