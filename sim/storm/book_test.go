@@ -22,13 +22,13 @@ func newScene() scene {
 	for _, p := range w.processes {
 		p.owner.begin()
 	}
-	j := &job{id: task.JobID{1}, client: w.clients[0], deadline: time.Hour, maxAttempts: 2, isTaken: true, outcomes: make([]task.Outcome, 2)}
+	j := &job{id: task.JobID{1}, client: w.clients[0], deadline: time.Hour, maxAttempts: 2, isTaken: true, since: time.Second, outcomes: make([]task.Outcome, 2)}
 	j.tasks = []*jobTask{{job: j}, {job: j, index: 1}}
 	j.failures, j.sent = make([]uint16, 2), make(map[uint32]sent)
+	w.now = time.Minute
 	w.book.submitted(j, 0, w.schedulers[0].node)
 	j.had(w.schedulers[0].node, 0)
 	w.book.jobs, w.book.byID[j.id] = []*job{j}, j
-	w.now = time.Minute
 	return scene{w, j}
 }
 
