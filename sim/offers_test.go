@@ -97,3 +97,36 @@ func TestNoTaskWaitsBesideAnOffer(t *testing.T) {
 		}
 	}
 }
+
+// TestAskingAheadSurvivesNoise: services that are nearly alike, as sleeps on a busy machine are, are foretold like those that are; and where schedulers see too
+// many odd ones to foretell them, or only some do, tasks wait little longer than under late binding.
+func TestAskingAheadSurvivesNoise(t *testing.T) {
+	t.Parallel()
+	run := func(policy, service string) *sim.Result {
+		return simulate(t, sim.Config{Policy: policy, Workers: 8, Slots: 4, Schedulers: 3, NetDelay: 200 * time.Microsecond, Seed: 1},
+			flags{tasks: "10", service: service, load: 0.9, jobs: 2000, warmup: 200, seed: 1})
+	}
+	same := run("idle-offer", "const:10ms")
+	for _, row := range []struct {
+		service string
+		most    float64 // of the mean of services that are the same
+	}{
+		{"lognormal:10ms,0.01", 1.03},
+		{"lognormal:10ms,0.03", 1.05},
+		{"bimodal:0.99,10ms,12ms", 1.03},
+		{"bimodal:0.99,10ms,14ms", 1.09},
+	} {
+		r := run("idle-offer", row.service)
+		t.Logf("%s: %.2f ms and %.3f messages a task, const:10ms has %.2f and %.3f", row.service, r.ResponseMS.Mean, r.MessagesPerTask, same.ResponseMS.Mean, same.MessagesPerTask)
+		if r.ResponseMS.Mean > row.most*same.ResponseMS.Mean || !near(r.MessagesPerTask, same.MessagesPerTask, 0.03) {
+			t.Errorf("%s: %.2f ms and %.3f messages a task, const:10ms has %.2f and %.3f", row.service, r.ResponseMS.Mean, r.MessagesPerTask, same.ResponseMS.Mean, same.MessagesPerTask)
+		}
+	}
+	for _, service := range []string{"bimodal:0.95,10ms,14ms", "bimodal:0.93,10ms,14ms", "bimodal:0.91,10ms,14ms", "bimodal:0.89,10ms,14ms", "bimodal:0.98,10ms,100ms"} {
+		r, late := run("idle-offer", service), run("late-binding", service)
+		t.Logf("%s: %.2f ms, p99 %.2f; late binding has %.2f and %.2f", service, r.ResponseMS.Mean, r.ResponseMS.P99, late.ResponseMS.Mean, late.ResponseMS.P99)
+		if r.ResponseMS.Mean > 1.03*late.ResponseMS.Mean || r.ResponseMS.P99 > 1.15*late.ResponseMS.P99 {
+			t.Errorf("%s: %.2f ms, p99 %.2f; late binding has %.2f and %.2f", service, r.ResponseMS.Mean, r.ResponseMS.P99, late.ResponseMS.Mean, late.ResponseMS.P99)
+		}
+	}
+}

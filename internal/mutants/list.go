@@ -20,6 +20,7 @@ const (
 	placeTimer   = "scheduler/placement/timer.go"
 	placeHand    = "scheduler/placement/hand.go"
 	placeWant    = "scheduler/placement/want.go"
+	placePredict = "scheduler/placement/predict.go"
 	placeCovered = "scheduler/placement/covered.go"
 	placeOffer   = "scheduler/placement/offer.go"
 	placeAside   = "scheduler/placement/aside.go"
@@ -62,7 +63,8 @@ func ofOffers() []mutant {
 		{name: "offers: what waits goes with its scheduler", file: queueCore, old: "case sl.state == Held:\n\t\t\tc.offers.stats.HeldDropped++\n\t\t\tc.dropHeld(i)", new: "case sl.state == Held:", tests: true},
 		{name: "offers: what waits is fenced", file: queueAhead, old: "if c.keep.held[i].job != job {", new: "if true {", tests: true},
 		{name: "offers: what waits can be killed", file: queueAttempt, old: "if sl.state == Held && sl.call == m.Call && sl.scheduler == s {", new: "if false {", tests: true},
-		{name: "offers: a mistake is not made again at once", file: queueAhead, old: "o.blocks[app] = blockFor", new: "o.blocks[app] = 0", tests: true},
+		{name: "offers: a mistake is not made again at once", file: queueAhead, old: "b.left = b.last", new: "b.left = 0", tests: true},
+		{name: "offers: a mistake that is repeated is not made for longer", file: queueAhead, old: "min(max(2*b.last, minBlock), maxBlock)", new: "minBlock", tests: true},
 		{name: "offers: none while draining", file: queueAhead, old: "if c.draining || len(o.takers) == 0", new: "if len(o.takers) == 0", tests: true},
 		{name: "offers: a scheduler that takes none knows few lanes", file: queueLane, old: "if c.free < slots || c.offers.takes(s) {", new: "if true || slots == 0 {", tests: true},
 		{name: "offers: who holds what is another's now hears it", file: queueOffer, old: "if sl := &c.slots[i]; sl.scheduler != o.target(now, sl.next) && o.takes(sl.scheduler) {", new: "if sl := &c.slots[i]; false && o.takes(sl.scheduler) {", tests: true},
@@ -71,6 +73,9 @@ func ofOffers() []mutant {
 		{name: "offers: what is offered while not sampled is taken up", file: placeFleet, old: "return c.revive(now, w, out)", new: "return out", tests: true},
 		{name: "offers: where workers sort, tasks wait there", file: placeJob, old: "c.idle != nil && c.sorters == 0", new: "c.idle != nil", tests: true},
 		{name: "offers: a fleet that is covered has reservations", file: placeCovered, old: "if s.needy() == 0 || !c.covered(now, s) {", new: "if s.needy() >= 0 {", tests: true},
+		{name: "offers: who gets none where others have reservations has them too", file: placeCovered, old: "!c.starved(now, q)", new: "(true || c.starved(now, q))", by: "./sim", tests: true},
+		{name: "offers: few odd services do not end what is expected", file: placePredict, old: "f.settled = f.settled && f.odd <= oddMost", new: "f.settled = false", by: "./sim", tests: true},
+		{name: "offers: nothing is expected beside what is late", file: placePredict, old: "return len(f.late) > 0", new: "return false", tests: true},
 		{name: "offers: to nobody who takes none", file: queueOffer, old: "if c.offers == nil || !c.connected(s) {", new: "if c.offers == nil {", tests: true},
 	}
 }

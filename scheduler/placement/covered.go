@@ -48,9 +48,30 @@ func (c *Core) bindJobLate(now time.Duration, j *job, out []Effect) []Effect {
 // covered reports whether reservations for what waits under a set would reach every worker, and are of more use than offers.
 func (c *Core) covered(now time.Duration, s *set) bool {
 	q := s.request
-	if len(c.idle.peers) == 0 || q.stock > fewOffers*unit && q.rounds == 0 || !q.forecast.varies() {
+	if len(c.idle.peers) == 0 || q.stock > fewOffers*unit && q.rounds == 0 || !q.forecast.varies() && !c.starved(now, q) {
 		return false
 	}
-	tasks := max(s.waiting, (q.width+unit/2)/unit) // with what waits alone, what is left of one job would be overtaken by the reservations of another
-	return probes(q.head.timer.j.ratio, tasks) >= len(s.eligible) && c.expect(now, q.forecast) == 0
+	return c.reach(s)
 }
+
+// reach reports whether reservations for what waits under a set, of which something does, would reach every worker.
+func (c *Core) reach(s *set) bool {
+	q := s.request
+	tasks := max(s.waiting, (q.width+unit/2)/unit) // with what waits alone, what is left of one job would be overtaken by the reservations of another
+	return q.head != nil && probes(q.head.timer.j.ratio, tasks) >= len(s.eligible)
+}
+
+// starved reports whether offers have stopped coming though tasks wait, as they do where other schedulers, which have seen other services, have reservations at
+// every worker: their queues are served first.
+func (c *Core) starved(now time.Duration, q *request) bool {
+	f := q.forecast
+	if !f.varied || q.rounds == 0 || c.load.Slots < starvedSlots*c.schedulers {
+		return false
+	}
+	return now-max(c.idle.came, q.oldest()) > starvedServices*max(f.mean, c.cfg.Hop)
+}
+
+const (
+	starvedServices = 2 // without an offer
+	starvedSlots    = 4 // of each scheduler, of which one should have been offered by then
+)

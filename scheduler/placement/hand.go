@@ -43,6 +43,7 @@ func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Ha
 	x := c.idle
 	x.credit = max(x.credit-1, minCredit)
 	c.stats.HandsTaken++
+	c.idle.came = now
 	wk := c.worker(w)
 	c.got(now, from, wk)
 	var s *slot

@@ -23,7 +23,8 @@ type idle struct {
 	dirty   []*set // to be looked at before the event is done with
 	sets    []*set // that have a number for peers, by that - 1; nil: a number to be used again
 	wake    time.Duration
-	credit  int // messages that may be sent to peers
+	came    time.Duration // when the last offer did
+	credit  int           // messages that may be sent to peers
 
 	wants []want   // of peers, the one whose tasks have waited longest first
 	peers []PeerID // connected, in no order

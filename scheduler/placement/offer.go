@@ -51,6 +51,7 @@ func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []E
 		return out
 	}
 	c.stats.Offers++
+	c.idle.came = now
 	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, ready: now, until: now + offerLife}
 	if m.Ready > 0 { // that was so when it left
 		t.ready = now + max(m.Ready-c.cfg.Hop, 0)

@@ -19,7 +19,8 @@ const (
 	minHold  = 5 * time.Millisecond
 	slack    = 3 * time.Millisecond    // by how much a launch is held for longer than it may be early
 	overrun  = 2500 * time.Microsecond // by so much an attempt may outlast what was expected
-	blockFor = 64                      // attempts of an app for which nothing is asked ahead after a mistake
+	minBlock = 8                       // attempts of an app for which nothing is asked ahead after a mistake
+	maxBlock = 64                      // after several
 
 	minHop = 50 * time.Microsecond
 	maxHop = 5 * time.Millisecond
@@ -109,7 +110,7 @@ func (c *Core) begun(now time.Duration, s probe.SchedulerID, m *probe.Launch, ou
 	switch lead := leadHops * o.hops.estimate(); {
 	case m.Expect <= 0:
 	case o.blocked(m.App):
-		o.blocks[m.App]--
+		o.blocks[m.App].left--
 	case m.Expect <= lead:
 		out = c.offerAhead(now, m.Slot, out)
 	default:
@@ -230,18 +231,37 @@ func (c *Core) fenceHeld(job task.JobID, out []Effect) []Effect {
 func (c *Core) judge(now time.Duration, i uint16) {
 	o := c.offers
 	l := &o.lanes[i]
-	if l.expect > 0 && now-c.slots[i].launched-l.expect > overrun {
+	switch {
+	case l.expect <= 0:
+	case now-c.slots[i].launched-l.expect > overrun:
 		o.stats.Overruns++
 		o.blockApp(l.app)
+	default:
+		o.proved(l.app)
 	}
 	l.ahead = never
 }
 
-func (o *offers) blocked(app uint16) bool { return int(app) < len(o.blocks) && o.blocks[app] > 0 }
+// block is for how many attempts of an app nothing is asked ahead.
+type block struct {
+	left uint16
+	last uint16 // how many it was after the last mistake, less one for each that was none since
+}
+
+func (o *offers) blocked(app uint16) bool { return int(app) < len(o.blocks) && o.blocks[app].left > 0 }
 
 func (o *offers) blockApp(app uint16) {
 	if int(app) >= len(o.blocks) {
-		o.blocks = append(o.blocks, make([]uint16, int(app)+1-len(o.blocks))...)
+		o.blocks = append(o.blocks, make([]block, int(app)+1-len(o.blocks))...)
 	}
-	o.blocks[app] = blockFor
+	b := &o.blocks[app]
+	b.last = min(max(2*b.last, minBlock), maxBlock)
+	b.left = b.last
+}
+
+// proved notes that an attempt took no longer than was expected.
+func (o *offers) proved(app uint16) {
+	if int(app) < len(o.blocks) && o.blocks[app].last > 0 {
+		o.blocks[app].last--
+	}
 }

@@ -32,7 +32,7 @@ type offers struct {
 	lanes  []lane
 	held   []uint16            // lanes in which a launch waits for a seat, oldest first
 	takers []probe.SchedulerID // connected schedulers that take offers, ascending
-	blocks []uint16            // by app: attempts for which nothing is asked ahead
+	blocks []block             // by app
 	seed   uint64
 	hops   hops
 	free   uint16 // heads the list of free seats, last freed first

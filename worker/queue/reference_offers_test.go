@@ -14,7 +14,8 @@ type refOffers struct {
 	freed   []int // free seats in the order in which they were freed
 	held    []int // lanes, oldest first
 	takers  []probe.SchedulerID
-	blocks  map[uint16]int
+	blocks  map[uint16]int // attempts for which nothing is asked ahead
+	wrongs  map[uint16]int // how many it were last, less those that were right since
 	answers []time.Duration
 }
 
@@ -34,7 +35,7 @@ type refLane struct {
 }
 
 func (r *reference) newSeats() {
-	r.offers.blocks = map[uint16]int{}
+	r.offers.blocks, r.offers.wrongs = map[uint16]int{}, map[uint16]int{}
 	for i := range r.cfg.Slots {
 		r.offers.seats = append(r.offers.seats, refSeat{lane: -1, offer: -1})
 		r.offers.freed = append(r.offers.freed, r.cfg.Slots-1-i)
@@ -299,9 +300,19 @@ func (r *reference) offerAhead(i int) {
 }
 
 func (r *reference) judge(sl *refSlot) {
-	if sl.expect > 0 && r.now-sl.launched-sl.expect > overrun {
-		r.offers.blocks[sl.m.App] = blockFor
+	switch o, app := &r.offers, sl.m.App; {
+	case sl.expect <= 0:
+	case r.now-sl.launched-sl.expect > overrun:
+		r.wrong(app)
+	default:
+		o.wrongs[app] = max(o.wrongs[app]-1, 0)
 	}
+}
+
+func (r *reference) wrong(app uint16) {
+	o := &r.offers
+	o.wrongs[app] = min(max(2*o.wrongs[app], minBlock), maxBlock)
+	o.blocks[app] = o.wrongs[app]
 }
 
 // tickLane does what has come due in a lane because of offers.
@@ -318,7 +329,7 @@ func (r *reference) tickLane(i int) bool {
 		r.sayAgain(i)
 	case sl.state == Held:
 		r.slots[runs].expect = 0
-		r.offers.blocks[r.slots[runs].m.App] = blockFor
+		r.wrong(r.slots[runs].m.App)
 		r.giveBack(i, probe.RefusedEarly)
 	case sl.state == Running && sl.due > r.now:
 		sl.over = never
