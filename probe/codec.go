@@ -83,6 +83,19 @@ func DecodeLaunch(body []byte) (Launch, error) {
 	return m, r.Close()
 }
 
+// AppendComing appends the encoding of m.
+func AppendComing(b []byte, m Coming) []byte {
+	b = wire.AppendUint(b, uint64(m.Slot))
+	return wire.AppendUint(b, uint64(m.Call))
+}
+
+// DecodeComing reads a Coming.
+func DecodeComing(body []byte) (Coming, error) {
+	r := wire.NewReader(body)
+	m := Coming{Slot: r.Uint16(), Call: r.Uint32()}
+	return m, r.Close()
+}
+
 // AppendNoTask appends the encoding of m.
 func AppendNoTask(b []byte, m NoTask) []byte {
 	b = wire.AppendUint(b, uint64(m.Slot))

@@ -43,6 +43,7 @@ func codecs() map[reflect.Type]codec {
 	add(of(probe.AppendGetTask, probe.DecodeGetTask))
 	add(of(byPointer(probe.AppendLaunch), probe.DecodeLaunch))
 	add(of(probe.AppendNoTask, probe.DecodeNoTask))
+	add(of(probe.AppendComing, probe.DecodeComing))
 	add(of(byPointer(probe.AppendFinished), probe.DecodeFinished))
 	add(of(probe.AppendRefuse, probe.DecodeRefuse))
 	add(of(probe.AppendDecline, probe.DecodeDecline))
@@ -70,7 +71,7 @@ func draw(t *rapid.T) any {
 	body := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "body")
 	reason := probe.Refusal(rapid.IntRange(int(probe.RefusedFull), int(probe.RefusedEarly)).Draw(t, "reason"))
 	d := time.Duration(rapid.Int64Range(0, int64(task.MaxDeadline)).Draw(t, "duration"))
-	switch rapid.IntRange(0, 19).Draw(t, "message") {
+	switch rapid.IntRange(0, 20).Draw(t, "message") {
 	case 0:
 		return probe.Reserve{Ref: ref, Res: res, Count: max(call, 1)}
 	case 1:
@@ -86,6 +87,8 @@ func draw(t *rapid.T) any {
 		return m
 	case 4:
 		return probe.NoTask{Slot: slot, Call: call}
+	case 20:
+		return probe.Coming{Slot: slot, Call: call}
 	case 5:
 		status := probe.Status(rapid.IntRange(int(probe.StatusOK), int(probe.StatusKilled)).Draw(t, "status"))
 		return probe.Finished{Slot: slot, Call: call, Ref: ref, Task: res, Attempt: slot, Status: status, Service: d, Seq: uint64(ref), Body: body}
@@ -205,6 +208,7 @@ func FuzzDecoders(f *testing.F) {
 		probe.Spare{Set: 1, Lack: 1},
 		probe.SetDef{Set: 1, App: "echo", Labels: []probe.Label{{Key: "a", Value: "b"}}, User: "org/ann", Priority: -1},
 		probe.Hello{Version: probe.Version, Role: probe.RoleWorker, Name: "w1", Apps: []string{"echo"}, Labels: []probe.Label{{Key: "a", Value: "b"}}},
+		probe.Coming{},
 	}
 	for i, m := range order {
 		f.Add(uint8(i), all[reflect.TypeOf(m)].encode(nil, m))

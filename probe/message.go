@@ -59,6 +59,7 @@ const (
 	KindSpare                       // between schedulers
 	KindSetDef                      // between schedulers
 	KindReserveNeed                 // to the worker
+	KindComing                      // to the worker
 )
 
 // Reserve leaves Count reservations for a job in a worker's queue.
@@ -98,6 +99,13 @@ type Launch struct {
 	Expect   time.Duration // what its service will be, as far as the scheduler can tell; 0: it cannot
 	More     bool          // the scheduler has more that waits
 	Payload  []byte
+}
+
+// Coming says that the Launch that uses an Offer is on its way, and so long that it goes in pieces: a payload may need longer than an offer is good for.
+// Small as it is, it gets ahead of that payload and of those before it. From then on the slot is the launch's, as if it had asked.
+type Coming struct {
+	Slot uint16
+	Call uint32 // the Offer
 }
 
 // NoTask answers a GetTask when no task is left for it.

@@ -302,7 +302,7 @@ func (l *link) Message(kind uint8, body []byte) error {
 	case probe.KindLoad:
 		return l.report(body)
 	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindClaim, probe.KindAck,
-		probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef, probe.KindReserveNeed:
+		probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef, probe.KindReserveNeed, probe.KindComing:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a worker", kind)
 }

@@ -128,7 +128,7 @@ func (p *peer) Message(kind uint8, body []byte) error {
 		return hear(p, body, probe.DecodeSetDef, setDef)
 	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindGetTask, probe.KindLaunch, probe.KindNoTask, probe.KindFinished, probe.KindRefuse,
 		probe.KindDecline, probe.KindKill, probe.KindDrain, probe.KindLoad, probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck,
-		probe.KindOffer, probe.KindReserveNeed:
+		probe.KindOffer, probe.KindReserveNeed, probe.KindComing:
 	}
 	return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
 }

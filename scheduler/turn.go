@@ -136,7 +136,11 @@ func (s *Scheduler) launch(l *link, e *placement.Effect) {
 	}
 	s.meters.launches.Inc()
 	var head [96]byte
-	l.conn.Send(uint8(probe.KindLaunch), probe.AppendLaunchHead(head[:0], &m), j.spec.Tasks[e.Task].Payload)
+	h, payload := probe.AppendLaunchHead(head[:0], &m), j.spec.Tasks[e.Task].Payload
+	if s.cfg.Policy == placement.IdleOffer && len(h)+len(payload) > stream.MaxBody {
+		l.conn.End(probe.AppendComing(l.conn.Begin(uint8(probe.KindComing)), probe.Coming{Slot: e.Slot, Call: e.Call}))
+	}
+	l.conn.Send(uint8(probe.KindLaunch), h, payload)
 }
 
 // retry says why an attempt did not count; the task waits again.

@@ -267,7 +267,7 @@ func (c *cores) Deliver(e *Engine, m *Message) {
 		c.offered(e.now, m)
 	case probe.KindHello, probe.KindDrain, probe.KindLoad,
 		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck,
-		probe.KindSetDef, probe.KindReserveNeed: // nothing is resumed or claimed here
+		probe.KindSetDef, probe.KindReserveNeed, probe.KindComing: // nothing is resumed or claimed here
 	}
 }
 
@@ -307,7 +307,7 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 		out = core.Kill(now, from, probe.Kill{Slot: m.Slot, Call: m.Call}, out)
 	case probe.KindHello, probe.KindGetTask, probe.KindFinished, probe.KindRefuse, probe.KindDecline, probe.KindDrain, probe.KindLoad,
 		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck,
-		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef, probe.KindReserveNeed:
+		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef, probe.KindReserveNeed, probe.KindComing:
 	}
 	c.carryOutQueued(m.Worker, out)
 }
@@ -350,7 +350,7 @@ func (c *cores) toScheduler(now time.Duration, m *Message) {
 		out = core.Decline(now, from, probe.Decline{Slot: m.Slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Reason: m.Reason}, out)
 	case probe.KindHello, probe.KindReserve, probe.KindCancel, probe.KindLaunch, probe.KindNoTask, probe.KindKill, probe.KindDrain, probe.KindLoad,
 		probe.KindClaim, probe.KindAdopt, probe.KindFound, probe.KindTold, probe.KindAck,
-		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef, probe.KindReserveNeed:
+		probe.KindOffer, probe.KindWant, probe.KindHand, probe.KindSpare, probe.KindSetDef, probe.KindReserveNeed, probe.KindComing:
 	}
 	c.carryOutPlaced(m.Scheduler, out)
 }

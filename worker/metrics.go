@@ -74,6 +74,7 @@ func newMeters(w *Worker) *meters {
 	offers("launched", func(s *queue.OfferStats) uint64 { return s.Launched })
 	offers("declined", func(s *queue.OfferStats) uint64 { return s.Declined })
 	offers("withdrawn", func(s *queue.OfferStats) uint64 { return s.Voided - s.Renewed })
+	offers("coming", func(s *queue.OfferStats) uint64 { return s.Coming })
 	offers("held", func(s *queue.OfferStats) uint64 { return s.Held })
 	offers("early", func(s *queue.OfferStats) uint64 { return s.Early })
 	wide := func(name string, value func(*queue.WideStats) float64) {

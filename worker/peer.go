@@ -113,6 +113,8 @@ func (p *peer) Message(kind uint8, body []byte) error {
 		return tell(p, body, probe.DecodeCancel, (*queue.Core).Cancel)
 	case probe.KindLaunch:
 		return p.launch(body)
+	case probe.KindComing:
+		return tell(p, body, probe.DecodeComing, (*queue.Core).Coming)
 	case probe.KindNoTask:
 		return tell(p, body, probe.DecodeNoTask, (*queue.Core).NoTask)
 	case probe.KindKill:

@@ -52,6 +52,12 @@ func mutants() []mutant {
 // ofOffers are the protections of a worker's idle offers.
 func ofOffers() []mutant {
 	return []mutant{
+		{name: "offers: a launch that takes its time is announced", file: "scheduler/turn.go", old: "s.cfg.Policy == placement.IdleOffer && len(h)", new: "false && len(h)", tests: true},
+		{name: "offers: what is coming has a slot before reservations have", file: queueOffer, old: "if len(o.coming) > 0 {", new: "if false {", tests: true},
+		{name: "offers: what is coming goes with its scheduler", file: queueCore, old: "\t\t\tc.dropComing(i)\n", new: "", tests: true},
+		{name: "offers: what is coming does not say how long a hop is", file: queueAhead, old: "if o.lanes[m.Slot].announced != m.Call {", new: "if true {", tests: true},
+		{name: "offers: who drains waits for what is coming", file: queueLoad, old: "len(c.offers.held)+len(c.offers.coming) == 0", new: "len(c.offers.held) == 0", tests: true},
+		{name: "offers: a lane's next offer stays behind its large result", file: "worker/turn.go", old: "p.call(e.Slot, probe.KindOffer, probe.AppendOffer(body[:0], e.Offer()))", new: "c.Send(uint8(probe.KindOffer), probe.AppendOffer(body[:0], e.Offer()), nil)", by: "./scheduler", tests: true},
 		{name: "offers: a launch names the present call", file: queueOffer, old: "&& c.slots[slot].call == call && c.connected(s)", new: "&& c.connected(s)", tests: true},
 		{name: "offers: a launch that comes second is given back", file: queueOffer, old: "return has && sl.call == m.Call && sl.scheduler == s && sl.ref == m.Ref && sl.task == m.Task", new: "return has && sl.call == m.Call", tests: true},
 		{name: "offers: a copy of what runs is not given back", file: queueOffer, old: "return has && sl.call == m.Call", new: "return !has && sl.call == m.Call", tests: true},

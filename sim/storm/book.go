@@ -277,7 +277,7 @@ func (b *book) stale(j *job, prev, x *start) bool {
 // touched reports whether a fault has touched the start's worker, scheduler or client, or the connections between them, since it was.
 func (b *book) touched(j *job, x *start) bool {
 	w := b.w
-	return max(x.k.touched, x.s.touched, j.client.touched, w.pair[x.k.node][x.s.node], w.pair[j.client.node][x.s.node]) >= x.at
+	return max(x.k.touched, x.s.touched, j.client.touched, w.pair[x.k.node][x.s.node], w.pair[j.client.node][x.s.node]) >= x.at-w.plan.underway()
 }
 
 // stopped notes that a handler is told to stop, and judges whether it may be: what runs is not killed because of a rumour.
@@ -499,7 +499,7 @@ func (b *book) forsake(j *job) {
 // takes to learn that, and holds the job for it, nothing of it starts and nothing runs on, unless a fault is between those who have to know.
 func (b *book) judgeOrphan(j *job, x *start, what string) {
 	w := b.w
-	if !j.forsaken || j.twin != nil || w.now <= j.forsakenAt+w.slack()+w.plan.grace {
+	if !j.forsaken || j.twin != nil || w.now <= j.forsakenAt+w.slack()+w.plan.grace+w.plan.underway() {
 		return
 	}
 	if max(x.k.touched, x.s.touched, w.pair[x.k.node][x.s.node], w.pair[j.client.node][x.s.node]) < j.forsakenAt {

@@ -134,7 +134,7 @@ func protections() []string {
 func ofOffers() []string {
 	return []string{
 		"placement.Stats.OffersUsed", "placement.Stats.OffersDropped", "placement.Stats.HandsTaken", "placement.Stats.Spares", "placement.Stats.Nets",
-		"queue.OfferStats.Renewed", "queue.OfferStats.Voided", "queue.OfferStats.Held", "queue.OfferStats.Early", "queue.OfferStats.Overruns",
+		"queue.OfferStats.Renewed", "queue.OfferStats.Voided", "queue.OfferStats.Held", "queue.OfferStats.Early", "queue.OfferStats.Overruns", "queue.OfferStats.Coming",
 		"lost peer connection", "replaced peer connection", "offer sent back",
 	}
 }

@@ -29,6 +29,7 @@ type Plan struct {
 	Rumour    time.Duration // how long gossip's news take at most
 	Largest   int           // bytes of a result, at most
 	LargeFrom int           // bytes from which one goes out in pieces, and small messages overtake it; 0: none does
+	Slow      bool          // large payloads may take longer to arrive than an offer is good for
 	Unread    int64         // bytes of results of a job that its client may have to read before the job starts nothing more
 
 	Faults [faults]int   // by kind: how many there are in all
@@ -119,6 +120,7 @@ func NewPlan(seed uint64, policy placement.Policy) Plan {
 	p.disturbPeers(share, most)
 	if x := newDice(seed, 7<<32); x.permille(350) {
 		p.LargeFrom = x.between(1, p.Largest+1)
+		p.Slow = x.permille(300)
 	}
 	if x := newDice(seed, 9<<32); x.permille(300) {
 		p.DrainTimeout = x.spread(20*time.Millisecond, 2*time.Second)

@@ -43,8 +43,9 @@ type link struct {
 	stale   bool // it was given up since it was dialled: it would not say again what it was told that we have
 	fails   int
 
-	results ack.Account // that it has reported, and keeps until they are acknowledged
-	rests   bool        // somebody will come by for what is left over
+	large   []time.Duration // by lane: when its last large launch arrives; nil: there was none on this connection
+	results ack.Account     // that it has reported, and keeps until they are acknowledged
+	rests   bool            // somebody will come by for what is left over
 }
 
 func (s *scheduler) begin() {
@@ -128,7 +129,7 @@ func (l *link) dial() {
 	l.end = s.w.dial(&s.process, &k.process, func(e *end) bool {
 		return k.life == l.life && k.greet(e, s, life, hello)
 	}, l.welcome, l.failed)
-	l.end.user, l.stale = l, false
+	l.end.user, l.stale, l.large = l, false, nil
 }
 
 // welcome is the worker's answer.
@@ -441,10 +442,15 @@ func (s *scheduler) send(f *placement.Effect) {
 	case placement.EffectLaunch:
 		j := s.held(f.Ref)
 		s.w.book.launched(s, l.k, j, f.Task, f.Attempt)
-		l.launch(probe.Launch{
+		m := probe.Launch{
 			Slot: f.Slot, Call: f.Call, Ref: f.Ref, Job: j.job.id, Task: f.Task, Attempt: f.Attempt, Epoch: j.lease.Epoch, Deadline: f.Deadline, Timeout: j.job.timeout,
 			Expect: f.Service, More: f.More,
-		})
+		}
+		if s.w.plan.isLarge(s.w.plan.payload(j.job.tasks[f.Task])) {
+			l.launchLarge(m)
+		} else {
+			l.launch(m)
+		}
 	case placement.EffectNoTask:
 		m := probe.NoTask{Slot: f.Slot, Call: f.Call}
 		l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
@@ -452,10 +458,7 @@ func (s *scheduler) send(f *placement.Effect) {
 		})
 	case placement.EffectKill:
 		s.w.log("%s kills the attempt in slot %d of %s, call %d", s.w.name(s.node), f.Slot, s.w.name(l.k.node), f.Call)
-		m := probe.Kill{Slot: f.Slot, Call: f.Call}
-		l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
-			return c.Kill(now, id, m, out)
-		})
+		l.kill(probe.Kill{Slot: f.Slot, Call: f.Call})
 	case placement.EffectClaim:
 		j := s.held(f.Ref)
 		s.w.log("%s claims job %d from %s under epoch %d", s.w.name(s.node), j.job.index, s.w.name(l.k.node), j.lease.Epoch)

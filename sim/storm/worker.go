@@ -140,11 +140,14 @@ func (l *link) tell(event func(c *queue.Core, now time.Duration, s probe.Schedul
 // launch brings a task to its worker.
 func (l *link) launch(m probe.Launch) {
 	e := l.end
-	e.send(func() {
-		p := e.peer.user.(*caller)
-		k := e.peer.p.owner.(*worker)
-		k.carryOut(k.core.Launch(k.w.now, p.id, &m, k.out[:0]), &m)
-	})
+	e.send(func() { e.launched(&m) })
+}
+
+// launched is a launch at the worker at the other end.
+func (e *end) launched(m *probe.Launch) {
+	p := e.peer.user.(*caller)
+	k := e.peer.p.owner.(*worker)
+	k.carryOut(k.core.Launch(k.w.now, p.id, m, k.out[:0]), m)
 }
 
 // claim asks a worker for what it holds of a job.

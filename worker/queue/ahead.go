@@ -88,7 +88,13 @@ func (c *Core) setEnd(i uint16, at time.Duration) {
 func (c *Core) admit(now time.Duration, s probe.SchedulerID, m *probe.Launch) bool {
 	o := c.offers
 	sl := &c.slots[m.Slot]
-	o.hops.answered(now - sl.since)
+	if o.lanes[m.Slot].announced != m.Call {
+		o.hops.answered(now - sl.since)
+	}
+	if sl.state == Coming {
+		c.arrived(m.Slot)
+		return false
+	}
 	if sl.state != Offered {
 		return true // it asked, and so has one
 	}

@@ -16,7 +16,7 @@ import (
 // ignored if it began (a duplicate) or if that is too long ago to know. One of an app that the
 // worker does not have is declined and frees the slot. m is not kept.
 func (c *Core) Launch(now time.Duration, s probe.SchedulerID, m *probe.Launch, out []Effect) []Effect {
-	if !c.waitsFor(s, m.Slot, m.Call) && !c.isOffered(s, m.Slot, m.Call) {
+	if !c.waitsFor(s, m.Slot, m.Call) && !c.isOffered(s, m.Slot, m.Call) && !c.awaits(s, m.Slot, m.Call) {
 		return c.launchStale(s, m, out)
 	}
 	if c.apps > 0 && int(m.App) >= c.apps {
@@ -61,6 +61,10 @@ func (c *Core) Launch(now time.Duration, s probe.SchedulerID, m *probe.Launch, o
 
 // giveUp ends a call that was answered with a Launch that is declined.
 func (c *Core) giveUp(now time.Duration, slot uint16) {
+	if c.slots[slot].state == Coming {
+		c.dropComing(slot)
+		return
+	}
 	if c.slots[slot].state != Offered {
 		c.release(now, slot)
 		return

@@ -17,7 +17,7 @@ type Core struct {
 	queue discipline
 	slots []slot
 	size  uint16            // len(slots)
-	in    [Stuck + 1]uint16 // how many slots are in each state; Free counts Offered and Held too: they have no slot
+	in    [Stuck + 1]uint16 // how many slots are in each state; Free counts Offered, Held and Coming too: they have no slot
 	// free heads the list of free slots, last freed first: that slot's record, and whatever the
 	// caller keeps for it (buffers, a goroutine's grown stack), was touched most recently and is
 	// most likely still in a cache. Lowest index first would use equally few slots at low load, but
@@ -155,6 +155,9 @@ func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effec
 		case sl.state == Held:
 			c.offers.stats.HeldDropped++
 			c.dropHeld(i)
+		case sl.state == Coming:
+			c.offers.stats.HeldDropped++
+			c.dropComing(i)
 		case sl.state == Running && c.keep != nil:
 			c.abandon(now, i)
 		case sl.state == Running:

@@ -83,7 +83,7 @@ func (c *Core) checkFree() error {
 		}
 	}
 	if c.offering {
-		n += int(c.offers.open) + len(c.offers.held)
+		n += int(c.offers.open) + len(c.offers.held) + len(c.offers.coming)
 	}
 	if c.wide != nil && !c.offering {
 		n += int(c.wide.joined)
@@ -97,15 +97,16 @@ func (c *Core) checkFree() error {
 func (c *Core) checkSlot(i uint16) error {
 	sl := &c.slots[i]
 	timed := sl.state == Running || sl.state == Stopping
+	coming := c.offering && sl.state == Coming
 	apart := c.offering && (sl.state == Offered || sl.state == Held)
 	switch {
 	case sl.state == Joined && c.wide != nil && !c.offering && sl.alarm == never:
 		return nil
-	case sl.state < Free || (sl.state > Stuck && !apart):
+	case sl.state < Free || (sl.state > Stuck && !apart && !coming):
 		return errors.New(sl.state.String())
 	case sl.state != Free && sl.call == 0:
 		return fmt.Errorf("%v without a call", sl.state)
-	case (sl.state == Asking || apart) && sl.fate(sl.call) != notStarted:
+	case (sl.state == Asking || apart || coming) && sl.fate(sl.call) != notStarted:
 		return fmt.Errorf("%v with a call that was answered", sl.state)
 	case sl.state.holdsAttempt() && sl.fate(sl.call) != started:
 		return fmt.Errorf("%v without a Launch", sl.state)
@@ -117,7 +118,7 @@ func (c *Core) checkSlot(i uint16) error {
 		return fmt.Errorf("%v as an orphan of scheduler %d, which is connected", sl.state, sl.scheduler)
 	case timed && c.keep != nil && c.life(sl.scheduler) == nil:
 		return fmt.Errorf("%v for scheduler %d, of which nothing is known", sl.state, sl.scheduler)
-	case (sl.state == Asking || apart || (timed && !sl.orphan)) && !c.connected(sl.scheduler):
+	case (sl.state == Asking || apart || coming || (timed && !sl.orphan)) && !c.connected(sl.scheduler):
 		return fmt.Errorf("%v for scheduler %d, which is not connected", sl.state, sl.scheduler)
 	case !timed && (sl.alarm != never) != apart:
 		return fmt.Errorf("%v with an alarm at %v", sl.state, sl.alarm)
@@ -178,7 +179,7 @@ func (c *Core) checkBooks() error {
 	s, offers := &c.stats, c.OfferStats()
 	var held, open uint64
 	if c.offering {
-		held, open = uint64(len(c.offers.held)), uint64(c.offers.open)
+		held, open = uint64(len(c.offers.held)+len(c.offers.coming)), uint64(c.offers.open)
 	}
 	if out := offers.Launched + offers.Declined + offers.Voided; offers.Offers != out+open {
 		return fmt.Errorf("%d offers made, %d over, %d open", offers.Offers, out, open)
@@ -214,14 +215,15 @@ func (c *Core) checkOffers() error {
 		case sl.state == Free:
 		case int(sl.next) >= len(o.seats):
 			return fmt.Errorf("lane %d is %v at seat %d", i, sl.state, sl.next)
-		case sl.state == Offered || sl.state == Held:
+		case sl.state == Offered || sl.state == Held || sl.state == Coming:
 			if st.offer != i {
 				return fmt.Errorf("lane %d is %v for seat %d, which is offered in %d", i, sl.state, sl.next, st.offer)
 			}
-			if sl.state == Offered {
+			switch {
+			case sl.state == Offered:
 				open++
-			} else if !slices.Contains(o.held, i) {
-				return fmt.Errorf("lane %d is held and not in line", i)
+			case sl.state == Held && !slices.Contains(o.held, i), sl.state == Coming && !slices.Contains(o.coming, i):
+				return fmt.Errorf("lane %d is %v and not in line", i, sl.state)
 			}
 		default:
 			if taken++; st.lane != i {
@@ -262,8 +264,8 @@ func (c *Core) countOffers(open, bare, free, taken, listed int) error {
 		return fmt.Errorf("%d seats: %d taken, %d free, %d listed", len(o.seats), taken, free, listed)
 	case open != int(o.open) || bare != int(o.bare):
 		return fmt.Errorf("counted %d offers and %d seats without, recorded %d and %d", open, bare, o.open, o.bare)
-	case len(o.held) > 0 && free > 0:
-		return fmt.Errorf("%d launches wait while %d seats are free", len(o.held), free)
+	case len(o.held)+len(o.coming) > 0 && free > 0:
+		return fmt.Errorf("%d launches wait and %d are coming while %d seats are free", len(o.held), len(o.coming), free)
 	case c.waiting > 0 && free > 0 && c.wide == nil:
 		return fmt.Errorf("%d reservations wait while %d seats are free", c.waiting, free)
 	case offers && bare > 0:
@@ -274,6 +276,11 @@ func (c *Core) countOffers(open, bare, free, taken, listed int) error {
 	for _, i := range o.held {
 		if c.slots[i].state != Held {
 			return fmt.Errorf("lane %d waits in line and is %v", i, c.slots[i].state)
+		}
+	}
+	for _, i := range o.coming {
+		if c.slots[i].state != Coming {
+			return fmt.Errorf("lane %d is in line for a launch that is coming, and is %v", i, c.slots[i].state)
 		}
 	}
 	for i, s := range o.takers {

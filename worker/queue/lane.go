@@ -26,6 +26,8 @@ type lane struct {
 	moment
 	app  uint16              // of what runs or waits
 	last [beginnings]startOf // the launches that were started here last, the latest first
+
+	announced uint32 // the last call of which it was said that its launch is coming
 }
 
 // beginnings is how many starts a lane remembers.

@@ -17,6 +17,7 @@ type Load struct {
 	Collected    int    // of those, the ones that are kept for a reservation that needs more
 	Offered      int    // slots on offer, free or about to be
 	Held         int    // launches that wait for a slot
+	Coming       int    // launches that are on their way, beyond the slots that wait for one
 	Entries      int    // in the queue: what Config.MaxReservations bounds
 	Reservations uint64 // in the queue: the sum of the entries' counts
 	Results      int    // kept because they are not acknowledged
@@ -40,7 +41,7 @@ func (c *Core) Load() Load {
 	if o := c.offers; o != nil {
 		l.Slots = len(o.seats)
 		l.Free = l.Slots - l.Asking - l.Running - l.Stopping - l.Stuck
-		l.Offered, l.Held = int(o.open), len(o.held)
+		l.Offered, l.Held, l.Coming = int(o.open), len(o.held), len(o.coming)
 	}
 	if w := c.wide; w != nil {
 		l.Joined, l.Collected = int(w.joined), int(w.line.n)
@@ -59,7 +60,7 @@ func (c *Core) Load() Load {
 // stuck slot does not keep the core from being idle, since its attempt's end is settled and its
 // handler may never return.
 func (c *Core) Idle() bool {
-	return c.in[Asking]+c.in[Running]+c.in[Stopping] == 0 && c.waiting == 0 && (!c.offering || len(c.offers.held) == 0)
+	return c.in[Asking]+c.in[Running]+c.in[Stopping] == 0 && c.waiting == 0 && (!c.offering || len(c.offers.held)+len(c.offers.coming) == 0)
 }
 
 // returnTime is how long a draining worker with results that nobody may have waits for a scheduler whose connection has ended: it

@@ -31,6 +31,7 @@ type offers struct {
 	seats  []seat
 	lanes  []lane
 	held   []uint16            // lanes in which a launch waits for a seat, oldest first
+	coming []uint16            // lanes without a seat to which one is on its way, likewise
 	takers []probe.SchedulerID // connected schedulers that take offers, ascending
 	blocks []block             // by app
 	seed   uint64
@@ -159,6 +160,10 @@ func (c *Core) deal(now time.Duration, out []Effect) []Effect {
 	for o.free != noSlot {
 		if len(o.held) > 0 {
 			out = c.launchHeld(now, out)
+			continue
+		}
+		if len(o.coming) > 0 {
+			c.seatComing(now)
 			continue
 		}
 		if c.wide != nil {
@@ -302,14 +307,15 @@ type OfferStats struct {
 	Offers   uint64 // made
 	Ahead    uint64 // of those, before the slot was free
 	Renewed  uint64 // made anew because they were old
-	Launched uint64 // used by a Launch
+	Launched uint64 // used by a Launch, or by the word that one is coming
+	Coming   uint64 // of those, by the latter
 	Declined uint64 // used by a Launch that was declined for its app or its job's owner
 	Voided   uint64 // taken back or replaced: for a reservation, because they were old or a scheduler was gone, or to drain
 
 	Held        uint64 // launches that came before a slot was free
 	Early       uint64 // of those, given back because none was free in time
 	HeldKilled  uint64 // of those, ended by Kill before they began
-	HeldDropped uint64 // of those, dropped with their scheduler, given back to drain, or because another scheduler has the job
+	HeldDropped uint64 // of those, dropped with their scheduler, given back to drain, or because another scheduler has the job; and those that were only coming then
 	Overruns    uint64 // attempts that outlasted what was expected of them
 }
 

@@ -183,7 +183,7 @@ func (m *machine) draw() message {
 	if m.ref.cfg.Offers {
 		// With fewer reservations, so that there are times without any.
 		kinds = append(slices.Delete(kinds, 4, 7),
-			msgTakes, msgTakes, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgDone, msgDone, msgTick, msgTick, msgNoTask, msgKill)
+			msgTakes, msgTakes, msgComing, msgComing, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgDone, msgDone, msgTick, msgTick, msgNoTask, msgKill)
 	}
 	msg := message{
 		kind: kinds[m.pick(len(kinds))], s: probe.SchedulerID(m.pick(4)),
@@ -219,7 +219,7 @@ func (m *machine) draw() message {
 		sl := &m.ref.slots[l.Slot]
 		l.Call = uint32(len(sl.started))
 		if m.pick(4) > 0 {
-			if sl.state != Free && (sl.state != Offered || m.pick(2) == 0) && msg.kind != msgUp && msg.kind != msgDown && msg.kind != msgTakes {
+			if sl.state != Free && ((sl.state != Offered && sl.state != Coming) || m.pick(2) == 0) && msg.kind != msgUp && msg.kind != msgDown && msg.kind != msgTakes {
 				msg.s = sl.s
 			}
 		} else {
@@ -243,7 +243,10 @@ func (m *machine) drawLane(msg *message) {
 			msg.kind = msgClaim
 		}
 	}
-	want := map[messageKind]SlotState{msgLaunch: Offered, msgKill: Held, msgClaim: Held}[msg.kind]
+	want := map[messageKind]SlotState{msgLaunch: Offered, msgComing: Offered, msgKill: Held, msgClaim: Held}[msg.kind]
+	if msg.kind == msgLaunch && m.pick(4) == 0 {
+		want = Coming
+	}
 	if !m.ref.cfg.Offers || want == 0 || m.pick(4) == 0 {
 		return
 	}
@@ -295,6 +298,8 @@ func (m *machine) send(msg message, out []Effect) []Effect {
 		return c.Drain(m.now, out)
 	case msgTick:
 		return c.Tick(m.now, out)
+	case msgComing:
+		return c.Coming(m.now, msg.s, probe.Coming{Slot: l.Slot, Call: l.Call}, out)
 	case msgTakes:
 		return c.OffersTo(m.now, msg.s, out)
 	case msgClaim:
@@ -339,7 +344,7 @@ func (m *machine) audit(msg message) error {
 	if got := m.core.Load(); got != load {
 		return fmt.Errorf("load %+v, want %+v", got, load)
 	}
-	if idle := load.Asking+load.Running+load.Stopping+load.Entries+load.Held == 0; m.core.Idle() != idle {
+	if idle := load.Asking+load.Running+load.Stopping+load.Entries+load.Held+load.Coming == 0; m.core.Idle() != idle {
 		return fmt.Errorf("idle %v with %+v", m.core.Idle(), load)
 	}
 	if m.core.Draining() != m.ref.draining {

@@ -13,6 +13,7 @@ type refOffers struct {
 	seats   []refSeat
 	freed   []int // free seats in the order in which they were freed
 	held    []int // lanes, oldest first
+	coming  []int // lanes, oldest first
 	takers  []probe.SchedulerID
 	blocks  map[uint16]int // attempts for which nothing is asked ahead
 	wrongs  map[uint16]int // how many it were last, less those that were right since
@@ -32,6 +33,8 @@ type refLane struct {
 	since  time.Duration // offered, asking, held
 	over   time.Duration // offered: when it is old; held: when it is declined; running: when to ask ahead
 	expect time.Duration
+
+	announced bool // it has been said of its present call that a launch is coming
 }
 
 func (r *reference) newSeats() {
@@ -124,6 +127,7 @@ func (r *reference) drop(i int) {
 		}
 	}
 	o.held = slices.DeleteFunc(o.held, func(h int) bool { return h == i })
+	o.coming = slices.DeleteFunc(o.coming, func(h int) bool { return h == i })
 	r.slots[i].state = Free
 	r.freed = append(r.freed, i)
 }
@@ -187,7 +191,7 @@ func (r *reference) occupy(i int) bool {
 
 func (r *reference) deal() {
 	o := &r.offers
-	for len(o.freed) > 0 && len(o.held)+len(r.queue) > 0 {
+	for len(o.freed) > 0 && len(o.held)+len(o.coming)+len(r.queue) > 0 {
 		if len(o.held) > 0 {
 			i := o.held[0]
 			o.held = o.held[1:]
@@ -197,6 +201,13 @@ func (r *reference) deal() {
 			m := message{s: sl.s, launch: sl.m}
 			m.launch.Deadline = max(0, m.launch.Deadline-(r.now-sl.launched))
 			r.launch(m)
+			continue
+		}
+		if len(o.coming) > 0 {
+			i := o.coming[0]
+			o.coming = o.coming[1:]
+			r.occupy(i)
+			r.slots[i].state = Asking
 			continue
 		}
 		s := o.freed[len(o.freed)-1]
@@ -237,7 +248,7 @@ func (r *reference) sayOffer(i int) {
 	sl := &r.slots[i]
 	st := &o.seats[sl.seat]
 	sl.started = append(sl.started, false)
-	sl.s, sl.since = r.home(sl.seat), r.now
+	sl.s, sl.since, sl.announced = r.home(sl.seat), r.now, false
 	if st.last.More && r.now-st.lastAt < crowdHops*r.hop() && slices.Contains(o.takers, st.lastOf) {
 		sl.s = st.lastOf
 	}
@@ -257,6 +268,25 @@ func (r *reference) offered(m message) bool {
 	}
 	sl := &r.slots[m.launch.Slot]
 	return sl.state == Offered && int(m.launch.Call) == len(sl.started)
+}
+
+// comes has a lane wait for a launch that is on its way, in a seat or for one.
+func (r *reference) comes(m message) {
+	if r.offered(m) {
+		i := int(m.launch.Slot)
+		sl := &r.slots[i]
+		r.sample(sl)
+		sl.state, sl.s, sl.announced = Coming, m.s, true
+		r.offers.coming = append(r.offers.coming, i)
+	}
+}
+
+func (r *reference) awaits(m message) bool {
+	if int(m.launch.Slot) >= len(r.slots) {
+		return false
+	}
+	sl := &r.slots[m.launch.Slot]
+	return sl.state == Coming && int(m.launch.Call) == len(sl.started) && sl.s == m.s
 }
 
 func (r *reference) hold(m message) {

@@ -89,6 +89,7 @@ const (
 	msgClaim
 	msgAck
 	msgTakes
+	msgComing
 )
 
 func newReference(cfg Config) *reference {
@@ -158,6 +159,8 @@ func (r *reference) handle(now time.Duration, m message) []Effect {
 		r.claim(m)
 	case msgTakes:
 		r.takes(m.s)
+	case msgComing:
+		r.comes(m)
 	case msgAck:
 		if slices.Contains(r.up, m.s) && m.seq <= r.numbers[m.s] {
 			r.acked[m.s] = max(r.acked[m.s], m.seq)
@@ -188,7 +191,7 @@ func (r *reference) getTask(i int) {
 	e := &r.queue[turn]
 	sl := &r.slots[i]
 	sl.state, sl.s, sl.started = Asking, e.scheduler, append(sl.started, false)
-	sl.since = r.now
+	sl.since, sl.announced = r.now, false
 	r.out = append(r.out, Effect{
 		Kind: EffectGetTask, Scheduler: e.scheduler, Slot: uint16(i), Call: uint32(len(sl.started)), Ref: e.ref, Res: e.res,
 	})
@@ -218,7 +221,7 @@ func (r *reference) down(s probe.SchedulerID) {
 		if sl.state == Free || sl.state == Offered || sl.s != s {
 			continue
 		}
-		if sl.state == Held {
+		if sl.state == Held || sl.state == Coming {
 			r.drop(i)
 			continue
 		}
@@ -376,7 +379,7 @@ func (r *reference) reserve(m message) {
 
 func (r *reference) launch(m message) {
 	l := m.launch
-	if offered := r.offered(m); offered || r.asks(m) {
+	if offered := r.offered(m) || r.awaits(m); offered || r.asks(m) {
 		sl := &r.slots[l.Slot]
 		why := probe.Refusal(0)
 		if int(l.App) >= r.cfg.Apps {
@@ -394,7 +397,11 @@ func (r *reference) launch(m message) {
 			r.free(int(l.Slot))
 			return
 		}
-		r.sample(sl)
+		if !sl.announced {
+			r.sample(sl)
+		}
+		sl.announced = false
+		r.offers.coming = slices.DeleteFunc(r.offers.coming, func(i int) bool { return i == int(l.Slot) })
 		if offered {
 			sl.s = m.s
 			if !r.occupy(int(l.Slot)) {
@@ -534,7 +541,7 @@ func (r *reference) decline(m message, why probe.Refusal) {
 
 // load counts what a Core's Load must say.
 func (r *reference) load() Load {
-	var in [Held + 1]int
+	var in [Coming + 1]int
 	for i := range r.slots {
 		in[r.slots[i].state]++
 	}
@@ -543,7 +550,7 @@ func (r *reference) load() Load {
 		Entries: len(r.queue), Results: len(r.results), Fences: len(r.fences),
 	}
 	if r.cfg.Offers {
-		l.Slots, l.Offered, l.Held = r.cfg.Slots, in[Offered], in[Held]
+		l.Slots, l.Offered, l.Held, l.Coming = r.cfg.Slots, in[Offered], in[Held], in[Coming]
 		l.Free = r.cfg.Slots - l.Asking - l.Running - l.Stopping - l.Stuck
 	}
 	for _, k := range r.results {

@@ -140,6 +140,8 @@ func (s *script) event(name string) []Effect {
 			Job: s.job(), Epoch: uint32(s.num("epoch", 0)), App: uint16(s.num("app", 0)), Deadline: s.dur("deadline", time.Minute), Timeout: s.dur("timeout", 0),
 			Expect: s.dur("expect", 0), More: s.num("more", 0) == 1,
 		}, nil)
+	case "coming":
+		return c.Coming(now, s.scheduler(), probe.Coming{Slot: slot, Call: call}, nil)
 	case "notask":
 		return c.NoTask(now, s.scheduler(), probe.NoTask{Slot: slot, Call: call}, nil)
 	case "kill":

@@ -24,6 +24,8 @@ const (
 	Held    // a Launch is here, and no slot is free for it
 
 	Joined // a wide task's, beside its first, or kept for one
+
+	Coming // as Held, of a Launch that is on its way
 )
 
 // String returns the word used in listings and as a metric's label.
@@ -45,6 +47,8 @@ func (s SlotState) String() string {
 		return "held"
 	case Joined:
 		return "joined"
+	case Coming:
+		return "coming"
 	default:
 		return "SlotState(" + strconv.Itoa(int(s)) + ")"
 	}
@@ -122,7 +126,7 @@ type SlotView struct {
 	Since     time.Duration     // when it entered State, on the caller's clock; 0 for a slot never used
 	Call      uint32            // its latest call; 0: none yet
 	Scheduler probe.SchedulerID // unless free; offered: to whom
-	Ref       probe.Ref         // unless free or offered: the job it asks for or runs
+	Ref       probe.Ref         // unless free, offered or coming: the job it asks for or runs; 0: asking, by an offer
 	Res       uint32            // asking: the reservation it asks with
 	Task      uint32            // running, stopping, stuck, held
 	Attempt   uint16            // running, stopping, stuck, held; from 1
@@ -146,7 +150,7 @@ func (c *Core) Slot(i int) SlotView {
 	if c.wide != nil {
 		v.Need = c.wide.needs[c.wide.lanes[i].need].Need
 	}
-	if s.state == Offered {
+	if s.state == Offered || s.state == Coming {
 		v.Ref = 0
 		return v
 	}
