@@ -18,17 +18,17 @@ import (
 // Payloads that take far longer to arrive than an idle offer is good for, one alone or many behind one another, are launched once each: no task is in
 // doubt or has lost an attempt, and hardly any travels twice. A line carries a window of 256 KiB in a delay.
 func TestPayloadsSlowerThanOffers(t *testing.T) {
-	const size = 3 << 20
+	const size = 2 << 20
 	for _, tt := range []struct {
 		name       string
-		delay      time.Duration // 13 of them for each payload
+		delay      time.Duration // 8 of them for each payload
 		slots      int
 		tasks      int
 		schedulers int
 	}{
-		{"one by one", 700 * time.Millisecond, 2, 3, 1},
-		{"behind one another", 400 * time.Millisecond, 8, 10, 1},
-		{"of two schedulers", 400 * time.Millisecond, 4, 8, 2},
+		{"one by one", 700 * time.Millisecond, 1, 2, 1},
+		{"behind one another", 500 * time.Millisecond, 8, 8, 1},
+		{"of two schedulers", 500 * time.Millisecond, 4, 6, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
