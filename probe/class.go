@@ -2,6 +2,7 @@ package probe
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"dunnock/internal/wire"
@@ -28,6 +29,22 @@ type Class struct {
 	Priority int16         // −1000…1000; larger first
 	Deadline time.Duration // time left for the job, ≥ 0
 	Work     time.Duration // what is left of the job, as its submitter estimated: slot time, ≥ 0; 0: nothing is known
+}
+
+// MaxUserDepth is how many levels of a user's path are told apart. What is below is one name.
+const MaxUserDepth = 8
+
+// UserGroup is the group that a user or a group is in: the path without its last name, and "" at the top.
+func UserGroup(path string) string {
+	at := 0
+	for range MaxUserDepth - 1 {
+		i := strings.IndexByte(path[at:], '/')
+		if i < 0 {
+			break
+		}
+		at += i + 1
+	}
+	return path[:max(at-1, 0)]
 }
 
 // Work is what so many tasks of an estimate are together: at most what a Duration holds.

@@ -111,3 +111,14 @@ func FuzzDecodeClassedReserve(f *testing.F) {
 		}
 	})
 }
+
+func TestUserGroup(t *testing.T) {
+	for path, want := range map[string]string{
+		"": "", "ann": "", "org/ann": "org", "org/team/ann": "org/team", "org/": "org", "/ann": "", "org//ann": "org/",
+		"1/2/3/4/5/6/7/8": "1/2/3/4/5/6/7", "1/2/3/4/5/6/7/8/9/10": "1/2/3/4/5/6/7",
+	} {
+		if got := probe.UserGroup(path); got != want {
+			t.Errorf("%q is in %q, want %q", path, got, want)
+		}
+	}
+}

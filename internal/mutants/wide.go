@@ -20,14 +20,16 @@ func ofWide() []mutant {
 		{name: "wide: the collector goes with its scheduler", file: queueCore, old: "if c.collects(s) {\n\t\tc.disband(now, &c.wide.line)", new: "if false {\n\t\tc.disband(now, &c.wide.line)", tests: true},
 		{name: "wide: more than there is is refused", file: queueWide, old: "if n.Resources[r] > w.has[r] {", new: "if n.Resources[r] > w.has[r]+1 {", tests: true},
 		{name: "needs: what nobody set aside is not launched", file: placeBind, old: "if spent == 0 && j.unlike {", new: "if false {", tests: true},
-		{name: "needs: what was set aside for a job that is over is for no other", file: placeBind, old: "return len(c.needs) == 0", new: "return true", tests: true},
+		{name: "needs: what was set aside for a job that is over is for no other", file: placeBind, old: "return len(c.needs) == 0 && c.sorters == 0", new: "return c.sorters == 0", tests: true},
 		{name: "needs: another group's task needs the same", file: placeBind, old: " || !g.set.need.equal(asked.set.need) {", new: " {", tests: true},
 		{name: "needs: a worker has as much", file: placeSet, old: "return s.need == nil || s.need.fits(w)", new: "return true", tests: true},
 		{name: "users: one stops where others find room", file: placeUser, old: "case a.unfinished+s.Tasks > c.cfg.MaxTasks-unfinished:", new: "case a.unfinished+s.Tasks > c.cfg.MaxTasks:", tests: true},
 		{name: "users: one leaves others room to wait", file: placeUser, old: "case a.waiting+s.Tasks > c.cfg.MaxWaiting-c.load.Waiting:", new: "case a.waiting+s.Tasks > c.cfg.MaxWaiting:", tests: true},
 		{name: "users: what was accepted elsewhere is accepted", file: placeUser, old: "if a == nil || s.Epoch > 0 {", new: "if a == nil {", tests: true},
 		{name: "users: one leaves others some of the queue", file: placeAdmit, old: "} else if full(mine, waiting, rate, most) {", new: "} else if false {", tests: true},
-		{name: "users: what others flood a fair fleet with is not waited for", file: placeUser, old: "return min(waiting, n*own), 0", new: "return waiting, 0", tests: true},
+		{name: "users: what others flood a fair fleet with is not waited for", file: placeUser, old: "return min(waiting, c.parts(s.User)*own), 0", new: "return waiting, 0", tests: true},
 		{name: "users: one under its share is sampled for more widely", file: placeUser, old: "if n < 2 || c.load.Waiting == waiting || max(running, waiting+s.Tasks)*n > c.load.Running {", new: "if n < 2 || max(running, waiting+s.Tasks)*n >= 0 {", tests: true},
+		{name: "users: a share is by path", file: placeUser, old: "if beside = g.members; g.jobs > 0 {", new: "if beside = c.atTop + g.members; g.jobs > 0 {", tests: true},
+		{name: "users: a call at a worker that sorts is for nobody else's task", file: placeBind, old: "j.waiting() == 0 && c.sorters == 0)", new: "j.waiting() == 0)", tests: true},
 	}
 }

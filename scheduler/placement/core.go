@@ -46,8 +46,9 @@ type Core struct {
 	load  Load
 	stats Stats
 
-	users       map[string]*account // who have live jobs; never ranged over
+	users       map[string]*account // who have live jobs, and their groups; never ranged over
 	accounts    []*account          // to be used again
+	atTop       int                 // users and groups that are in no group
 	enrolled    int                 // live jobs that have a user
 	fairWorkers int                 // of those that may be sampled
 

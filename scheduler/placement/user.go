@@ -3,15 +3,18 @@ package placement
 import (
 	"time"
 
+	"dunnock/probe"
 	"dunnock/task"
 )
 
 // Users share a scheduler as they share workers: one who floods it must not have the others' jobs refused, or found too late. Jobs of no user
 // are not looked at here: a fleet that names no users is nobody's to share.
 
-// account is what one user has here. It lives as long as the user has a live job.
+// account is what one user has here, or stands for a group of users. It lives as long as the user has a live job, or anybody in the group.
 type account struct {
 	name       string
+	group      *account // nil: at the top
+	members    int      // users and groups in it
 	jobs       int
 	unfinished int // tasks of them
 	waiting    int // of those
@@ -22,10 +25,10 @@ const moreProbes = 8
 
 // accountOf returns the account of a user who has live jobs, or nil.
 func (c *Core) accountOf(user string) *account {
-	if user == "" {
-		return nil
+	if a := c.users[user]; user != "" && a != nil && a.jobs > 0 {
+		return a
 	}
-	return c.users[user]
+	return nil
 }
 
 // enroll counts a job for its user.
@@ -33,22 +36,35 @@ func (c *Core) enroll(j *job, user string) {
 	if user == "" {
 		return
 	}
-	a := c.users[user]
-	if a == nil {
-		if c.users == nil {
-			c.users = make(map[string]*account)
-		}
-		if n := len(c.accounts); n > 0 { // so that a user who comes and goes costs no memory each time
-			a, c.accounts = c.accounts[n-1], c.accounts[:n-1]
-		} else {
-			a = &account{}
-		}
-		a.name = user
-		c.users[user] = a
-	}
+	a := c.open(user)
 	a.jobs++
 	c.enrolled++
 	j.account = a
+}
+
+// open returns the account of a user or a group, which may be new.
+func (c *Core) open(name string) *account {
+	a := c.users[name]
+	if a != nil {
+		return a
+	}
+	if c.users == nil {
+		c.users = make(map[string]*account)
+	}
+	if n := len(c.accounts); n > 0 { // so that a user who comes and goes costs no memory each time
+		a, c.accounts = c.accounts[n-1], c.accounts[:n-1]
+	} else {
+		a = &account{}
+	}
+	a.name = name
+	c.users[name] = a
+	if group := probe.UserGroup(name); group != "" {
+		a.group = c.open(group)
+		a.group.members++
+	} else {
+		c.atTop++
+	}
+	return a
 }
 
 // maxSpareAccounts bounds the accounts that are kept for users to come.
@@ -62,23 +78,50 @@ func (c *Core) resign(j *job) {
 	}
 	a.unfinished -= j.unfinished
 	c.enrolled--
-	if a.jobs--; a.jobs > 0 {
-		return
-	}
-	delete(c.users, a.name)
-	*a = account{}
-	if len(c.accounts) < maxSpareAccounts {
-		c.accounts = append(c.accounts, a)
+	a.jobs--
+	for a != nil && a.jobs+a.members == 0 {
+		group := a.group
+		delete(c.users, a.name)
+		*a = account{}
+		if len(c.accounts) < maxSpareAccounts {
+			c.accounts = append(c.accounts, a)
+		}
+		if a = group; a != nil {
+			a.members--
+		} else {
+			c.atTop--
+		}
 	}
 }
 
-// sharers counts the users with live jobs, all that belong to nobody being one's.
-func (c *Core) sharers() int {
-	n := len(c.users)
-	if c.load.Jobs > c.enrolled {
-		n++
+// parts is how many parts a user's share is one of, as workers share their slots at each level of users' paths: with jobs of its own beside those that are live.
+// A user alone has 1. All jobs that belong to nobody are one user's.
+func (c *Core) parts(user string) int {
+	n := 1
+	if a := c.users[user]; a != nil {
+		n += a.members // its own jobs are beside those of its members
 	}
-	return n
+	for name, live := user, c.users[user] != nil; ; {
+		group := probe.UserGroup(name)
+		var beside int
+		var g *account
+		if group == "" {
+			if beside = c.atTop; c.load.Jobs > c.enrolled {
+				beside++
+			}
+		} else if g = c.users[group]; g != nil {
+			if beside = g.members; g.jobs > 0 {
+				beside++
+			}
+		}
+		if !live {
+			beside++
+		}
+		if n = min(n*beside, c.cfg.MaxTasks); group == "" {
+			return n
+		}
+		name, live = group, g != nil
+	}
 }
 
 // fair reports whether all workers share their slots between users.
@@ -116,11 +159,7 @@ func (c *Core) ahead(s *Spec, waiting int) (tasks, own int) {
 	if !c.fair() {
 		return waiting, own
 	}
-	n := c.sharers()
-	if own == 0 {
-		n++
-	}
-	return min(waiting, n*own), 0
+	return min(waiting, c.parts(s.User)*own), 0
 }
 
 // full reports whether a user's own tasks that wait take as long as is left of the longest queue that is admitted.
@@ -135,11 +174,9 @@ func (c *Core) ratioOf(s *Spec) float64 {
 	if s.User == "" || !c.fair() {
 		return s.ProbeRatio
 	}
-	running, waiting, n := 0, 0, c.sharers()
+	running, waiting, n := 0, 0, c.parts(s.User)
 	if a := c.accountOf(s.User); a != nil {
 		running, waiting = a.unfinished-a.waiting, a.waiting
-	} else {
-		n++
 	}
 	// Who has much waiting is no quiet user, whatever runs of it.
 	if n < 2 || c.load.Waiting == waiting || max(running, waiting+s.Tasks)*n > c.load.Running {

@@ -1,9 +1,11 @@
 package placement
 
-// users counts anew what each user has.
+import "dunnock/probe"
+
+// users counts anew what each user has, and who is in which group.
 func (k *checker) users() {
 	c := k.c
-	counted, enrolled, fair := make(map[*account]account), 0, 0
+	counted, enrolled, fair, top := make(map[*account]account), 0, 0, 0
 	for j := c.oldest; j != nil; j = j.next {
 		a := j.account
 		if a == nil {
@@ -14,15 +16,28 @@ func (k *checker) users() {
 		counted[a] = n
 		enrolled++
 	}
+	for name, a := range c.users { // none but these, and each group of theirs
+		group := ""
+		n := counted[a]
+		counted[a] = n // a group may have no jobs
+		if a.group == nil {
+			top++
+		} else {
+			g := counted[a.group]
+			g.members++
+			counted[a.group], group = g, a.group.name
+		}
+		k.expect(a.name == name && group == probe.UserGroup(name), "user %q is %q in %q", name, a.name, group)
+	}
 	for a, n := range counted {
-		n.name = a.name
-		k.expect(n == *a && c.users[a.name] == a, "user %q has %+v, counted %+v", a.name, *a, n)
+		n.name, n.group = a.name, a.group
+		k.expect(n == *a && c.users[a.name] == a && n.jobs+n.members > 0, "user %q has %+v, counted %+v", a.name, *a, n)
 	}
 	for i := range c.workers {
 		if w := &c.workers[i]; w.active && c.offer(w).Fair {
 			fair++
 		}
 	}
-	k.expect(len(c.users) == len(counted) && enrolled == c.enrolled && fair == c.fairWorkers,
-		"%d users with %d jobs, %d fair workers; counted %d, %d and %d", len(c.users), c.enrolled, c.fairWorkers, len(counted), enrolled, fair)
+	k.expect(len(c.users) == len(counted) && top == c.atTop && enrolled == c.enrolled && fair == c.fairWorkers,
+		"%d users, %d at the top, with %d jobs, %d fair workers; counted %d, %d, %d and %d", len(c.users), c.atTop, c.enrolled, c.fairWorkers, len(counted), top, enrolled, fair)
 }

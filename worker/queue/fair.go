@@ -303,10 +303,7 @@ func (q *fair) shareOf(path string) *share {
 	if s := q.shares[path]; s != nil {
 		return s
 	}
-	parent := q.root
-	if at := cut(path); at > 0 {
-		parent = q.shareOf(path[:at])
-	}
+	parent := q.shareOf(probe.UserGroup(path))
 	s := &share{parent: parent, path: path, weight: 1}
 	if w := q.weights[path]; w > 0 {
 		s.weight = int64(w)

@@ -1,9 +1,6 @@
 package queue
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // share is a user or a group of users in the tree that their paths make. The jobs of exactly one path are a leaf below
 // its share, so that "org/team" can have jobs of its own beside those of "org/team/ann".
@@ -28,22 +25,6 @@ type share struct {
 
 	entries list          // leaf: in the order of arrival
 	usual   time.Duration // leaf: how long an attempt usually has its slot; 0: none has ended
-}
-
-// maxDepth is how many levels of a path are told apart. What is below is one name.
-const maxDepth = 8
-
-// cut returns where the path of a path's parent ends. The root is the parent where that is not above 0.
-func cut(path string) int {
-	at := 0
-	for range maxDepth - 1 {
-		i := strings.IndexByte(path[at:], '/')
-		if i < 0 {
-			return at - 1
-		}
-		at += i + 1
-	}
-	return at - 1
 }
 
 // before says which of two siblings is next.
