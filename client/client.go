@@ -49,9 +49,10 @@ type Client struct {
 	addrs []string  // host:port, sorted; a scheduler's index in the core
 	epoch time.Time // zero of the core's time
 
-	ctx    context.Context //nolint:containedctx // the life of the connections: until Close
-	cancel context.CancelFunc
-	conns  sync.WaitGroup // goroutines that have not ended: one a session, and the one that keeps the time
+	ctx     context.Context //nolint:containedctx // the life of the connections: until Close
+	cancel  context.CancelFunc
+	monitor *stream.Monitor
+	conns   sync.WaitGroup // goroutines that have not ended: one a session, and the one that keeps the time
 
 	// mu guards what follows, and the order of what is sent. Under it only the core is called, jobs are noted and bytes are
 	// appended to connections, which never block. A handle's own lock is taken under it.
@@ -106,6 +107,7 @@ func New(cfg Config) (*Client, error) {
 	if c.cfg.Dial == nil {
 		c.cfg.Dial = (&net.Dialer{}).DialContext
 	}
+	c.monitor = stream.NewMonitor()
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }
@@ -224,6 +226,7 @@ func (c *Client) Close() error {
 	}
 	c.conns.Wait()
 	c.cancel()
+	c.monitor.Stop()
 	return nil
 }
 

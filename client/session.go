@@ -124,7 +124,7 @@ func (s *session) still(seqs []uint32) {
 // Flush sends what handling the last messages made. Whoever has waited for results goes on.
 func (s *session) Flush() {
 	s.turn.batch.Flush()
-	stream.Attend()
+	s.c.monitor.Wake()
 }
 
 // Message handles one message from the scheduler.

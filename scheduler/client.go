@@ -130,13 +130,13 @@ func (c *client) submit(body []byte) error {
 	if refused := c.s.submit(&c.turn, m.Job, attach); refused != nil {
 		c.reject(m.Seq, refused)
 	}
+	c.turn.batch.Add(c.conn) // behind those of the workers that have something to do
 	return nil
 }
 
 // follow makes the client hear of a job. One that was here before is told from its beginning, but for what the client has.
 func (c *client) follow(seq uint32, j *job, again bool, has []byte) {
 	c.conn.End(submission.AppendAccepted(c.conn.Begin(uint8(submission.KindAccepted)), submission.Accepted{Seq: seq}))
-	c.turn.batch.Add(c.conn)
 	if again {
 		for _, i := range j.order {
 			if !isSet(has, i) {

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"dunnock/internal/stream"
 	"dunnock/task"
 	"dunnock/worker/queue"
 )
@@ -129,7 +128,7 @@ func (c *crew) guard() {
 		c.guarded = true
 		c.guards.Reset(guardTime)
 		if c.single { // nobody but the runtime's monitor takes the processor from a handler
-			stream.Attend()
+			c.w.monitor.Wake()
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"dunnock/internal/stream"
 	"dunnock/probe"
 	"dunnock/task"
 	"dunnock/worker/queue"
@@ -165,7 +164,7 @@ func (r *runner) run() {
 		}
 	}()
 	for woken := true; woken; _, woken = <-r.wake {
-		stream.Attend()
+		r.w.monitor.Wake()
 		for a := r.arrive(); a != nil; {
 			r.running = a
 			began := r.w.clock.Now()

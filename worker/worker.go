@@ -32,6 +32,7 @@ type Worker struct {
 	classed bool      // reservations come with their class
 	clock   *node.Clock
 	watch   *stream.Watch
+	monitor *stream.Monitor
 
 	conns sync.WaitGroup // connections whose goroutine has not ended
 
@@ -81,7 +82,8 @@ func New(cfg Config) (*Worker, error) {
 	}
 	cfg.Incarnation = n.Incarnation
 	w := &Worker{
-		cfg: cfg, node: n, clock: node.NewClock(), watch: newWatch(cfg.Stream.BeatInterval), peers: make(map[probe.SchedulerID]*peer), lives: make(map[life]lifeNumber), idle: make(chan struct{}),
+		cfg: cfg, node: n, clock: node.NewClock(), watch: newWatch(cfg.Stream.BeatInterval), monitor: stream.NewMonitor(),
+		peers: make(map[probe.SchedulerID]*peer), lives: make(map[life]lifeNumber), idle: make(chan struct{}),
 		core: queue.New(cfg.queue()),
 	}
 	w.hello = probe.Hello{
@@ -116,6 +118,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.ctx = ctx
 	w.mu.Unlock()
 	defer w.clock.Stop()
+	defer w.monitor.Stop()
 
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.node.Run(gctx) })

@@ -73,6 +73,7 @@ type Conn struct {
 	owner    owner
 	again    bool // a flush was asked for while a Flush was writing
 	soon     bool // the writer goroutine has been told to flush soon
+	company  company
 	awake    bool // the writer goroutine has a token, or runs
 	running  bool // Run was called
 	ending   bool // Close(nil): nothing more is accepted, the writer ends the connection once all is sent

@@ -11,7 +11,7 @@ import (
 // with the first call after a rest it wakes its monitor thread, sysmon, to take the processor from who waits in the kernel for long: a futex call
 // before each message that is read, two context switches and a timer behind it, in all half of the CPU time of a worker that has one message at a time.
 //
-// What the monitor does beside it is needed all the same, so that [Attend] wakes it for code that may run for long.
+// What the monitor does beside it is needed all the same where code may run for long: see Monitor.
 
 // readNow is read(2) of a non-blocking descriptor.
 func readNow(fd uintptr, b []byte) (int, error) {
@@ -37,6 +37,5 @@ func call(number, fd uintptr, b []byte) (int, error) {
 	return int(n), nil
 }
 
-// Attend wakes the Go runtime's monitor if it sleeps. Call it before code of unknown length is run because of a message: if that took every processor
-// while the monitor sleeps, nobody would take one back, and connections would go unread, until the next timer is due.
-func Attend() { _, _, _ = syscall.Syscall(syscall.SYS_GETPID, 0, 0, 0) }
+// wakeMonitor wakes the monitor if it sleeps.
+func wakeMonitor() { _, _, _ = syscall.Syscall(syscall.SYS_GETPID, 0, 0, 0) }

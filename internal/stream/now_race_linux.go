@@ -10,5 +10,4 @@ import "syscall"
 func readNow(fd uintptr, b []byte) (int, error)  { return syscall.Read(int(fd), b) }
 func writeNow(fd uintptr, b []byte) (int, error) { return syscall.Write(int(fd), b) }
 
-// Attend has nothing to do: the library's calls wake the monitor.
-func Attend() {}
+func wakeMonitor() {} // the library's calls do

@@ -27,5 +27,4 @@ func (s *socket) owing() time.Duration { return 0 }
 
 func (s *socket) tune(time.Duration) {}
 
-// Attend is for Linux, where some calls are made behind the Go runtime's back.
-func Attend() {}
+func wakeMonitor() {} // the library's calls do
