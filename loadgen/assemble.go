@@ -74,10 +74,10 @@ func (r *run) result(before, after reading) *Result {
 		App: c.App, Workload: c.Plan.Workload, ProbeRatio: c.ProbeRatio, Start: before.at.UTC().Format(time.RFC3339Nano),
 		Machine: machine(), Version: c.Version, Go: runtime.Version(), Local: c.FleetCPU != nil,
 		LagMS: t.lag.quantiles(), ServiceMS: t.service.quantiles(), AcceptMS: t.accept.quantiles(), Breakdown: t.parts.breakdown(),
-		Errors: t.errors, Abandoned: t.abandoned, Users: t.userShares(), PerWorker: t.workerShares(), Stages: t.stageList(c.Fleet.Slots),
+		Errors: t.errors, Abandoned: t.abandoned, Users: t.userShares(), PerWorker: t.workerShares(), TaskSlots: t.widthShares(), Stages: t.stageList(c.Fleet.Slots),
 		Timeline: t.timeline.list(), Nodes: append([]Node{}, c.Fleet.Nodes...),
 	}
-	if c.Keyed {
+	if r.plan.keyed {
 		res.Affinity = &Affinity{Told: !c.NoAffinity, Cache: c.Cache.Keys, MissCost: c.Cache.MissCost}
 		if t.cached > 0 {
 			res.Affinity.HitRate = float64(t.hits) / float64(t.cached)

@@ -43,7 +43,7 @@ func TestCachesAgreeWithTheSimulator(t *testing.T) {
 			f := fleettest.New(t)
 			defer f.Stop()
 			cfg := Config{
-				Dial: f.Dial, Logger: slog.New(slog.DiscardHandler), NoAlarm: true, Cache: cache, Keyed: true, NoAffinity: !told,
+				Dial: f.Dial, Logger: slog.New(slog.DiscardHandler), NoAlarm: true, Cache: cache, NoAffinity: !told,
 				Fleet: Fleet{Policy: "late-binding", Schedulers: schedulers, Workers: workers, Slots: workers * slots, Uniform: true},
 			}
 			for i := range schedulers {

@@ -36,9 +36,8 @@ type Config struct {
 	// Payload of every task of another app.
 	Payload []byte
 	// Cache is what workers keep of what the workload's affinity keys stand for, with SleepApp: tasks whose key is not there take longer. The zero Cache is no such
-	// thing. Keyed says that there are such keys, and NoAffinity keeps the keys from the schedulers.
+	// thing. NoAffinity keeps the keys from the schedulers.
 	Cache      workload.Cache
-	Keyed      bool
 	NoAffinity bool
 	// ProbeRatio is reservations per task, 1 to 16. Default 2.
 	ProbeRatio float64

@@ -117,9 +117,10 @@ func TestTimelineKeepsItsSums(t *testing.T) {
 			v := line.at(at)
 			v.jobs++
 			v.response.add(took)
-			line.run(at, at+took)
+			slots := float64(rapid.IntRange(1, 4).Draw(t, "slots"))
+			line.run(at, at+took, slots)
 			jobs++
-			busy += float64(took)
+			busy += float64(took) * slots
 			longest, end = max(longest, took), max(end, at+took)
 		}
 		gotJobs, gotLongest := uint64(0), 0.0
@@ -139,7 +140,7 @@ func TestTimelineKeepsItsSums(t *testing.T) {
 func TestTimelineShares(t *testing.T) {
 	t.Parallel()
 	line := newTimeline()
-	line.run(500*time.Millisecond, 2500*time.Millisecond)
+	line.run(500*time.Millisecond, 2500*time.Millisecond, 1)
 	for _, c := range []struct {
 		from, to float64
 		want     float64

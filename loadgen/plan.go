@@ -43,6 +43,7 @@ type planner struct {
 	out    chan *job
 	room   *semaphore.Weighted
 	digest *xxhash.Digest
+	keyed  bool  // some tasks have affinity keys
 	err    error // why the source ended early; set before out is closed
 }
 
@@ -61,6 +62,7 @@ func (p *planner) run(ctx context.Context) {
 			return
 		}
 		scratch = digestJob(p.digest, scratch, &w)
+		p.keyed = p.keyed || len(w.Keys) > 0
 		j := &job{index: index, at: w.At, user: w.User, est: w.Est, class: class{w.Priority, w.Slots}, counted: !warmup.Covers(index, w.At)}
 		p.fill(j, &w)
 		select {

@@ -67,6 +67,8 @@ type Result struct {
 	// together under the name "…".
 	Users     []UserShare   `json:"users"`
 	PerWorker []WorkerShare `json:"per_worker"`
+	// TaskSlots is of jobs after the warm-up, by how many slots their tasks take; without those before the first whose tasks take several.
+	TaskSlots map[string]WidthShare `json:"task_slots,omitempty"`
 
 	Stages   []Stage    `json:"stages,omitempty"` // of a run in stages
 	Timeline []Interval `json:"timeline"`         // by intended start, the warm-up included; at most [MaxIntervals]
@@ -130,8 +132,17 @@ type UserShare struct {
 	User       string    `json:"user"` // empty: jobs without one
 	Jobs       uint64    `json:"jobs"`
 	Tasks      uint64    `json:"tasks"`
+	Errors     uint64    `json:"errors"`      // jobs
+	ResponseMS Quantiles `json:"response_ms"` // of those after the warm-up
+}
+
+// WidthShare is what jobs saw whose tasks take so many slots.
+type WidthShare struct {
+	Jobs       uint64    `json:"jobs"`
+	Tasks      uint64    `json:"tasks"`
 	Errors     uint64    `json:"errors"` // jobs
 	ResponseMS Quantiles `json:"response_ms"`
+	WaitMS     Quantiles `json:"wait_ms"`
 }
 
 // WorkerShare is what one worker did.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -41,6 +42,7 @@ type tally struct {
 	timeline timeline
 	stages   []stageTally
 	users    map[string]*userTally
+	widths   map[int]*widthTally // nil before the first job whose tasks take several slots
 	workers  map[string]*workerTally
 	slots    map[string]int // of workers, as the fleet said
 
@@ -60,6 +62,12 @@ type stageTally struct {
 type userTally struct {
 	jobs, tasks, errors uint64
 	response            histogram
+}
+
+// widthTally is what jobs saw whose tasks take so many slots, after the warm-up.
+type widthTally struct {
+	jobs, tasks, errors uint64
+	response, wait      histogram
 }
 
 type workerTally struct {
@@ -112,6 +120,13 @@ func (t *tally) due(j *job, now time.Duration, most int) bool {
 	u := t.user(j.user)
 	u.jobs++
 	u.tasks += uint64(len(j.tasks))
+	if j.class.slots > 1 && t.widths == nil {
+		t.widths = make(map[int]*widthTally)
+	}
+	if w := t.width(j); w != nil && j.counted {
+		w.jobs++
+		w.tasks += uint64(len(j.tasks))
+	}
 	if t.inFlight >= most {
 		t.failed(j, CodeOverload, len(j.tasks))
 		t.csv.job(&line{job: j, sent: now, accepted: now, ended: now, code: CodeOverload})
@@ -131,6 +146,9 @@ func (t *tally) failed(j *job, code string, tasks int) {
 	t.errors[code]++
 	t.timeline.at(j.at).errors++
 	t.user(j.user).errors++
+	if w := t.width(j); w != nil && j.counted {
+		w.errors++
+	}
 	if s := t.stage(j); s != nil {
 		s.errors[code]++
 	}
@@ -172,12 +190,15 @@ func (t *tally) finish(j *job, sent, accepted, ended time.Duration, scheduler st
 	response := ended - j.at
 	v := t.timeline.at(j.at)
 	v.response.add(response)
-	t.user(j.user).response.add(response)
 	if s := t.stage(j); s != nil {
 		s.response.add(response)
 	}
+	if w := t.width(j); w != nil && j.counted {
+		w.response.add(response)
+	}
 	if j.counted {
 		t.response.add(response)
+		t.user(j.user).response.add(response)
 		t.means.Add(float64(response))
 		t.accept.add(accepted - sent)
 	}
@@ -219,7 +240,8 @@ func (t *tally) lagged(j *job, sent time.Duration) {
 
 // results counts the outcomes of a job's tasks and notes those that failed in its line.
 func (t *tally) results(j *job, sent time.Duration, results []task.Result, l *line) {
-	s := t.stage(j)
+	s, width := t.stage(j), t.width(j)
+	slots := float64(max(j.class.slots, 1))
 	t.outcomes += uint64(len(results))
 	for i := range results {
 		r := &results[i]
@@ -234,20 +256,26 @@ func (t *tally) results(j *job, sent time.Duration, results []task.Result, l *li
 		if j.counted {
 			t.wait.add(r.Wait)
 			t.service.add(r.Service)
-			t.demand += float64(r.Service)
-			if t.caching {
-				t.cached++
-				if string(r.Value) == "hit" {
+			t.demand += float64(r.Service) * slots
+			if width != nil {
+				width.wait.add(r.Wait)
+			}
+			if t.caching { // and the task says so if it has a key
+				switch string(r.Value) {
+				case "hit":
 					t.hits++
+					t.cached++
+				case "miss":
+					t.cached++
 				}
 			}
 		}
 		if s != nil {
 			s.wait.add(r.Wait)
-			s.busy += float64(r.Service)
+			s.busy += float64(r.Service) * slots
 		}
 		start := sent + r.Wait // by the scheduler's clock, and so a hop early
-		t.timeline.run(start, start+r.Service)
+		t.timeline.run(start, start+r.Service, slots)
 		w := t.worker(r.Worker)
 		w.tasks++
 		w.started++
@@ -257,7 +285,7 @@ func (t *tally) results(j *job, sent time.Duration, results []task.Result, l *li
 			w.failed++
 		}
 		if t.counting {
-			w.busy += float64(max(start+r.Service-max(start, t.first), 0))
+			w.busy += float64(max(start+r.Service-max(start, t.first), 0)) * slots
 		}
 	}
 }
@@ -320,6 +348,34 @@ func (t *tally) userShares() []UserShare {
 	for _, name := range slices.Sorted(maps.Keys(t.users)) {
 		u := t.users[name]
 		shares = append(shares, UserShare{User: name, Jobs: u.jobs, Tasks: u.tasks, Errors: u.errors, ResponseMS: u.response.quantiles()})
+	}
+	return shares
+}
+
+// maxWidths bounds how many widths have statistics of their own.
+const maxWidths = 64
+
+// width returns the statistics of jobs whose tasks take as many slots as a job's; nil where there are none but plain ones.
+func (t *tally) width(j *job) *widthTally {
+	if t.widths == nil {
+		return nil
+	}
+	slots := max(j.class.slots, 1)
+	w := t.widths[slots]
+	if w == nil && len(t.widths) < maxWidths {
+		w = &widthTally{response: newSparseHistogram(), wait: newSparseHistogram()}
+		t.widths[slots] = w
+	}
+	return w
+}
+
+func (t *tally) widthShares() map[string]WidthShare {
+	var shares map[string]WidthShare
+	for slots, w := range t.widths {
+		if shares == nil {
+			shares = make(map[string]WidthShare)
+		}
+		shares[strconv.Itoa(slots)] = WidthShare{Jobs: w.jobs, Tasks: w.tasks, Errors: w.errors, ResponseMS: w.response.quantiles(), WaitMS: w.wait.quantiles()}
 	}
 	return shares
 }

@@ -85,13 +85,13 @@ func (v *interval) merge(o *interval) {
 	v.busy += o.busy
 }
 
-// run notes that a slot was taken from one time to another.
-func (t *timeline) run(from, to time.Duration) {
+// run notes that so many slots were taken from one time to another.
+func (t *timeline) run(from, to time.Duration, slots float64) {
 	from = max(from, 0)
 	for from < to {
 		v := t.at(from) // may change the length
 		end := min(from-from%t.length+t.length, to)
-		v.busy += float64(end - from)
+		v.busy += float64(end-from) * slots
 		from = end
 	}
 }

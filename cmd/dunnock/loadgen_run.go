@@ -86,7 +86,7 @@ func (c *loadgenRunCmd) Run(p *process) error {
 	debug.SetGCPercent(400)
 	cfg := t.config(p)
 	cfg.App, cfg.Payload, cfg.ProbeRatio, cfg.Timeout, cfg.MaxInFlight = c.App, payload, c.ProbeRatio, c.Timeout, c.MaxInFlight
-	cfg.Cache, cfg.Keyed, cfg.NoAffinity = c.cache(), c.Keys != (workload.Keys{}), !c.Affinity
+	cfg.Cache, cfg.NoAffinity = c.cache(), !c.Affinity
 	if cfg.Bound, err = c.bound(p, t, show); err != nil {
 		return err
 	}

@@ -50,10 +50,10 @@ func (f *workloadFlags) cache() workload.Cache {
 // checkCache reports what is wrong with what the flags say of keys and caches.
 func (f *workloadFlags) checkCache() error {
 	switch {
-	case f.Keys == (workload.Keys{}) && f.Cache != 0:
-		return usagef("--cache: no task has a key without --keys")
-	case f.Keys == (workload.Keys{}) && !f.Affinity:
-		return usagef("--no-affinity: no task has a key without --keys")
+	case f.Keys == (workload.Keys{}) && f.Workload == "" && f.Cache != 0:
+		return usagef("--cache: no task has a key without --keys, or a workload that says keys")
+	case f.Keys == (workload.Keys{}) && f.Workload == "" && !f.Affinity:
+		return usagef("--no-affinity: no task has a key without --keys, or a workload that says keys")
 	case f.Cache == 0:
 		return nil
 	}

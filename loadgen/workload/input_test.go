@@ -56,7 +56,7 @@ func sameJobs(tb testing.TB, got, want []Job) {
 		tb.Fatalf("%d jobs, want %d", len(got), len(want))
 	}
 	for i := range want {
-		if got[i].At != want[i].At || got[i].User != want[i].User || got[i].Est != want[i].Est || !slices.Equal(got[i].Service, want[i].Service) {
+		if got[i].At != want[i].At || got[i].User != want[i].User || got[i].Est != want[i].Est || !slices.Equal(got[i].Service, want[i].Service) || !slices.Equal(got[i].Keys, want[i].Keys) {
 			tb.Fatalf("job %d is %+v, want %+v", i, got[i], want[i])
 		}
 	}
@@ -64,12 +64,12 @@ func sameJobs(tb testing.TB, got, want []Job) {
 
 func TestReadNDJSON(t *testing.T) {
 	t.Parallel()
-	const text = `{"at_ms":12.5,"user":"a","service_ms":[101.3,99],"est_ms":100, "priority" : -7,"slots":4 }
+	const text = `{"at_ms":12.5,"user":"a","service_ms":[101.3,99],"est_ms":100, "priority" : -7,"slots":4 , "keys":[ 7 , 1000000 ] }
 
  { "service_ms" : [ 1e-3 , 0.0000005, 86400000, 12.345678499999999999999999 ] , "at_ms" : 12.5 }` + "\r\n" +
 		`{"user":"org/\"te\\am\"/\u00e4\ud83d\udc26\t","at_ms":1.25E4,"service_ms":[-0]}`
 	want := []Job{
-		{At: 12_500_000, User: "a", Service: []time.Duration{101_300_000, 99 * ms}, Est: 100 * ms, Priority: -7, Slots: 4},
+		{At: 12_500_000, User: "a", Service: []time.Duration{101_300_000, 99 * ms}, Est: 100 * ms, Priority: -7, Slots: 4, Keys: []uint32{7, 1_000_000}},
 		{At: 12_500_000, Service: []time.Duration{1000, 1, MaxService, 12_345_678}},
 		{At: 12_500 * ms, User: "org/\"te\\am\"/ä🐦\t", Service: []time.Duration{0}},
 	}
@@ -107,6 +107,9 @@ func TestNDJSONErrors(t *testing.T) {
 		{`{"at_ms":-1e-99,"service_ms":[1]}`, `at_ms: is negative: "-1e-99"`},
 		{`{"at_ms":NaN,"service_ms":[1]}`, `at_ms: want a number, got "NaN"`},
 		{`{"at_ms":6,"service_ms":[1,NaN]}`, `service_ms[1]: want a number, got "NaN"`},
+		{`{"at_ms":6,"service_ms":[1,2],"keys":[1,0]}`, `keys[1]: want a whole number from 1 to 1000000, got "0"`},
+		{`{"at_ms":6,"service_ms":[1,2],"keys":[1]}`, `keys: want one a task, which are 2, got 1`},
+		{`{"at_ms":6,"service_ms":[1,2],"keys":1}`, `keys: column 38: want '[', got '1'`},
 		{`{"at_ms":6,"service_ms":[Infinity]}`, `service_ms[0]: want a number, got "Infinity"`},
 		{`{"at_ms":6,"service_ms":[1,-2]}`, `service_ms[1]: is negative: "-2"`},
 		{`{"at_ms":6,"service_ms":[1e300]}`, `service_ms[0]: is more than 8784h0m0s: "1e300"`},

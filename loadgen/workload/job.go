@@ -28,7 +28,7 @@ type Job struct {
 	// Est is what a scheduler that plans by estimates is told about the job's
 	// tasks: the mean of their service times, unless a file says otherwise. 0: nothing is known.
 	Est time.Duration
-	// Keys are the tasks' affinity keys by number, from 1; none if the workload has no keys. A file has none.
+	// Keys are the tasks' affinity keys by number, 1…MaxKeys, one a task; none if the job has no keys.
 	Keys []uint32
 	// Priority is that of the job: −1000…1000. Only files say one.
 	Priority int
@@ -49,6 +49,7 @@ const (
 	fieldEst
 	fieldPriority
 	fieldSlots
+	fieldKeys
 	fields int = iota
 )
 
@@ -90,6 +91,8 @@ func (j *Job) check(prev time.Duration) *breach {
 		return &breach{fieldPriority, -1, fmt.Sprintf("want %d to %d, got %d", -maxPriority, maxPriority, j.Priority)}
 	case j.Slots < 0 || j.Slots > MaxWidth:
 		return &breach{fieldSlots, -1, fmt.Sprintf("want 1 to %d, got %d", MaxWidth, j.Slots)}
+	case len(j.Keys) > 0 && len(j.Keys) != len(j.Service):
+		return &breach{fieldKeys, -1, fmt.Sprintf("want one a task, which are %d, got %d", len(j.Service), len(j.Keys))}
 	case len(j.User) > MaxUser:
 		return &breach{fieldUser, -1, fmt.Sprintf("a user has at most %d bytes, got %d", MaxUser, len(j.User))}
 	case !utf8.ValidString(j.User):
@@ -98,6 +101,11 @@ func (j *Job) check(prev time.Duration) *breach {
 	for i, s := range j.Service {
 		if s < 0 || s > MaxService {
 			return &breach{fieldService, i, fmt.Sprintf("want 0 to %v, got %v", MaxService, s)}
+		}
+	}
+	for i, k := range j.Keys {
+		if k < 1 || k > MaxKeys {
+			return &breach{fieldKeys, i, fmt.Sprintf("want 1 to %d, got %d", MaxKeys, k)}
 		}
 	}
 	return nil

@@ -19,10 +19,11 @@ const (
 	nameEst      = "est_ms"
 	namePriority = "priority"
 	nameSlots    = "slots"
+	nameKeys     = "keys"
 )
 
 func ndjsonNames() names {
-	return names{nameAt, nameUser, nameService, nameEst, namePriority, nameSlots}
+	return names{nameAt, nameUser, nameService, nameEst, namePriority, nameSlots, nameKeys}
 }
 
 // millisecond is the power of ten that makes milliseconds nanoseconds.
@@ -79,7 +80,7 @@ func (p *ndjson) field(name []byte, seen *[fields]bool, j *Job) (err *InputError
 	known := ndjsonNames()
 	i := slices.Index(known[:], string(name))
 	if i < 0 {
-		return &InputError{Field: quote(string(name)), Reason: "unknown field; a job has at_ms, user, service_ms, est_ms, priority and slots"}
+		return &InputError{Field: quote(string(name)), Reason: "unknown field; a job has at_ms, user, service_ms, est_ms, priority, slots and keys"}
 	}
 	if seen[i] {
 		return &InputError{Field: known[i], Reason: "is there twice"}
@@ -101,6 +102,8 @@ func (p *ndjson) field(name []byte, seen *[fields]bool, j *Job) (err *InputError
 		j.Priority, err = p.integer(namePriority, -maxPriority, maxPriority)
 	case fieldSlots:
 		j.Slots, err = p.integer(nameSlots, 1, MaxWidth)
+	case fieldKeys:
+		j.Keys, err = p.integers(nameKeys, j.Keys)
 	}
 	return err
 }
@@ -201,32 +204,53 @@ func delimits(rest []byte) bool {
 
 // numbers reads the array of service times and appends them.
 func (p *ndjson) numbers(times []time.Duration) ([]time.Duration, *InputError) {
+	err := p.array(nameService, func(i int) *InputError {
+		v, err := p.number(nameService, i)
+		times = append(times, v)
+		return err
+	})
+	return times, err
+}
+
+// integers reads an array of keys and appends them.
+func (p *ndjson) integers(name string, keys []uint32) ([]uint32, *InputError) {
+	err := p.array(name, func(i int) *InputError {
+		k, err := p.integer(name, 1, MaxKeys)
+		if err != nil {
+			err.Field = element(name, i)
+		}
+		keys = append(keys, uint32(k))
+		return err
+	})
+	return keys, err
+}
+
+// array reads an array of no more elements than a job may have tasks. An empty one is none.
+func (p *ndjson) array(name string, read func(i int) *InputError) *InputError {
 	if p.peek() != '[' {
 		err := p.unexpected("'['")
-		err.Field = nameService
-		return times, err
+		err.Field = name
+		return err
 	}
 	p.at++
 	if p.peek() == ']' {
 		p.at++
-		return times, nil // Source refuses a job without tasks
+		return nil // Source refuses a job without tasks
 	}
-	for {
-		if len(times) == MaxTasks {
-			return times, &InputError{Field: nameService, Reason: "a job has at most " + strconv.Itoa(MaxTasks) + " tasks"}
+	for i := 0; ; i++ {
+		if i == MaxTasks {
+			return &InputError{Field: name, Reason: "a job has at most " + strconv.Itoa(MaxTasks) + " tasks"}
 		}
-		v, err := p.number(nameService, len(times))
-		if err != nil {
-			return times, err
+		if err := read(i); err != nil {
+			return err
 		}
-		times = append(times, v)
 		if p.peek() == ']' {
 			p.at++
-			return times, nil
+			return nil
 		}
 		if err := p.expect(','); err != nil {
-			err.Field = nameService
-			return times, err
+			err.Field = name
+			return err
 		}
 	}
 }

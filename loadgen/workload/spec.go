@@ -203,7 +203,7 @@ func (g *generator) next(j *Job) (bool, error) {
 
 // fault says which job broke a bound.
 func (g *generator) fault(b *breach) error {
-	return fmt.Errorf("workload: job %d: %s: %s", g.jobs, b.in(names{"arrival", "user", "service", "estimate", "priority", "task slots"}), b.reason)
+	return fmt.Errorf("workload: job %d: %s: %s", g.jobs, b.in(names{"arrival", "user", "service", "estimate", "priority", "task slots", "keys"}), b.reason)
 }
 
 // resize returns s with length n; what it holds is left over from before.

@@ -21,7 +21,7 @@ const (
 // trace parses lines of the Eagle/Hawk trace format.
 type trace struct{}
 
-func (trace) names() names { return names{nameArrival, "", nameDuration, nameMean, "", ""} }
+func (trace) names() names { return names{nameArrival, "", nameDuration, nameMean, "", "", ""} }
 
 func (trace) parse(line []byte, j *Job) (fault *InputError) {
 	if line[len(line)-1] != '\n' {

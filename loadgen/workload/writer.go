@@ -57,7 +57,7 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
-// AppendJob appends a job as a line of NDJSON with its line end. An empty User, an Est and a Priority of 0 and one slot are left out. The job must keep the
+// AppendJob appends a job as a line of NDJSON with its line end. An empty User, an Est and a Priority of 0, one slot and no keys are left out. The job must keep the
 // bounds of [Job].
 func AppendJob(b []byte, j *Job) []byte {
 	b = append(b, `{"`+nameAt+`":`...)
@@ -85,6 +85,17 @@ func AppendJob(b []byte, j *Job) []byte {
 	if j.Slots > 1 {
 		b = append(b, `,"`+nameSlots+`":`...)
 		b = strconv.AppendInt(b, int64(j.Slots), 10)
+	}
+	for i, k := range j.Keys {
+		if i == 0 {
+			b = append(b, `,"`+nameKeys+`":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = strconv.AppendUint(b, uint64(k), 10)
+		if i+1 == len(j.Keys) {
+			b = append(b, ']')
+		}
 	}
 	return append(b, "}\n"...)
 }
