@@ -27,8 +27,12 @@ const (
 	// leadTime is for how long a reader leads before it reads again.
 	leadTime = 50 * time.Microsecond
 	// guardTime is how often leaders are looked at, while there are any: a handler that is not brief, against all habit, keeps its reader waiting for up to
-	// twice as long.
-	guardTime = time.Millisecond
+	// twice as long. Each look wakes a thread, which on a worker of one slot was a third of what a task took. So it is once more as long after each
+	// guardProven attempts that kept nobody waiting, and guardMost in the end, for which the Go runtime may keep anybody waiting: over time that is 2 µs for
+	// each attempt at most.
+	guardTime   = time.Millisecond
+	guardMost   = 10 * guardTime
+	guardProven = 1024
 )
 
 // lead runs what is in line on the reader's goroutine. It reports whether that is still the reader.
@@ -73,6 +77,7 @@ func (l *leader) next(now time.Duration) {
 	}
 	if l.turn.reads = l.running != nil; l.turn.reads {
 		l.begun++
+		c.proven++
 	} else if !l.relieved {
 		c.stepDown(l)
 	}
@@ -113,6 +118,7 @@ func (l *leader) relieve() {
 	c.stepDown(l)
 	c.group.Add(1)
 	l.running.habit.mistaken()
+	c.proven = 0
 	l.relieved, l.turn.reads = true, false
 	l.peer.leader = nil
 	l.peer.conn.Relieve()
@@ -126,7 +132,7 @@ func (c *crew) stepDown(l *leader) {
 func (c *crew) guard() {
 	if !c.guarded {
 		c.guarded = true
-		c.guards.Reset(guardTime)
+		c.guards.Reset(min(guardTime+time.Duration(c.proven/guardProven)*guardTime, guardMost))
 		if c.single { // nobody but the runtime's monitor takes the processor from a handler
 			c.w.monitor.Wake()
 		}

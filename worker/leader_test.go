@@ -142,6 +142,45 @@ func TestLeaderIsRelieved(t *testing.T) {
 	})
 }
 
+// Leaders are looked at less often the longer none of them has kept anybody waiting, up to a bound, and often again when one has.
+func TestLeadersAreTrusted(t *testing.T) {
+	withLeader(t, 2, func(t *testing.T, b *offerBench, k *taker) {
+		keeps := func(what string, for_ time.Duration) {
+			t.Helper()
+			for k.launch(k.lastOffer(), probe.Launch{}); k.lastEnd() != "reader"; {
+				k.launch(k.lastOffer(), probe.Launch{})
+			}
+			sleep(time.Second) // nobody is looked at any more
+			ends, offers := len(k.heard().ends), k.openOffers()
+			for i, payload := range []string{"stay", ""} {
+				m := probe.Launch{Slot: offers[i].Slot, Call: offers[i].Call, Ref: 1, Task: uint32(i), Attempt: 1, Deadline: time.Minute}
+				k.conn.Send(uint8(probe.KindLaunch), probe.AppendLaunchHead(nil, &m), []byte(payload))
+			}
+			k.conn.Flush()
+			sleep(for_ - guardTime/2)
+			k.wantEnds(ends)
+			sleep(for_ + guardTime)
+			if got := len(k.heard().ends); got != ends+1 {
+				t.Errorf("%s: after twice %v the one behind it has not ended", what, for_)
+			}
+			k.conn.Send(uint8(probe.KindKill), nil, probe.AppendKill(nil, probe.Kill{Slot: offers[0].Slot, Call: offers[0].Call}))
+			k.conn.Flush()
+			sleep(time.Second)
+		}
+		prove := func(attempts int) {
+			b.worker.mu.Lock()
+			defer b.worker.mu.Unlock()
+			b.worker.crew.proven += attempts
+		}
+		keeps("at first", guardTime)
+		prove(2 * guardProven)
+		keeps("proven", 3*guardTime)
+		keeps("after a mistake", guardTime)
+		prove(1000 * guardProven)
+		keeps("well proven", guardMost)
+	})
+}
+
 // A leader whose handler does not return in spite of everything holds up neither the end of its connection nor the next one.
 func TestDeafLeader(t *testing.T) {
 	withLeader(t, 1, func(t *testing.T, b *offerBench, k *taker) {

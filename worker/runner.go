@@ -39,6 +39,7 @@ type crew struct {
 	leaders []*leader // that run attempts
 	guards  *time.Timer
 	guarded bool // guards is set
+	proven  int  // attempts that leaders have begun since one kept its reader waiting
 	single  bool // GOMAXPROCS is 1
 }
 
