@@ -302,6 +302,26 @@ func (g *group) chosen(id probe.WorkerID) bool {
 	return slices.Contains(g.timer.j.nears[g.from:][:g.nears], id)
 }
 
+// unchoose takes a worker that is gone out of what keys have chosen: another one may get its number, which need not be eligible.
+func (j *job) unchoose(id probe.WorkerID) {
+	if len(j.nears) == 0 {
+		return
+	}
+	for i := range j.groups() {
+		g := j.at(i)
+		list := j.nears[g.from:][:g.nears]
+		at := slices.Index(list, id)
+		if at < 0 {
+			continue
+		}
+		copy(list[at:], list[at+1:])
+		g.nears--
+		if uint32(at) < g.asked {
+			g.asked--
+		}
+	}
+}
+
 // fits reports whether tasks of a group may be bound at a worker.
 func (c *Core) fits(g *group, w *worker) bool {
 	if g.near {
@@ -325,10 +345,11 @@ func (c *Core) launchNear(now time.Duration, g *group, out []Effect) []Effect {
 			c.unoffer(s)
 			var ok bool
 			if out, ok = c.launchOn(now, g, w, offer{worker: id, lane: uint16(i), call: s.call}, out); !ok {
-				c.keepOffer(now, offer{worker: id, life: c.profiles[id].life, lane: uint16(i), call: s.call, ready: now, until: now + handLife})
+				s.state = slotOffered // it has not left the list
+				c.idle.free++
 				break
 			}
-			c.stats.OffersUsed++
+			c.used(s)
 			if g.waiting() == 0 {
 				c.idle.sweep(c)
 				return out
@@ -361,7 +382,7 @@ func (c *Core) launchFar(now time.Duration, g *group, out []Effect) []Effect {
 			c.keepOffer(now, t)
 			break
 		}
-		c.stats.OffersUsed++
+		c.used(&w.slots[t.lane])
 	}
 	return out
 }

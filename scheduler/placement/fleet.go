@@ -442,6 +442,7 @@ func (c *Core) WorkerDown(now time.Duration, id probe.WorkerID, out []Effect) []
 	*w = worker{id: id}
 	for j := c.oldest; j != nil; {
 		next := j.next // a job may end with the last answer to its claims
+		j.unchoose(id)
 		out = c.forfeit(now, j, id, out)
 		out = c.answered(now, j, id, out)
 		j = next

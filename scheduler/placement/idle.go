@@ -58,6 +58,7 @@ type request struct {
 	dirty bool // in idle.dirty
 	grew  bool // and tasks have come to wait
 	came  bool // and they are a job's
+	deep  bool // a worker could run none of the first that wait, and it was not looked further: when some of them go, others come into reach
 	kept  bool // pinned because peers know of it
 }
 

@@ -94,7 +94,8 @@ func (k *checker) offers() {
 				if !s.matches(c.offer(w)) {
 					continue
 				}
-				for g := s.request.head; g != nil; g = g.nextWaiting {
+				n := 0 // who looks for one that may run there looks no further than that
+				for g := s.request.head; g != nil && n < scanLimit; g, n = g.nextWaiting, n+1 {
 					k.expect(g.fresh == 0, "job %#x waits, and an offer of worker %d is held", g.timer.j.ref, t.worker)
 				}
 			}

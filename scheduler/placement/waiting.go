@@ -84,14 +84,14 @@ func (c *Core) changed(g *group, n int) {
 	} else if g.waiting() == 0 || g.timer.j.halted() {
 		c.dequeue(g)
 	}
-	c.stir(g.set, n > 0)
+	c.stir(g.set, n > 0 || g.set.request.deep)
 }
 
 // leave takes a group out of its set.
 func (c *Core) leave(g *group) {
 	if g.queued {
 		c.dequeue(g)
-		c.stir(g.set, false)
+		c.stir(g.set, g.set.request.deep)
 	}
 }
 
@@ -107,7 +107,11 @@ func (c *Core) oldestFor(w *worker) *group {
 		for n := 0; g != nil && n < scanLimit && !c.usable(g, w); n++ {
 			g = g.nextWaiting
 		}
-		if g != nil && (oldest == nil || g.timer.j.order < oldest.timer.j.order) && c.usable(g, w) {
+		switch {
+		case g == nil:
+		case !c.usable(g, w):
+			q.deep = true
+		case oldest == nil || g.timer.j.order < oldest.timer.j.order:
 			oldest = g
 		}
 	}
@@ -147,6 +151,7 @@ func (c *Core) usable(g *group, w *worker) bool {
 // serve launches what waits under a set on the offers that are held.
 func (c *Core) serve(now time.Duration, s *set, out []Effect) []Effect {
 	var unfit []offer
+	s.request.deep = false
 	for s.waiting > 0 {
 		t, w, ok := c.takeFor(now, s)
 		if !ok {

@@ -21,6 +21,7 @@ type book struct {
 	open   int // jobs that their clients' users wait for
 	again  int // second starts of a task that a failure or a fault explains
 	last   time.Duration
+	wide   *job // of a flood
 }
 
 // job is one job of a client's user.
@@ -37,6 +38,9 @@ type job struct {
 	rest        bool
 	drain       bool
 	require     []probe.Label
+	keys        []probe.Key // by task; nil: it has none
+	crowd       crowd
+	late        bool // it comes long after the wide job of a flood
 
 	client     *client
 	twin       *job           // the same job, of another client
@@ -69,6 +73,7 @@ type jobTask struct {
 	bytes    int    // of its result
 	odd      oddity // or -1
 	failures int    // of a flaky one
+	takes    takes
 	starts   []*start
 }
 
@@ -110,15 +115,8 @@ func (b *book) started(k *worker, p *caller, m *probe.Launch) *start {
 	t := j.tasks[m.Task]
 	x := &start{task: t, at: w.now, k: k, life: k.life, s: s, epoch: m.Epoch, attempt: m.Attempt}
 	b.starts++
-	running := 1
-	for _, h := range k.handlers {
-		if h != nil {
-			running++
-		}
-	}
-	if running > w.plan.Slots {
-		w.fail("%s runs %d attempts in %d slots", w.name(k.node), running, w.plan.Slots)
-	}
+	b.judgeRoom(k, x)
+	b.judgeTurn(x)
 	if !k.mayRun(j) {
 		w.fail("job %d, task %d: starts on %s, which has not what it needs", j.index, t.index, w.name(k.node))
 	}

@@ -23,7 +23,7 @@ func newScene() scene {
 		p.owner.begin()
 	}
 	j := &job{id: task.JobID{1}, client: w.clients[0], deadline: time.Hour, maxAttempts: 2, isTaken: true, since: time.Second, outcomes: make([]task.Outcome, 2)}
-	j.tasks = []*jobTask{{job: j}, {job: j, index: 1}}
+	j.tasks = []*jobTask{{job: j, takes: takes{slots: 1}}, {job: j, index: 1, takes: takes{slots: 1}}}
 	j.failures, j.sent = make([]uint16, 2), make(map[uint32]sent)
 	w.now = time.Minute
 	w.book.submitted(j, 0, w.schedulers[0].node)
@@ -68,9 +68,25 @@ func TestBook(t *testing.T) {
 			s.book.outcome(s.j, 0, task.OK, "")
 		}},
 		{"ok without a run", "never ended so", func(s scene) { s.book.outcome(s.j, 0, task.OK, "") }},
-		{"two in one slot", "2 attempts in 1 slots", func(s scene) {
+		{"two in one slot", "attempts of 2 slots in 1", func(s scene) {
 			s.start(0, 0, probe.Launch{})
 			s.start(0, 0, probe.Launch{Task: 1})
+		}},
+		{"more of a resource than there is", "take 2 of a resource of which it has 1", func(s scene) {
+			s.plan.GPUs, s.plan.Slots = 1, 2
+			for i := range s.j.tasks {
+				s.j.tasks[i].takes.gpus = 1
+				s.start(0, 0, probe.Launch{Task: uint32(i)})
+			}
+		}},
+		{"a wide task beside another", "attempts of 3 slots in 2", func(s scene) {
+			s.plan.Slots, s.j.tasks[1].takes.slots = 2, 2
+			s.start(0, 0, probe.Launch{})
+			s.start(0, 0, probe.Launch{Task: 1})
+		}},
+		{"a plain task of a flood before a wide one that came long before", "which came long before, has not", func(s scene) {
+			s.book.wide, s.j.late = &job{isTaken: true, tasks: []*jobTask{{}}}, true
+			s.start(0, 0, probe.Launch{})
 		}},
 		{"again without a reason", "nothing explains that", func(s scene) {
 			s.end(s.start(0, 0, probe.Launch{}), probe.StatusOK)

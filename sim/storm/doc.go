@@ -26,6 +26,7 @@
 //   - A scheduler's link to a worker and a worker's connections follow the packages scheduler and worker, and so do the connections between schedulers of policy idle-offer. HTTP, payloads, and limits by count and size are left out.
 //   - A scheduler that leaves tells its clients that this is its last word, and waits for a while until they have hung up. In some fleets it leaves with jobs that run, when that
 //     has taken too long.
+//   - In some fleets tasks take several slots or resources, have affinity keys, or meet workers with a discipline other than first in, first out, which make no offers.
 //   - Gossip is late, and lies.
 //
 // # What is checked
@@ -34,7 +35,8 @@
 // owner. No task starts again unless it has failed, or a fault has touched its worker, its scheduler, its client or a connection between
 // them since. What may start once starts once, and ends unknown only if a fault has
 // touched somebody who knows. A job is submitted under a later epoch only if the scheduler before has taken it, or a fault kept it from saying that it has not. Starts are within max_attempts, but for those whose end a fault kept from being
-// counted. Nothing of a job is launched while its clients have too much to read. No worker runs more than it has slots for. Nothing starts behind a fence. Nothing is stopped because of a rumour. An outcome is what
+// counted. Nothing of a job is launched while its clients have too much to read. What runs on a worker takes no more slots and
+// resources than it has. While plain tasks keep coming a wide one starts before those that came long after it. Nothing starts behind a fence. Nothing is stopped because of a rumour. An outcome is what
 // happened. At rest nothing is left: no job, reservation, attempt or result; with idle offers each free slot is on offer, whom it was offered to holds just
 // that, and nobody wants any. And every core checks its invariants, every few steps or at each.
 package storm

@@ -27,9 +27,10 @@ type front struct {
 
 // heldJob is a job at a scheduler.
 type heldJob struct {
-	job     *job
-	ref     probe.Ref
-	skipped []byte // tasks that had finished before this submission
+	job      *job
+	ref      probe.Ref
+	deadline time.Duration
+	skipped  []byte // tasks that had finished before this submission
 
 	ends    []taskEnd // in their order
 	credit  ack.Credit
@@ -92,6 +93,9 @@ func (s *scheduler) held(ref probe.Ref) *heldJob {
 
 // greetClient takes a client's Hello.
 func (s *scheduler) greetClient(e *end) bool {
+	if s.closed {
+		return false
+	}
 	n := &session{s: s, end: e}
 	e.user = n
 	e.lost = func(cause) { n.leave() }
@@ -156,6 +160,7 @@ func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duratio
 	spec := placement.Spec{
 		App: s.w.apps[0], Tasks: len(j.tasks), ProbeRatio: j.ratio, Deadline: deadline, MaxAttempts: j.maxAttempts,
 		Require: j.require, AtMostOnce: j.once, CancelOnFailure: j.rest, Epoch: epoch, Finished: finished,
+		User: j.crowd.user, Need: j.tasks[0].takes.spec(), Groups: j.groups(), Keys: j.keys,
 	}
 	for _, a := range attempts {
 		spec.Attempts = append(spec.Attempts, placement.Attempts{Task: uint32(a.Task), N: uint16(a.Failed)})
@@ -166,7 +171,7 @@ func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duratio
 		return
 	}
 	h := &heldJob{
-		job: j, ref: ref, skipped: slices.Clone(finished), launched: make([]launch, len(j.tasks)),
+		job: j, ref: ref, deadline: s.w.now + deadline, skipped: slices.Clone(finished), launched: make([]launch, len(j.tasks)),
 		lease: lease.Job{Ref: ref, Epoch: epoch, Drains: j.drain},
 	}
 	s.jobs, s.byID[j.id] = append(s.jobs, h), h

@@ -43,6 +43,8 @@ type Plan struct {
 
 	DrainTimeout time.Duration // after which a scheduler leaves with jobs that run; 0: it does not
 
+	sharing
+
 	CheckEvery uint64 // events between two looks at the invariants of a core
 
 	owner     owner.Config
@@ -126,6 +128,7 @@ func NewPlan(seed uint64, policy placement.Policy) Plan {
 		p.DrainTimeout = x.spread(20*time.Millisecond, 2*time.Second)
 	}
 	p.oversleep()
+	p.share()
 	return p
 }
 

@@ -151,7 +151,7 @@ func (l *link) welcome() {
 	l.voids++
 	l.leaving, l.left = l.k.draining, false
 	l.end.lost = l.down
-	out := s.core.WorkerUp(s.w.now, l.id, placement.Worker{Slots: s.w.plan.Slots, Apps: s.w.apps, Labels: l.k.labels}, s.out[:0])
+	out := s.core.WorkerUp(s.w.now, l.id, l.k.offer(), s.out[:0])
 	if l.leaving || !l.known {
 		out = s.core.WorkerDrain(s.w.now, l.id, out)
 	}
@@ -430,10 +430,7 @@ func (s *scheduler) send(f *placement.Effect) {
 	}
 	switch f.Kind {
 	case placement.EffectReserve:
-		m := probe.Reserve{Ref: f.Ref, Res: f.Res, Count: f.Count}
-		l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {
-			return c.Reserve(now, id, m, out)
-		})
+		l.reserve(f)
 	case placement.EffectCancel:
 		m := probe.Cancel{Ref: f.Ref, Res: f.Res}
 		l.tell(func(c *queue.Core, now time.Duration, id probe.SchedulerID, out []queue.Effect) []queue.Effect {

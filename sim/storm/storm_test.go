@@ -46,6 +46,12 @@ func TestFound(t *testing.T) {
 	for _, seed := range []uint64{
 		3502, // what a peer was told was overtaken, and said only once
 		2478, // a copy of a launch came when the attempt had ended and that was not heard yet: it was declined, and the task started twice
+		5311, // an attempt of another scheduler's was taken over in a lane in which a task had just been launched on an offer
+		48,   // a launch on an offer of its key's worker crossed the lane's next call, and was taken for lost
+		398,  // a worker was gone whom a key had chosen, and who got its number could not run the task
+		1018, // an offer of a key's worker that was not used was held twice
+		950,  // what came into reach when others were launched was not launched on what was held
+		1683, // a job was submitted anew where it still was, and its attempts counted as lost
 		447,  // an offer overtook the end of a task that may start once: it was taken for the sign that its launch had come too late
 	} {
 		if r := storm.Run(seed, placement.IdleOffer, nil); r.Err != nil {

@@ -42,9 +42,7 @@ type caller struct {
 
 func (k *worker) begin() {
 	k.start()
-	cfg := k.w.plan.queue
-	cfg.Seed = uint64(k.incarnation(k.life))
-	k.core = queue.New(cfg)
+	k.core = queue.New(k.config())
 	k.check = k.core.CheckInvariants
 	k.callers, k.lives, k.armed, k.draining, k.waits = nil, nil, never, false, false
 	k.handlers, k.held = make([]*start, k.w.plan.lanes()), make([]*held, k.w.plan.lanes())
@@ -82,7 +80,7 @@ func (k *worker) greet(e *end, s *scheduler, life uint32, taken uint64) bool {
 	e.lost = func(cause) { k.leave(p) }
 	e.answer()
 	out := k.core.SchedulerUp(k.w.now, p.id, taken, k.out[:0])
-	if k.w.plan.offers() {
+	if k.w.plan.offers() && !k.sorts() {
 		out = k.core.OffersTo(k.w.now, p.id, out)
 	}
 	k.carryOut(out, nil)

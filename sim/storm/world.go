@@ -191,6 +191,7 @@ func (w *world) crash(p *process, machine bool) {
 // run lets everything happen, and judges what is left.
 func (w *world) run() error {
 	w.employ()
+	w.flood()
 	for _, p := range w.processes {
 		if w.plan.Faults[faultJoin] > 0 && p.node > 0 && p.node < len(w.workers) && w.chance.coin() {
 			w.count(faultJoin.String())
@@ -253,7 +254,7 @@ func (w *world) bound() time.Duration {
 	work := time.Duration(0)
 	for _, j := range w.book.jobs {
 		for _, t := range j.tasks {
-			work += 2*t.service + w.plan.queue.StopGrace + 10*w.plan.Delay + 10*w.plan.Jitter
+			work += time.Duration(2*w.cost(t)*int64(t.service)) + w.plan.queue.StopGrace + 10*w.plan.Delay + 10*w.plan.Jitter
 		}
 	}
 	return 15*time.Second + 3*work/time.Duration(w.plan.Slots*max(1, w.plan.Workers-w.plan.Black))
@@ -296,6 +297,7 @@ func (w *world) employ() {
 		if p.Picky > 0 && newDice(p.Seed, 6+uint64(i)).permille(p.Picky) {
 			j.require = disk
 		}
+		w.arrange(j)
 		w.book.byID[j.id] = j
 		w.hire(j, w.evenly(j, d.below(p.Storm)))
 		if other := w.clients[d.n(len(w.clients))]; other != j.client && !j.once && d.permille(p.Odd[oddShared]) {
