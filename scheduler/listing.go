@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -139,7 +140,7 @@ func (s *Scheduler) why(j *job) string {
 	default:
 		return s.whyConstrained(j, now)
 	}
-	return fmt.Sprintf("%d tasks wait: %s", v.Waiting, reason)
+	return counted(v.Waiting, "task waits", "tasks wait") + ": " + reason
 }
 
 // maxReasons bounds how many of a job's constraints the waiting is told of.
@@ -161,10 +162,7 @@ func (s *Scheduler) whyConstrained(j *job, now time.Duration) string {
 }
 
 func (s *Scheduler) whyPart(j *job, v *placement.WaitView, several bool, now time.Duration) string {
-	who := fmt.Sprintf("%d tasks wait", v.Tasks)
-	if v.Tasks == 1 {
-		who = "1 task waits"
-	}
+	who := counted(v.Tasks, "task waits", "tasks wait")
 	if several {
 		who += fmt.Sprintf(" (task %d first)", v.First)
 	}
@@ -174,29 +172,56 @@ func (s *Scheduler) whyPart(j *job, v *placement.WaitView, several bool, now tim
 		}
 		return fmt.Sprintf("%s: %s; the last one left %.1f s ago", who, v.Lack, (now - v.Emptied).Seconds())
 	}
-	workers := fmt.Sprintf("%d eligible workers", v.Eligible)
+	workers := counted(v.Eligible, "eligible worker", "eligible workers")
 	if len(v.Require) > 0 {
-		workers = fmt.Sprintf("%d workers with %s", v.Eligible, listed(v.Require))
+		workers = counted(v.Eligible, "worker", "workers") + " with " + listed(v.Require)
 	}
 	if v.Preferring {
-		workers += ", which are preferred for now"
+		workers += ", which " + plural(v.Eligible, "is", "are") + " preferred for now"
 	}
 	waited := (now - j.accepted).Round(time.Millisecond)
 	again := ""
 	if v.Again > 0 {
 		again = fmt.Sprintf("; queues were full, and more are made in %v", max(v.Again-now, 0).Round(time.Millisecond))
 	}
-	if v.Near {
+	switch {
+	case v.Near:
 		return who + s.whyNear(v, workers, now, waited) + again
-	}
-	if v.Need != "" {
-		return fmt.Sprintf("%s for %s: %d reservations are queued at %s that have as much, for %v", who, v.Need, v.Reservations, workers, waited) + again + s.whoseTurn(j, now)
-	}
-	if s.cfg.Policy == placement.IdleOffer {
+	case v.Reservations == 0 && v.Again > 0:
+		return who + s.whyFull(v, waited, now) + s.whoseTurn(j, now)
+	case v.Need != "":
+		return fmt.Sprintf("%s for %s: %s at %s that %s as much, for %v", who, v.Need, queued(v.Reservations), workers, plural(v.Eligible, "has", "have"), waited) + again + s.whoseTurn(j, now)
+	case s.cfg.Policy == placement.IdleOffer:
 		return who + s.whyNoOffer(v, workers, waited) + again
 	}
-	return fmt.Sprintf("%s for a free slot: %d reservations are queued at %s, for %v", who, v.Reservations, workers, waited) + again + s.whoseTurn(j, now)
+	return fmt.Sprintf("%s for a free slot: %s at %s, for %v", who, queued(v.Reservations), workers, waited) + again + s.whoseTurn(j, now)
 }
+
+// whyFull says that the queues that were asked of late were all full.
+func (s *Scheduler) whyFull(v *placement.WaitView, waited, now time.Duration) string {
+	workers := counted(v.Eligible, "worker is eligible", "workers are eligible")
+	switch {
+	case v.Need != "":
+		workers = counted(v.Eligible, "worker has as much", "workers have as much")
+	case len(v.Require) > 0:
+		workers = counted(v.Eligible, "worker has ", "workers have ") + listed(v.Require)
+	}
+	return fmt.Sprintf(" for %s: %s, all queues that were asked are full, for %v; more are asked in %v",
+		cmp.Or(v.Need, "a free slot"), workers, waited, max(v.Again-now, 0).Round(time.Millisecond))
+}
+
+// plural chooses the word for so many.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// counted is "1 task waits" or "3 tasks wait".
+func counted(n int, one, many string) string { return strconv.Itoa(n) + " " + plural(n, one, many) }
+
+func queued(n int) string { return counted(n, "reservation is queued", "reservations are queued") }
 
 // whoseTurn says by what workers choose among the jobs in their queues, and what this one has of that; nothing where that is who came first. It runs
 // under the lock.
@@ -259,18 +284,18 @@ func (s *Scheduler) whyNear(v *placement.WaitView, workers string, now, waited t
 	if left := (v.Until - now).Round(time.Millisecond); left > 0 {
 		then = fmt.Sprintf("tried or let go in %v", left)
 	}
-	return fmt.Sprintf(" for %s of those that %s chosen (%s): %d reservations are queued, and others of %s are %s; for %v",
-		cmp.Or(v.Need, "a free slot"), keys, chosen, v.Reservations, workers, then, waited)
+	return fmt.Sprintf(" for %s of those that %s chosen (%s): %s, and others of %s are %s; for %v",
+		cmp.Or(v.Need, "a free slot"), keys, chosen, queued(v.Reservations), workers, then, waited)
 }
 
 // whyNoOffer says what tasks wait for that are launched on slots that offer themselves.
 func (s *Scheduler) whyNoOffer(v *placement.WaitView, workers string, waited time.Duration) string {
 	why := fmt.Sprintf(" for a free slot: none of %s has offered one", workers)
 	if v.Asked > 0 {
-		why += fmt.Sprintf(", and of %d other schedulers %d have been asked", len(s.peers), v.Asked)
+		why += fmt.Sprintf(", and of %s %s been asked", counted(len(s.peers), "other scheduler", "other schedulers"), counted(v.Asked, "has", "have"))
 	}
 	if v.Reservations > 0 {
-		why += fmt.Sprintf("; %d reservations are queued there, because nothing was launched for long", v.Reservations)
+		why += "; " + queued(v.Reservations) + " there, because nothing was launched for long"
 	}
 	return fmt.Sprintf("%s; for %v", why, waited)
 }

@@ -137,7 +137,7 @@ func TestNeedsAreSaid(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 		var detail api.JobDetail
 		http.do("GET", "/v1/jobs/"+h.ID().String(), "", 200, &detail)
-		if want := "1 task waits for 2 slots: 1 reservations are queued at 1 eligible workers that have as much, for 10ms; users share the slots, and what counts is what ann has had of late (fair)"; detail.Why != want {
+		if want := "1 task waits for 2 slots: 1 reservation is queued at 1 eligible worker that has as much, for 10ms; users share the slots, and what counts is what ann has had of late (fair)"; detail.Why != want {
 			t.Errorf("why %q, want %q", detail.Why, want)
 		}
 		if detail.Slots != 2 || detail.Resources != nil {
@@ -158,15 +158,24 @@ func TestNeedsAreSaid(t *testing.T) {
 	})
 }
 
-// A job says that queues are full.
+// A job says that queues are full: under idle offers too, where workers do not go by who came first.
 func TestFullQueuesAreSaid(t *testing.T) {
-	withHTTP(t, func(c *scheduler.Config) { c.Policy = placement.LateBinding }, func(t *testing.T, f *fleettest.Fleet, s *fleettest.Node, http *caller) {
+	for policy, discipline := range map[placement.Policy]string{placement.LateBinding: "fifo", placement.IdleOffer: "fair"} {
+		t.Run(policy.String(), func(t *testing.T) { fullQueuesAreSaid(t, policy, discipline) })
+	}
+}
+
+func fullQueuesAreSaid(t *testing.T, policy placement.Policy, discipline string) {
+	t.Helper()
+	withHTTP(t, func(c *scheduler.Config) { c.Policy = policy }, func(t *testing.T, f *fleettest.Fleet, s *fleettest.Node, http *caller) {
 		var m meter
-		f.Worker("w1", 1, map[string]worker.Handler{"nap": m.nap}, func(c *worker.Config) { c.MaxReservations = 1 })
+		f.Worker("w1", 1, map[string]worker.Handler{"nap": m.nap}, func(c *worker.Config) {
+			c.MaxReservations, c.Discipline, c.Labels = 1, discipline, map[string]string{"gpu": "a100"}
+		})
 		synctest.Wait()
 		c := f.Client(s)
 		nap := func(duration string) task.Job {
-			return task.Job{App: "nap", Tasks: []task.Task{{Payload: []byte(duration)}}}
+			return task.Job{App: "nap", Require: map[string]string{"gpu": "a100"}, Tasks: []task.Task{{Payload: []byte(duration)}}}
 		}
 		first := submit(t, c, nap("20s"))
 		time.Sleep(time.Second)
@@ -177,7 +186,7 @@ func TestFullQueuesAreSaid(t *testing.T) {
 		synctest.Wait()
 		var detail api.JobDetail
 		http.do("GET", "/v1/jobs/"+third.ID().String(), "", 200, &detail)
-		if want := "0 reservations are queued at 1 eligible workers, for 1s; queues were full, and more are made in "; !strings.Contains(detail.Why, want) {
+		if want := "1 task waits for a free slot: 1 worker has gpu=a100, all queues that were asked are full, for 1s; more are asked in "; !strings.Contains(detail.Why, want) {
 			t.Errorf("why %q, want %q", detail.Why, want)
 		}
 		http.do("GET", "/v1/jobs/"+second.ID().String(), "", 200, &detail)

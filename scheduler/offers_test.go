@@ -227,7 +227,7 @@ func TestWhyNoOffer(t *testing.T) {
 		time.Sleep(30 * time.Millisecond)
 		var d api.JobDetail
 		newCaller(t, f, o.schedulers[0]).do("GET", "/v1/jobs/"+h.ID().String(), "", 200, &d)
-		for _, want := range []string{"1 task waits for a free slot", "none of 1 eligible workers has offered one", "of 1 other schedulers 1 have been asked", "for 30ms"} {
+		for _, want := range []string{"1 task waits for a free slot", "none of 1 eligible worker has offered one", "of 1 other scheduler 1 has been asked", "for 30ms"} {
 			if !strings.Contains(d.Why, want) {
 				t.Errorf("%q does not say %q", d.Why, want)
 			}

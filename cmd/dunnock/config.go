@@ -204,7 +204,7 @@ func typeFault(target reflect.Type, value any) string {
 		ok = isString(value) || all(value, isString)
 		want = "a list of strings"
 	case reflect.Map:
-		if target.Elem().Kind() == reflect.Int {
+		if target.Elem().Kind() == reflect.Int || target.Elem().Kind() == reflect.Uint32 {
 			return numbersFault(value)
 		}
 		ok = all(value, isString)

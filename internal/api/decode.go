@@ -129,6 +129,8 @@ func decodeFault(err error, within string, offset int64) error {
 
 func jsonName(kind string) string {
 	switch {
+	case kind == "uint32":
+		return "a whole number from 0 to 4294967295"
 	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
 		return "a whole number"
 	case strings.HasPrefix(kind, "float"):
