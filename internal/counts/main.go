@@ -72,7 +72,7 @@ func countAll(ctx context.Context) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s%s. Written by `make bench-accept`.\n", madeBy, runtime.Version())
 	for _, g := range groups() {
-		args := append(append([]string{"test", "-timeout=5m", "-cpu=1", fmt.Sprint("-count=", rounds)}, g.flags...), g.packages...)
+		args := append(append([]string{"test", "-timeout=10m", "-cpu=1", fmt.Sprint("-count=", rounds)}, g.flags...), g.packages...)
 		cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments are those of groups
 		var faults strings.Builder
 		cmd.Stderr = &faults
