@@ -29,9 +29,8 @@ func drive(ctx context.Context, sub submitter, s *setup) (*sample, error) {
 // driveClosed keeps jobs in flight. What is measured is the time between two moments in the midst of it.
 func driveClosed(ctx context.Context, sub submitter, s *setup) (*sample, error) {
 	c := &s.Cell
-	var measuring, stopping atomic.Bool
-	var tasks atomic.Int64
-	responses := make([][]time.Duration, c.InFlight)
+	var measured window
+	var stopping atomic.Bool
 	faults := make([]error, c.InFlight)
 	var wg sync.WaitGroup
 	for i := range c.InFlight {
@@ -44,10 +43,7 @@ func driveClosed(ctx context.Context, sub submitter, s *setup) (*sample, error) 
 					stopping.Store(true)
 					return
 				}
-				if measuring.Load() {
-					responses[i] = append(responses[i], time.Since(began))
-					tasks.Add(int64(c.Tasks))
-				}
+				measured.done(time.Since(began))
 			}
 		})
 	}
@@ -58,29 +54,59 @@ func driveClosed(ctx context.Context, sub submitter, s *setup) (*sample, error) 
 	}
 	pause(c.Warmup)
 	before, err := readMeter(s)
-	measuring.Store(true)
+	measured.begin()
 	pause(c.Length)
-	for tasks.Load() == 0 && !stopping.Load() && ctx.Err() == nil { // on a machine that is busy with other things
+	for measured.empty() && !stopping.Load() && ctx.Err() == nil { // on a machine that is busy with other things
 		pause(time.Millisecond)
 	}
-	measuring.Store(false)
+	all := measured.end()
 	after, err2 := readMeter(s)
-	done := tasks.Load()
 	stopping.Store(true)
 	wg.Wait()
 	if err := errors.Join(errors.Join(faults...), err, err2); err != nil {
 		return nil, err
 	}
-	var all []time.Duration
-	for _, r := range responses {
-		all = append(all, r...)
-	}
-	out := &sample{Jobs: len(all), Tasks: int(done), ResponseUS: ranksOf(all)}
+	out := &sample{Jobs: len(all), Tasks: c.Tasks * len(all), ResponseUS: ranksOf(all)}
 	if out.Jobs == 0 {
 		return nil, fmt.Errorf("not one job was done within %v", c.Length)
 	}
 	out.spent(before, after)
 	return out, nil
+}
+
+// window is the time that is measured, and the responses of the jobs that end in it.
+type window struct {
+	mu        sync.Mutex // guards what follows
+	open      bool
+	responses []time.Duration
+}
+
+func (w *window) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open = true
+}
+
+func (w *window) done(response time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.open {
+		w.responses = append(w.responses, response)
+	}
+}
+
+func (w *window) empty() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.responses) == 0
+}
+
+// end returns what the window has seen. It sees nothing more.
+func (w *window) end() []time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open = false
+	return w.responses
 }
 
 // jobRecord is what became of a job of an open loop. Times are since the start.

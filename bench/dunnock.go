@@ -17,7 +17,7 @@ import (
 // dunnockContender is the daemons and the SDKs as any Go program embeds them.
 func dunnockContender() contender {
 	return contender{
-		name: "dunnock", what: "Dunnock, one scheduler", setup: "all defaults: late binding, two reservations a task",
+		name: "dunnock", what: "Dunnock, one scheduler", setup: "all defaults: idle offers",
 		lacks:  "nothing on disk; a job does not outlive its client",
 		broker: runScheduler, worker: runWorker, client: newDunnockClient,
 	}

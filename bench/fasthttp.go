@@ -88,7 +88,7 @@ func (silence) Printf(string, ...any) {}
 
 func newHostClient(addr string) *fasthttp.HostClient {
 	return &fasthttp.HostClient{
-		Addr: addr, MaxConns: 16384, NoDefaultUserAgentHeader: true, DisableHeaderNamesNormalizing: true, DisablePathNormalizing: true,
+		Addr: addr, Dial: func(addr string) (net.Conn, error) { return fasthttp.DialTimeout(addr, startTimeout) }, MaxConns: 16384, NoDefaultUserAgentHeader: true, DisableHeaderNamesNormalizing: true, DisablePathNormalizing: true,
 	}
 }
 

@@ -59,7 +59,7 @@ func runJetStreamWorker(ctx context.Context, s *setup, ready func(string)) error
 		return err
 	}
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(startTimeout))
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func runNATS(ctx context.Context, o *server.Options, ready func(string)) error {
 }
 
 func connectNATS(s *setup) (*nats.Conn, error) {
-	return nats.Connect(s.Broker, nats.NoReconnect(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+	return nats.Connect(s.Broker, nats.NoReconnect(), nats.Timeout(startTimeout), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		fmt.Fprintln(os.Stderr, "bench: nats:", err) // a slow consumer that lost messages, for one
 	}))
 }

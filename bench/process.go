@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// startTimeout is how long a process has to say that it is ready, endTimeout to end.
+// startTimeout is how long a process has to say that it is ready, and to find the others, endTimeout to end: on a busy machine too.
 const (
-	startTimeout = 20 * time.Second
-	endTimeout   = 5 * time.Second
+	startTimeout = time.Minute
+	endTimeout   = time.Minute
 )
 
 // process is a role of a run, played by this program started again.
