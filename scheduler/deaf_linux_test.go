@@ -31,7 +31,7 @@ func TestDeafReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
+	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	<-members.looks // those who keep the connections to workers, and those to schedulers
 	<-members.looks
@@ -88,6 +88,9 @@ func deafen(t *testing.T, nc net.Conn) {
 	_ = raw.Control(func(fd uintptr) {
 		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
 	})
+	if errors.Is(err, unix.EPERM) { // there are kernels where that takes root
+		t.Skip("only root may put a filter on a socket here")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -178,7 +177,8 @@ func TestSocketOptions(t *testing.T) {
 
 // Unix sockets are written directly as well.
 func TestUnixSocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
+	t.Chdir(t.TempDir()) // whose name may be longer than that of a socket
+	const path = "s"
 	ln, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
@@ -277,6 +277,9 @@ func deafen(t *testing.T, nc net.Conn) {
 	_ = raw.Control(func(fd uintptr) {
 		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
 	})
+	if errors.Is(err, unix.EPERM) { // there are kernels where that takes root
+		t.Skip("only root may put a filter on a socket here")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
