@@ -71,7 +71,7 @@ func (b *blackHole) heal(ctx context.Context) error {
 	if b.process == nil {
 		return nil
 	}
-	return b.leave(ctx, drainLimit)
+	return b.leave(ctx)
 }
 
 // poison is a job whose first task kills its worker. The fleet must give that task up after its attempts, and the rest must live.
@@ -194,7 +194,7 @@ func (j *join) heal(ctx context.Context) error {
 	faults := make([]error, len(j.came))
 	var wg sync.WaitGroup
 	for i, p := range j.came {
-		wg.Go(func() { faults[i] = p.leave(ctx, drainLimit) })
+		wg.Go(func() { faults[i] = p.leave(ctx) })
 	}
 	wg.Wait()
 	return errors.Join(faults...)
@@ -248,7 +248,7 @@ func (o *overload) inject(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := full.leave(ctx, drainLimit); err != nil {
+	if err := full.leave(ctx); err != nil {
 		return err
 	}
 	// Twice what was done at the peak: what slots and tasks would allow may be more than this machine can do.
@@ -276,7 +276,7 @@ func (o *overload) heal(ctx context.Context) error {
 	o.r.notes.overloadEnds(ledger.Now())
 	var fault error
 	for _, p := range o.extras {
-		fault = errors.Join(fault, p.leave(ctx, drainLimit))
+		fault = errors.Join(fault, p.leave(ctx))
 	}
 	return fault
 }

@@ -126,7 +126,7 @@ const drainLimit = 40 * time.Second
 func (d *drained) inject(ctx context.Context) error {
 	for _, name := range d.names {
 		p := d.fleet.named(name)
-		if err := p.leave(ctx, drainLimit); err != nil {
+		if err := p.leave(ctx); err != nil {
 			return err
 		}
 		if err := startAll(ctx, []*process{p}); err != nil {

@@ -75,7 +75,7 @@ func TestRun(t *testing.T) {
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "report.json")
-	out, complaints, code := program(t, "--dunnock", dunnock(t), "--duration", "8s", "--seed", "17", "--warm-up", "1s", "--faults", "worker-kill,worker-bounce,scheduler-kill",
+	out, complaints, code := program(t, "--dunnock", dunnock(t), "--duration", "8s", "--seed", "17", "--warm-up", "2s", "--faults", "worker-kill,worker-bounce,scheduler-kill",
 		"--schedulers", "2", "--workers", "4", "--clients", "2", "--rate", "20", "--dir", filepath.Join(dir, "books"), "--json", path)
 	if strings.HasPrefix(out, "skipped:") {
 		t.Skip(out)

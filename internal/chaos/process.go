@@ -48,7 +48,7 @@ type process struct {
 }
 
 // readyLimit bounds the start of a process. On two busy cores fifty that start at once take some seconds.
-const readyLimit = 30 * time.Second
+const readyLimit = 2 * time.Minute
 
 // start starts the next life. It does not wait until that is ready.
 func (p *process) start() error {
@@ -158,12 +158,22 @@ func (p *process) kill() error {
 	return p.awaitEnd(context.Background(), readyLimit)
 }
 
-// leave asks the process to end, and returns when it has, or an error when it has not within a limit or not well.
-func (p *process) leave(ctx context.Context, limit time.Duration) error {
-	p.plan()
-	if err := p.signal(syscall.SIGTERM); err != nil {
+// leave asks the process to end, and returns when it has, or an error when it has not within drainLimit or not well.
+func (p *process) leave(ctx context.Context) error {
+	if err := p.askToLeave(); err != nil {
 		return err
 	}
+	return p.left(ctx, drainLimit)
+}
+
+// askToLeave is to be said once: a second time may come just when the process has left off listening, and would end it not well.
+func (p *process) askToLeave() error {
+	p.plan()
+	return p.signal(syscall.SIGTERM)
+}
+
+// left waits for the end of a process that was asked to leave.
+func (p *process) left(ctx context.Context, limit time.Duration) error {
 	if err := p.awaitEnd(ctx, limit); err != nil {
 		return err
 	}

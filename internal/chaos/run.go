@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"dunnock/internal/chaos/check"
@@ -23,7 +22,7 @@ import (
 const (
 	settle      = 2500 * time.Millisecond // after a fault: the lease, a beat, and a second of a busy machine
 	orphanGrace = 2 * time.Second         // after a client's death: the lease, and a launch on its way
-	restLimit   = 15 * time.Second        // after the last job
+	restLimit   = time.Minute             // after the last job
 )
 
 // run is one run of the harness.
@@ -202,13 +201,12 @@ func (r *run) one(ctx context.Context, p *planned) error {
 func (r *run) calm(ctx context.Context) (unrest []string) {
 	f := r.fleet
 	for _, c := range f.clients {
-		c.plan()
-		if err := c.signal(syscall.SIGTERM); err != nil {
+		if err := c.askToLeave(); err != nil {
 			unrest = append(unrest, err.Error())
 		}
 	}
 	for _, c := range f.clients {
-		if err := c.leave(ctx, r.o.load.deadline+5*time.Second); err != nil {
+		if err := c.left(ctx, r.o.load.deadline+5*time.Second); err != nil {
 			unrest = append(unrest, err.Error())
 		}
 	}
@@ -236,7 +234,7 @@ func (r *run) sizesAtRest(ctx context.Context, before map[string]size) (after ma
 // leave asks all nodes to leave, and says who did not do so well.
 func (r *run) leave(ctx context.Context) (complaints []string) {
 	for _, p := range slices.Concat(r.fleet.schedulers, r.fleet.workers) {
-		if err := p.leave(ctx, drainLimit); err != nil {
+		if err := p.leave(ctx); err != nil {
 			complaints = append(complaints, err.Error())
 		}
 	}
