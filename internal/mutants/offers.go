@@ -54,6 +54,7 @@ func ofPeers() []mutant {
 		{name: "peers: what is not launched gets reservations", file: "scheduler/placement/net.go", old: "out = c.reserve(j, g, w, 1, 0, out)", new: "_ = w", tests: true},
 		{name: "peers: what was told is told again", file: "scheduler/placement/net.go", old: "return c.tellAgain(now, s, out)", new: "return out", tests: true},
 		{name: "peers: a launch that was given back is no attempt", file: placeFinish, old: "\tr.attempt--\n\tr.hasWorker = false\n", new: "\tr.hasWorker = false\n", tests: true},
+		{name: "offers: of a job's tasks those with the fewest workers come first", file: "scheduler/placement/waiting.go", old: "case g.timer.j == oldest.timer.j && len(g.set.eligible) < len(oldest.set.eligible):", new: "case false:", tests: true},
 		{name: "peers: who asks gets the oldest", file: "scheduler/placement/waiting.go", old: "case oldest == nil || g.timer.j.order < oldest.timer.j.order:", new: "default:", tests: true},
 		{name: "peers: an earlier life is no peer", file: "scheduler/peer.go", old: "|| old != nil && old.life > p.life {", new: "{", tests: true},
 		{name: "peers: one of two dials", file: "scheduler/peers.go", old: "if err == nil && h.Name > s.node.Name {", new: "if false {", tests: true},

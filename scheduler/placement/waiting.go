@@ -95,7 +95,8 @@ func (c *Core) leave(g *group) {
 	}
 }
 
-// oldestFor returns the group that has waited longest of those of which a worker may run a task; nil if there is none.
+// oldestFor returns the group that has waited longest of those of which a worker may run a task; nil if there is none. Of one job's it is the one that has the
+// fewest workers to run on: others would take from it what they may have elsewhere.
 func (c *Core) oldestFor(w *worker) *group {
 	var oldest *group
 	for _, s := range c.idle.waiting {
@@ -112,6 +113,8 @@ func (c *Core) oldestFor(w *worker) *group {
 		case !c.usable(g, w):
 			q.deep = true
 		case oldest == nil || g.timer.j.order < oldest.timer.j.order:
+			oldest = g
+		case g.timer.j == oldest.timer.j && len(g.set.eligible) < len(oldest.set.eligible):
 			oldest = g
 		}
 	}
