@@ -79,6 +79,11 @@ func newMeters(s *Scheduler) *meters {
 	gauge("dunnock_peer_connections", func() int { return len(s.peers) })
 	gauge(`dunnock_held_offers{slot="free"}`, func() int { free, _ := s.core.Offers(); return free })
 	gauge(`dunnock_held_offers{slot="soon"}`, func() int { _, soon := s.core.Offers(); return soon })
+	set.NewGauge("dunnock_hop_seconds", func() float64 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.core.Hop().Seconds()
+	})
 	counter := func(name string, value func(placement.Stats) uint64) {
 		set.NewGauge(name, func() float64 {
 			s.mu.Lock()

@@ -90,7 +90,7 @@ func newCores(e *Engine) Policy {
 		offers:     make(map[mask]placement.Worker),
 		schedulers: make([]scheduler, e.cfg.Schedulers),
 		workers:    make([]worker, e.cfg.Workers),
-		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited, MaxQueueTime: math.MaxInt64, Hop: min(e.cfg.NetDelay, time.Second), AffinityWait: e.cfg.AffinityWait},
+		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited, MaxQueueTime: math.MaxInt64, AffinityWait: e.cfg.AffinityWait},
 		idle:       policy == placement.IdleOffer,
 		offer:      placement.Worker{Slots: e.cfg.Slots, Apps: []string{app}, Sorts: e.cfg.Sharing.Discipline > queue.FIFO},
 		spec: placement.Spec{
@@ -99,9 +99,6 @@ func newCores(e *Engine) Policy {
 	}
 	c.offer.Fair = e.cfg.queue().WithDefaults().Discipline == queue.Fair
 	c.classed = probe.NeedsClass(e.cfg.queue().WithDefaults().Discipline.String())
-	if c.config.Hop == 0 {
-		c.config.Hop = -1
-	}
 	for i := range c.schedulers {
 		c.startScheduler(uint32(i))
 	}

@@ -130,3 +130,17 @@ func TestAskingAheadSurvivesNoise(t *testing.T) {
 		}
 	}
 }
+
+// TestFreeSlotsAreNotOfferedFarAhead: where slots are free for long, few offers are answered at once, and workers must not take what those took for hops: tasks would be launched on
+// slots that are free milliseconds later, beside free ones.
+func TestFreeSlotsAreNotOfferedFarAhead(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(2) {
+		r := simulate(t, sim.Config{Policy: "idle-offer", Workers: 200, Slots: 4, Schedulers: 40, NetDelay: 500 * time.Microsecond, Seed: seed + 1},
+			flags{tasks: "40", service: "const:100ms", load: 0.4, jobs: 3000, warmup: 300, seed: seed + 1})
+		t.Logf("mean %.2f ms, p99 %.2f", r.ResponseMS.Mean, r.ResponseMS.P99)
+		if r.ResponseMS.P99 > 103.2 { // the service, a launch and the end's way back, a round among peers, and half of another one
+			t.Errorf("p99 of %.2f ms, want at most 103.2", r.ResponseMS.P99)
+		}
+	}
+}

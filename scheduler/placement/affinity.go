@@ -349,7 +349,7 @@ func (c *Core) launchNear(now time.Duration, g *group, out []Effect) []Effect {
 				c.idle.free++
 				break
 			}
-			c.used(s)
+			c.used(s, offer{ahead: true}) // as far as is known
 			if g.waiting() == 0 {
 				c.idle.sweep(c)
 				return out
@@ -382,7 +382,7 @@ func (c *Core) launchFar(now time.Duration, g *group, out []Effect) []Effect {
 			c.keepOffer(now, t)
 			break
 		}
-		c.used(&w.slots[t.lane])
+		c.used(&w.slots[t.lane], t)
 	}
 	return out
 }
@@ -414,7 +414,7 @@ func (c *Core) overdue(now time.Duration, j *job, g *group, out []Effect) []Effe
 	}
 	g.trying = true
 	age := now - g.since
-	g.relaxAt = after(now, max(age/2, tryHops*c.cfg.Hop, minRound))
+	g.relaxAt = after(now, max(age/2, tryHops*c.hop(), minRound))
 	c.rewake(j, g)
 	eligible, k := g.set.eligible, probes(j.ratio, g.anywhere())
 	for i := 0; i < len(eligible) && k > 0; i++ {

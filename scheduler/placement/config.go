@@ -61,8 +61,6 @@ const (
 	DefaultPreferWait   = 50 * time.Millisecond
 	DefaultAffinityWait = 20 * time.Millisecond
 
-	DefaultHop = 500 * time.Microsecond
-
 	DefaultMinQuarantine = time.Second
 	DefaultMaxQuarantine = time.Minute
 )
@@ -116,7 +114,8 @@ type Config struct {
 	// MaxQuarantine bounds that time. Default 1 m, at most 1 h.
 	MaxQuarantine time.Duration
 	// Hop is about what a message between two nodes of the fleet takes, one way. Under IdleOffer it paces what is said to peers, and offers of
-	// slots that will be free within it count as free. Default 500 µs, below 0: next to nothing; at most 1 s.
+	// slots that will be free within it count as free. Default 0: what launches and the ends of their attempts take is measured ([Core.Hop]); below 0: next to
+	// nothing; at most 1 s.
 	Hop time.Duration
 	// NoQuarantine keeps all workers in sampling, whatever they do.
 	NoQuarantine bool
@@ -203,10 +202,6 @@ func (c Config) withDefaults() Config {
 	if c.MaxQueueTime == 0 {
 		c.MaxQueueTime = DefaultMaxQueueTime
 	}
-	if c.Hop == 0 {
-		c.Hop = DefaultHop
-	}
-	c.Hop = max(c.Hop, 0)
 	if c.PreferWait == 0 {
 		c.PreferWait = DefaultPreferWait
 	}

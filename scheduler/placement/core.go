@@ -45,6 +45,7 @@ type Core struct {
 
 	load  Load
 	stats Stats
+	hops  hops
 
 	users       map[string]*account // who have live jobs, and their groups; never ranged over
 	accounts    []*account          // to be used again
@@ -78,7 +79,7 @@ func New(cfg Config, rng *rand.Rand) *Core {
 		panic("placement: " + err.Error())
 	}
 	c := &Core{
-		cfg: cfg.withDefaults(), rng: rng, schedulers: 1, byKey: make(map[string]*set), index: newIndex(), breakers: make(map[probe.WorkerID]*breaker), trialAt: never,
+		cfg: cfg.withDefaults(), rng: rng, schedulers: 1, byKey: make(map[string]*set), index: newIndex(), breakers: make(map[probe.WorkerID]*breaker), trialAt: never, hops: newHops(),
 	}
 	if c.cfg.Policy == IdleOffer {
 		c.idle = newIdle()

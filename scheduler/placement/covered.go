@@ -68,7 +68,7 @@ func (c *Core) starved(now time.Duration, q *request) bool {
 	if !f.varied || q.rounds == 0 || c.load.Slots < starvedSlots*c.schedulers {
 		return false
 	}
-	return now-max(c.idle.came, q.oldest()) > starvedServices*max(f.mean, c.cfg.Hop)
+	return now-max(c.idle.came, q.oldest()) > starvedServices*max(f.mean, c.hop())
 }
 
 const (

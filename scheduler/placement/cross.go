@@ -19,7 +19,7 @@ const crossWait = time.Minute
 // crosses reports whether what is bound in a lane that makes a newer call is on its way still. What has answered a call has been waited for by its
 // lane, so that its end was lost.
 func (c *Core) crosses(now time.Duration, s *slot) bool {
-	return s.sure == perhaps && s.state == slotBound && now < c.crossEnd(s)
+	return (s.sure == perhaps || s.sure == sooner) && s.state == slotBound && now < c.crossEnd(s)
 }
 
 // crossEnd is when the fate of what is bound in a slot must have been heard.

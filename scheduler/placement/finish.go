@@ -57,6 +57,7 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 		c.stats.Stale++
 		return out
 	}
+	c.timed(now, &j.tasks[m.Task], s, max(m.Service, 0))
 	s.state = slotOver
 	j.of(m.Task).backoff = 0 // its reservations lead to something
 	j.tasks[m.Task].service = max(m.Service, 0)
@@ -66,7 +67,7 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 			c.acquit(wk)
 		}
 		if c.idle != nil && j.of(m.Task).set.need == nil {
-			c.request(j.of(m.Task).set).forecast.learn(max(m.Service, 0), c.cfg.Hop)
+			c.request(j.of(m.Task).set).forecast.learn(max(m.Service, 0), c.hop())
 		}
 		return c.end(now, j, m.Task, task.OK, causeNone, out)
 	case probe.StatusPermanent:

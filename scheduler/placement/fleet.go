@@ -95,6 +95,7 @@ type surety uint8
 const (
 	likely  surety = iota // the slot asked for it
 	perhaps               // it was launched on an offer, which may have been taken back
+	sooner                // the same, of a slot that was not free yet
 	started               // the worker has said so
 )
 

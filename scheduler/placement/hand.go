@@ -58,8 +58,8 @@ func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Ha
 		return c.attend(now, out)
 	}
 	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, hops: m.Hops, ready: now, until: after(now, min(m.Left, handLife))}
-	if m.Ready > 0 {
-		t.ready = now + max(m.Ready-c.cfg.Hop, 0)
+	if t.ahead = m.Ready > 0; t.ahead {
+		t.ready = now + max(m.Ready-c.hop(), 0)
 	}
 	if s.occupied() {
 		if !c.putBy(t) {
@@ -179,7 +179,7 @@ func (c *Core) restock(now time.Duration, s *set, out []Effect) []Effect {
 	free, ahead := c.fitting(s)
 	width := (q.width + unit/2) / unit
 	lack, helpers := width-free-ahead, min(spareHelpers, len(x.peers))
-	if lack <= 0 || helpers == 0 || q.stock < q.width || x.credit < spareCredit || q.restocked != 0 && now < q.restocked+2*c.cfg.Hop {
+	if lack <= 0 || helpers == 0 || q.stock < q.width || x.credit < spareCredit || q.restocked != 0 && now < q.restocked+2*c.hop() {
 		return out
 	}
 	q.restocked = now

@@ -36,7 +36,7 @@ func (c *Core) guard(now time.Duration, s *set) {
 // netDelay draws how long nothing may be launched.
 func (c *Core) netDelay(q *request) time.Duration {
 	if q.netWait == 0 {
-		q.netWait = min(max(minNetWait, netHops*c.cfg.Hop, netServices*q.forecast.mean), maxNetWait)
+		q.netWait = min(max(minNetWait, netHops*c.hop(), netServices*q.forecast.mean), maxNetWait)
 	}
 	fifth := q.netWait / 5
 	return q.netWait - fifth + time.Duration(probe.Below(c.rng, uint64(2*fifth)+1))

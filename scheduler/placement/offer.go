@@ -30,6 +30,7 @@ type offer struct {
 	call   uint32
 	lane   uint16
 	hops   uint8 // how often it was handed on
+	ahead  bool  // it was made before its slot was free
 	ready  time.Duration
 	until  time.Duration
 }
@@ -53,8 +54,8 @@ func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []E
 	c.stats.Offers++
 	c.idle.came = now
 	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, ready: now, until: now + offerLife}
-	if m.Ready > 0 { // that was so when it left
-		t.ready = now + max(m.Ready-c.cfg.Hop, 0)
+	if t.ahead = m.Ready > 0; t.ahead { // that was so when it left
+		t.ready = now + max(m.Ready-c.hop(), 0)
 	}
 	if s.state.binds() {
 		if c.crosses(now, s) {
@@ -74,10 +75,10 @@ func (c *Core) offered(now time.Duration, w *worker, t offer, out []Effect) []Ef
 	if i := c.wantFor(w); i >= 0 && t.hops < mostHops && (g == nil || t.hops < maxHops && c.idle.wants[i].arrived < g.timer.j.submitted-margin) {
 		return c.pass(now, i, t, out)
 	}
-	if g != nil {
+	if g != nil && !c.awaitsBetter(now, g, &t) {
 		var ok bool
 		if out, ok = c.launchOn(now, g, w, t, out); ok {
-			c.used(&w.slots[t.lane])
+			c.used(&w.slots[t.lane], t)
 			return out
 		}
 	}
@@ -86,10 +87,21 @@ func (c *Core) offered(now time.Duration, w *worker, t offer, out []Effect) []Ef
 	return out
 }
 
+// awaitsBetter reports whether an offer of a slot that is free later is put aside, because where there are many offers those of slots that are free now are on
+// their way from peers. What still waits when they have come is launched on it.
+func (c *Core) awaitsBetter(now time.Duration, g *group, t *offer) bool {
+	q := g.set.request
+	return t.ready > now+c.hop() && q.stock > fewOffers*unit && q.rounds == 0 && now < q.roundAt && q.roundAt != never
+}
+
 // used notes that a task was launched on an offer.
-func (c *Core) used(s *slot) {
+func (c *Core) used(s *slot, t offer) {
 	c.stats.OffersUsed++
-	if s.state == slotBound {
+	switch {
+	case s.state != slotBound:
+	case t.ahead:
+		s.sure = sooner
+	default:
 		s.sure = perhaps
 	}
 }
@@ -112,7 +124,7 @@ func (c *Core) launchOn(now time.Duration, g *group, w *worker, t offer, out []E
 // keepOffer holds an offer. Beyond the bound the oldest one is dropped.
 func (c *Core) keepOffer(now time.Duration, t offer) {
 	x, s := c.idle, &c.workers[t.worker].slots[t.lane]
-	if t.ready > now+c.cfg.Hop {
+	if t.ready > now+c.hop() {
 		s.state = slotSoon
 		x.ahead++
 		x.soon.push(t)
@@ -197,7 +209,7 @@ func (c *Core) ripen(now time.Duration) {
 	for x.soon.len() > 0 {
 		t := x.soon.at(0)
 		good := c.good(t)
-		if good && t.ready > now+c.cfg.Hop {
+		if good && t.ready > now+c.hop() {
 			return
 		}
 		if good {

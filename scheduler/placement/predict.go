@@ -90,7 +90,7 @@ func (c *Core) expect(now time.Duration, f *forecast) time.Duration {
 	if !f.settled {
 		return 0
 	}
-	late := f.low + f.low/10 + f.band(c.cfg.Hop) + 10*c.cfg.Hop
+	late := f.low + f.low/10 + f.band(c.hop()) + 10*c.hop()
 	for i := 0; i < len(f.late); {
 		if c.runsStill(&f.late[i]) {
 			i++

@@ -166,7 +166,7 @@ func (c *Core) serve(now time.Duration, s *set, out []Effect) []Effect {
 			out, launched = c.launchOn(now, g, w, t, out)
 		}
 		if launched {
-			c.used(&w.slots[t.lane])
+			c.used(&w.slots[t.lane], t)
 		} else {
 			unfit = append(unfit, t) // all that wait have failed there
 		}

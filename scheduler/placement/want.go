@@ -145,7 +145,7 @@ func (c *Core) again(now time.Duration, q *request) {
 }
 
 // roundTrip is when what was to be given at once has come.
-func (c *Core) roundTrip() time.Duration { return max(c.cfg.Hop*roundTenths/10, minRound) }
+func (c *Core) roundTrip() time.Duration { return max(c.hop()*roundTenths/10, minRound) }
 
 // minRound bounds how often what waits is asked for, where a hop takes next to nothing.
 const minRound = 50 * time.Microsecond
@@ -163,7 +163,7 @@ func (c *Core) settle(now time.Duration, s *set, out []Effect) []Effect {
 	if q.ntold == 0 {
 		return out
 	}
-	if over && q.stock > fewOffers*unit && now < q.toldAt+2*c.cfg.Hop {
+	if over && q.stock > fewOffers*unit && now < q.toldAt+2*c.hop() {
 		c.again(now, q)
 		return out
 	}
@@ -191,6 +191,7 @@ func (c *Core) settle(now time.Duration, s *set, out []Effect) []Effect {
 func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 	q := s.request
 	q.roundAt = never
+	out = c.serve(now, s, out)
 	if s.needy() == 0 {
 		return c.settle(now, s, out)
 	}
@@ -198,7 +199,7 @@ func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 	for p := range q.told {
 		if t := &q.told[p]; t.rich() {
 			rich++
-		} else if now >= t.at+2*c.cfg.Hop {
+		} else if now >= t.at+2*c.hop() {
 			t.now = 0
 		}
 	}
@@ -233,7 +234,7 @@ func (c *Core) Want(now time.Duration, from PeerID, m probe.Want, out []Effect) 
 	if m.Quota == 0 {
 		return out
 	}
-	w := want{from: from, number: m.Set, set: x.peerSet(from, m.Set), arrived: now - max(m.Age, 0) - c.cfg.Hop, left: m.Quota}
+	w := want{from: from, number: m.Set, set: x.peerSet(from, m.Set), arrived: now - max(m.Age, 0) - c.hop(), left: m.Quota}
 	k := len(x.wants)
 	for k > 0 && x.wants[k-1].arrived > w.arrived {
 		k--

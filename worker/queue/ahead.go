@@ -26,9 +26,10 @@ const (
 	maxHop = 5 * time.Millisecond
 	// hopWindow is how many answers the estimate of a hop looks back over, at least.
 	hopWindow = 32
-	// hopAnswers is how many it takes to believe in more than usualHop. Where slots are free for long, most answers come long after the offer, and the shortest of a
-	// few is no hop: slots would be offered far ahead, and tasks wait for them.
+	// hopAnswers is how many it takes to believe in more than usualHop, if one in nearShare was about as fast as the fastest. Otherwise slots would be offered far
+	// ahead where they are free for long, and tasks wait for them.
 	hopAnswers = 16
+	nearShare  = 3
 	usualHop   = 500 * time.Microsecond
 )
 
@@ -42,10 +43,13 @@ type moment struct {
 }
 
 // hops estimates how long a message takes from here to a scheduler: half of the shortest time in which one of the last calls was answered. Most offers are not
-// answered at once; those that took more than two of the longest hops are not looked at.
+// answered at once; those that took more than two of the longest hops are not looked at. Where slots are free for long, so few are that even the shortest is no hop:
+// it is believed to be more than usual if many answers took about as long.
 type hops struct {
-	last, this time.Duration // the shortest of the last and of the present window; 0: none
+	window     [hopWindow]time.Duration // answers of the present one
 	n          int
+	last, this time.Duration // the shortest of the last and of the present window; 0: none
+	long       bool          // many of the last one were about as short
 }
 
 func (h *hops) answered(d time.Duration) {
@@ -55,15 +59,28 @@ func (h *hops) answered(d time.Duration) {
 	if h.this == 0 || d < h.this {
 		h.this = d
 	}
+	h.window[h.n] = d
 	if h.n++; h.n == hopWindow {
+		h.long = h.many()
 		h.last, h.this, h.n = h.this, 0, 0
 	}
 }
 
+// many reports whether many answers of the present window took about as long as the shortest.
+func (h *hops) many() bool {
+	near := 0
+	for _, d := range h.window[:h.n] {
+		if d <= h.this+h.this/2 {
+			near++
+		}
+	}
+	return h.n >= hopAnswers && near*nearShare >= h.n
+}
+
 func (h *hops) estimate() time.Duration {
-	least, most := h.last, maxHop
-	if least == 0 && h.n < hopAnswers {
-		most = usualHop
+	least, most := h.last, usualHop
+	if h.long || least == 0 && h.many() {
+		most = maxHop
 	}
 	if least == 0 || (h.this > 0 && h.this < least) {
 		least = h.this
@@ -88,7 +105,7 @@ func (c *Core) setEnd(i uint16, at time.Duration) {
 func (c *Core) admit(now time.Duration, s probe.SchedulerID, m *probe.Launch) bool {
 	o := c.offers
 	sl := &c.slots[m.Slot]
-	if o.lanes[m.Slot].announced != m.Call {
+	if o.lanes[m.Slot].announced != m.Call && s == sl.scheduler { // an offer that was handed on has taken more hops
 		o.hops.answered(now - sl.since)
 	}
 	if sl.state == Coming {

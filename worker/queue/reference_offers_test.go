@@ -92,13 +92,19 @@ func (r *reference) home(seat int) (home probe.SchedulerID) {
 
 func (r *reference) hop() time.Duration {
 	a := r.offers.answers
-	most := maxHop
-	if len(a) < hopAnswers {
-		most = usualHop
-	}
-	a = a[max(0, len(a)/hopWindow-1)*hopWindow:]
 	if len(a) == 0 {
 		return minHop
+	}
+	a = a[max(0, len(a)/hopWindow-1)*hopWindow:]
+	judged, near := a[:min(len(a), hopWindow)], 0
+	for _, d := range judged {
+		if shortest := slices.Min(judged); d <= shortest+shortest/2 {
+			near++
+		}
+	}
+	most := usualHop
+	if len(judged) >= hopAnswers && near*nearShare >= len(judged) {
+		most = maxHop
 	}
 	return min(max(slices.Min(a)/2, minHop), most)
 }

@@ -397,7 +397,7 @@ func (r *reference) launch(m message) {
 			r.free(int(l.Slot))
 			return
 		}
-		if !sl.announced {
+		if !sl.announced && m.s == sl.s {
 			r.sample(sl)
 		}
 		sl.announced = false
