@@ -299,6 +299,12 @@ func (f *workloadFlags) describe() string {
 	case f.Rate != 0:
 		text += fmt.Sprintf(" rate=%g", f.Rate)
 	}
+	if f.TaskSlots != (workload.Tasks{}) {
+		text += " task-slots=" + f.TaskSlots.String()
+	}
+	if users := f.Users.String(); users != "" {
+		text += " users=" + users
+	}
 	if f.Keys != (workload.Keys{}) {
 		text += " keys=" + f.Keys.String()
 		if f.Cache > 0 {

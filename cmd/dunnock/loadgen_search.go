@@ -25,6 +25,12 @@ type loadgenSearchCmd struct {
 	Tasks       workload.Tasks        `help:"Tasks of a job, as for loadgen run." default:"100" placeholder:"FORM"`
 	Service     workload.Service      `help:"Service times, as for loadgen run." default:"exp:100ms" placeholder:"FORM"`
 	Arrival     workload.Arrival      `help:"Arrivals: poisson, const or burst:50." default:"poisson" placeholder:"FORM"`
+	TaskSlots   workload.Tasks        `help:"How many of its worker's slots each task of a job takes, as for loadgen run (default: 1)." placeholder:"FORM"`
+	Users       workload.Users        `help:"Whose the jobs are, as for loadgen run (default: nobody's)." placeholder:"FORM"`
+	Keys        workload.Keys         `help:"Affinity keys of the tasks, as for loadgen run (default: none)." placeholder:"FORM"`
+	Cache       int                   `help:"Keys of which workers keep what they stand for, as for loadgen run (default: no such thing)." placeholder:"N"`
+	MissCost    float64               `help:"With --cache: how many times as long a task takes whose key is not there." default:"5" placeholder:"X"`
+	Affinity    bool                  `help:"Tell the schedulers the tasks' keys." default:"true" negatable:""`
 	From        level                 `help:"Where to begin: a load such as 0.4, or jobs per second such as 100/s (default: 0.4, or 100/s for an app other than sleep). It goes down to a 16th of it." placeholder:"LEVEL"`
 	To          level                 `help:"Where to stop, in the same unit (default: 1, or 1000000/s)." placeholder:"LEVEL"`
 	Precision   float64               `help:"How far apart the level that holds and the one that does not may be, as a fraction." default:"0.05" placeholder:"FRACTION"`
@@ -159,6 +165,9 @@ func (c *loadgenSearchCmd) settle() error {
 	case c.ProbeRatio == 0:
 		return usagef("--probe-ratio: want 1 to 16, got 0")
 	}
+	if err := c.flags().checkCache(); err != nil {
+		return err
+	}
 	cfg := c.config()
 	if err := errors.Join(cfg.Validate(), c.checkLevels(1)); err != nil { // on a fleet of any size
 		return usage(err)
@@ -195,13 +204,21 @@ func (c *loadgenSearchCmd) config() objective.SearchConfig {
 
 // spec is the workload at a level, on a fleet of so many slots.
 func (c *loadgenSearchCmd) spec(v float64, slots int) workload.Spec {
-	spec := workload.Spec{Tasks: c.Tasks, Service: c.Service, Arrival: c.Arrival, Slots: slots, Seed: c.Seed}
+	spec := workload.Spec{Tasks: c.Tasks, Service: c.Service, Arrival: c.Arrival, Slots: slots, Width: c.TaskSlots, Users: c.Users, Keys: c.Keys, Seed: c.Seed}
 	if c.From.rate {
 		spec.Rate = v
 	} else {
 		spec.Load = v
 	}
 	return spec
+}
+
+// flags are those that loadgen run has too.
+func (c *loadgenSearchCmd) flags() *workloadFlags {
+	return &workloadFlags{
+		Tasks: c.Tasks, Service: c.Service, Arrival: c.Arrival, TaskSlots: c.TaskSlots, Users: c.Users, Keys: c.Keys, Cache: c.Cache, MissCost: c.MissCost, Affinity: c.Affinity,
+		TimeScale: 1,
+	}
 }
 
 // checkLevels holds the ends of the search against what can be generated.
@@ -232,6 +249,7 @@ func (c *loadgenSearchCmd) settlePayload() error {
 // apply sets what the flags say of a run.
 func (c *loadgenSearchCmd) apply(cfg *loadgen.Config) {
 	cfg.App, cfg.Payload, cfg.ProbeRatio, cfg.Timeout, cfg.MaxInFlight = c.App, c.payload, c.ProbeRatio, c.Timeout, c.MaxInFlight
+	cfg.Cache, cfg.NoAffinity = c.flags().cache(), !c.Affinity
 }
 
 // loadSearch is a search under way.
@@ -281,7 +299,7 @@ func (s *loadSearch) probe(ctx context.Context, v float64, n int) (objective.Rea
 }
 
 func (s *loadSearch) workload() string {
-	return fmt.Sprintf("tasks=%v service=%v arrival=%v", s.Tasks, s.Service, s.Arrival)
+	return s.flags().describe()
 }
 
 func readingText(r objective.Reading) string {

@@ -113,6 +113,11 @@ type sweepWorkloadFlags struct {
 	Jobs      axisFlag `help:"Jobs of a run, the warm-up included (default: 4000, unless there is a duration or a workload)." placeholder:"N,…"`
 	Duration  axisFlag `help:"Ends arrivals after so long (default: never)." placeholder:"DURATION,…"`
 	Warmup    axisFlag `help:"What statistics leave out at the beginning: a number of jobs, or a time (default: 0)." placeholder:"N,…"`
+	TaskSlots axisFlag `help:"Slots of its worker that each task of a job takes (default: 1)." placeholder:"FORM,…"`
+	Keys      axisFlag `help:"Affinity keys of the tasks, as for sim run (default: none)." placeholder:"FORM,…"`
+	Cache     axisFlag `help:"Keys of which workers keep what they stand for (default: no such thing)." placeholder:"N,…"`
+	MissCost  axisFlag `help:"With --cache: how many times as long a task takes whose key is not there (default: 5)." placeholder:"X,…"`
+	Affinity  axisFlag `help:"Tell the schedulers the tasks' keys: true, false or both (default: true)." placeholder:"BOOL,…"`
 }
 
 type sweepFaultFlags struct {

@@ -28,6 +28,8 @@ const (
 	service
 	arrival
 	warmup
+	keys
+	truth // true or false
 )
 
 // value is one value of a parameter.
@@ -39,6 +41,8 @@ type value struct {
 	service  workload.Service
 	arrival  workload.Arrival
 	warmup   workload.Warmup
+	keys     workload.Keys
+	truth    bool
 }
 
 // numeric reports whether values of a kind have a place on an axis.
@@ -88,6 +92,14 @@ func (k kind) parse(text string) (v value, err error) {
 	case warmup:
 		v.warmup, err = workload.ParseWarmup(text)
 		v.text = v.warmup.String()
+	case keys:
+		v.keys, err = workload.ParseKeys(text)
+		v.text = v.keys.String()
+	case truth:
+		if text != "true" && text != "false" {
+			err = fmt.Errorf("want true or false, got %q", text)
+		}
+		v.truth, v.text = text == "true", text
 	}
 	return v, err
 }
@@ -126,7 +138,7 @@ func (k kind) split(text string) []string {
 	var parts []string
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
-		ofForm := (k == tasks || k == service || k == arrival) && len(parts) > 0 && strings.Contains(parts[len(parts)-1], ":") &&
+		ofForm := (k == tasks || k == service || k == arrival || k == keys) && len(parts) > 0 && strings.Contains(parts[len(parts)-1], ":") &&
 			(part == "" || part[0] < 'a' || part[0] > 'z')
 		if ofForm {
 			parts[len(parts)-1] += "," + part

@@ -119,8 +119,13 @@ func TestKeyHasEverything(t *testing.T) {
 		"rate": "3", "time-scale": "2", "jobs": "3", "duration": "3s", "warmup": "3", "fault-drop": "0.1", "fault-delay": "0.1", "fault-duplicate": "0.1",
 		"fault-reorder": "0.1", "fault-extra-delay": "1ms", "fault-partition": "1s", "fault-worker-crash": "1s", "fault-scheduler-crash": "1s",
 		"fault-outage": "2s", "fault-lease": "1s", "fault-redial": "1s", "fault-until": "1s",
+		"task-slots": "2", "keys": "zipf:9,1.1", "cache": "20", "miss-cost": "3", "affinity": "false",
 	} {
-		cells, err := must(t, name, v).Cells()
+		set := []string{name, v}
+		if name == "cache" || name == "affinity" {
+			set = append(set, "keys", "uniform:9")
+		}
+		cells, err := must(t, set...).Cells()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -130,7 +135,7 @@ func TestKeyHasEverything(t *testing.T) {
 		}
 		seen[cells[0].Key] = name
 	}
-	// policy central looks at its decision time, and a workload needs a file: 31 others, and the base.
+	// policy central looks at its decision time, and a workload needs a file: 36 others, and the base.
 	if want := len(Names()) - 2 + 1; len(seen) != want {
 		t.Errorf("tried %d parameters, want %d: a new one belongs into this test", len(seen)-1, want-1)
 	}
@@ -148,6 +153,10 @@ func TestCellFaults(t *testing.T) {
 		{[]string{"workload", "a", "load", "0.5"}, "load has no place beside it"},
 		{[]string{"workload", "a", "tasks", "1,10"}, "tasks has no place beside it"},
 		{[]string{"workload", "a", "service", "exp:1s"}, "service has no place beside it"},
+		{[]string{"workload", "a", "keys", "uniform:9"}, "keys has no place beside it"},
+		{[]string{"cache", "9"}, "cache, affinity: no task has a key without keys"},
+		{[]string{"affinity", "true,false"}, "cache, affinity: no task has a key without keys"},
+		{[]string{"policy", "random", "keys", "uniform:9", "cache", "9"}, "policy random is a model without caches"},
 		{[]string{"policy", "ideal,late-binding", "fault-drop", "0.1"}, "policy ideal, seed 1: faults: "},
 		{[]string{"probe-ratio", "1,17"}, "probe-ratio 17, seed 1: probe ratio: want 1 to 16, got 17"},
 		{[]string{"load", "0.001:1:0.001", "workers", "1:100:1"}, "more than 20000 runs"},

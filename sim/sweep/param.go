@@ -21,6 +21,8 @@ type run struct {
 	window workload.Window
 	file   string // of jobs; empty: they are generated
 	size   int64  // of the file in bytes
+
+	missCost float64 // where there are caches
 }
 
 // params returns all parameters. Their order is that of columns and of axes, and part of the keys of cells.
@@ -57,6 +59,11 @@ func workloadParams() []param {
 		{"jobs", whole, "", true, func(r *run, v value) { r.window.Jobs = int(v.number) }},
 		{"duration", duration, "", true, func(r *run, v value) { r.window.Duration = v.duration }},
 		{"warmup", warmup, "0", false, func(r *run, v value) { r.window.Warmup = v.warmup }},
+		{"task-slots", tasks, "", false, func(r *run, v value) { r.spec.Width = v.tasks }},
+		{"keys", keys, "", false, func(r *run, v value) { r.spec.Keys = v.keys }},
+		{"cache", whole, "", true, func(r *run, v value) { r.config.Cache.Keys = int(v.number) }},
+		{"miss-cost", number, "5", true, func(r *run, v value) { r.missCost = v.number }},
+		{"affinity", truth, "true", false, func(r *run, v value) { r.config.NoAffinity = !v.truth }},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"dunnock/loadgen/workload"
 	"dunnock/sim"
 )
 
@@ -141,7 +142,9 @@ func (s *Sweep) Cells() ([]Cell, error) {
 }
 
 // generated returns the parameters of jobs that are generated. A file says all that they do.
-func generated() []string { return []string{"tasks", "service", "arrival", "load", "rate"} }
+func generated() []string {
+	return []string{"tasks", "service", "arrival", "load", "rate", "task-slots", "keys"}
+}
 
 // axis is a parameter with its values; of one that is not set they are a value without text.
 type axis struct {
@@ -192,10 +195,16 @@ func newCell(axes []axis, values []value, seed uint64, files map[string]content)
 	}
 	r := &c.run
 	r.spec.Slots = r.config.Workers * r.config.Slots
+	if r.config.Cache.Keys > 0 {
+		r.config.Cache.MissCost = r.missCost
+	}
 	err := errors.Join(r.config.Validate(), r.window.Validate())
 	switch {
 	case r.file == "":
 		err = errors.Join(err, r.spec.Validate())
+		if r.spec.Keys == (workload.Keys{}) && (r.config.Cache.Keys > 0 || r.config.NoAffinity) {
+			err = errors.Join(err, errors.New("cache, affinity: no task has a key without keys"))
+		}
 		if err == nil {
 			r.config.Load = r.spec.OfferedLoad()
 		}
