@@ -171,21 +171,20 @@ func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 	return h, nil
 }
 
-// submitBuffers hold encoded jobs while they are submitted, so that most are encoded outside the lock and into memory that is there.
-var submitBuffers = sync.Pool{New: func() any { return new([]byte) }} //nolint:gochecknoglobals // a pool serves all clients
+// submitTurns have the memory that a submission takes, so that most jobs are encoded outside the lock and into memory that is there.
+var submitTurns = sync.Pool{New: func() any { return new(turn) }} //nolint:gochecknoglobals // a pool serves all clients
 
 // smallSubmit is how long an encoded job may be to be encoded anew for each submission. A longer one is encoded once and kept.
 const smallSubmit = 32 << 10
 
 // submit makes the core own a job.
 func (c *Client) submit(h *Handle) error {
-	buf := submitBuffers.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
-	*buf = submission.AppendJob((*buf)[:0], &h.job)
-	t := turn{fresh: h, encoded: *buf}
-	if len(*buf) > smallSubmit {
-		h.encoded = *buf // connections refer to it until it is sent
-	} else {
-		defer submitBuffers.Put(buf)
+	t := submitTurns.Get().(*turn) //nolint:forcetypeassert // the pool holds nothing else
+	defer submitTurns.Put(t)
+	t.fresh, t.encoded = h, submission.AppendJob(t.encoded[:0], &h.job)
+	defer t.submitted()
+	if len(t.encoded) > smallSubmit {
+		h.encoded = t.encoded // connections refer to it until it is sent
 	}
 	now, ok := c.enter()
 	if !ok {
@@ -207,7 +206,7 @@ func (c *Client) submit(h *Handle) error {
 		}
 		c.handles[ref.Index()] = h
 	}
-	c.exit(now, &t)
+	c.exit(now, t)
 	t.batch.FlushSoon()
 	return err
 }

@@ -22,6 +22,14 @@ type turn struct {
 	encoded []byte
 }
 
+// submitted lets go of the job.
+func (t *turn) submitted() {
+	if len(t.encoded) > smallSubmit {
+		t.encoded = nil
+	}
+	t.fresh = nil
+}
+
 // enter takes the lock and reads the clock, unless the client is closed.
 func (c *Client) enter() (now time.Duration, ok bool) {
 	c.mu.Lock()

@@ -24,6 +24,8 @@ type client struct {
 	jobs   lease.Client[*job] // guarded by Scheduler.mu
 	unread unread             // likewise
 	head   []byte             // memory for encoding; likewise
+
+	decoder submission.Decoder
 }
 
 // welcomeClient answers a client's Hello.
@@ -111,7 +113,7 @@ func (c *client) submit(body []byte) error {
 	if !c.conn.Owned() {
 		body = bytes.Clone(body) // the job's payloads stay in this copy
 	}
-	m, err := submission.DecodeSubmit(body, c.s.cfg.Limits)
+	m, err := c.decoder.Submit(body, c.s.cfg.Limits)
 	if err != nil {
 		var refused *task.Error
 		if !errors.As(err, &refused) {

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"bytes"
 	crand "crypto/rand"
 	"encoding/binary"
 	"log/slog"
@@ -149,11 +148,9 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 		return asError(err)
 	}
 	t.effects = effects
-	j := &job{
-		spec: spec, digest: digest, ref: ref, accepted: now, tasks: make([]record, len(spec.Tasks)), order: make([]uint32, 0, len(spec.Tasks)),
-		payload: payload, skipped: bytes.Clone(spec.Finished),
-		lease: lease.Job{Ref: ref, Epoch: spec.Epoch, Drains: spec.OnDisconnect == task.DrainJob},
-	}
+	j := newJob(&spec)
+	j.digest, j.ref, j.accepted, j.payload = digest, ref, now, payload
+	j.lease = lease.Job{Ref: ref, Epoch: spec.Epoch, Drains: spec.OnDisconnect == task.DrainJob}
 	for i := range 8 * len(spec.Finished) {
 		if i < len(j.tasks) && isSet(spec.Finished, uint32(i)) {
 			j.before++
@@ -314,7 +311,7 @@ func (s *Scheduler) jobDone(now time.Duration, t *turn, e *placement.Effect) {
 	delete(s.jobs, e.Ref)
 	s.payload -= j.payload
 	j.spec.Finished = nil
-	j.spec.Tasks = nil // len(j.tasks) still says how many
+	j.dropTasks()
 	s.meters.jobDone(j)
 	for _, f := range j.clients {
 		f.client.sendDone(t, f.seq, j)

@@ -15,7 +15,7 @@ import (
 type Gather struct {
 	mu    sync.Mutex // guards what follows
 	conns []*Conn    // to be flushed; one that several readers bring is there several times, which costs a lock each
-	spare []*Conn    // memory for the next ones
+	spare [][]*Conn  // memory for the next ones: as much as readers have flushed at once
 	came  uint64     // how often a reader has brought something
 	busy  bool       // a reader is about to flush
 	skip  int        // flushes yet to come without waiting
@@ -42,7 +42,10 @@ func (g *Gather) Flush(b *Batch) {
 	g.busy = true
 	g.wait()
 	conns := g.conns
-	g.conns, g.spare = g.spare, nil
+	g.conns = nil
+	if n := len(g.spare); n > 0 {
+		g.conns, g.spare = g.spare[n-1], g.spare[:n-1]
+	}
 	g.busy = false
 	g.mu.Unlock()
 	for i, c := range conns {
@@ -50,7 +53,7 @@ func (g *Gather) Flush(b *Batch) {
 		c.Flush()
 	}
 	g.mu.Lock()
-	g.spare = conns[:0]
+	g.spare = append(g.spare, conns[:0])
 }
 
 // wait lets other readers have their turn for as long as any of them brings something. It lets go of mu meanwhile.

@@ -106,7 +106,25 @@ func appendTask(b []byte, t *task.Task) []byte {
 // DecodeSubmit reads a job. Payloads and the Finished bitmap alias body. It checks what
 // decoding needs, not what [task.Job.Validate] does. If the body is malformed behind its
 // first field, Seq is still what it was, so that the rejection can name it.
-func DecodeSubmit(body []byte, l task.Limits) (Submit, error) {
+func DecodeSubmit(body []byte, l task.Limits) (Submit, error) { return new(Decoder).Submit(body, l) }
+
+// Decoder reads the jobs of one client, which are much alike. The zero Decoder is ready.
+type Decoder struct {
+	app, user string // of the last job
+	one       [1]task.Task
+}
+
+// same reads a string that was the same the last time, mostly.
+func same(r *wire.Reader, last *string) string {
+	b := r.Bytes(1 << 10)
+	if string(b) != *last {
+		*last = string(b)
+	}
+	return *last
+}
+
+// Submit is [DecodeSubmit], but the Tasks of a job of one task are memory of the Decoder's: copy what you keep before the next call.
+func (d *Decoder) Submit(body []byte, l task.Limits) (Submit, error) {
 	r := wire.NewReader(body)
 	m := Submit{Seq: r.Uint32()}
 	j := &m.Job
@@ -114,8 +132,8 @@ func DecodeSubmit(body []byte, l task.Limits) (Submit, error) {
 	j.Finished = r.Bytes(r.Len())
 	j.Attempts = readAttempts(&r)
 	r.Fixed(j.ID[:])
-	j.App = r.String(1 << 10)
-	j.User = r.String(1 << 10)
+	j.App = same(&r, &d.app)
+	j.User = same(&r, &d.user)
 	j.Priority = unzigzag(r.Uint32())
 	j.ProbeRatio = math.Float64frombits(r.Uint64())
 	j.TaskTimeout = r.Duration()
@@ -133,7 +151,12 @@ func DecodeSubmit(body []byte, l task.Limits) (Submit, error) {
 	if n > uint64(r.Len()) { // a task takes at least two bytes
 		return m, wire.ErrMalformed
 	}
-	j.Tasks = make([]task.Task, n)
+	if n == 1 {
+		d.one[0] = task.Task{}
+		j.Tasks = d.one[:]
+	} else {
+		j.Tasks = make([]task.Task, n)
+	}
 	for i := range j.Tasks {
 		readTask(&r, &j.Tasks[i])
 	}

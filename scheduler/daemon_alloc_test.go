@@ -1,0 +1,92 @@
+package scheduler_test
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+
+	"dunnock/client"
+	"dunnock/scheduler/placement"
+)
+
+// daemons are the packages whose allocations are told apart.
+var daemons = []string{"scheduler", "worker", "client"}
+
+// allocations counts what has been allocated in this process so far, by the daemon that did: the innermost frame of one of their packages says so. What has none
+// of them is under "".
+func allocations() map[string]int64 {
+	for range 3 { // a record is published when the second collection after it has ended
+		runtime.GC()
+	}
+	var records []runtime.MemProfileRecord
+	for n, ok := runtime.MemProfile(nil, true); !ok; {
+		records = make([]runtime.MemProfileRecord, n+1000)
+		if n, ok = runtime.MemProfile(records, true); ok {
+			records = records[:n]
+		}
+	}
+	counts := make(map[string]int64)
+	for i := range records {
+		counts[daemonOf(records[i].Stack())] += records[i].AllocObjects
+	}
+	return counts
+}
+
+func daemonOf(stack []uintptr) string {
+	frames := runtime.CallersFrames(stack)
+	for {
+		f, more := frames.Next()
+		for _, d := range daemons {
+			if strings.HasPrefix(f.Function, "dunnock/"+d+".") || strings.HasPrefix(f.Function, "dunnock/"+d+"/") {
+				return d
+			}
+		}
+		if !more {
+			return ""
+		}
+	}
+}
+
+// What a task makes a scheduler and a worker allocate, each by itself, in jobs of any size: two pieces of memory at most, outside of what its user's code allocates. A job of one
+// task is one at its scheduler, and its payload another; at a worker a task is the attempt that its handler sees.
+func TestAllocationsPerDaemon(t *testing.T) {
+	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
+	runtime.MemProfileRate = 1
+	for _, policy := range []placement.Policy{placement.LateBinding, placement.IdleOffer} {
+		t.Run(policy.String(), func(t *testing.T) {
+			c := loopback(t, policy, []byte("result"))
+			for tasks, most := range map[int]float64{1: 2, 10: 0.8, 500: 0.05} {
+				perTask := allocationsPerTask(t, c, tasks)
+				t.Logf("jobs of %d: %v", tasks, perTask)
+				const some = 0.5 // what grows, and what goes on beside it
+				if got := perTask["scheduler"]; got > most+some {
+					t.Errorf("jobs of %d: a scheduler allocates %.3f times a task, at most %.2f are meant", tasks, got, most)
+				}
+				if got := perTask["worker"]; got > 1+some {
+					t.Errorf("jobs of %d: a worker allocates %.3f times a task, at most 1 is meant", tasks, got)
+				}
+				if got := perTask["client"]; got == 0 { // nobody is counted
+					t.Errorf("jobs of %d: a client allocates nothing: %v", tasks, perTask)
+				}
+			}
+		})
+	}
+}
+
+func allocationsPerTask(t *testing.T, c *client.Client, tasks int) map[string]float64 {
+	t.Helper()
+	const all = 2000
+	job := valueJob(tasks)
+	for range all / tasks {
+		runJob(t, c, job)
+	}
+	before := allocations()
+	for range all / tasks {
+		runJob(t, c, job)
+	}
+	perTask := make(map[string]float64)
+	for d, n := range allocations() {
+		perTask[d] = float64(n-before[d]) / all
+	}
+	return perTask
+}
