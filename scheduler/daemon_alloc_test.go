@@ -50,6 +50,9 @@ func daemonOf(stack []uintptr) string {
 // What a task makes a scheduler and a worker allocate, each by itself, in jobs of any size: two pieces of memory at most, outside of what its user's code allocates. A job of one
 // task is one at its scheduler, and its payload another; at a worker a task is the attempt that its handler sees.
 func TestAllocationsPerDaemon(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has pools forget what they hold")
+	}
 	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
 	runtime.MemProfileRate = 1
 	for _, policy := range []placement.Policy{placement.LateBinding, placement.IdleOffer} {
