@@ -7,8 +7,20 @@ import (
 	"dunnock/task"
 )
 
-// MaxLanes is how many lanes a worker can have: of k slots it numbers its calls in up to 2k of them. See [Offer].
+// MaxLanes is how many lanes a worker can have. See [Offer].
 const MaxLanes = 2 * MaxSlots
+
+// How many lanes a worker has beside two for each of its slots, for launches of brief apps: six for each slot, but at least 128, as many as can end while a
+// message goes out and another comes in, and together at most [MaxLanes].
+const (
+	briefPerSlot = 6
+	leastBrief   = 128
+)
+
+// Lanes is how many lanes a worker of so many slots may number its calls in.
+func Lanes(slots int) int {
+	return max(2*slots, min(2*slots+max(briefPerSlot*slots, leastBrief), MaxLanes))
+}
 
 // PolicyIdleOffer is the policy of a fleet whose schedulers take offers, as their Hello has it. A worker makes none to a scheduler of
 // another.
@@ -20,7 +32,8 @@ const PolicyIdleOffer = "idle-offer"
 //
 // Offers and GetTasks are numbered together, in lanes: one sequence of calls each, strictly one after the other. A worker of k slots that only
 // asks when a slot is free has k lanes, which are its slots. One that offers a slot before it is free does it in another lane than the
-// one whose attempt still runs, so it has up to 2k. Which slot runs what was launched in a lane is the worker's own affair; Slot in all
+// one whose attempt still runs, and one whose attempts of an app end sooner than a message gets anywhere may offer more of that app than it has
+// slots, so it has up to [Lanes]. Which slot runs what was launched in a lane is the worker's own affair; Slot in all
 // messages is the number of a lane.
 //
 // An offer carries no class: it leaves while nothing is queued, so that it is nobody's turn in particular.
@@ -28,6 +41,7 @@ type Offer struct {
 	Slot  uint16
 	Call  uint32
 	Ready time.Duration // until the slot is free; 0: it is now
+	Brief uint16        // 0: any task will do; else the offer is for the app of index Brief - 1 in the worker's Hello, and no slot's in particular
 }
 
 // Want says between schedulers what of one set of waiting tasks is to be had from the other's offers. It replaces what was said
@@ -47,6 +61,7 @@ type Hand struct {
 	Ready  time.Duration // until the slot is free; 0: it is now
 	Left   time.Duration // until the offer is to be dropped, because its worker makes it anew
 	Hops   uint8         // how often it was handed on, this time included; ≥ 1
+	Brief  uint16        // as in [Offer]
 }
 
 // Spare asks another scheduler for offers that it does not need, so that the next job finds some here.
@@ -70,14 +85,33 @@ type SetDef struct {
 func AppendOffer(b []byte, m Offer) []byte {
 	b = wire.AppendUint(b, uint64(m.Slot))
 	b = wire.AppendUint(b, uint64(m.Call))
-	return wire.AppendDuration(b, m.Ready)
+	b = wire.AppendDuration(b, m.Ready)
+	return appendBrief(b, m.Brief)
+}
+
+// appendBrief ends an offer with the app that it is for, if it is for one.
+func appendBrief(b []byte, brief uint16) []byte {
+	if brief == 0 {
+		return b
+	}
+	return wire.AppendUint(b, uint64(brief))
+}
+
+// readBrief reads what [appendBrief] has written: a 0 is not written.
+func readBrief(r *wire.Reader) (brief uint16, ok bool) {
+	if r.Len() == 0 {
+		return 0, true
+	}
+	brief = r.Uint16()
+	return brief, brief != 0
 }
 
 // DecodeOffer reads an Offer.
 func DecodeOffer(body []byte) (Offer, error) {
 	r := wire.NewReader(body)
 	m := Offer{Slot: r.Uint16(), Call: r.Uint32(), Ready: r.Duration()}
-	if m.Slot >= MaxLanes {
+	var ok bool
+	if m.Brief, ok = readBrief(&r); !ok || m.Slot >= MaxLanes {
 		return Offer{}, wire.ErrMalformed
 	}
 	return m, r.Close()
@@ -108,14 +142,16 @@ func AppendHand(b []byte, m Hand) []byte {
 	b = wire.AppendUint(b, uint64(m.Call))
 	b = wire.AppendDuration(b, m.Ready)
 	b = wire.AppendDuration(b, m.Left)
-	return wire.AppendUint(b, uint64(m.Hops))
+	b = wire.AppendUint(b, uint64(m.Hops))
+	return appendBrief(b, m.Brief)
 }
 
 // DecodeHand reads a Hand.
 func DecodeHand(body []byte) (Hand, error) {
 	r := wire.NewReader(body)
 	m := Hand{Worker: Incarnation(r.Uint64()), Slot: r.Uint16(), Call: r.Uint32(), Ready: r.Duration(), Left: r.Duration(), Hops: r.Uint8()}
-	if m.Slot >= MaxLanes || m.Hops == 0 {
+	var ok bool
+	if m.Brief, ok = readBrief(&r); !ok || m.Slot >= MaxLanes || m.Hops == 0 {
 		return Hand{}, wire.ErrMalformed
 	}
 	return m, r.Close()

@@ -189,7 +189,7 @@ func (s *Scheduler) advise(t *turn, e *placement.Effect) {
 			if l == nil {
 				return // its offers are void
 			}
-			m = probe.Hand{Worker: l.member.Incarnation, Slot: e.Slot, Call: e.Call, Ready: e.Wait, Left: e.Deadline, Hops: uint8(e.Attempt)}
+			m = probe.Hand{Worker: l.member.Incarnation, Slot: e.Slot, Call: e.Call, Ready: e.Wait, Left: e.Deadline, Hops: uint8(e.Attempt), Brief: uint16(e.Res)}
 		}
 		c.End(probe.AppendHand(c.Begin(uint8(probe.KindHand)), m))
 	case placement.EffectSpare:

@@ -136,7 +136,8 @@ func (c *cores) startWorker(i uint32) {
 	cfg := c.engine.cfg.queue()
 	if c.idle {
 		cfg.Offers, cfg.Seed = true, newStream(c.engine.cfg.Seed, labelHomes).at(uint64(i))
-		w.services, w.keys = make([]time.Duration, 2*cfg.Slots), make([]uint32, 2*cfg.Slots)
+		lanes := probe.Lanes(cfg.Slots)
+		w.services, w.keys = make([]time.Duration, lanes), make([]uint32, lanes)
 	}
 	w.core, w.armed = queue.New(cfg), never
 	if k := c.engine.caches; k != nil {
@@ -406,7 +407,7 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 		case queue.EffectHold:
 			continue
 		case queue.EffectOffer:
-			m.Kind, m.Service = kindOffer, f.Service
+			m.Kind, m.Service, m.Count = kindOffer, f.Service, f.Res
 		case queue.EffectStop: // a handler that heeds its context
 			c.stopped = true
 			e.After(0, Timer{Kind: TimerKind(timerEnd), Worker: worker, Slot: f.Slot, Task: f.Call, Job: JobID(c.workers[worker].life)})
@@ -430,6 +431,7 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 	w := &c.workers[worker]
 	c.touched.worker = w
 	if at, due := w.core.NextWake(); due && at < w.armed {
+		at = max(at, e.now) // a bound may lie in the past that nothing was there for when its time came
 		w.armed = at
 		e.plan(at, Timer{Kind: TimerKind(timerWakeWorker), Worker: worker, Job: JobID(w.life)})
 	}

@@ -58,7 +58,7 @@ func (c *cores) toPeer(scheduler uint32, f *placement.Effect) {
 		m.Attempt++
 	default:
 		m.Kind, m.Worker, m.Slot, m.Call, m.Attempt = kindHand, uint32(f.Worker), f.Slot, f.Call, f.Attempt
-		m.Service, m.Deadline = f.Wait, f.Deadline
+		m.Service, m.Deadline, m.Count = f.Wait, f.Deadline, f.Res
 	}
 	c.send(&m)
 }
@@ -67,7 +67,7 @@ func (c *cores) toPeer(scheduler uint32, f *placement.Effect) {
 func (c *cores) offered(now time.Duration, m *Message) {
 	core, from, out := c.schedulers[m.Scheduler].core, placement.PeerID(m.Job), c.placed[:0]
 	if m.Kind == kindOffer {
-		out = core.Offer(now, probe.WorkerID(m.Worker), probe.Offer{Slot: m.Slot, Call: m.Call, Ready: m.Service}, out)
+		out = core.Offer(now, probe.WorkerID(m.Worker), probe.Offer{Slot: m.Slot, Call: m.Call, Ready: m.Service, Brief: uint16(m.Count)}, out)
 	}
 	if m.Kind == kindWant {
 		out = core.Want(now, from, probe.Want{Set: m.Task, Age: m.Deadline, Quota: m.Count, Now: m.Call}, out)
@@ -78,7 +78,7 @@ func (c *cores) offered(now time.Duration, m *Message) {
 	if m.Kind == kindHand {
 		c.handed = *m
 		out = core.Hand(now, from, probe.WorkerID(m.Worker), probe.Hand{
-			Slot: m.Slot, Call: m.Call, Ready: m.Service, Left: m.Deadline, Hops: uint8(m.Attempt),
+			Slot: m.Slot, Call: m.Call, Ready: m.Service, Left: m.Deadline, Hops: uint8(m.Attempt), Brief: uint16(m.Count),
 		}, out)
 	}
 	c.carryOutPlaced(m.Scheduler, out)

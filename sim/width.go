@@ -91,7 +91,7 @@ func (c *cores) expect(worker uint32, lane, slots uint16) {
 		}
 		w.most = c.engine.cfg.Slots
 		if c.idle {
-			w.most *= 2
+			w.most = probe.Lanes(w.most)
 		}
 		w.busy, w.lanes = make([]int, len(c.workers)), make([]uint16, len(c.workers)*w.most)
 		for i := range c.workers {

@@ -16,7 +16,6 @@ import (
 type leader struct {
 	runner
 	peer     *peer
-	began    time.Duration // when it took the attempt that it runs
 	until    time.Duration // when it has led for long enough
 	begun    uint64        // attempts
 	seen     uint64        // of those, when guard looked last

@@ -75,6 +75,7 @@ func newMeters(w *Worker) *meters {
 	offers("declined", func(s *queue.OfferStats) uint64 { return s.Declined })
 	offers("withdrawn", func(s *queue.OfferStats) uint64 { return s.Voided - s.Renewed })
 	offers("coming", func(s *queue.OfferStats) uint64 { return s.Coming })
+	offers("brief", func(s *queue.OfferStats) uint64 { return s.Brief })
 	offers("held", func(s *queue.OfferStats) uint64 { return s.Held })
 	offers("early", func(s *queue.OfferStats) uint64 { return s.Early })
 	wide := func(name string, value func(*queue.WideStats) float64) {

@@ -152,6 +152,7 @@ type runner struct {
 	wake    chan struct{} // capacity 1: it is woken once each time it is asleep
 	turn    turn
 	running *attempt      // that is in its handler
+	began   time.Duration // when it took the attempt that it runs
 	took    time.Duration // by the handler that returned last
 }
 
@@ -168,9 +169,10 @@ func (r *runner) run() {
 		r.w.monitor.Wake()
 		for a := r.arrive(); a != nil; {
 			r.running = a
-			began := r.w.clock.Now()
+			r.began = r.w.clock.Now()
 			r.turn.end = r.w.invoke(a)
-			r.took = r.w.clock.Now() - began
+			r.took = r.w.clock.Now() - r.began
+			r.turn.end.Took = r.took
 			r.running = nil
 			a = r.finish(a, true)
 		}
@@ -211,6 +213,9 @@ func (r *runner) end(a *attempt) time.Duration {
 	}
 	now := r.w.enter()
 	s.current = nil
+	if r.turn.end.Took == 0 {
+		r.turn.end.Took = now - r.began
+	}
 	r.turn.effects = r.w.core.Done(now, s.number, a.call, r.turn.end, r.turn.effects)
 	r.w.carryOutAll(now, &r.turn)
 	return now

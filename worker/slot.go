@@ -13,7 +13,7 @@ import (
 	"dunnock/worker/queue"
 )
 
-// slot is what one lane of the core runs: at most one attempt at a time. There are two to a slot, and never more attempts than slots.
+// slot is what one lane of the core runs: at most one attempt at a time. There are several to a slot, and never more attempts than slots.
 // Worker.mu guards it.
 type slot struct {
 	w      *Worker

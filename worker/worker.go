@@ -95,7 +95,7 @@ func New(cfg Config) (*Worker, error) {
 	for _, name := range w.hello.Apps {
 		w.apps = append(w.apps, cfg.Apps[name])
 	}
-	for i := range 2 * cfg.Slots {
+	for i := range probe.Lanes(cfg.Slots) {
 		w.slots = append(w.slots, &slot{w: w, number: uint16(i)})
 	}
 	w.crew, w.habits = newCrew(w, cfg.Slots), make([]habit, len(w.apps))

@@ -39,6 +39,7 @@ func mutants() []mutant {
 	var list []mutant
 	list = append(list, ofQueue()...)
 	list = append(list, ofOffers()...)
+	list = append(list, ofBrief()...)
 	list = append(list, ofWide()...)
 	list = append(list, ofAffinity()...)
 	list = append(list, ofPeers()...)

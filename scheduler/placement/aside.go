@@ -27,6 +27,9 @@ func (c *Core) setAside(w *worker, lane uint16) bool {
 	if len(x.aside) == maxParked {
 		return false
 	}
+	if len(w.slots) < lanes {
+		c.growSlots(w, lanes-1)
+	}
 	place := lanes
 	for place < len(w.slots) && w.slots[place].occupied() {
 		place++
@@ -44,8 +47,8 @@ func (c *Core) setAside(w *worker, lane uint16) bool {
 	return true
 }
 
-// lanes is how many lanes a worker has that has called.
-func (c *Core) lanes(w *worker) int { return 2 * c.offer(w).Slots }
+// lanes is how many lanes a worker may have.
+func (c *Core) lanes(w *worker) int { return probe.Lanes(c.offer(w).Slots) }
 
 // slotOf returns the record of a lane, or of what was launched there by a call and is kept aside; nil: there is no such lane.
 func (c *Core) slotOf(w *worker, lane uint16, ref probe.Ref, t, call uint32) *slot {

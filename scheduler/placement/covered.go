@@ -51,6 +51,9 @@ func (c *Core) covered(now time.Duration, s *set) bool {
 	if len(c.idle.peers) == 0 || q.stock > fewOffers*unit && q.rounds == 0 || !q.forecast.varies() && !c.starved(now, q) {
 		return false
 	}
+	if f := q.forecast; f.seen > 0 && f.mean <= c.hop()/2 {
+		return false // a question takes longer than such a task, and while reservations wait no worker invites more of a brief app
+	}
 	return c.reach(s)
 }
 

@@ -44,7 +44,7 @@ const (
 	// EffectWant sends a Want to a peer: Peer, Task (the set's number), Wait (the age), Count (the quota), Res (of that at once).
 	EffectWant
 	// EffectHand hands an offer on to a peer: Peer, Worker with HasWorker, Slot, Call, Wait (until the slot is free), Deadline (what is left
-	// of the offer's life), Attempt (hops). Without HasWorker it sends back the Hand that it answers, with a hop more.
+	// of the offer's life), Attempt (hops), Res (its Brief). Without HasWorker it sends back the Hand that it answers, with a hop more.
 	EffectHand
 	// EffectSpare sends a Spare to a peer: Peer, Task (the set's number), Count (the lack), Res (the floor).
 	EffectSpare

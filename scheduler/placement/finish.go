@@ -48,7 +48,7 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 			return c.found(now, w, m, out) // it gave way to another attempt, and was faster all the same
 		}
 		return out
-	case slotSilent, slotOver, slotOffered, slotSoon, slotHanded, slotDormant:
+	case slotSilent, slotOver, slotOffered, slotSoon, slotBrief, slotHanded, slotDormant:
 		c.stats.Stale++
 		return out
 	}

@@ -68,6 +68,7 @@ const (
 	slotDoubted                  // as slotBound, but the connection broke since: it may never have started
 	slotOffered                  // not answered: it is free, and its offer is held
 	slotSoon                     // not answered: it will be free, and its offer is held
+	slotBrief                    // not answered: an offer of it for a brief app is held
 	slotHanded                   // not answered from here: its offer was handed on
 	slotDormant                  // not answered: its offer is of no use until its worker is in sampling
 )
@@ -76,7 +77,7 @@ const (
 func (s slotState) binds() bool { return s == slotBound || s == slotDoubted }
 
 // offered reports whether an offer of the slot is held.
-func (s slotState) offered() bool { return s == slotOffered || s == slotSoon }
+func (s slotState) offered() bool { return s == slotOffered || s == slotSoon || s == slotBrief }
 
 // slot is the last answer to one slot of a worker: all that is needed to
 // answer a repeated call the same way, and to tell what counts from what is late.
@@ -128,17 +129,30 @@ func (c *Core) offer(w *worker) *Worker { return c.profiles[w.id].offer }
 
 // slot returns what the last answer to a slot of a worker was, or nil if it has no such slot.
 func (c *Core) slot(w *worker, i uint16) *slot {
-	if w.slots == nil {
-		n := c.offer(w).Slots
-		if c.idle != nil {
-			n *= 2 // lanes: a slot that asks ahead has two
-		}
-		w.slots = make([]slot, n)
-	}
-	if !c.hasLane(w, i) {
+	if int(i) >= len(w.slots) && !c.growSlots(w, int(i)) || !c.hasLane(w, i) {
 		return nil
 	}
 	return &w.slots[i]
+}
+
+// growSlots makes room for a slot of a worker, or reports that it has no such one. Under IdleOffer they are lanes, of which a slot that asks ahead has two, and more are
+// needed only where brief apps are offered for.
+func (c *Core) growSlots(w *worker, i int) bool {
+	n, most := c.offer(w).Slots, c.offer(w).Slots
+	if c.idle != nil {
+		n, most = 2*n, probe.Lanes(n)
+	}
+	switch {
+	case i < n:
+	case i < most:
+		n = most
+	default:
+		return false
+	}
+	grown := make([]slot, n)
+	copy(grown, w.slots)
+	w.slots = grown
+	return true
 }
 
 // bound returns the job whose task is bound to a slot; nil if it has just been ended by another task that was lost with the same
@@ -412,7 +426,7 @@ func (c *Core) WorkerLost(now time.Duration, id probe.WorkerID, out []Effect) []
 			s.state = slotOver
 		case slotDormant: // it makes its offers anew
 			s.state = slotOver
-		case slotSilent, slotOver, slotDoubted, slotOffered, slotSoon, slotHanded:
+		case slotSilent, slotOver, slotDoubted, slotOffered, slotSoon, slotBrief, slotHanded:
 		}
 	}
 	for j := c.oldest; j != nil; j = j.next {

@@ -23,12 +23,13 @@ func (c *Core) hand(now time.Duration, to PeerID, t offer, out []Effect) []Effec
 	s := &c.workers[t.worker].slots[t.lane]
 	s.state, s.attempt = slotHanded, uint16(t.hops)
 	c.stats.Hands++
-	if t.hops == 0 {
+	if t.hops == 0 && t.brief == 0 {
 		t.until -= offerLife - handLife
 	}
 	return append(out, Effect{
 		Kind: EffectHand, Peer: to, Worker: t.worker, HasWorker: true, Slot: t.lane, Call: t.call,
 		Wait: max(t.ready-now, 0), Deadline: max(t.until-now, 0), Attempt: uint16(min(t.hops, math.MaxUint8-1)) + 1,
+		Res: uint32(t.brief),
 	})
 }
 
@@ -53,12 +54,12 @@ func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Ha
 	switch {
 	case wk == nil:
 		return c.attend(now, c.returned(from, &m, out))
-	case s == nil || !s.takes(&m):
+	case s == nil || !s.takes(&m) || int(m.Brief) > len(c.offer(wk).Apps):
 		c.stats.Stale++
 		return c.attend(now, out)
 	}
-	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, hops: m.Hops, ready: now, until: after(now, min(m.Left, handLife))}
-	if t.ahead = m.Ready > 0; t.ahead {
+	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, hops: m.Hops, brief: m.Brief, ready: now, until: after(now, min(m.Left, handLife))}
+	if t.ahead = m.Ready > 0 || m.Brief > 0; t.ahead {
 		t.ready = now + max(m.Ready-c.hop(), 0)
 	}
 	if s.occupied() {
@@ -86,7 +87,9 @@ func (c *Core) handed(now time.Duration, w *worker, t offer, out []Effect) []Eff
 	s.call, s.state = t.call, slotOver
 	if !w.active {
 		c.stats.OffersDropped++
-		s.state = slotDormant
+		if t.brief == 0 {
+			s.state = slotDormant
+		}
 		return out
 	}
 	return c.offered(now, w, t, out)

@@ -18,6 +18,7 @@ type idle struct {
 	aside      []aside
 	free       int // offers in held that are good
 	ahead      int // offers in soon that are good
+	brief      int // offers for brief apps that are good, by app in forecasts
 
 	waiting []*set // of which tasks wait
 	dirty   []*set // to be looked at before the event is done with
@@ -72,12 +73,7 @@ func newIdle() *idle {
 // request returns what is done for a set.
 func (c *Core) request(s *set) *request {
 	if s.request == nil {
-		f := c.idle.forecasts[s.app]
-		if f == nil {
-			f = &forecast{}
-			c.idle.forecasts[s.app] = f
-		}
-		s.request = &request{roundAt: never, netAt: never, forecast: f}
+		s.request = &request{roundAt: never, netAt: never, forecast: c.idle.forecastOf(s.app)}
 	}
 	return s.request
 }

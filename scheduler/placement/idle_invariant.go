@@ -101,6 +101,22 @@ func (k *checker) offers() {
 			}
 		}
 	}
+	brief := 0
+	for app, f := range x.forecasts {
+		for i := range f.brief.len() {
+			t := f.brief.at(i)
+			if !c.good(t) {
+				continue
+			}
+			at, w := lane{t.worker, t.lane}, &c.workers[t.worker]
+			k.expect(!held[at], "lane %d of worker %d is held twice", t.lane, t.worker)
+			held[at] = true
+			brief++
+			k.expect(w.slots[t.lane].state == slotBrief && c.appOf(t) == app, "lane %d of worker %d is not for app %q", t.lane, t.worker, app)
+			k.expect(w.active, "an offer of worker %d is held, which is not sampled", t.worker)
+		}
+	}
+	k.expect(brief == x.brief, "%d offers for brief apps are held, counted %d", brief, x.brief)
 	k.expect(free == x.free && ahead == x.ahead, "%d and %d offers are held, counted %d and %d", x.free, x.ahead, free, ahead)
 	lanes := 0
 	for i := range c.workers {
@@ -110,7 +126,7 @@ func (k *checker) offers() {
 			}
 		}
 	}
-	k.expect(lanes == free+ahead, "%d lanes are offered, and %d offers are held", lanes, free+ahead)
+	k.expect(lanes == free+ahead+brief, "%d lanes are offered, and %d offers are held", lanes, free+ahead+brief)
 }
 
 // aside checks that what is kept beside the lanes is just the launches whose lanes are another's, each once.

@@ -29,8 +29,9 @@ type offer struct {
 	life   uint32 // of the worker
 	call   uint32
 	lane   uint16
-	hops   uint8 // how often it was handed on
-	ahead  bool  // it was made before its slot was free
+	hops   uint8  // how often it was handed on
+	ahead  bool   // it was made before its slot was free
+	brief  uint16 // the number + 1 of the app that it is for; 0: for all
 	ready  time.Duration
 	until  time.Duration
 }
@@ -47,15 +48,18 @@ func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []E
 		return out
 	}
 	s := c.slot(wk, m.Slot)
-	if s == nil || s.state != slotSilent && int32(m.Call-s.call) <= 0 {
+	if s == nil || s.state != slotSilent && int32(m.Call-s.call) <= 0 || int(m.Brief) > len(c.offer(wk).Apps) {
 		c.stats.Stale++
 		return out
 	}
 	c.stats.Offers++
 	c.idle.came = now
 	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, ready: now, until: now + offerLife}
-	if t.ahead = m.Ready > 0; t.ahead { // that was so when it left
+	if t.ahead = m.Ready > 0 || m.Brief > 0; t.ahead { // that was so when it left
 		t.ready = now + max(m.Ready-c.hop(), 0)
+	}
+	if t.brief = m.Brief; t.brief > 0 {
+		t.until = now + briefLife
 	}
 	if s.state.binds() {
 		if c.crosses(now, s) {
@@ -71,8 +75,9 @@ func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []E
 
 // offered does with an offer what is best.
 func (c *Core) offered(now time.Duration, w *worker, t offer, out []Effect) []Effect {
-	g, out := c.nextFor(now, w, out)
-	if i := c.wantFor(w); i >= 0 && t.hops < mostHops && (g == nil || t.hops < maxHops && c.idle.wants[i].arrived < g.timer.j.submitted-margin) {
+	app := c.appOf(&t)
+	g, out := c.nextFor(now, w, app, out)
+	if i := c.wantFor(w, app); i >= 0 && t.hops < mostHops && (g == nil || t.hops < maxHops && c.idle.wants[i].arrived < g.timer.j.submitted-margin) {
 		return c.pass(now, i, t, out)
 	}
 	if g != nil && !c.awaitsBetter(now, g, &t) {
@@ -124,6 +129,10 @@ func (c *Core) launchOn(now time.Duration, g *group, w *worker, t offer, out []E
 // keepOffer holds an offer. Beyond the bound the oldest one is dropped.
 func (c *Core) keepOffer(now time.Duration, t offer) {
 	x, s := c.idle, &c.workers[t.worker].slots[t.lane]
+	if t.brief > 0 {
+		c.keepBrief(now, s, t)
+		return
+	}
 	if t.ready > now+c.hop() {
 		s.state = slotSoon
 		x.ahead++
@@ -166,6 +175,8 @@ func (c *Core) unoffer(s *slot) {
 		c.idle.free--
 	case slotSoon:
 		c.idle.ahead--
+	case slotBrief:
+		c.idle.brief--
 	case slotSilent, slotBound, slotKilled, slotOver, slotDoubted, slotHanded, slotDormant:
 		return
 	}
@@ -179,8 +190,10 @@ func (c *Core) withdraw(w *worker) {
 	}
 	for i := range w.slots {
 		if s := &w.slots[i]; s.state.offered() {
-			c.unoffer(s)
-			s.state = slotDormant
+			brief := s.state == slotBrief
+			if c.unoffer(s); !brief { // which lapses soon
+				s.state = slotDormant
+			}
 		}
 	}
 	others := func(t *offer) bool { return t.worker != w.id } // what is taken up again is not to be in the lists twice
@@ -237,6 +250,9 @@ func (c *Core) takeFor(now time.Duration, s *set) (offer, *worker, bool) {
 			continue
 		}
 		c.forget(x.held.remove(i))
+	}
+	if t, w, ok := c.takeBrief(now, s); ok {
+		return t, w, true
 	}
 	for i := 0; i < x.soon.len() && x.ahead > 0; i++ {
 		t := x.soon.at(i)

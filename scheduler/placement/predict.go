@@ -35,7 +35,8 @@ type forecast struct {
 	varied  bool          // some have been
 	mean    time.Duration // of services, smoothed
 	running deque[launched]
-	late    []launched // that were the first in running, and take longer than those that are alike
+	late    []launched   // that were the first in running, and take longer than those that are alike
+	brief   deque[offer] // for this app alone, freshest last
 }
 
 // launched is one launch.

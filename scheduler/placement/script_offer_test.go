@@ -13,13 +13,13 @@ func (s *script) peers(verb string, w probe.WorkerID) []placement.Effect {
 	c, p := s.core, placement.PeerID(s.int("p", 0))
 	switch verb {
 	case "offer":
-		m := probe.Offer{Slot: s.key().slot, Call: uint32(s.int("call", int(s.asked[s.key()].Call)+1)), Ready: s.duration("ready", "0s")}
+		m := probe.Offer{Slot: s.key().slot, Call: uint32(s.int("call", int(s.asked[s.key()].Call)+1)), Ready: s.duration("ready", "0s"), Brief: uint16(s.int("brief", 0))}
 		s.asked[s.key()] = probe.GetTask{Slot: m.Slot, Call: m.Call}
 		return c.Offer(s.now, w, m, nil)
 	case "hand":
 		m := probe.Hand{
 			Slot: s.key().slot, Call: uint32(s.int("call", 1)), Ready: s.duration("ready", "0s"), Left: s.duration("left", "4s"),
-			Hops: uint8(s.int("hops", 1)),
+			Hops: uint8(s.int("hops", 1)), Brief: uint16(s.int("brief", 0)),
 		}
 		s.asked[s.key()] = probe.GetTask{Slot: m.Slot, Call: m.Call}
 		return c.Hand(s.now, placement.PeerID(s.int("from", 0)), w, m, nil)
@@ -62,5 +62,9 @@ func (s *script) peerWords(e placement.Effect) string {
 	case !e.HasWorker:
 		return fmt.Sprintf("p%d ← what it handed on goes back", e.Peer)
 	}
-	return fmt.Sprintf("p%d ← hand w%d slot %d call %d, free in %v, good for %v, hop %d", e.Peer, e.Worker, e.Slot, e.Call, e.Wait, e.Deadline, e.Attempt)
+	to := ""
+	if e.Res > 0 {
+		to = fmt.Sprintf(", for app %d", e.Res-1)
+	}
+	return fmt.Sprintf("p%d ← hand w%d slot %d call %d, free in %v, good for %v, hop %d%s", e.Peer, e.Worker, e.Slot, e.Call, e.Wait, e.Deadline, e.Attempt, to)
 }

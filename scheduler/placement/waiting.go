@@ -95,13 +95,13 @@ func (c *Core) leave(g *group) {
 	}
 }
 
-// oldestFor returns the group that has waited longest of those of which a worker may run a task; nil if there is none. Of one job's it is the one that has the
-// fewest workers to run on: others would take from it what they may have elsewhere.
-func (c *Core) oldestFor(w *worker) *group {
+// oldestFor returns the group that has waited longest of those of which a worker may run a task, of one app unless that is empty; nil if there is none. Of one job's
+// it is the one that has the fewest workers to run on: others would take from it what they may have elsewhere.
+func (c *Core) oldestFor(w *worker, app string) *group {
 	var oldest *group
 	for _, s := range c.idle.waiting {
 		q := s.request
-		if oldest != nil && q.head.timer.j.order > oldest.timer.j.order || !s.matches(c.offer(w)) {
+		if oldest != nil && q.head.timer.j.order > oldest.timer.j.order || app != "" && s.app != app || !s.matches(c.offer(w)) {
 			continue
 		}
 		g := q.head
@@ -122,9 +122,9 @@ func (c *Core) oldestFor(w *worker) *group {
 }
 
 // nextFor is oldestFor, for a launch: jobs that it meets whose time is over are ended.
-func (c *Core) nextFor(now time.Duration, w *worker, out []Effect) (*group, []Effect) {
+func (c *Core) nextFor(now time.Duration, w *worker, app string, out []Effect) (*group, []Effect) {
 	for {
-		g := c.oldestFor(w)
+		g := c.oldestFor(w, app)
 		if g == nil || now < g.timer.j.deadline {
 			return g, out
 		}
@@ -162,7 +162,7 @@ func (c *Core) serve(now time.Duration, s *set, out []Effect) []Effect {
 		}
 		var g *group
 		launched := false
-		if g, out = c.nextFor(now, w, out); g != nil {
+		if g, out = c.nextFor(now, w, c.appOf(&t), out); g != nil {
 			out, launched = c.launchOn(now, g, w, t, out)
 		}
 		if launched {
@@ -196,7 +196,7 @@ func (c *Core) answerOldest(now time.Duration, w *worker, m *probe.GetTask, out 
 func (c *Core) answerAny(now time.Duration, w *worker, m *probe.GetTask, out []Effect) []Effect {
 	if w.standing != quarantined {
 		var g *group
-		if g, out = c.nextFor(now, w, out); g != nil {
+		if g, out = c.nextFor(now, w, "", out); g != nil {
 			var ok bool
 			if out, ok = c.launchOn(now, g, w, offer{worker: w.id, lane: m.Slot, call: m.Call}, out); ok {
 				return out

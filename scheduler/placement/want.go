@@ -250,7 +250,7 @@ func (c *Core) Want(now time.Duration, from PeerID, m probe.Want, out []Effect) 
 	return out
 }
 
-// wantFor returns the want whose tasks have waited longest of those for which a worker's offer would do; -1: none.
-func (c *Core) wantFor(w *worker) int {
-	return slices.IndexFunc(c.idle.wants, func(o want) bool { return o.set.matches(c.offer(w)) })
+// wantFor returns the want whose tasks have waited longest of those for which a worker's offer would do, of one app unless that is empty; -1: none.
+func (c *Core) wantFor(w *worker, app string) int {
+	return slices.IndexFunc(c.idle.wants, func(o want) bool { return (app == "" || o.set.app == app) && o.set.matches(c.offer(w)) })
 }

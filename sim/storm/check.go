@@ -135,6 +135,7 @@ func ofOffers() []string {
 	return []string{
 		"placement.Stats.OffersUsed", "placement.Stats.OffersDropped", "placement.Stats.HandsTaken", "placement.Stats.Spares", "placement.Stats.Nets",
 		"queue.OfferStats.Renewed", "queue.OfferStats.Voided", "queue.OfferStats.Held", "queue.OfferStats.Early", "queue.OfferStats.Overruns", "queue.OfferStats.Coming",
+		"queue.OfferStats.Brief", "queue.OfferStats.Retreats",
 		"lost peer connection", "replaced peer connection", "offer sent back",
 	}
 }

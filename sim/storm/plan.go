@@ -39,6 +39,7 @@ type Plan struct {
 	Black  int           // workers on which everything fails at once
 	Even   bool          // tasks take all the same for a while, so that it is expected of the next ones
 	Sleepy bool          // clients are stopped for so long that their jobs are given up
+	Brief  bool          // tasks take less than a message
 	Picky  int           // jobs, per thousand, that only every other worker may run
 
 	DrainTimeout time.Duration // after which a scheduler leaves with jobs that run; 0: it does not
@@ -129,6 +130,7 @@ func NewPlan(seed uint64, policy placement.Policy) Plan {
 	}
 	p.oversleep()
 	p.share()
+	p.hurry()
 	return p
 }
 

@@ -30,7 +30,7 @@ func (p *Plan) offers() bool { return p.Policy == placement.IdleOffer }
 // lanes is how many lanes a worker has.
 func (p *Plan) lanes() int {
 	if p.queue.Offers {
-		return 2 * p.Slots
+		return probe.Lanes(p.Slots)
 	}
 	return p.Slots
 }

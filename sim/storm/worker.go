@@ -19,8 +19,10 @@ type worker struct {
 	labels   []probe.Label
 	armed    time.Duration
 	draining bool
-	waits    bool // for the time to look again whether it may leave
-	black    bool // everything fails here at once
+	briefs   map[uint16]uint32 // lanes that were offered for a brief app, and their calls
+	moved    time.Duration     // when an attempt was started last
+	waits    bool              // for the time to look again whether it may leave
+	black    bool              // everything fails here at once
 	out      []queue.Effect
 }
 
@@ -43,6 +45,7 @@ type caller struct {
 func (k *worker) begin() {
 	k.start()
 	k.core = queue.New(k.config())
+	k.briefs = make(map[uint16]uint32)
 	k.check = k.core.CheckInvariants
 	k.callers, k.lives, k.armed, k.draining, k.waits = nil, nil, never, false, false
 	k.handlers, k.held = make([]*start, k.w.plan.lanes()), make([]*held, k.w.plan.lanes())
@@ -189,17 +192,19 @@ func (k *worker) perform(out []queue.Effect, launch *probe.Launch, end *queue.En
 		case queue.EffectStart:
 			if h := k.held[f.Slot]; h.is(f) {
 				k.held[f.Slot] = nil
+				k.judgeHeld(h, "started")
 				k.handle(f, &h.launch)
 			} else {
 				k.handle(f, launch)
 			}
 		case queue.EffectHold:
-			k.held[f.Slot] = &held{launch: *launch, from: k.callerOf(f.Scheduler)}
+			k.held[f.Slot] = &held{launch: *launch, from: k.callerOf(f.Scheduler), since: k.w.now, brief: k.briefs[f.Slot] == f.Call}
 		case queue.EffectStop:
 			k.stopHandler(f)
 		case queue.EffectDecline, queue.EffectFinished:
-			if k.held[f.Slot].is(f) {
+			if h := k.held[f.Slot]; h.is(f) {
 				k.held[f.Slot] = nil // it does not start
+				k.judgeHeld(h, "given back")
 			}
 			k.send(f, end)
 		case queue.EffectGetTask, queue.EffectRefuse, queue.EffectAdopt, queue.EffectFound, queue.EffectTold, queue.EffectOffer:
@@ -213,6 +218,8 @@ func (k *worker) perform(out []queue.Effect, launch *probe.Launch, end *queue.En
 type held struct {
 	launch probe.Launch
 	from   *caller
+	since  time.Duration
+	brief  bool
 }
 
 // is reports whether an effect is about this launch.
@@ -330,6 +337,9 @@ func (k *worker) send(f *queue.Effect, end *queue.End) {
 		e.sendLast(func() { e.peer.user.(*link).told(m) })
 	case queue.EffectOffer:
 		m := f.Offer()
+		if delete(k.briefs, f.Slot); m.Brief > 0 {
+			k.briefs[f.Slot] = m.Call
+		}
 		p.call(f.Slot, func(l *link) { l.offer(m) })
 	case queue.EffectStart, queue.EffectStop, queue.EffectHold:
 	}
@@ -360,6 +370,7 @@ func (p *caller) call(lane uint16, do func(l *link)) {
 // handle runs the handler of a launch.
 func (k *worker) handle(f *queue.Effect, m *probe.Launch) {
 	s := k.w.book.started(k, k.callerOf(f.Scheduler), m)
+	k.moved = k.w.now
 	if k.handlers[f.Slot] != nil {
 		k.w.fail("%s, slot %d: a second attempt beside one that runs", k.w.name(k.node), f.Slot)
 	}

@@ -117,6 +117,9 @@ func (c *Core) admit(now time.Duration, s probe.SchedulerID, m *probe.Launch) bo
 	}
 	o.stats.Launched++
 	o.open--
+	if c.isBrief(m.Slot) {
+		o.brief.open--
+	}
 	c.clearAlarm(m.Slot)
 	sl.state, sl.scheduler = Free, s // which need not be whom it was offered to
 	return c.occupy(m.Slot)
@@ -130,6 +133,7 @@ func (c *Core) begun(now time.Duration, s probe.SchedulerID, m *probe.Launch, ou
 	l.note(s, m)
 	seat := c.slots[m.Slot].next
 	o.seats[seat].crowd = crowd{at: now, scheduler: s, more: m.More}
+	c.startBrief(now, m.Slot)
 	switch lead := leadHops * o.hops.estimate(); {
 	case m.Expect <= 0:
 	case o.blocked(m.App):
@@ -140,7 +144,7 @@ func (c *Core) begun(now time.Duration, s probe.SchedulerID, m *probe.Launch, ou
 		l.ahead = after(now, m.Expect-lead)
 		c.setEnd(m.Slot, l.limit)
 	}
-	return out
+	return c.offerBrief(now, m, out)
 }
 
 // offerAhead offers the seat of a lane in which an attempt is about to end.
@@ -166,14 +170,20 @@ func (c *Core) hold(now time.Duration, s probe.SchedulerID, m *probe.Launch, out
 	sl.state, sl.since = Held, now
 	sl.ref, sl.task, sl.attempt, sl.orphan = m.Ref, m.Task, m.Attempt, false
 	l := &o.lanes[m.Slot]
-	l.app, l.expect, l.limit, l.timeout, l.more = m.App, m.Expect, after(now, m.Deadline), m.Timeout, m.More
+	if c.isBrief(m.Slot) {
+		o.brief.of(l.app).ahead--
+		o.brief.of(m.App).ahead++
+	}
+	l.app, l.expect, l.limit, l.timeout, l.more, l.warned = m.App, m.Expect, after(now, m.Deadline), m.Timeout, m.More, false
 	if c.keep != nil {
 		c.keep.held[m.Slot].job, c.keep.held[m.Slot].epoch = m.Job, m.Epoch
 	}
 	o.held = append(o.held, m.Slot)
 	o.stats.Held++
 	wait := o.holdFor()
-	if runs := o.seats[sl.next].lane; runs != noLane { // the slot was offered when a hop was thought to be longer
+	if c.isBrief(m.Slot) {
+		wait = briefWait
+	} else if runs := o.seats[sl.next].lane; runs != noLane { // the slot was offered when a hop was thought to be longer
 		wait = max(wait, c.left(now, runs)+slack)
 	}
 	c.setAlarm(m.Slot, after(now, wait))

@@ -70,6 +70,9 @@ func (c *Core) giveUp(now time.Duration, slot uint16) {
 		return
 	}
 	c.offers.open--
+	if c.isBrief(slot) {
+		c.offers.brief.open--
+	}
 	c.offers.stats.Declined++
 	c.pushLane(slot)
 }
@@ -132,6 +135,9 @@ func (c *Core) Done(now time.Duration, slot uint16, call uint32, end End, out []
 		out = c.finish(now, slot, status, end, out)
 	}
 	c.clearAlarm(slot)
+	if c.offering {
+		out = c.learn(now, slot, end.Took, out)
+	}
 	if len(end.Body) > largeResult {
 		c.releaseLast(now, slot)
 	} else {

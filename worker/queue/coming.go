@@ -25,6 +25,9 @@ func (c *Core) Coming(now time.Duration, s probe.SchedulerID, m probe.Coming, ou
 	o.lanes[m.Slot].announced = m.Call
 	o.stats.Launched++
 	o.open--
+	if c.isBrief(m.Slot) {
+		o.brief.open--
+	}
 	c.clearAlarm(m.Slot)
 	sl.state, sl.scheduler, sl.ref, sl.res, sl.since = Coming, s, 0, 0, now
 	o.coming = append(o.coming, m.Slot)

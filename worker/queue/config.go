@@ -30,6 +30,8 @@ const (
 	MaxStarvationBound     = time.Hour
 	MaxWeight              = 1000
 	MaxWeights             = 4096
+	DefaultBriefProof      = 256
+	MaxBriefProof          = 1 << 16
 )
 
 // Config says how large a [Core] is. A zero field takes its default.
@@ -74,8 +76,12 @@ type Config struct {
 	// stopped at once and no result is kept. It is for simulations in which nothing fails, which are faster without.
 	Forget bool
 	// Offers lets free slots offer themselves to the schedulers of which [Core.OffersTo] said that they take offers. There are
-	// then twice as many lanes as slots: messages name lanes.
+	// then more lanes than slots, up to [probe.Lanes]: messages name lanes.
 	Offers bool
+	// BriefProof is how many attempts of an app in a row must have taken less than half a message's way before more of them are invited than there are
+	// slots, with Offers: 1 to 65,536, default 256. One of this many may take longer: below 64 apps of which some attempts do, and others do not, are
+	// believed too often.
+	BriefProof int
 	// Seed tells this worker from others where its slots' homes are drawn, with Offers: for example the incarnation.
 	Seed uint64
 	// Resources is how much the worker has of each resource beside its slots, which tasks may need ([Core.ReserveNeed]): at most 8
@@ -115,6 +121,9 @@ func (c Config) WithDefaults() Config {
 	if c.MaxResultBytes == 0 {
 		c.MaxResultBytes = DefaultMaxResultBytes
 	}
+	if c.BriefProof == 0 {
+		c.BriefProof = DefaultBriefProof
+	}
 	return c
 }
 
@@ -147,6 +156,9 @@ func (c Config) Validate() error {
 	}
 	if len(c.Resources) > probe.MaxResources {
 		faults = append(faults, fmt.Errorf("resources: at most %d, got %d", probe.MaxResources, len(c.Resources)))
+	}
+	if c.BriefProof < 1 || c.BriefProof > MaxBriefProof {
+		faults = append(faults, fmt.Errorf("brief proof: want 1 to %d, got %d", MaxBriefProof, c.BriefProof))
 	}
 	if c.Apps < 0 || c.Apps > math.MaxUint16 {
 		faults = append(faults, fmt.Errorf("apps: want 0 to %d, got %d", math.MaxUint16, c.Apps))

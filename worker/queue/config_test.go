@@ -30,6 +30,7 @@ func TestConfigValidate(t *testing.T) {
 		"weights":      {Config{Weights: map[string]int{"a": 1, "org/team": 1000}}, nil},
 		"weight":       {Config{Weights: map[string]int{"a": 0, "b": 1001}}, []string{`"a"=0`, `"b"=1001`}},
 		"no path":      {Config{Weights: map[string]int{"": 1}}, []string{"weights", `""=1`}},
+		"brief proof":  {Config{BriefProof: 1 << 17}, []string{"brief proof"}},
 		"all together": {Config{Slots: -1, MaxReservations: -2, StopGrace: -3, Apps: -4}, []string{"slots", "max reservations", "stop grace", "apps"}},
 	} {
 		err := tc.cfg.Validate()
@@ -57,7 +58,7 @@ func TestNewRejects(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	want := Config{
 		Slots: 1, MaxReservations: 100_000, StopGrace: 100 * time.Millisecond, OrphanGrace: 2 * time.Second,
-		ResultTTL: 30 * time.Second, MaxResults: 1 << 18, MaxResultBytes: 64 << 20, Discipline: FIFO, StarvationBound: time.Second,
+		ResultTTL: 30 * time.Second, MaxResults: 1 << 18, MaxResultBytes: 64 << 20, Discipline: FIFO, StarvationBound: time.Second, BriefProof: 256,
 	}
 	if got := (Config{}).WithDefaults(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

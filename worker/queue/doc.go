@@ -45,7 +45,7 @@
 //
 // With Config.Offers a slot that is free while nothing is queued offers itself to one scheduler of those that take offers
 // ([Core.OffersTo]), its home. An offer is a call like a GetTask, and uses the same numbers; any scheduler may launch on it, and the first one
-// does. Messages then name lanes, of which there are twice as many as slots: in one an attempt runs while its slot, which is expected
+// does. Messages then name lanes, of which there are at least twice as many as slots: in one an attempt runs while its slot, which is expected
 // to be free soon, is offered in another. A Launch that comes before a slot is free is held ([EffectHold]) for a few milliseconds.
 //
 //	               Launch, slot is free                    scheduler gone, GetTask instead,
@@ -53,6 +53,9 @@
 //	           │ Launch, no slot is free    ▲
 //	           └──────────▶ held ───────────┘              too early, killed, fenced,
 //	                              a slot is free           scheduler gone, drain: free again
+//
+// Of an app whose attempts are brief, that is over before a message could have gone anywhere, more launches are invited than there are slots, in lanes that are no slot's.
+// They are held too, and given back when nothing is started for two milliseconds.
 //
 // # The caller's part
 //

@@ -213,6 +213,12 @@ func (c *Core) checkOffers() error {
 		st := &o.seats[sl.next%uint16(len(o.seats))]
 		switch {
 		case sl.state == Free:
+		case sl.next == noSlot && sl.state == Offered:
+			open++
+		case sl.next == noSlot && (sl.state == Held || sl.state == Coming):
+			if !slices.Contains(o.held, i) && !slices.Contains(o.coming, i) {
+				return fmt.Errorf("lane %d is %v and not in line", i, sl.state)
+			}
 		case int(sl.next) >= len(o.seats):
 			return fmt.Errorf("lane %d is %v at seat %d", i, sl.state, sl.next)
 		case sl.state == Offered || sl.state == Held || sl.state == Coming:
@@ -253,7 +259,43 @@ func (c *Core) checkOffers() error {
 		}
 		listed++
 	}
+	if err := c.checkBrief(); err != nil {
+		return err
+	}
 	return c.countOffers(open, bare, free, taken, listed)
+}
+
+// checkBrief verifies the books of what is offered for brief apps.
+func (c *Core) checkBrief() error {
+	b := &c.offers.brief
+	var open, ahead, slow uint16
+	of := make(map[uint16]uint16)
+	for i := range c.size {
+		l := &c.offers.lanes[i]
+		switch sl := &c.slots[i]; {
+		case sl.state.holdsAttempt() && l.slow:
+			slow++
+		case (sl.state == Offered || sl.state == Held || sl.state == Coming) && sl.next == noSlot:
+			ahead++
+			of[l.app]++
+			if sl.state != Offered {
+				break
+			}
+			open++
+			if !b.trusts(l.app) || c.draining {
+				return fmt.Errorf("lane %d is offered for app %d, which is not brief, or by a worker that drains", i, l.app)
+			}
+		}
+	}
+	for app := range b.apps {
+		if t := &b.apps[app]; t.ahead != of[uint16(app)] || t.score < 0 || t.score > 2*b.proof {
+			return fmt.Errorf("app %d: %+v, counted %d", app, *t, of[uint16(app)])
+		}
+	}
+	if open != b.open || ahead != b.ahead || slow != b.slow || int(ahead) > max(int(c.size)-2*len(c.offers.seats), 0) {
+		return fmt.Errorf("counted %d offers of %d lanes for brief apps, and %d slow seats, recorded %d of %d and %d", open, ahead, slow, b.open, b.ahead, b.slow)
+	}
+	return nil
 }
 
 func (c *Core) countOffers(open, bare, free, taken, listed int) error {

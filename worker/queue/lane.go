@@ -3,12 +3,13 @@ package queue
 import "dunnock/probe"
 
 // Lanes and seats. A core without idle offers has as many lanes as slots, and the two are one: the records in Core.slots. A core with them has
-// twice as many lanes, so that a slot that is about to be free can be offered in one lane while its attempt still runs in another.
+// twice as many lanes, so that a slot that is about to be free can be offered in one lane while its attempt still runs in another, and more for
+// brief apps (brief.go).
 // The records in Core.slots are then those of lanes, all messages name lanes, and the slots themselves are seats: there are Config.Slots
 // of them, and whatever asks or runs has one. That is what bounds the attempts, not the lanes.
 //
 // A seat has at most two lanes: the one that asks or runs in it, and the one in which it is offered, to which a launch may already have
-// come. So a free lane is always at hand. Which lane and which seat go together may change for as long as nothing runs in the lane: offers
+// come. Those that are offered for brief apps have no seat, and are counted. So a free lane is always at hand. Which lane and which seat go together may change for as long as nothing runs in the lane: offers
 // are worth the same, and a launch that waits takes the first seat that is free.
 
 // seat is one slot of a core that makes offers.
@@ -24,10 +25,12 @@ type seat struct {
 // lane is what a lane's record has no room for, since only offers need it.
 type lane struct {
 	moment
-	app  uint16              // of what runs or waits
+	app  uint16              // of what runs or waits, or is offered for
 	last [beginnings]startOf // the launches that were started here last, the latest first
 
 	announced uint32 // the last call of which it was said that its launch is coming
+	slow      bool   // running: its app was not brief when it was started
+	warned    bool   // held for a brief app: it has waited for long, with nothing started meanwhile
 }
 
 // beginnings is how many starts a lane remembers.
@@ -96,6 +99,9 @@ func (c *Core) seize(s, i uint16) {
 func (c *Core) occupy(i uint16) bool {
 	o := c.offers
 	own := c.slots[i].next
+	if own == noSlot {
+		return c.occupyBrief(i)
+	}
 	s := own
 	if o.seats[own].lane != noLane {
 		if s = o.free; s == noSlot {
@@ -149,7 +155,9 @@ func (c *Core) lowLane(s probe.SchedulerID) uint16 {
 func (c *Core) pushLane(i uint16) {
 	sl := &c.slots[i]
 	o := c.offers
-	if st := &o.seats[sl.next]; st.offer == i {
+	if sl.next == noSlot {
+		c.leaveBrief(i)
+	} else if st := &o.seats[sl.next]; st.offer == i {
 		if st.offer = noLane; st.lane == noLane {
 			o.bare++
 		}

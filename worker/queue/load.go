@@ -18,6 +18,7 @@ type Load struct {
 	Offered      int    // slots on offer, free or about to be
 	Held         int    // launches that wait for a slot
 	Coming       int    // launches that are on their way, beyond the slots that wait for one
+	Brief        int    // offers for brief apps, which are no slot's in particular
 	Entries      int    // in the queue: what Config.MaxReservations bounds
 	Reservations uint64 // in the queue: the sum of the entries' counts
 	Results      int    // kept because they are not acknowledged
@@ -41,7 +42,7 @@ func (c *Core) Load() Load {
 	if o := c.offers; o != nil {
 		l.Slots = len(o.seats)
 		l.Free = l.Slots - l.Asking - l.Running - l.Stopping - l.Stuck
-		l.Offered, l.Held, l.Coming = int(o.open), len(o.held), len(o.coming)
+		l.Offered, l.Brief, l.Held, l.Coming = int(o.open-o.brief.open), int(o.brief.open), len(o.held), len(o.coming)
 	}
 	if w := c.wide; w != nil {
 		l.Joined, l.Collected = int(w.joined), int(w.line.n)

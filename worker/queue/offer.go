@@ -39,6 +39,7 @@ type offers struct {
 	free   uint16 // heads the list of free seats, last freed first
 	bare   uint16 // free seats without an offer
 	open   uint16 // lanes that are offered
+	brief  brief
 	stats  OfferStats
 }
 
@@ -52,7 +53,7 @@ type crowd struct {
 func newOffers(cfg *Config) *offers {
 	o := &offers{
 		seats: make([]seat, cfg.Slots), lanes: make([]lane, 2*cfg.Slots), held: make([]uint16, 0, cfg.Slots),
-		seed: cfg.Seed, free: noSlot,
+		seed: cfg.Seed, free: noSlot, brief: brief{proof: cfg.BriefProof},
 	}
 	for i := len(o.seats) - 1; i >= 0; i-- {
 		o.seats[i].offer = noLane
@@ -104,6 +105,8 @@ func (c *Core) takerDown(now time.Duration, s probe.SchedulerID, out []Effect) [
 	for i := range c.size {
 		switch {
 		case c.slots[i].state != Offered:
+		case c.isBrief(i):
+			out = c.recall(i, out)
 		case len(o.takers) == 0:
 			c.withdraw(i)
 		default:
@@ -243,6 +246,9 @@ func (c *Core) sayOffer(now time.Duration, i uint16, ready time.Duration, out []
 // withdraw takes an offer back, which needs no message: a launch on it is declined.
 func (c *Core) withdraw(i uint16) {
 	c.offers.open--
+	if c.isBrief(i) {
+		c.offers.brief.open--
+	}
 	c.offers.stats.Voided++
 	c.pushLane(i)
 }
@@ -286,8 +292,13 @@ func (c *Core) drainOffers(out []Effect) []Effect {
 func (c *Core) expireLane(now time.Duration, i uint16, out []Effect) ([]Effect, bool) {
 	o := c.offers
 	switch sl := &c.slots[i]; {
+	case sl.state == Held && c.isBrief(i):
+		return c.waitsLong(now, i, out), true
 	case sl.state == Held:
 		return c.tooEarly(i, out), true
+	case sl.state == Offered && c.isBrief(i):
+		c.withdraw(i) // who holds it has dropped it by now
+		return out, true
 	case sl.state == Offered && o.seats[sl.next].lane != noLane:
 		c.withdraw(i) // its slot should have been free long ago, and is offered when it is
 		return out, true
@@ -317,6 +328,9 @@ type OfferStats struct {
 	HeldKilled  uint64 // of those, ended by Kill before they began
 	HeldDropped uint64 // of those, dropped with their scheduler, given back to drain, or because another scheduler has the job; and those that were only coming then
 	Overruns    uint64 // attempts that outlasted what was expected of them
+
+	Brief    uint64 // offers made for brief apps, beyond those of slots
+	Retreats uint64 // times that a brief app turned out not to be, or that launches of one waited while nothing was started
 }
 
 // OfferStats returns the counts so far; zero without Config.Offers.

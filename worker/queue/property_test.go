@@ -27,6 +27,7 @@ func TestCoreMatchesReference(t *testing.T) {
 			StarvationBound: 20 * time.Millisecond, Weights: map[string]int{"a": 3, "org": 2, "org/x": 5},
 			Offers: pick(2) == 0, Seed: uint64(pick(8)),
 		}, pick)
+		m.brisk = m.ref.cfg.Offers && pick(2) == 0
 		t.Repeat(map[string]func(*rapid.T){
 			"events": func(t *rapid.T) {
 				for range 4 {
@@ -46,18 +47,25 @@ func TestCoreMatchesReferenceForLong(t *testing.T) {
 		slots      int
 		discipline Discipline
 		offers     bool
+		brisk      bool
 	}
-	lives := []life{{1, FIFO, false}, {2, FIFO, false}, {3, FIFO, false}, {8, FIFO, false}, {64, FIFO, false}, {65, FIFO, false}, {130, FIFO, false}}
+	var lives []life
+	for _, slots := range []int{1, 2, 3, 8, 64, 65, 130} {
+		lives = append(lives, life{slots: slots, discipline: FIFO})
+	}
 	for _, d := range []Discipline{Priority, Fair, EDF, SRPT} {
-		lives = append(lives, life{1, d, false}, life{5, d, false})
+		lives = append(lives, life{slots: 1, discipline: d}, life{slots: 5, discipline: d})
 	}
 	for _, slots := range []int{1, 1, 2, 2, 3, 3, 8, 33, 65} {
-		lives = append(lives, life{slots, FIFO, true})
+		lives = append(lives, life{slots: slots, discipline: FIFO, offers: true})
+	}
+	for _, slots := range []int{1, 2, 4} {
+		lives = append(lives, life{slots: slots, discipline: FIFO, offers: true, brisk: true})
 	}
 	reached := map[string]uint64{} // not every run with offers gets to all of it
 	for seed, l := range lives {
 		slots, offers := l.slots, l.offers
-		t.Run(fmt.Sprintf("%v,slots=%d,offers=%v", l.discipline, slots, offers), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%v,slots=%d,offers=%v,brisk=%v", l.discipline, slots, offers, l.brisk), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(seed), 1))
 			entries := 16
 			if offers {
@@ -69,7 +77,7 @@ func TestCoreMatchesReferenceForLong(t *testing.T) {
 				Discipline: l.discipline, StarvationBound: 20 * time.Millisecond, Weights: map[string]int{"a": 3, "org": 2, "org/x": 5},
 				Offers: offers,
 			}, rng.IntN)
-			m.neverDrain = true
+			m.neverDrain, m.brisk = true, l.brisk
 			steps := 10_000
 			if l.discipline != FIFO {
 				steps = 2000 // the reference of Fair is very slow
@@ -122,10 +130,12 @@ type machine struct {
 	handlers   map[uint16]uint32
 	kept       map[uint16]message // launches that the core asked to keep
 	neverDrain bool
+	brisk      bool // time passes slowly, nothing is reserved, and all are in a hurry
 	out        []Effect
 }
 
 func newMachine(cfg Config, pick func(int) int) *machine {
+	cfg.BriefProof = 2 // so that there are brief apps, and such that are so no longer
 	return &machine{core: New(cfg), ref: newReference(cfg), pick: pick, handlers: map[uint16]uint32{}, kept: map[uint16]message{}}
 }
 
@@ -137,6 +147,9 @@ func (m *machine) step() error {
 	step := time.Duration(m.pick(8)) * 8 * time.Millisecond / time.Duration(m.ref.cfg.Slots)
 	if m.ref.cfg.Offers {
 		step /= 4 // launches are held for a few milliseconds
+	}
+	if m.brisk {
+		step = time.Duration(m.pick(6)) * 30 * time.Microsecond
 	}
 	m.now += step
 	msg := m.draw()
@@ -185,6 +198,15 @@ func (m *machine) draw() message {
 		kinds = append(slices.Delete(kinds, 4, 7),
 			msgTakes, msgTakes, msgComing, msgComing, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgDone, msgDone, msgTick, msgTick, msgNoTask, msgKill)
 	}
+	if m.brisk {
+		kinds = []messageKind{
+			msgUp, msgTakes, msgTakes, msgReserve, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgDone, msgDone, msgDone, msgDone, msgTick, msgKill, msgClaim, msgDrain,
+			msgNoTask, msgNoTask, msgDown, msgComing, msgComing, msgComing,
+		}
+		if m.pick(20) > 0 {
+			kinds = kinds[4:15]
+		}
+	}
 	msg := message{
 		kind: kinds[m.pick(len(kinds))], s: probe.SchedulerID(m.pick(4)),
 		count: uint32(m.pick(4)), res: uint32(m.pick(3)),
@@ -215,6 +237,12 @@ func (m *machine) draw() message {
 	m.drawJob(&msg)
 	msg.seq = uint64(m.pick(int(m.ref.numbers[msg.s]) + 2))
 	msg.end = End{Status: probe.StatusOK, Body: []byte("a result of some bytes"[:m.pick(20)]), Owned: m.pick(2) == 0}
+	if m.ref.cfg.Offers && m.pick(8) > 0 {
+		msg.end.Took = time.Duration(m.pick(3)) * 10 * time.Microsecond
+	}
+	if m.brisk && m.pick(4) > 0 {
+		l.More, l.App, l.Deadline, l.Timeout = true, 0, time.Second, 0
+	}
 	if int(l.Slot) < len(m.ref.slots) {
 		sl := &m.ref.slots[l.Slot]
 		l.Call = uint32(len(sl.started))
@@ -357,7 +385,7 @@ func (m *machine) audit(msg message) error {
 		return fmt.Errorf("next wake %v, %v; want no later than %v", at, ok, want)
 	case msg.kind == msgTick && ok && at <= m.now:
 		return fmt.Errorf("next wake %v, right after a Tick at %v", at, m.now)
-	case load.Running+load.Stopping+load.Offered+load.Held == 0 && ok && at < m.now-keepRing:
+	case load.Running+load.Stopping+load.Offered+load.Brief+load.Held == 0 && ok && at < m.now-keepRing:
 		return fmt.Errorf("next wake %v with nothing to wake", at)
 	}
 	return nil

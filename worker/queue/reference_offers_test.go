@@ -18,6 +18,15 @@ type refOffers struct {
 	blocks  map[uint16]int // attempts for which nothing is asked ahead
 	wrongs  map[uint16]int // how many it were last, less those that were right since
 	answers []time.Duration
+
+	trust map[uint16]*refTrust
+	moved time.Duration
+}
+
+// refTrust is what is known of an app's attempts.
+type refTrust struct {
+	score int
+	mean  time.Duration
 }
 
 type refSeat struct {
@@ -35,10 +44,18 @@ type refLane struct {
 	expect time.Duration
 
 	announced bool // it has been said of its present call that a launch is coming
+
+	brief  bool   // it is offered for a brief app, or the launch that waits came on such an offer
+	app    uint16 // that app; of what runs
+	slow   bool   // running: its app was not brief
+	warned bool
 }
 
 func (r *reference) newSeats() {
-	r.offers.blocks, r.offers.wrongs = map[uint16]int{}, map[uint16]int{}
+	r.offers.blocks, r.offers.wrongs, r.offers.trust = map[uint16]int{}, map[uint16]int{}, map[uint16]*refTrust{}
+	for app := range uint16(8) {
+		r.offers.trust[app] = &refTrust{}
+	}
 	for i := range r.cfg.Slots {
 		r.offers.seats = append(r.offers.seats, refSeat{lane: -1, offer: -1})
 		r.offers.freed = append(r.offers.freed, r.cfg.Slots-1-i)
@@ -71,6 +88,8 @@ func (r *reference) takerDown(s probe.SchedulerID) {
 	for i := range r.slots {
 		switch {
 		case r.slots[i].state != Offered:
+		case r.slots[i].brief:
+			r.recall(i)
 		case len(o.takers) == 0:
 			r.drop(i)
 		default:
@@ -134,6 +153,7 @@ func (r *reference) drop(i int) {
 	}
 	o.held = slices.DeleteFunc(o.held, func(h int) bool { return h == i })
 	o.coming = slices.DeleteFunc(o.coming, func(h int) bool { return h == i })
+	r.slots[i].brief = false
 	r.slots[i].state = Free
 	r.freed = append(r.freed, i)
 }
@@ -178,6 +198,14 @@ func (r *reference) occupy(i int) bool {
 	o := &r.offers
 	own := r.slots[i].seat
 	s := own
+	if r.slots[i].brief {
+		if len(o.freed) == 0 {
+			return false
+		}
+		r.slots[i].brief = false
+		r.sit(o.freed[len(o.freed)-1], i)
+		return true
+	}
 	if o.seats[own].lane >= 0 {
 		if len(o.freed) == 0 {
 			return false
@@ -299,7 +327,9 @@ func (r *reference) hold(m message) {
 	sl := &r.slots[m.launch.Slot]
 	sl.state, sl.m, sl.launched = Held, m.launch, r.now // when it came
 	wait := max(minHold, leadHops*r.hop()+slack)
-	if runs := r.offers.seats[sl.seat].lane; runs >= 0 {
+	if sl.brief {
+		wait, sl.app, sl.warned = briefWait, m.launch.App, false
+	} else if runs := r.offers.seats[sl.seat].lane; runs >= 0 {
 		wait = max(wait, r.slots[runs].launched+r.slots[runs].expect-r.now+slack)
 	}
 	sl.over = r.now + wait
@@ -324,6 +354,103 @@ func (r *reference) begun(i int) {
 		r.offerAhead(i)
 	default:
 		sl.over = r.now + sl.expect - lead
+	}
+	sl.app, sl.slow = sl.m.App, !r.trusts(sl.m.App)
+	o.moved = r.now
+	r.offerBrief(i)
+}
+
+func (r *reference) trusts(app uint16) bool { return r.offers.trust[app].score >= r.cfg.BriefProof }
+
+// offerBrief offers lanes for the app of what has just been started.
+func (r *reference) offerBrief(i int) {
+	o := &r.offers
+	seat, m := r.slots[i].seat, r.slots[i].m
+	if !m.More || len(o.freed) > 0 || !r.trusts(m.App) || r.draining || len(r.queue) > 0 || len(o.takers) == 0 {
+		return
+	}
+	for n := probe.Lanes(r.cfg.Slots); len(r.slots) < n; {
+		for at := n - 1; at >= len(r.slots); at-- {
+			r.freed = append(r.freed, at)
+		}
+		more := make([]refSlot, n-len(r.slots))
+		for at := range more {
+			more[at].state = Free
+		}
+		r.slots = append(r.slots, more...)
+	}
+	to := r.home(seat)
+	if slices.Contains(o.takers, r.slots[i].s) {
+		to = r.slots[i].s
+	}
+	for range briefStep {
+		all, mine, fast := 0, 0, r.cfg.Slots
+		for at := range r.slots {
+			sl := &r.slots[at]
+			if sl.brief {
+				all++
+				if sl.app == m.App {
+					mine++
+				}
+			}
+			if sl.state.holdsAttempt() && sl.slow {
+				fast--
+			}
+		}
+		depth := int(2 * r.hop() / max(o.trust[m.App].mean, 1))
+		if all >= len(r.slots)-2*r.cfg.Slots || mine >= depth*fast {
+			return
+		}
+		lane := r.popLane()
+		sl := &r.slots[lane]
+		sl.state, sl.brief, sl.app, sl.s, sl.since, sl.over = Offered, true, m.App, to, r.now, r.now+briefLapse
+		sl.started = append(sl.started, false)
+		r.out = append(r.out, Effect{Kind: EffectOffer, Scheduler: to, Slot: uint16(lane), Call: uint32(len(sl.started)), Res: uint32(m.App) + 1})
+	}
+}
+
+// learn takes what an attempt took.
+func (r *reference) learn(sl *refSlot, took time.Duration) {
+	if !r.cfg.Offers || r.cfg.Discipline > FIFO {
+		return
+	}
+	if took == 0 {
+		took = r.now - sl.launched
+	}
+	o := &r.offers
+	t := o.trust[sl.m.App]
+	t.mean += (took - t.mean) / 16
+	was := r.trusts(sl.m.App)
+	if took <= r.hop()/briefShare {
+		t.score = min(t.score+1, 2*r.cfg.BriefProof)
+		return
+	}
+	cost := r.cfg.BriefProof
+	if took <= longShare*r.hop()/briefShare {
+		cost = min(cost, longCost)
+	}
+	if t.score = max(0, t.score-cost); was && !r.trusts(sl.m.App) {
+		r.retreat(sl.m.App)
+	}
+}
+
+func (r *reference) recall(i int) {
+	if sl := &r.slots[i]; slices.Contains(r.offers.takers, sl.s) {
+		r.out = append(r.out, Effect{Kind: EffectDecline, Scheduler: sl.s, Slot: uint16(i), Call: uint32(len(sl.started)), Reason: probe.RefusedStale})
+	}
+	r.drop(i)
+}
+
+func (r *reference) retreat(app uint16) {
+	r.offers.trust[app].score = 0
+	for i := range r.slots {
+		switch sl := &r.slots[i]; {
+		case !sl.brief || sl.app != app || sl.state == Coming:
+		case sl.state == Offered:
+			r.recall(i)
+		default:
+			r.giveBack(i, probe.RefusedEarly)
+		}
 	}
 }
 
@@ -359,6 +486,14 @@ func (r *reference) tickLane(i int) bool {
 	}
 	runs := r.offers.seats[sl.seat].lane
 	switch {
+	case sl.brief && sl.state == Offered:
+		r.drop(i)
+	case sl.brief && r.now-r.offers.moved < briefWait:
+		sl.warned, sl.over = false, r.offers.moved+briefWait
+	case sl.brief && !sl.warned:
+		sl.warned, sl.over = true, r.now+briefGrace
+	case sl.brief:
+		r.retreat(sl.app)
 	case sl.state == Offered && runs >= 0:
 		r.drop(i)
 	case sl.state == Offered:

@@ -451,6 +451,7 @@ func (r *reference) done(m message) {
 		r.finish(sl, status, m.end)
 	}
 	r.judge(sl)
+	r.learn(sl, m.end.Took)
 	r.free(int(m.launch.Slot))
 }
 
@@ -551,6 +552,12 @@ func (r *reference) load() Load {
 	}
 	if r.cfg.Offers {
 		l.Slots, l.Offered, l.Held, l.Coming = r.cfg.Slots, in[Offered], in[Held], in[Coming]
+		for i := range r.slots {
+			if r.slots[i].state == Offered && r.slots[i].brief {
+				l.Offered--
+				l.Brief++
+			}
+		}
 		l.Free = r.cfg.Slots - l.Asking - l.Running - l.Stopping - l.Stuck
 	}
 	for _, k := range r.results {

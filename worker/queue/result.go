@@ -75,6 +75,8 @@ type End struct {
 	Status probe.Status // StatusOK, StatusFailed or StatusPermanent
 	Body   []byte       // result or encoded fault
 	Owned  bool         // nothing else uses the memory of Body
+
+	Took time.Duration // in the handler; 0: as long as since its launch
 }
 
 // life returns what is kept for a scheduler, or nil.

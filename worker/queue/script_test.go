@@ -85,7 +85,7 @@ func (s *script) command(name string) string {
 			Slots: int(s.num("slots", 1)), MaxReservations: int(s.num("max", 0)), StopGrace: s.dur("grace", 0), Apps: int(s.num("apps", 0)),
 			MaxResults: int(s.num("results", 0)), Forget: s.num("forget", 0) == 1,
 			Discipline: s.discipline(), Ageing: s.dur("ageing", 0), StarvationBound: s.dur("bound", 0), Weights: map[string]int{"gold": 2},
-			Offers: s.num("offers", 0) == 1, Seed: s.num("seed", 0), Resources: s.amounts("gpu", "mem"),
+			Offers: s.num("offers", 0) == 1, Seed: s.num("seed", 0), BriefProof: int(s.num("proof", 0)), Resources: s.amounts("gpu", "mem"),
 		})
 		return ""
 	case "slots":
@@ -147,7 +147,7 @@ func (s *script) event(name string) []Effect {
 	case "kill":
 		return c.Kill(now, s.scheduler(), probe.Kill{Slot: slot, Call: call}, nil)
 	case "done":
-		return c.Done(now, slot, call, End{Status: probe.StatusOK, Body: []byte(s.text("body"))}, nil)
+		return c.Done(now, slot, call, End{Status: probe.StatusOK, Body: []byte(s.text("body")), Took: s.dur("took", 0)}, nil)
 	case "drain":
 		return c.Drain(now, nil)
 	case "tick":
@@ -241,6 +241,9 @@ func format(e Effect) string {
 		return head + " " + attempt
 	case EffectOffer:
 		m := e.Offer()
+		if m.Brief > 0 {
+			return fmt.Sprintf("%s slot=%d call=%d for app %d", head, m.Slot, m.Call, m.Brief-1)
+		}
 		return fmt.Sprintf("%s slot=%d call=%d ready=%v", head, m.Slot, m.Call, m.Ready)
 	case EffectStop:
 		return head + " " + attempt + " status=" + statusName(e.Status)

@@ -136,8 +136,11 @@ type SlotView struct {
 	Need      probe.Need        // asking, running, stopping, stuck: what is set aside for it, this slot included
 }
 
-// Slot shows slot i, 0 ≤ i < Config.Slots; with Config.Offers lane i, of which there are twice as many.
+// Slot shows slot i, 0 ≤ i < Config.Slots; with Config.Offers lane i, of which there are up to [probe.Lanes].
 func (c *Core) Slot(i int) SlotView {
+	if i >= len(c.slots) {
+		return SlotView{State: Free} // a lane that was never needed
+	}
 	s := &c.slots[i]
 	v := SlotView{State: s.state, Since: s.since, Call: s.call}
 	if s.state == Free {
