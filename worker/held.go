@@ -22,7 +22,8 @@ func (h *held) is(e *queue.Effect) bool {
 
 // hold keeps a launch.
 func (s *slot) hold(e *queue.Effect, m *probe.Launch, owned bool, jobEnd time.Time) {
-	s.held = &held{attempt: s.prepare(m, owned, jobEnd), scheduler: e.Scheduler, ref: m.Ref, timeout: m.Timeout}
+	s.keep = held{attempt: s.prepare(m, owned, jobEnd), scheduler: e.Scheduler, ref: m.Ref, timeout: m.Timeout}
+	s.held = &s.keep
 }
 
 // release starts the launch that was kept. It reports false if an effect is not about it.
@@ -31,27 +32,30 @@ func (s *slot) release(e *queue.Effect, now time.Time) bool {
 	if !h.is(e) {
 		return false
 	}
-	s.held = nil
-	h.attempt.deadline = h.attempt.task.Deadline
-	if end := now.Add(h.timeout); h.timeout > 0 && end.Before(h.attempt.deadline) {
-		h.attempt.deadline = end
+	a := h.attempt
+	a.deadline = a.task.Deadline
+	if end := now.Add(h.timeout); h.timeout > 0 && end.Before(a.deadline) {
+		a.deadline = end
 	}
-	s.run(h.attempt)
+	s.drop()
+	s.run(a)
 	return true
 }
 
 // letGo drops the launch that was kept, if an effect says that it does not start.
 func (s *slot) letGo(e *queue.Effect) {
 	if s.held.is(e) {
-		s.held = nil
+		s.drop()
 	}
 }
+
+func (s *slot) drop() { s.held, s.keep = nil, held{} }
 
 // forgetHeld drops the launches of a scheduler that has gone, as the core does.
 func (w *Worker) forgetHeld(s probe.SchedulerID) {
 	for _, lane := range w.slots {
 		if lane.held != nil && lane.held.scheduler == s {
-			lane.held = nil
+			lane.drop()
 		}
 	}
 }

@@ -21,6 +21,7 @@ type slot struct {
 
 	current *attempt // nil when free
 	held    *held    // a launch that waits for a slot; nil without
+	keep    held     // what held points to
 	payload []byte   // memory for the next payload; owned by the attempt from begin to Done
 }
 

@@ -19,7 +19,7 @@ func ofBrief() []mutant {
 		{name: "brief: slots that run something else are not counted on", file: queueBrief, old: "seats-int(b.slow)", new: "seats", tests: true},
 		{name: "brief: no more is invited than ends meanwhile", file: queueBrief, old: "min(o.depth(m.App)*(seats-int(b.slow)),", new: "max(o.depth(m.App)*(seats-int(b.slow)),", tests: true},
 		{name: "brief: a lane is always at hand", file: queueBrief, old: " && int(b.ahead) < int(c.size)-2*seats", new: "", tests: true},
-		{name: "brief: an app that turns out to be long is not believed", file: queueBrief, old: "max(t.score-b.proof, 0)", new: "max(t.score-1, 0)", tests: true},
+		{name: "brief: an app that turns out to be long is not believed", file: queueBrief, old: "max(t.score-cost, 0)", new: "max(t.score-1, 0)", tests: true},
 		{name: "brief: and what was offered for it is taken back", file: queueBrief, old: "if sl := &c.slots[i]; c.offers.takes(sl.scheduler) {", new: "if sl := &c.slots[i]; false {", tests: true},
 		{name: "brief: what takes more than a slot proves nothing", file: queueBrief, old: "|| c.wide != nil && c.wide.lanes[i].need != 0 ", new: "", tests: true},
 		{name: "brief: what was offered goes with a scheduler", file: queueOffer, old: "case c.isBrief(i):\n\t\t\tout = c.recall(i, out)\n", new: ""},

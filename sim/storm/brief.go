@@ -6,7 +6,7 @@ import "time"
 // tasks, and those that start on a worker while it fails everything, are not brief.
 func (p *Plan) hurry() {
 	d := newDice(p.Seed, 9<<32)
-	if !p.offers() || p.Sleepy || !d.permille(140) {
+	if !p.offers() || p.Sleepy || p.Flood || !d.permille(140) {
 		return
 	}
 	p.Brief = true
