@@ -14,7 +14,7 @@ func TestBriefTasksKeepSlotsBusy(t *testing.T) {
 	for _, schedulers := range []int{1, 2, 5} {
 		r := simulate(t, sim.Config{
 			Policy: "idle-offer", Workers: 2, Slots: 2, Schedulers: schedulers, NetDelay: 500 * time.Microsecond, Seed: 1,
-		}, flags{tasks: "10", service: "const:20us", load: 0.2, jobs: 20_000, warmup: 2000, seed: 1})
+		}, flags{tasks: "10", service: "const:20us", load: 0.2, jobs: 20_000, warmup: 10_000, seed: 1})
 		if r.ResponseMS.P99 > 2.5 || r.MessagesPerTask > 3.5 {
 			t.Errorf("%d schedulers: p99 of %.2f ms and %.2f messages a task, want next to two hops, and three messages", schedulers, r.ResponseMS.P99, r.MessagesPerTask)
 		}
