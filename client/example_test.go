@@ -90,3 +90,63 @@ func ExampleClient_Submit_constraints() {
 		fmt.Println(r.Task, r.Outcome, r.Worker)
 	}
 }
+
+// Say whose a job is, how urgent and how long its tasks: workers that are not first in, first out go by that.
+func ExampleClient_Submit_sharing() {
+	c, err := client.New(client.Config{Schedulers: []string{"127.0.0.1:7070"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = c.Close() }()
+
+	job := task.Job{
+		App:      "report",
+		User:     "org/team/ann",         // fair: her part of her team's part of the organisation's
+		Priority: 10,                     // priority: before all below
+		Deadline: 2 * time.Second,        // edf: before all that end later
+		Estimate: 100 * time.Millisecond, // srpt: before all that have more left to run
+		Tasks:    []task.Task{{Payload: []byte("sales")}, {Payload: []byte("stock")}},
+	}
+	h, err := c.Submit(context.Background(), job)
+	if errors.Is(err, task.CodeOverloaded) {
+		fmt.Println(err) // she has as much here as is left for all others, or the fleet is full
+		return
+	}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(h.Wait(context.Background()))
+}
+
+// Say what a job's tasks take of their worker, and what single ones take instead.
+func ExampleClient_Submit_wide() {
+	c, err := client.New(client.Config{Schedulers: []string{"127.0.0.1:7070"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = c.Close() }()
+
+	job := task.Job{
+		App:       "train",
+		Slots:     4, // of each worker's
+		Resources: map[string]uint32{"memory": 4096},
+		Tasks: []task.Task{
+			{Payload: []byte("fit a")},
+			{Payload: []byte("fit b"), Slots: 8, Resources: map[string]uint32{"gpu": 2}}, // and the memory
+			{Payload: []byte("sum up"), Slots: 1, Resources: map[string]uint32{"memory": 0}},
+		},
+	}
+	h, err := c.Submit(context.Background(), job)
+	if errors.Is(err, task.CodeUnsatisfiable) {
+		fmt.Println(err) // nobody has as much, and how much there is at most
+		return
+	}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(h.Wait(context.Background()))
+}

@@ -1,7 +1,10 @@
 package sim_test
 
 import (
+	"bytes"
 	"cmp"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -82,6 +85,66 @@ func TestFairIsolatesGroups(t *testing.T) {
 			t.Errorf("%s: %.1f ms, alone %.1f ms", policy, quiet, alone)
 		}
 	}
+}
+
+// TestFairIsolatesWideTasks sets a quiet user's plain tasks beside a flood of tasks of four slots, and its tasks of four slots beside a flood of plain ones: with dominant shares neither notices
+// much. The simulator fails a run in which more runs at a worker than it has.
+func TestFairIsolatesWideTasks(t *testing.T) {
+	run := func(policy string, quiet, flood int, load float64) *sim.Result {
+		text := wideJobs(t, quiet, flood, load)
+		source, err := workload.Read(bytes.NewReader(text), workload.Window{Warmup: workload.Warmup{Time: 2 * time.Second}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := sim.Run(t.Context(), sim.Config{
+			Policy: policy, Workers: 25, Slots: 8, Schedulers: 4, NetDelay: 500 * time.Microsecond, Seed: 1, Sharing: sim.Sharing{Discipline: queue.Fair},
+		}, source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	for _, widths := range [][2]int{{1, 4}, {4, 1}} {
+		alone := run("late-binding", widths[0], widths[1], 0).Users["quiet"].ResponseMS.Mean
+		for _, policy := range sharingPolicies() {
+			r := run(policy, widths[0], widths[1], 1.2)
+			quiet, flood := r.Users["quiet"].ResponseMS.Mean, r.Users["flood"].ResponseMS.Mean
+			t.Logf("%s: tasks of %d slots beside a flood of %d: alone %.1f ms, beside it %.1f; the flood %.1f", policy, widths[0], widths[1], alone, quiet, flood)
+			if quiet > 1.15*alone || flood < 5*alone {
+				t.Errorf("%s: tasks of %d slots beside a flood of %d: %.1f ms, alone %.1f; the flood %.1f", policy, widths[0], widths[1], quiet, alone, flood)
+			}
+		}
+	}
+}
+
+// wideJobs is a file of jobs of ten exponential tasks for 200 slots: the quiet user's, which keep a tenth of them busy, and a flood that would keep as many as load says.
+func wideJobs(t *testing.T, quiet, flood int, load float64) []byte {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, uint64(quiet)))
+	const end = 10 * time.Second
+	every := func(load float64, slots int) float64 {
+		return float64(100*time.Millisecond) * 10 * float64(slots) / (load * 200)
+	}
+	job := func(user string, slots int, at time.Duration) workload.Job {
+		j := workload.Job{At: at, User: user, Slots: slots, Est: 100 * time.Millisecond}
+		for range 10 {
+			j.Service = append(j.Service, time.Duration(rng.ExpFloat64()*float64(100*time.Millisecond)))
+		}
+		return j
+	}
+	var jobs []workload.Job
+	for at := 0.0; at < float64(end); at += rng.ExpFloat64() * every(0.1, quiet) {
+		jobs = append(jobs, job("quiet", quiet, time.Duration(at)))
+	}
+	for at := 0.0; load > 0 && at < float64(end); at += rng.ExpFloat64() * every(load, flood) {
+		jobs = append(jobs, job("flood", flood, time.Duration(at)))
+	}
+	slices.SortStableFunc(jobs, func(a, b workload.Job) int { return cmp.Compare(a.At, b.At) })
+	var text []byte
+	for i := range jobs {
+		text = workload.AppendJob(text, &jobs[i])
+	}
+	return text
 }
 
 // TestFairIsolatesEqualTasks is the same with tasks that all take as long, within 2 %: none of the flood's ends early, and what the quiet user waits for is a slot that frees
