@@ -124,7 +124,7 @@ func TestPlanFaults(t *testing.T) {
 		{"load = [0.3]", "load = []", "want a value at least"},
 		{"probe-ratio = [2]", "probe-ratio = [2, 3]", "probe-ratio: want one value, as x is load"},
 		{"probe-ratio = [2]", "probe-ratio = [17]", "probe-ratio: want 1 to 16, got 17"},
-		{"late-binding", "ideal", `policy: want late-binding or late-binding-nocancel, got "ideal"`},
+		{"late-binding", "ideal", `policy: want idle-offer, late-binding or late-binding-nocancel, got "ideal"`},
 		{"[[figure]]", "[agreement]\npolicy=\"late-binding\"\nload=0.3\nprobe-ratio=2\n[[figure]]", "agreement: repeats: want 2 to 100, got 0"},
 		{"[[figure]]", "[capacity]\nrate=1\n[[figure]]", "capacity: schedulers, workers, slots: want at least one of each"},
 	} {

@@ -16,7 +16,7 @@ type cell struct {
 }
 
 func (c cell) check(where string, fault faultFunc) {
-	fault(slices.Contains([]string{"late-binding", "late-binding-nocancel"}, c.Policy), "%spolicy: want late-binding or late-binding-nocancel, got %q", where, c.Policy)
+	fault(slices.Contains([]string{"idle-offer", "late-binding", "late-binding-nocancel"}, c.Policy), "%spolicy: want idle-offer, late-binding or late-binding-nocancel, got %q", where, c.Policy)
 	fault(c.Load > 0 && c.Load < 1, "%sload: want more than 0 and less than 1, got %g", where, c.Load)
 	fault(c.ProbeRatio >= 1 && c.ProbeRatio <= 16, "%sprobe-ratio: want 1 to 16, got %g", where, c.ProbeRatio)
 }

@@ -47,3 +47,48 @@ func Example() {
 	// TaskDone ok
 	// JobDone ok
 }
+
+// Idle offers: a slot that is free is held until a job comes, which is then launched on it at once. What else waits is told to another scheduler, which hands on what it holds.
+func ExampleCore_Offer() {
+	config := placement.Config{Policy: placement.IdleOffer}
+	core, peer := placement.New(config, rand.New(rand.NewPCG(1, 2))), placement.New(config, rand.New(rand.NewPCG(3, 4)))
+	worker := placement.Worker{Slots: 1, Apps: []string{"grep"}}
+	for _, c := range []*placement.Core{core, peer} {
+		c.PeerUp(0, 0, nil) // each knows the other as 0
+		c.WorkerUp(0, 1, worker, nil)
+		c.WorkerUp(0, 2, worker, nil)
+	}
+	core.Offer(0, 1, probe.Offer{Slot: 0, Call: 1}, nil) // worker 1's slot is offered here, worker 2's to the other one
+	peer.Offer(0, 2, probe.Offer{Slot: 0, Call: 1}, nil)
+
+	_, effects, err := core.Submit(time.Millisecond, placement.Spec{App: "grep", Tasks: 2}, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, e := range effects {
+		switch {
+		case e.Kind == placement.EffectLaunch:
+			fmt.Println("launch on what is held: worker", e.Worker)
+		case e.Kind == placement.EffectSetDef: // which tasks are meant
+			app, require, _ := core.Set(e.Task)
+			peer.SetDef(0, probe.SetDef{Set: e.Task, App: app, Labels: require})
+		case e.Kind == placement.EffectWant:
+			fmt.Println("ask the other scheduler for", e.Res)
+			for _, h := range peer.Want(2*time.Millisecond, 0, probe.Want{Set: e.Task, Age: e.Wait, Quota: e.Count, Now: e.Res}, nil) {
+				fmt.Println(h.Kind, "of worker", h.Worker)
+				m := probe.Hand{Slot: h.Slot, Call: h.Call, Ready: h.Wait, Left: h.Deadline, Hops: uint8(h.Attempt)}
+				for _, l := range core.Hand(3*time.Millisecond, 0, h.Worker, m, nil) {
+					if l.Kind == placement.EffectLaunch {
+						fmt.Println("launch on what was handed on: worker", l.Worker)
+					}
+				}
+			}
+		}
+	}
+	// Output:
+	// launch on what is held: worker 1
+	// ask the other scheduler for 2
+	// Hand of worker 2
+	// launch on what was handed on: worker 2
+}
