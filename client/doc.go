@@ -8,6 +8,8 @@
 //		fmt.Println(r.Task, r.Outcome, string(r.Value))
 //	}
 //
+// Attempts in vain, which are followed by others, are told of by [Handle.Events].
+//
 // A client keeps one connection to each scheduler that it uses and many jobs share it. It
 // picks the scheduler of a job by rendezvous hashing of the job's id, so that everyone who
 // submits one job asks the same scheduler.

@@ -150,3 +150,27 @@ func ExampleClient_Submit_wide() {
 	}
 	fmt.Println(h.Wait(context.Background()))
 }
+
+// See attempts fail as they do, and not only how tasks end.
+func ExampleHandle_Events() {
+	c, err := client.New(client.Config{Schedulers: []string{"127.0.0.1:7070"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = c.Close() }()
+
+	h, err := c.Submit(context.Background(), task.Job{App: "fetch", MaxAttempts: 5, Tasks: make([]task.Task, 100)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for e := range h.Events() {
+		switch {
+		case e.Retry != nil:
+			fmt.Println(e.Retry.Task, "attempt", e.Retry.Attempt, "on", e.Retry.Worker, e.Retry.Err) // there will be another
+		case e.Result != nil:
+			fmt.Println(e.Result.Task, e.Result.Outcome)
+		}
+	}
+}

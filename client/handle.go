@@ -29,8 +29,9 @@ type Handle struct {
 	refused   *task.Error
 	scheduler string
 	results   []task.Result // in the order of their arrival
+	retries   retries
 	outcome   task.Outcome  // of the job, 0 until it is done
-	changed   chan struct{} // closed at the next result; nil when nobody waits for it
+	changed   chan struct{} // closed at the next event; nil when nobody waits for it
 }
 
 func newHandle(c *Client, job *task.Job) *Handle {
@@ -90,17 +91,25 @@ func (h *Handle) result(i int) (task.Result, bool) {
 			h.mu.Unlock()
 			return r, true
 		}
-		if h.outcome != 0 {
-			h.mu.Unlock()
+		if !h.wait() {
 			return task.Result{}, false
 		}
-		if h.changed == nil {
-			h.changed = make(chan struct{})
-		}
-		changed := h.changed
-		h.mu.Unlock()
-		<-changed
 	}
+}
+
+// wait lets go of mu and waits for the next change; false if there will be none.
+func (h *Handle) wait() bool {
+	if h.outcome != 0 {
+		h.mu.Unlock()
+		return false
+	}
+	if h.changed == nil {
+		h.changed = make(chan struct{})
+	}
+	changed := h.changed
+	h.mu.Unlock()
+	<-changed
+	return true
 }
 
 // Wait returns all results by task index when every task has one. Its error is nil only if all ended
@@ -223,7 +232,7 @@ func (h *Handle) finish(outcome task.Outcome) {
 	close(h.ended)
 }
 
-// notify wakes those who wait for the next result. The caller holds mu.
+// notify wakes those who wait for the next event. The caller holds mu.
 func (h *Handle) notify() {
 	if h.changed != nil {
 		close(h.changed)

@@ -147,7 +147,10 @@ func (s *session) Message(kind uint8, body []byte) error {
 		return s.taskDone(body)
 	case submission.KindTaskRetry:
 		m, err := submission.DecodeTaskRetry(body)
-		return s.tell(err, func(_ time.Duration, out []owner.Effect) []owner.Effect { return core.TaskRetry(s.index, m, out) })
+		s.turn.retry = task.Retry{
+			Task: int(m.Task), Attempt: int(m.Attempt), Worker: s.intern(m.Worker), Err: &task.Error{Code: m.Code, Message: string(m.Message), Detail: string(m.Detail)},
+		}
+		return s.tell(err, func(_ time.Duration, out []owner.Effect) []owner.Effect { return core.TaskRetry(s.index, &m, out) })
 	case submission.KindJobDone:
 		m, err := submission.DecodeJobDone(body)
 		return s.tell(err, func(_ time.Duration, out []owner.Effect) []owner.Effect { return core.JobDone(s.index, m, out) })

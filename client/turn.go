@@ -18,6 +18,7 @@ type turn struct {
 	effects []owner.Effect
 	batch   stream.Batch
 	result  task.Result // that the core is being told
+	retry   task.Retry  // likewise
 	fresh   *Handle     // that is being submitted, and encoded
 	encoded []byte
 }
@@ -64,6 +65,8 @@ func (c *Client) carryOut(now time.Duration, t *turn, e *owner.Effect) {
 		} else {
 			h.taskDone(&task.Result{Task: int(e.Task), Outcome: e.Outcome, Err: reasonOf(e.Code)})
 		}
+	case owner.EffectRetry:
+		c.handles[e.Ref.Index()].retry(&t.retry)
 	case owner.EffectDone:
 		c.forget(e.Ref).done(e.Outcome)
 	case owner.EffectAccepted:

@@ -70,7 +70,7 @@ type Config struct {
 	// asks for that. It starts nothing meanwhile. Default 1 s.
 	ClientGrace time.Duration
 	// ResultGrace is how long a result stays at its worker that its client has not had, from when the client left: it may come for it, to this scheduler
-	// or another one. Default 20 s, at most 25 s, since workers keep nothing longer than 30 s by themselves.
+	// or another one. Default 20 s, at least ClientGrace and at most 25 s, since workers keep nothing longer than 30 s by themselves.
 	ResultGrace time.Duration
 	// DrainTimeout bounds how long a draining scheduler waits for its jobs. Default 30 s.
 	DrainTimeout time.Duration
@@ -158,6 +158,9 @@ func (c Config) Validate() error {
 	}
 	if c.ResultGrace > MaxResultGrace {
 		faults = append(faults, fmt.Errorf("result grace: at most %v, got %v: workers keep nothing longer than %v by themselves", MaxResultGrace, c.ResultGrace, queueResultTTL))
+	}
+	if d := c.withDefaults(); d.ResultGrace < d.ClientGrace {
+		faults = append(faults, fmt.Errorf("result grace: want at least the client grace (%v), got %v: a client that is back in time must find what it has not had", d.ClientGrace, d.ResultGrace))
 	}
 	for _, f := range []struct {
 		name  string

@@ -467,9 +467,12 @@ func (c *client) sendRetry(t *turn, seq uint32, j *job, e *placement.Effect, r r
 	if c.mute() {
 		return
 	}
-	c.head = submission.AppendTaskRetry(c.head[:0], submission.TaskRetry{Seq: seq, Task: e.Task, Attempt: e.Attempt, Code: e.Code})
+	why := t.inVain(j, e)
+	c.head = submission.AppendTaskRetry(c.head[:0], &submission.TaskRetry{
+		Seq: seq, Task: e.Task, Attempt: e.Attempt, Worker: []byte(j.tasks[e.Task].worker), Code: why.Code, Message: []byte(why.Message), Detail: []byte(why.Detail),
+	})
 	mark := c.conn.Send(uint8(submission.KindTaskRetry), c.head, nil)
-	c.sent(j, sentResult{mark: mark, receipt: r, job: j})
+	c.sent(j, sentResult{mark: mark, receipt: r, job: j, size: int32(len(why.Message) + len(why.Detail))})
 	t.batch.Add(c.conn)
 }
 

@@ -137,7 +137,11 @@ func (s *Scheduler) ask(now time.Duration, t *turn) {
 			continue
 		}
 		for _, o := range jobs {
-			t.effects = s.do(now, o.Job, s.leases.Ask(&o.Job.lease), t.effects)
+			if o.Asked {
+				t.effects = s.do(now, o.Job, s.leases.Hold(&o.Job.lease, lease.Asked), t.effects)
+			} else {
+				t.effects = s.do(now, o.Job, s.leases.Ask(&o.Job.lease), t.effects)
+			}
 		}
 		c.conn.End(submission.AppendAsk(c.conn.Begin(uint8(submission.KindAsk)), submission.Ask{}))
 		t.batch.Add(c.conn)

@@ -41,10 +41,7 @@ func (s *Scheduler) noteRetry(t *turn, j *job, e *placement.Effect) {
 	if len(j.clients) == 0 && len(j.waiting) > 0 {
 		j.unsent = append(j.unsent, unsentResult{at: len(j.order) + j.retries.count(), receipt: t.take()})
 	}
-	r := retried{task: e.Task, attempt: e.Attempt, at: len(j.order), worker: rec.worker}
-	if r.err = t.fault(e); r.err == nil {
-		r.err = explain(e.Code, rec)
-	}
+	r := retried{task: e.Task, attempt: e.Attempt, at: len(j.order), worker: rec.worker, err: t.inVain(j, e)}
 	cost := r.cost()
 	if !j.readable || len(j.retries.log) >= maxRetries || s.retained+cost > s.cfg.MaxRetainedBytes/2 {
 		s.forgetRetries(j)
@@ -54,6 +51,14 @@ func (s *Scheduler) noteRetry(t *turn, j *job, e *placement.Effect) {
 		s.charge(j, cost)
 	}
 	j.notify()
+}
+
+// inVain is why an attempt was in vain.
+func (t *turn) inVain(j *job, e *placement.Effect) *task.Error {
+	if why := t.fault(e); why != nil {
+		return why
+	}
+	return explain(e.Code, &j.tasks[e.Task])
 }
 
 func (r *retried) cost() int64 {

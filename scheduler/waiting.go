@@ -101,7 +101,7 @@ func (es *eventStream) prove(stop, gone <-chan struct{}) error {
 		case err != nil:
 			return errReaderGone
 		case all:
-			es.still()
+			es.still() // or there is another doubt, and it is proven once more
 			return nil
 		case time.Since(began) > es.patience:
 			return errReaderStopped
@@ -119,13 +119,15 @@ func (es *eventStream) prove(stop, gone <-chan struct{}) error {
 	}
 }
 
-// still lets the job go on: one of its owners is there.
+// still lets the job go on: one of its owners is there. Not if this process has stood still since that was found out: then it is in doubt anew.
 func (es *eventStream) still() {
 	s := es.s
 	var t turn
 	now := s.enter()
-	t.effects = s.do(now, es.job, s.leases.Answered(&es.job.lease, es.asked), t.effects)
-	es.asked = false
+	if len(es.doubt) == 0 {
+		t.effects = s.do(now, es.job, s.leases.Answered(&es.job.lease, es.asked), t.effects)
+		es.asked = false
+	}
 	s.exit(now, &t)
 	t.batch.Flush()
 }

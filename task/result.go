@@ -47,6 +47,14 @@ type Result struct {
 	Err     *Error        // nil if OK
 }
 
+// Retry is an attempt at a task that was in vain, and that is followed by another.
+type Retry struct {
+	Task    int    // index into Job.Tasks
+	Attempt int    // its number, from 1; those before it were in vain too
+	Worker  string // that ran it; empty if that is not known
+	Err     *Error // why
+}
+
 func itoa(i int) string { return strconv.Itoa(i) }
 
 // clip shortens text from outside for an error message.

@@ -30,6 +30,8 @@ const (
 	// EffectOutcome tells the one outcome of a task: Ref, Task, Outcome. Without a Code it is that of the TaskDone being handled, and
 	// goes with what that says; with one the owner itself ends the task.
 	EffectOutcome
+	// EffectRetry tells that an attempt was in vain, and will be followed by another: Ref, Task. It is what the TaskRetry being handled says.
+	EffectRetry
 	// EffectDone tells that every task has its outcome: Ref, Outcome, and Count, how many did not end OK. The Ref is unknown from here on.
 	EffectDone
 )
@@ -51,6 +53,8 @@ func (k EffectKind) String() string {
 		return "Refused"
 	case EffectOutcome:
 		return "Outcome"
+	case EffectRetry:
+		return "Retry"
 	case EffectDone:
 		return "Done"
 	default:

@@ -27,6 +27,8 @@ func Example() {
 				fmt.Printf("scheduler %d has the job\n", e.Scheduler)
 			case owner.EffectOutcome:
 				fmt.Printf("task %d: %v\n", e.Task, e.Outcome)
+			case owner.EffectRetry:
+				fmt.Printf("task %d: an attempt was in vain\n", e.Task)
 			case owner.EffectDone, owner.EffectRefused:
 				fmt.Printf("%v: %v\n", e.Kind, e.Outcome)
 			}

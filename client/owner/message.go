@@ -69,8 +69,8 @@ func (c *Core) Rejected(now time.Duration, s Scheduler, m submission.Rejected, o
 // maxRetryAfterMS bounds what a scheduler may ask for; no job lives longer.
 const maxRetryAfterMS = int64(task.MaxDeadline / time.Millisecond)
 
-// TaskRetry notes that an attempt of a task has failed, so that the next scheduler does not begin to count anew.
-func (c *Core) TaskRetry(s Scheduler, m submission.TaskRetry, out []Effect) []Effect {
+// TaskRetry notes that an attempt of a task has failed, so that the next scheduler does not begin to count anew. One that was known is not told again.
+func (c *Core) TaskRetry(s Scheduler, m *submission.TaskRetry, out []Effect) []Effect {
 	j := c.at(s, m.Seq, accepted)
 	if j == nil {
 		return out
@@ -79,8 +79,13 @@ func (c *Core) TaskRetry(s Scheduler, m submission.TaskRetry, out []Effect) []Ef
 		c.stats.Stale++
 		return out
 	}
+	known := j.attempts != nil && int(m.Attempt) <= int(j.attempts[m.Task])
+	if known || m.Attempt == 0 {
+		c.stats.Stale++
+		return out
+	}
 	c.noteAttempt(j, m.Task, int(m.Attempt))
-	return out
+	return append(out, Effect{Kind: EffectRetry, Ref: j.ref, Task: m.Task})
 }
 
 // noteAttempt notes failed starts up to a number.

@@ -226,10 +226,16 @@ func (m *machine) say(s Scheduler, sub *modelSubmission, what int) error {
 		return m.stale(m.core.JobDone(s, submission.JobDone{Seq: seq, Outcome: task.OK}, m.out[:0]), live && sub.state == accepted)
 	case 4:
 		attempt := uint16(1 + m.pick(3))
-		if live && sub.state == accepted && int(index) < j.spec.Tasks && j.outcomes[index] == 0 {
-			j.attempts[index] = max(j.attempts[index], int(attempt))
+		var want []Effect
+		if live && sub.state == accepted && int(index) < j.spec.Tasks && j.outcomes[index] == 0 && int(attempt) > j.attempts[index] {
+			j.attempts[index] = int(attempt)
+			want = []Effect{{Kind: EffectRetry, Ref: j.ref, Task: index}}
 		}
-		return m.stale(m.core.TaskRetry(s, submission.TaskRetry{Seq: seq, Task: index, Attempt: attempt, Code: task.CodeWorkerLost}, m.out[:0]), false)
+		out := m.core.TaskRetry(s, &submission.TaskRetry{Seq: seq, Task: index, Attempt: attempt, Code: task.CodeWorkerLost}, m.out[:0])
+		if !slices.Equal(out, want) {
+			return fmt.Errorf("attempt %d in vain: %+v, want %+v", attempt, out, want)
+		}
+		return nil
 	case 5:
 		if m.pick(4) > 0 {
 			return nil
@@ -373,6 +379,8 @@ func (m *machine) effect(e *Effect) error {
 		if j.last != nil {
 			j.last.state = 0
 		}
+	case EffectRetry:
+		return fmt.Errorf("an attempt in vain that nobody has told of: %+v", *e)
 	case EffectOutcome:
 		return m.outcome(j, e)
 	case EffectDone:

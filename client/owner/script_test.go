@@ -148,7 +148,7 @@ func (s *script) event(name string) []Effect {
 		e := &task.Error{Code: task.Code(s.word("code", "overloaded")), RetryAfterMS: s.dur("after", 0).Milliseconds()}
 		return c.Rejected(now, at, submission.Rejected{Seq: seq, Err: e}, nil)
 	case "retry":
-		return c.TaskRetry(at, submission.TaskRetry{Seq: seq, Task: index, Attempt: uint16(s.num("attempt", 1))}, nil)
+		return c.TaskRetry(at, &submission.TaskRetry{Seq: seq, Task: index, Attempt: uint16(s.num("attempt", 1))}, nil)
 	case "done":
 		m := submission.TaskDone{Seq: seq, Task: index, Outcome: s.outcome(), Code: task.Code(s.word("code", ""))}
 		return c.TaskDone(now, at, &m, nil)
@@ -233,6 +233,8 @@ func (s *script) format(e Effect) string {
 		return fmt.Sprintf("%s code=%s", job, e.Code)
 	case EffectOutcome:
 		return fmt.Sprintf("%s task=%d outcome=%v code=%s", job, e.Task, e.Outcome, e.Code)
+	case EffectRetry:
+		return fmt.Sprintf("%s task=%d", job, e.Task)
 	case EffectDone:
 		return fmt.Sprintf("%s outcome=%v not_ok=%d", job, e.Outcome, e.Count)
 	default:

@@ -115,8 +115,8 @@ func (c *submitCmd) follow(p *process, job task.Job) error {
 
 	out := newResultWriter(p, &c.resultFlags, &job)
 	out.accepted(h)
-	for r := range h.Results() {
-		out.result(&r)
+	for e := range h.Events() {
+		out.event(&e)
 	}
 	err = out.done(time.Since(started), h.Outcome())
 	if p.ctx.Err() != nil {

@@ -16,7 +16,7 @@ import (
 // resultFlags say what of a job's results is printed.
 type resultFlags struct {
 	Output string `help:"results: lines of 'TASK tab RESULT' as they come; raw: the bytes of all results in task order and nothing else; summary: one line in the end; none." enum:"results,raw,summary,none" default:"results" placeholder:"WORD"`
-	JSON   bool   `name:"json" help:"Print one JSON object a line instead, the events of the HTTP interface (default: no)."`
+	JSON   bool   `name:"json" help:"Print one JSON object a line instead, the events of the HTTP interface: accepted, task, retry (an attempt was in vain) and done (default: no)."`
 }
 
 func (f *resultFlags) checkOutput(detached bool) error {
@@ -59,7 +59,7 @@ func (w *resultWriter) flush() {
 	}
 }
 
-func (w *resultWriter) event(v any) {
+func (w *resultWriter) object(v any) {
 	line, err := json.Marshal(v)
 	if err != nil && w.err == nil {
 		w.err = err
@@ -71,7 +71,17 @@ func (w *resultWriter) event(v any) {
 func (w *resultWriter) accepted(h *client.Handle) {
 	w.report.job, w.report.scheduler = h.ID(), h.Scheduler()
 	if w.flags.JSON {
-		w.event(api.Event{Event: "accepted", Job: h.ID().String()})
+		w.object(api.Event{Event: "accepted", Job: h.ID().String()})
+	}
+}
+
+// event prints what has happened to a task.
+func (w *resultWriter) event(e *client.Event) {
+	switch {
+	case e.Result != nil:
+		w.result(e.Result)
+	case w.flags.JSON:
+		w.object(&api.RetryEvent{Event: "retry", Task: e.Retry.Task, Attempt: e.Retry.Attempt, Worker: e.Retry.Worker, Error: e.Retry.Err})
 	}
 }
 
@@ -82,7 +92,7 @@ func (w *resultWriter) result(r *task.Result) {
 		w.failed++
 	}
 	if w.flags.JSON {
-		w.event(taskEvent(r))
+		w.object(taskEvent(r))
 		return
 	}
 	switch {
@@ -157,7 +167,7 @@ func (w *resultWriter) done(elapsed time.Duration, outcome task.Outcome) error {
 func (w *resultWriter) summary(outcome task.Outcome) {
 	switch {
 	case w.flags.JSON:
-		w.event(api.DoneEvent{Event: "done", Outcome: outcome.String(), Tasks: w.report.tasks(), Failed: w.failed})
+		w.object(api.DoneEvent{Event: "done", Outcome: outcome.String(), Tasks: w.report.tasks(), Failed: w.failed})
 	case w.flags.Output == "none":
 	default:
 		if more := w.failed - w.unsaid - maxFailuresShown; more > 0 && w.p.ctx.Err() == nil {

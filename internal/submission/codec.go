@@ -307,17 +307,21 @@ func DecodeJobDone(body []byte) (JobDone, error) {
 }
 
 // AppendTaskRetry appends the encoding of m.
-func AppendTaskRetry(b []byte, m TaskRetry) []byte {
+func AppendTaskRetry(b []byte, m *TaskRetry) []byte {
 	b = wire.AppendUint(b, uint64(m.Seq))
 	b = wire.AppendUint(b, uint64(m.Task))
 	b = wire.AppendUint(b, uint64(m.Attempt))
-	return wire.AppendString(b, string(m.Code))
+	b = wire.AppendBytes(b, m.Worker)
+	b = wire.AppendString(b, string(m.Code))
+	b = wire.AppendBytes(b, m.Message)
+	return wire.AppendBytes(b, m.Detail)
 }
 
 // DecodeTaskRetry reads a TaskRetry.
 func DecodeTaskRetry(body []byte) (TaskRetry, error) {
 	r := wire.NewReader(body)
-	m := TaskRetry{Seq: r.Uint32(), Task: r.Uint32(), Attempt: r.Uint16(), Code: task.Code(r.String(task.MaxNameLen))}
+	m := TaskRetry{Seq: r.Uint32(), Task: r.Uint32(), Attempt: r.Uint16(), Worker: r.Bytes(task.MaxNameLen), Code: task.Code(r.String(task.MaxNameLen))}
+	m.Message, m.Detail = r.Bytes(maxText), r.Bytes(maxText)
 	return m, r.Close()
 }
 

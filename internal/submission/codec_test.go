@@ -143,8 +143,8 @@ func TestAnswersRoundTrip(t *testing.T) {
 	if got, err := submission.DecodeCancel(submission.AppendCancel(nil, submission.Cancel{Seq: 8})); err != nil || got.Seq != 8 {
 		t.Errorf("Cancel: %#v, %v", got, err)
 	}
-	retry := submission.TaskRetry{Seq: 1, Task: 2, Attempt: 3, Code: task.CodeWorkerLost}
-	if got, err := submission.DecodeTaskRetry(submission.AppendTaskRetry(nil, retry)); err != nil || got != retry {
+	retry := submission.TaskRetry{Seq: 1, Task: 2, Attempt: 3, Worker: []byte("w1"), Code: task.CodeWorkerLost, Message: []byte("m"), Detail: []byte("d")}
+	if got, err := submission.DecodeTaskRetry(submission.AppendTaskRetry(nil, &retry)); err != nil || !reflect.DeepEqual(got, retry) {
 		t.Errorf("TaskRetry: %#v, %v", got, err)
 	}
 	if _, err := submission.DecodeAsk(submission.AppendAsk(nil, submission.Ask{})); err != nil {
@@ -192,7 +192,7 @@ func FuzzDecodeAnswers(f *testing.F) {
 	f.Add(submission.AppendRejected(nil, submission.Rejected{Seq: 1, Err: task.Errorf(task.CodeDraining, "x")}))
 	f.Add(submission.AppendTaskDoneHead(nil, &submission.TaskDone{Seq: 1, Outcome: task.OK, Worker: []byte("w")}))
 	f.Add(submission.AppendJobDone(nil, submission.JobDone{Seq: 1, Outcome: task.OK}))
-	f.Add(submission.AppendTaskRetry(nil, submission.TaskRetry{Seq: 1, Attempt: 1, Code: task.CodeWorkerLost}))
+	f.Add(submission.AppendTaskRetry(nil, &submission.TaskRetry{Seq: 1, Attempt: 1, Code: task.CodeWorkerLost}))
 	f.Add(submission.AppendStill(nil, submission.Still{Seqs: []uint32{1, 300}}))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if m, err := submission.DecodeTaskDone(body); err == nil && (m.Outcome < task.OK || m.Outcome > task.Unknown) {
@@ -208,7 +208,7 @@ func FuzzDecodeAnswers(f *testing.F) {
 			t.Fatalf("%d numbers out of %d bytes", len(m.Seqs), len(body))
 		}
 		if m, err := submission.DecodeTaskRetry(body); err == nil {
-			if again, err := submission.DecodeTaskRetry(submission.AppendTaskRetry(nil, m)); err != nil || again != m {
+			if again, err := submission.DecodeTaskRetry(submission.AppendTaskRetry(nil, &m)); err != nil || !reflect.DeepEqual(again, m) {
 				t.Fatalf("%#v became %#v, %v", m, again, err)
 			}
 		}

@@ -38,7 +38,10 @@ type TaskRetry struct {
 	Seq     uint32
 	Task    uint32
 	Attempt uint16 // its number, from 1
+	Worker  []byte // that ran it, if that is known; aliases the frame when decoded
 	Code    task.Code
+	Message []byte // of the error; aliases the frame when decoded
+	Detail  []byte // likewise
 }
 
 // Ask wants to know which jobs of this connection the client still owns. It comes after a pause of the scheduler's process, in which

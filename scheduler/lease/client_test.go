@@ -22,7 +22,7 @@ func TestStill(t *testing.T) {
 	c.Follow(9, "nine")
 	c.Follow(3, "three")
 	c.Follow(5, "five")
-	if list := c.Ask(); !slices.Equal(seqs(list), []uint32{3, 5, 9}) || !c.Asked() || len(c.Ask()) > 0 {
+	if list := c.Ask(); !slices.Equal(seqs(list), []uint32{3, 5, 9}) || !c.Asked() {
 		t.Errorf("asked about %v, and asked: %v", seqs(list), c.Asked())
 	}
 	c.Follow(11, "eleven")

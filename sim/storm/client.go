@@ -30,6 +30,7 @@ type clientSession struct {
 	end       *end
 	processed []*result // since the last beat
 	beating   bool
+	still     time.Duration // when its last large answer arrives
 }
 
 func (c *client) begin() {
@@ -101,9 +102,12 @@ func (c *client) carryOut(out []owner.Effect) {
 			seqs := c.core.AppendSeqs(f.Scheduler, nil)
 			e := c.sessions[f.Scheduler].end
 			still := func() { e.peer.user.(*session).still(seqs) }
-			if c.w.plan.LargeFrom > 0 && c.w.chance.coin() { // a large job is on its way out, and small ones overtake the answer too
-				e.sendLarge(still)
-			} else {
+			switch s := c.sessions[f.Scheduler]; {
+			case c.w.plan.LargeFrom > 0 && c.w.chance.coin(): // a large job is on its way out, and small ones overtake the answer too
+				s.still = e.sendLarge(still)
+			case s.still > c.w.now: // but not the one before
+				s.still = e.sendBehind(s.still, still)
+			default:
 				e.send(still)
 			}
 		case owner.EffectAccepted:
@@ -112,6 +116,7 @@ func (c *client) carryOut(out []owner.Effect) {
 			c.over(f.Ref, func(j *job) { c.w.book.refused(j, f.Code) })
 		case owner.EffectOutcome:
 			c.w.book.outcome(c.find(f.Ref), f.Task, f.Outcome, f.Code)
+		case owner.EffectRetry: // the book is told when it is heard
 		case owner.EffectDone:
 			c.over(f.Ref, func(j *job) { c.w.book.done(j, f.Outcome, f.Count) })
 		}
@@ -184,7 +189,7 @@ func (c *client) taskRetry(i schedulerIndex, m submission.TaskRetry) {
 	if ref, ok := c.core.Lookup(i, m.Seq); ok {
 		c.w.book.inVain(c.find(ref), m.Task, m.Attempt)
 	}
-	c.carryOut(c.core.TaskRetry(i, m, c.out[:0]))
+	c.carryOut(c.core.TaskRetry(i, &m, c.out[:0]))
 }
 
 func (c *client) jobDone(i schedulerIndex, m submission.JobDone) {

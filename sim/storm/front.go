@@ -294,7 +294,12 @@ func (s *scheduler) ask() {
 		}
 		s.w.count("asked client")
 		for _, o := range jobs {
-			s.do(o.Job, s.leases.Ask(&o.Job.lease))
+			if o.Asked {
+				s.w.count("asked again")
+				s.do(o.Job, s.leases.Hold(&o.Job.lease, lease.Asked))
+			} else {
+				s.do(o.Job, s.leases.Ask(&o.Job.lease))
+			}
 		}
 		n.tell(func(c *client, i schedulerIndex) { c.ask(i) })
 	}
