@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dunnock/gossip/view"
+	"dunnock/internal/stream"
 	"dunnock/task"
 )
 
@@ -115,10 +118,75 @@ func TestProofHasATime(t *testing.T) {
 	defer far.Close()
 	deafen(t, far)
 	es := newEventStream(nil, nil)
-	es.out, es.patience = eventWriter{conn: near, w: bufio.NewWriter(near)}, 10*time.Millisecond
-	if err := es.prove(nil, nil); !errors.Is(err, errReaderStopped) {
+	// Waits double from 1 ms, so that its time is over at the fifth look at the latest.
+	looked := &lookedAt{TCPConn: near.(*net.TCPConn), most: 10, over: make(chan struct{})}
+	es.out, es.patience = eventWriter{conn: looked, w: bufio.NewWriter(near)}, 10*time.Millisecond
+	if err := es.prove(looked.over, nil); !errors.Is(err, errReaderStopped) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// lookedAt is a connection that says when it was looked at too often.
+type lookedAt struct {
+	*net.TCPConn
+	looks, most int
+	over        chan struct{}
+}
+
+func (l *lookedAt) NetConn() net.Conn {
+	if l.looks++; l.looks == l.most {
+		close(l.over)
+	}
+	return l.TCPConn
+}
+
+// Who listens for a client finds out that its machine acknowledges nothing, whatever the system makes of that, at the second look at the latest.
+func TestListenFindsOutWhoIsGone(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	near, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	far, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	deafen(t, far)
+	s := &Scheduler{cfg: Config{Stream: stream.Config{BeatInterval: 10 * time.Millisecond, Lease: 20 * time.Millisecond}}}
+	if _, err := near.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	says := &silence{raw: near, bound: 10 * time.Millisecond}
+	s.listen(says, near)
+	if says.looks > 2 {
+		t.Errorf("it was listened to %d times though it had acknowledged nothing for too long", says.looks)
+	}
+}
+
+// silence is the other end of a connection: it says nothing. Each read of it is over at once.
+type silence struct {
+	net.Conn
+	raw   net.Conn
+	bound time.Duration
+	looks int // since it had acknowledged nothing for longer than the bound
+}
+
+func (s *silence) SetReadDeadline(time.Time) error { return nil }
+
+func (s *silence) Read([]byte) (int, error) {
+	if stream.Owing(s.raw) > s.bound {
+		s.looks++
+	}
+	if s.looks > 2 {
+		return 0, io.EOF
+	}
+	return 0, os.ErrDeadlineExceeded
 }
 
 // noted is an empty membership that tells of each one that has looked at it and waits for a change: who keeps the connections to workers has taken those

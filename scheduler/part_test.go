@@ -136,6 +136,28 @@ func TestLaunchesThatCrossALeavingWorker(t *testing.T) {
 	})
 }
 
+// A worker that has a result for a scheduler that is gone waits for a while whether somebody comes for it, and leaves when nobody has: nothing else happens then.
+func TestWorkerLeavesWhenItMay(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+		s := f.Scheduler("s1", nil)
+		leaves := f.Worker("leaves", 1, apps(nil), func(c *worker.Config) { c.DrainTimeout = time.Hour })
+		synctest.Wait()
+		if _, err := f.Client(s).Submit(t.Context(), echoJob(1, "1s")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		s.Kill()
+		leaves.Drain()
+		began := time.Now()
+		if err := leaves.Wait(); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(began); waited < 2*time.Second || waited > 3*time.Second {
+			t.Errorf("it left after %v", waited)
+		}
+	})
+}
+
 // A worker that must leave while a task runs has no such last word: what was launched there may have run.
 func TestDrainTimeoutLeavesDoubt(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
