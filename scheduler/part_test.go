@@ -142,11 +142,14 @@ func TestWorkerLeavesWhenItMay(t *testing.T) {
 		s := f.Scheduler("s1", nil)
 		leaves := f.Worker("leaves", 1, apps(nil), func(c *worker.Config) { c.DrainTimeout = time.Hour })
 		synctest.Wait()
-		if _, err := f.Client(s).Submit(t.Context(), echoJob(1, "1s")); err != nil {
+		h, err := f.Client(s).Submit(t.Context(), echoJob(1, "1ms"))
+		if err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
-		s.Kill()
+		if _, err := h.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.Kill() // before it has acknowledged the result
 		leaves.Drain()
 		began := time.Now()
 		if err := leaves.Wait(); err != nil {

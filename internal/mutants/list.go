@@ -258,7 +258,7 @@ func ofShells() []mutant {
 		{name: "a last word says nothing of what a worker has said it runs", file: "scheduler/placement/fleet.go", old: "case s.state != slotBound || s.sure == started:", new: "case s.state != slotBound:", tests: true},
 		{name: "who must leave while tasks run has no last word", file: "worker/worker.go", old: "\tidle := false", new: "\tidle := true", by: "./scheduler", tests: true},
 		{name: "a worker waits with leaving until it may", file: "worker/turn.go", old: "if w.core.MayLeave(now) {", new: "if w.core.Draining() && w.core.Idle() {", by: "./scheduler", tests: true},
-		{name: "a worker that may leave by now leaves", file: "worker/worker.go", old: "t.batch.Add(p.conn)\n\t\t\t}\n\t\t}\n\t\tw.exit(now, &t)", new: "t.batch.Add(p.conn)\n\t\t\t}\n\t\t}\n\t\t_ = now\n\t\tw.mu.Unlock()", tests: true},
+		{name: "a worker that may leave by now leaves", file: "worker/worker.go", old: "t.batch.Add(p.conn)\n\t\t\t}\n\t\t}\n\t\tw.exit(now, &t)", new: "t.batch.Add(p.conn)\n\t\t\t}\n\t\t}\n\t\t_ = now\n\t\tw.mu.Unlock()", by: "./scheduler", tests: true},
 		{name: "failed attempts are acknowledged when their client has heard", file: "scheduler/turn.go", old: "f.client.sendRetry(t, f.seq, j, e, r)", new: "_ = r; f.client.sendRetry(t, f.seq, j, e, receipt{})", tests: true},
 		{name: "results that a client has not read are kept for a while", file: "scheduler/credit.go", old: "s.keepResult(now, r.receipt)", new: "s.settle(&c.turn, r.receipt)", tests: true},
 		{name: "results that nobody comes for are acknowledged", file: "scheduler/ack/keep.go", old: "(now-a.kept[0].at > a.cfg.KeepFor || a.crowded())", new: "(now < 0 || a.crowded())", tests: true},
