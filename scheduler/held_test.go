@@ -330,3 +330,35 @@ func TestLeaseCountsFromTheLastWord(t *testing.T) {
 		}
 	})
 }
+
+// A job that was given up, and ends when what runs of it has ended, ends also when that has not begun: its launch is given back, which nobody is told.
+func TestDrainsUntilNothingRuns(t *testing.T) {
+	c, es := waitingFleet(t, 1)
+	s, j, say := c.s, es.job, speaks(t, c.links[0])
+	j.lease.Drains = true
+	say(probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Call: 1, Ref: j.ref}))
+	es.leave()
+	giveUp := func() task.Outcome {
+		var other turn
+		now := s.enter()
+		s.expireOrphans(now+time.Hour, &other)
+		s.exit(now, &other)
+		return j.outcome
+	}
+	if o := giveUp(); o != 0 {
+		t.Fatalf("it ended %v while a task ran", o)
+	}
+	select {
+	case <-s.orphaned:
+	default:
+	}
+	say(probe.KindDecline, probe.AppendDecline(nil, probe.Decline{Call: 1, Ref: j.ref, Reason: probe.RefusedStale}))
+	select {
+	case <-s.orphaned:
+	default:
+		t.Error("nobody looks whether it still runs")
+	}
+	if o := giveUp(); o != task.Cancelled {
+		t.Errorf("it ended %v when nothing ran any more", o)
+	}
+}

@@ -332,6 +332,7 @@ func (l *link) declined(c *placement.Core, now time.Duration, w probe.WorkerID, 
 		l.s.meters.earlyOffers.Inc()
 	case probe.RefusedFull, probe.RefusedDraining, probe.RefusedApp, probe.RefusedFenced:
 	}
+	defer l.s.wakeDraining()
 	return c.Decline(now, w, m, out)
 }
 
@@ -399,6 +400,7 @@ func (l *link) told(body []byte) error {
 		l.results.Told(m.Acked)
 	}
 	l.turn.effects = l.s.core.Told(now, l.id, m, l.turn.effects)
+	l.s.wakeDraining()
 	l.s.exit(now, &l.turn)
 	return nil
 }
@@ -413,6 +415,7 @@ func (l *link) drain(body []byte) error {
 	l.leaving, l.left = true, m.Left
 	if m.Left {
 		l.turn.effects = l.s.core.WorkerLeft(now, l.id, l.turn.effects)
+		l.s.wakeDraining()
 	} else {
 		l.turn.effects = l.s.core.WorkerDrain(now, l.id, l.turn.effects)
 	}

@@ -81,6 +81,13 @@ func (s *Scheduler) wakeOwners() {
 	}
 }
 
+// wakeDraining has keepOwners look at the jobs that end when nothing of them runs any more, after a launch was given back or has not arrived: nobody is told of that.
+func (s *Scheduler) wakeDraining() {
+	if s.leases.Drains() {
+		s.wakeOwners()
+	}
+}
+
 // keepOwners gives up jobs that nobody owns any more, and holds up those whose owners do not read.
 func (s *Scheduler) keepOwners(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)

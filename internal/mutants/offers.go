@@ -10,6 +10,7 @@ func ofLeases() []mutant {
 		{name: "lease: the grace begins with the last loss", file: leaseBook, old: "!j.over && j.orphaned == o.at &&", new: "!j.over &&", tests: true},
 		{name: "lease: a detached job lives without owners", file: "scheduler/lease/job.go", old: "return j.owners > 0 || j.Detached", new: "return j.owners > 0", tests: true},
 		{name: "lease: a job that drains is not cancelled while it runs", file: leaseBook, old: "if running > 0 && j.Drains {", new: "if false {", tests: true},
+		{name: "lease: a job that drains ends also when its last launch is given back", file: "scheduler/ownership.go", old: "if s.leases.Drains() {", new: "if false {", tests: true},
 		{name: "lease: what somebody came back for is not ended when it has drained", file: leaseBook, old: "if !j.over && j.abandoned {", new: "if !j.over {", tests: true},
 		{name: "lease: a job that is submitted anew ends here at once", file: leaseBook, old: "return Supersede", new: "return b.orphan(0, j)"},
 		{name: "lease: what parts is remembered", file: leaseBook, old: "if j.abandoned || j.superseded {", new: "if false {", tests: true},

@@ -151,6 +151,10 @@ func (b *Book) Draining() []*Job {
 	return list
 }
 
+// Drains reports whether there are such jobs. Then they are to be looked at after each event by which something may run no more: an end, and also a launch that is given
+// back or has never arrived.
+func (b *Book) Drains() bool { return len(b.draining) > 0 }
+
 // Due returns the next job whose grace is over and that nobody owns, for the caller to abandon; false if there is none.
 func (b *Book) Due(now time.Duration) (*Job, bool) {
 	for len(b.orphans) > 0 && b.orphans[0].at+b.cfg.Grace <= now {

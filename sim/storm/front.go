@@ -278,6 +278,13 @@ func (s *scheduler) wakeOwners() {
 	})
 }
 
+// wakeDraining has it looked at them.
+func (s *scheduler) wakeDraining() {
+	if s.leases.Drains() {
+		s.after(0, s.drainJobs)
+	}
+}
+
 // drainJobs ends the jobs that were given up, and of which nothing runs any more.
 func (s *scheduler) drainJobs() {
 	for _, j := range s.leases.Draining() {

@@ -260,6 +260,7 @@ func (l *link) drain(left bool) {
 	l.leaving, l.left = true, left
 	if left {
 		s.carryOut(s.core.WorkerLeft(s.w.now, l.id, s.out[:0]))
+		s.wakeDraining()
 	} else {
 		s.carryOut(s.core.WorkerDrain(s.w.now, l.id, s.out[:0]))
 	}
@@ -308,6 +309,7 @@ func (l *link) refuse(m probe.Refuse) {
 func (l *link) decline(m probe.Decline) {
 	s := l.s
 	s.carryOut(s.core.Decline(s.w.now, l.id, m, s.out[:0]))
+	s.wakeDraining()
 }
 
 func (l *link) adopt(m probe.Adopt) {
@@ -325,6 +327,7 @@ func (l *link) told(m probe.Told) {
 		l.restLater() // what it was told before may have been lost
 	}
 	s.carryOut(s.core.Told(s.w.now, l.id, m, s.out[:0]))
+	s.wakeDraining()
 }
 
 // receipt names a result that a worker keeps until it is acknowledged.
