@@ -91,7 +91,7 @@ func (k *checker) offers() {
 				ahead++
 			}
 			for _, s := range x.waiting {
-				if !s.matches(c.offer(w)) {
+				if !s.matches(c.offer(w)) || t.ahead && s.request.roundAt != never { // then it is taken up when the round is over, unless a better one has come
 					continue
 				}
 				n := 0 // who looks for one that may run there looks no further than that
