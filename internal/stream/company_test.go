@@ -2,6 +2,8 @@ package stream
 
 import (
 	"io"
+	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,4 +70,36 @@ func TestFlushSoonAlone(t *testing.T) {
 		wantEnd(t, "a", endA, nil)
 		wantEnd(t, "b", endB, io.EOF)
 	})
+}
+
+// Whether they write by themselves or gather, nothing that some say now and then is left lying.
+func TestNoLostWakeUpInCompany(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			fa, fb := fakePair(300, seed) // so small that writes are cut short
+			a, b := newDirect(fa, quiet), New(fb, nil, quiet)
+			endA, endB := run(t.Context(), a, &recorder{}), run(t.Context(), b, &recorder{})
+			var wg sync.WaitGroup
+			for g := range 3 {
+				wg.Go(func() {
+					rng := rand.New(rand.NewPCG(seed, uint64(g)))
+					for range 300 {
+						a.Send(1, make([]byte, rng.IntN(200)), nil)
+						a.FlushSoon()
+						if pause := 1 + rng.IntN(3); pause > 1 {
+							time.Sleep(time.Duration(rng.IntN(pause*100)) * time.Microsecond)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			synctest.Wait()
+			if in, out := b.Stats().MessagesIn, a.Stats().MessagesOut; in != out {
+				t.Errorf("seed %d: %d messages arrived of %d", seed, in, out)
+			}
+			a.Close(nil)
+			wantEnd(t, "a", endA, nil)
+			wantEnd(t, "b", endB, io.EOF)
+		})
+	}
 }
