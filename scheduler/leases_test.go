@@ -82,6 +82,7 @@ func TestLeasesAreValidated(t *testing.T) {
 		"lease: want two beats (1s) to 1m0s, got -": {Stream: times(0, -1)},
 		"result grace: at most 25s, got 26s":        {ResultGrace: 26 * time.Second},
 		"result grace: want at least 0":             {ResultGrace: -1},
+
 		"result grace: want at least the client grace (21s), got 20s": {ClientGrace: 21 * time.Second},
 		"result grace: want at least the client grace (1s), got 1ms":  {ResultGrace: time.Millisecond},
 		"result grace: want at least the client grace (3s), got 2s":   {ClientGrace: 3 * time.Second, ResultGrace: 2 * time.Second},

@@ -67,13 +67,14 @@ func ExampleCore_Offer() {
 		return
 	}
 	for _, e := range effects {
-		switch {
-		case e.Kind == placement.EffectLaunch:
+		if e.Kind == placement.EffectLaunch {
 			fmt.Println("launch on what is held: worker", e.Worker)
-		case e.Kind == placement.EffectSetDef: // which tasks are meant
+		}
+		if e.Kind == placement.EffectSetDef { // which tasks are meant
 			app, require, _ := core.Set(e.Task)
 			peer.SetDef(0, probe.SetDef{Set: e.Task, App: app, Labels: require})
-		case e.Kind == placement.EffectWant:
+		}
+		if e.Kind == placement.EffectWant {
 			fmt.Println("ask the other scheduler for", e.Res)
 			for _, h := range peer.Want(2*time.Millisecond, 0, probe.Want{Set: e.Task, Age: e.Wait, Quota: e.Count, Now: e.Res}, nil) {
 				fmt.Println(h.Kind, "of worker", h.Worker)
