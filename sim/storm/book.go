@@ -225,11 +225,15 @@ func (b *book) judgeSubmission(j *job, x *start) {
 }
 
 // keptResult reports whether a scheduler that starts a task again must have heard from the worker that has done it: both live and are well, and
-// so is what connects them. For a while a worker keeps what its owner does not have, also of a job that was given up.
+// so is what connects them. For a while a worker keeps what its owner does not have, also of a job that was given up. Who has the job under its first epoch claims
+// nothing, and hears of nothing: a fault may have held the submission up until others had done it all.
 func (b *book) keptResult(prev, x *start) bool {
 	w, k, s := b.w, prev.k, x.s
 	p := &w.plan
 	if !prev.over || prev.status != probe.StatusOK || w.now-prev.ended > p.ack.KeepFor || p.ack.MaxKept+uint64(p.ack.MaxKeptBytes) > 0 || p.Wild > 0 || p.Spikes > 0 || p.placement.ClaimWait < p.answers() {
+		return false
+	}
+	if x.epoch == 0 && b.stale(x.task.job, prev, x) {
 		return false
 	}
 	well := prev.at - p.Rumour - 10*(p.Delay+p.Jitter) // both knew each other by then

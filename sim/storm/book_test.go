@@ -42,6 +42,11 @@ func (s scene) start(k, from int, m probe.Launch) *start {
 	return x
 }
 
+// keepsResults has workers keep what they have done for a minute, and schedulers wait for what they say of it.
+func (s scene) keepsResults() {
+	s.plan.ack.KeepFor, s.plan.placement.ClaimWait = time.Minute, s.plan.answers()
+}
+
 // held is the job at a scheduler, where a client may have 100 bytes to read.
 func (s scene) held(tasks int) *heldJob { return &heldJob{job: s.j, launched: make([]launch, tasks)} }
 
@@ -140,6 +145,28 @@ func TestBook(t *testing.T) {
 			s.j.once = true
 			s.end(s.start(0, 0, probe.Launch{}), probe.StatusFailed)
 			s.start(1, 0, probe.Launch{})
+		}},
+		{"done again by a scheduler that has claimed the job", "done again at w1, though w0", func(s scene) {
+			s.keepsResults()
+			s.end(s.start(0, 0, probe.Launch{}), probe.StatusOK)
+			s.touchPair(&s.clients[0].process, &s.schedulers[0].process, 0)
+			s.book.submitted(s.j, 1, s.schedulers[1].node)
+			s.start(1, 1, probe.Launch{Epoch: 1})
+		}},
+		{"done again by a scheduler that got the job first, but late", "", func(s scene) {
+			s.keepsResults()
+			s.touchPair(&s.clients[0].process, &s.schedulers[0].process, 0)
+			s.book.submitted(s.j, 1, s.schedulers[1].node)
+			s.end(s.start(0, 1, probe.Launch{Epoch: 1}), probe.StatusOK)
+			s.start(1, 0, probe.Launch{})
+		}},
+		{"done again by a scheduler that got the job late, and has claimed it", "done again at w1, though w0", func(s scene) {
+			s.keepsResults()
+			s.touchPair(&s.clients[0].process, &s.schedulers[0].process, 0)
+			s.book.submitted(s.j, 1, s.schedulers[0].node)
+			s.book.submitted(s.j, 2, s.schedulers[1].node)
+			s.end(s.start(0, 1, probe.Launch{Epoch: 2}), probe.StatusOK)
+			s.start(1, 0, probe.Launch{Epoch: 1})
 		}},
 		{"more attempts than it may have", "may 2 times", func(s scene) {
 			for range 3 {
