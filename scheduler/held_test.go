@@ -66,6 +66,7 @@ func TestAskedForOthers(t *testing.T) {
 	if j.lease.Held() != lease.Asked {
 		t.Errorf("nobody knows whether the other owner is there, and the job is held for %b", j.lease.Held())
 	}
+	<-es.doubt // it has proven what it was asked for
 	es.still()
 	if j.lease.Held() != 0 || j.lease.Owners() != 1 || s.leases.Held() != (lease.Counts{}) {
 		t.Errorf("with %d owners the job is held for %b; counted %+v", j.lease.Owners(), j.lease.Held(), s.leases.Held())
