@@ -160,6 +160,9 @@ func (o *offers) target(now time.Duration, s uint16) probe.SchedulerID {
 // deal is ask for a core that makes offers: free seats go to launches that wait, then to reservations, and are offered if there are none.
 func (c *Core) deal(now time.Duration, out []Effect) []Effect {
 	o := c.offers
+	if c.wide != nil && c.wide.line.on {
+		c.gatherResources(now, &c.wide.line) // for launches that wait may take all slots, and they take nothing else
+	}
 	for o.free != noSlot {
 		if len(o.held) > 0 {
 			out = c.launchHeld(now, out)

@@ -258,28 +258,38 @@ func (c *Core) fits(e *entry) bool {
 
 // gather takes for a collector what is free, and reports whether it has what it needs.
 func (c *Core) gather(now time.Duration, k *collector) bool {
-	w := c.wide
-	n := &w.needs[k.need]
-	if !k.ready {
-		lacks := false
-		for r := range n.Resources {
-			d := min(n.Resources[r]-k.got[r], w.free[r])
-			k.got[r] += d
-			w.free[r] -= d
-			lacks = lacks || k.got[r] < n.Resources[r]
-		}
-		if lacks {
-			return false
-		}
-		k.ready = true
-		if c.named == Fair && k == &w.line {
-			c.fair().holdSince(now) // of its own time: until now nobody had to wait for it
-		}
+	if !c.gatherResources(now, k) {
+		return false
 	}
+	n := &c.wide.needs[k.need]
 	for k.n < n.Slots && c.freeSlots() > 0 {
 		c.join(k)
 	}
 	return k.n == n.Slots
+}
+
+// gatherResources takes for a collector what is free but slots, and reports whether it lacks nothing else.
+func (c *Core) gatherResources(now time.Duration, k *collector) bool {
+	if k.ready {
+		return true
+	}
+	w := c.wide
+	n := &w.needs[k.need]
+	lacks := false
+	for r := range n.Resources {
+		d := min(n.Resources[r]-k.got[r], w.free[r])
+		k.got[r] += d
+		w.free[r] -= d
+		lacks = lacks || k.got[r] < n.Resources[r]
+	}
+	if lacks {
+		return false
+	}
+	k.ready = true
+	if c.named == Fair && k == &w.line {
+		c.fair().holdSince(now) // of its own time: until now nobody had to wait for it
+	}
+	return true
 }
 
 // join takes a free slot for a collector.

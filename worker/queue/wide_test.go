@@ -22,6 +22,7 @@ type ledger struct {
 	waiting  map[uint32]probe.SchedulerID
 	calls    map[uint16]Effect     // GetTasks that are not answered, by lane
 	offers   map[uint16]Effect     // by lane
+	coming   map[uint16]Effect     // offers of which it was said that a launch is on its way, by lane
 	running  map[uint16]uint32     // call by lane
 	has      map[uint16]probe.Need // what is set aside, by lane
 	next     uint32
@@ -31,7 +32,7 @@ type ledger struct {
 func newLedger(cfg Config) *ledger {
 	return &ledger{
 		core: New(cfg), cfg: cfg, up: map[probe.SchedulerID]bool{}, needs: map[uint32]probe.Need{}, waiting: map[uint32]probe.SchedulerID{},
-		calls: map[uint16]Effect{}, offers: map[uint16]Effect{}, running: map[uint16]uint32{}, has: map[uint16]probe.Need{},
+		calls: map[uint16]Effect{}, offers: map[uint16]Effect{}, coming: map[uint16]Effect{}, running: map[uint16]uint32{}, has: map[uint16]probe.Need{},
 	}
 }
 
@@ -54,10 +55,14 @@ func (l *ledger) take(out []Effect) error {
 			}
 			delete(l.calls, e.Slot)
 			delete(l.offers, e.Slot)
+			delete(l.coming, e.Slot)
 			l.running[e.Slot] = e.Call
+		case EffectHold:
+			delete(l.offers, e.Slot)
+			delete(l.coming, e.Slot)
 		case EffectRefuse:
 			delete(l.waiting, e.Res)
-		case EffectStop, EffectFinished, EffectDecline, EffectAdopt, EffectFound, EffectTold, EffectHold:
+		case EffectStop, EffectFinished, EffectDecline, EffectAdopt, EffectFound, EffectTold:
 		}
 	}
 	slots, resources := 0, [probe.MaxResources]uint32{}
@@ -89,8 +94,20 @@ func (l *ledger) reserve(s probe.SchedulerID, n probe.Need, class *probe.Class) 
 }
 
 // launch answers a call, or uses an offer.
-func (l *ledger) launch(e Effect) error {
-	return l.take(l.core.Launch(l.now, e.Scheduler, &probe.Launch{Slot: e.Slot, Call: e.Call, Ref: 7, Task: e.Res, Attempt: 1, Deadline: time.Hour}, nil))
+func (l *ledger) launch(e Effect) error { return l.launchAs(e, probe.Launch{}) }
+
+// launchAs is launch with what m says of its service, and of those behind it.
+func (l *ledger) launchAs(e Effect, m probe.Launch) error {
+	m.Slot, m.Call, m.Ref, m.Task, m.Attempt, m.Deadline = e.Slot, e.Call, 7, e.Res, 1, time.Hour
+	return l.take(l.core.Launch(l.now, e.Scheduler, &m, nil))
+}
+
+// drawLaunch says of some launches that they end soon, or that more wait, so that offers are made ahead of free slots.
+func (l *ledger) drawLaunch(pick func(int) int) (m probe.Launch) {
+	if l.cfg.Offers {
+		m.Expect, m.More = time.Duration(pick(3))*time.Millisecond, pick(2) == 0
+	}
+	return m
 }
 
 func (l *ledger) done(lane uint16) error {
@@ -115,6 +132,7 @@ func (l *ledger) down(s probe.SchedulerID) error {
 		}
 	}
 	clear(l.offers)
+	maps.DeleteFunc(l.coming, func(_ uint16, e Effect) bool { return e.Scheduler == s })
 	return l.take(l.core.SchedulerDown(l.now, s, nil))
 }
 
@@ -130,7 +148,7 @@ func first[K ~uint16 | ~uint32, V any](m map[K]V, pick func(int) int) (K, bool) 
 func (l *ledger) step(pick func(int) int) error {
 	l.now += time.Duration(pick(3)) * time.Millisecond
 	s := probe.SchedulerID(pick(2))
-	switch pick(12) {
+	switch pick(14) {
 	case 0:
 		l.up[s] = true
 		if err := l.take(l.core.SchedulerUp(l.now, s, 0, nil)); err != nil || !l.cfg.Offers {
@@ -157,11 +175,21 @@ func (l *ledger) step(pick func(int) int) error {
 		}
 	case 4, 5:
 		if lane, ok := first(l.calls, pick); ok {
-			return l.launch(l.calls[lane])
+			return l.launchAs(l.calls[lane], l.drawLaunch(pick))
 		}
-	case 6:
+	case 6, 12:
 		if lane, ok := first(l.offers, pick); ok {
-			return l.launch(l.offers[lane])
+			return l.launchAs(l.offers[lane], l.drawLaunch(pick))
+		}
+	case 13:
+		if lane, ok := first(l.coming, pick); ok && pick(2) == 0 {
+			return l.launchAs(l.coming[lane], l.drawLaunch(pick))
+		}
+		if lane, ok := first(l.offers, pick); ok {
+			e := l.offers[lane]
+			delete(l.offers, lane)
+			l.coming[lane] = e
+			return l.take(l.core.Coming(l.now, e.Scheduler, probe.Coming{Slot: lane, Call: e.Call}, nil))
 		}
 	case 7, 8:
 		if lane, ok := first(l.running, pick); ok {
@@ -192,6 +220,14 @@ func (l *ledger) settle() error {
 			}
 			continue
 		}
+		if lane, ok := first(l.coming, last); ok {
+			e := l.coming[lane]
+			delete(l.coming, lane)
+			if err := l.launch(e); err != nil {
+				return err
+			}
+			continue
+		}
 		lane, ok := first(l.running, last)
 		if !ok {
 			return nil
@@ -209,7 +245,7 @@ func (l *ledger) settle() error {
 func TestWideNeverTakesMoreThanThereIs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pick := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "pick") }
-		cfg := Config{Slots: 1 + pick(6), Discipline: FIFO + Discipline(pick(5)), Offers: pick(2) == 0, StarvationBound: 5 * time.Millisecond}
+		cfg := Config{Slots: 1 + pick(6), Discipline: FIFO + Discipline(pick(5)), Offers: pick(2) == 0, StarvationBound: 5 * time.Millisecond, BriefProof: 1 + pick(3)}
 		for range pick(3) {
 			cfg.Resources = append(cfg.Resources, uint32(1+pick(4)))
 		}
