@@ -99,7 +99,7 @@ func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out
 
 func (c *Core) declined(now time.Duration, w probe.WorkerID, m probe.Decline, out []Effect) []Effect {
 	wk, j := c.worker(w), c.find(m.Ref)
-	if wk != nil && m.Ref == 0 && c.hasLane(wk, m.Slot) && wk.slots[m.Slot].state.offered() && wk.slots[m.Slot].call == m.Call {
+	if wk != nil && m.Ref == 0 && c.hasLane(wk, m.Slot) && (wk.slots[m.Slot].state.offered() || wk.slots[m.Slot].state == slotDormant) && wk.slots[m.Slot].call == m.Call {
 		c.stats.OffersDropped++
 		c.unoffer(&wk.slots[m.Slot])
 		return out

@@ -350,7 +350,7 @@ func (c *Core) drain(now time.Duration, w *worker) {
 		c.trialAt = 0 // there may be a job that needs them now
 	}
 	w.active = false
-	c.withdraw(w)
+	c.withdraw(now, w)
 	c.load.Workers--
 	if c.offer(w).Fair {
 		c.fairWorkers--

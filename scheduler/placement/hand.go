@@ -88,7 +88,7 @@ func (c *Core) handed(now time.Duration, w *worker, t offer, out []Effect) []Eff
 	if !w.active {
 		c.stats.OffersDropped++
 		if t.brief == 0 {
-			s.state = slotDormant
+			c.lay(now, t)
 		}
 		return out
 	}

@@ -13,6 +13,7 @@ import "time"
 // idle is what a core keeps for [IdleOffer]; nil under other policies.
 type idle struct {
 	held, soon deque[offer] // free, freshest last; and free soon, in the order in which they came
+	dormant    deque[offer] // of workers that are not sampled
 	parked     []offer      // whose lanes still run something, as far as is known here
 	calls      []crossedCall
 	aside      []aside

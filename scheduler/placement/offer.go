@@ -177,41 +177,73 @@ func (c *Core) unoffer(s *slot) {
 		c.idle.ahead--
 	case slotBrief:
 		c.idle.brief--
-	case slotSilent, slotBound, slotKilled, slotOver, slotDoubted, slotHanded, slotDormant:
+	case slotDormant:
+	case slotSilent, slotBound, slotKilled, slotOver, slotDoubted, slotHanded:
 		return
 	}
 	s.state = slotOver
 }
 
-// withdraw drops all that a worker has offered, because it is not sampled any more.
-func (c *Core) withdraw(w *worker) {
+// withdraw puts away all that a worker has offered, because it is not sampled any more. What is for brief apps lapses soon, and is dropped.
+func (c *Core) withdraw(now time.Duration, w *worker) {
 	if c.idle == nil {
 		return
 	}
-	for i := range w.slots {
-		if s := &w.slots[i]; s.state.offered() {
-			brief := s.state == slotBrief
-			if c.unoffer(s); !brief { // which lapses soon
-				s.state = slotDormant
-			}
+	others := func(t *offer) bool { // what is taken up again is not to be in the lists twice
+		if t.worker == w.id && c.good(t) {
+			c.unoffer(&w.slots[t.lane])
+			c.lay(now, *t)
 		}
+		return t.worker != w.id
 	}
-	others := func(t *offer) bool { return t.worker != w.id } // what is taken up again is not to be in the lists twice
 	c.idle.held.filter(others)
 	c.idle.soon.filter(others)
+	for i := range w.slots {
+		if s := &w.slots[i]; s.state.offered() {
+			c.unoffer(s)
+		}
+	}
 }
 
-// revive takes up what a worker has offered while it was not sampled.
+// lay puts an offer away until its worker is in sampling, and drops those that are too old. It gets no younger there: its slot may have been offered elsewhere since, of which nothing is
+// heard here.
+func (c *Core) lay(now time.Duration, t offer) {
+	list := &c.idle.dormant
+	for list.len() > 0 && !c.wakes(now, list.at(0)) {
+		list.shift()
+	}
+	c.workers[t.worker].slots[t.lane].state = slotDormant
+	list.push(t)
+}
+
+// wakes reports whether an offer that was put away is good still.
+func (c *Core) wakes(now time.Duration, t *offer) bool {
+	if now >= t.until || c.profiles[t.worker].life != t.life || int(t.lane) >= len(c.workers[t.worker].slots) {
+		return false
+	}
+	s := &c.workers[t.worker].slots[t.lane]
+	return s.state == slotDormant && s.call == t.call
+}
+
+// revive takes up what a worker has offered while it was not sampled, as far as that has not lapsed.
 func (c *Core) revive(now time.Duration, w *worker, out []Effect) []Effect {
 	if c.idle == nil {
 		return out
 	}
+	var woken []offer
+	c.idle.dormant.filter(func(t *offer) bool {
+		if t.worker == w.id && c.wakes(now, t) {
+			woken = append(woken, *t)
+		}
+		return t.worker != w.id
+	})
 	for i := range w.slots {
 		if s := &w.slots[i]; s.state == slotDormant {
 			s.state = slotOver
-			t := offer{worker: w.id, life: c.profiles[w.id].life, lane: uint16(i), call: s.call, ready: now, until: now + offerLife}
-			out = c.offered(now, w, t, out)
 		}
+	}
+	for _, t := range woken {
+		out = c.offered(now, w, t, out)
 	}
 	return out
 }
