@@ -54,9 +54,6 @@ func (b *book) offersAtRest() {
 	}
 }
 
-// handedFor is for how long those hold an offer to whom it was handed on, less than what it may have taken to get there.
-const handedFor = 4400 * time.Millisecond
-
 // laneOfLife is a lane of a worker.
 type laneOfLife struct {
 	worker int
@@ -75,9 +72,6 @@ func (b *book) offeredAtRest(k *worker, held map[laneOfLife]uint32) {
 	for i := range w.plan.lanes() {
 		v := k.core.Slot(i)
 		if v.State != queue.Offered || w.now-v.Since < w.plan.crossing() {
-			continue
-		}
-		if w.plan.Picky > 0 && w.now-v.Since > handedFor { // whoever has been handed it for a want that still stands lets go of it before it is made anew
 			continue
 		}
 		p := k.callerOf(v.Scheduler)
