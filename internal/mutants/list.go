@@ -78,6 +78,8 @@ func ofOffers() []mutant {
 		{name: "offers: what is handed on too early is put by", file: placeHand, old: "c.idle.parked = append(c.idle.parked, t)\n", new: "_ = t\n", tests: true},
 		{name: "offers: who was told anew gives what is held", file: placeWant, old: "quota(s.needy(), q.ntold), 1, out)", new: "quota(s.needy(), q.ntold), 0, out)", tests: true},
 		{name: "offers: what is offered while not sampled is taken up", file: placeFleet, old: "return c.revive(now, w, out)", new: "return out", tests: true},
+		{name: "offers: what is offered while not sampled lapses there too", file: placeOffer, old: "if now >= t.until || c.profiles[t.worker].life != t.life ||", new: "if c.profiles[t.worker].life != t.life ||", tests: true},
+		{name: "offers: what is offered while not sampled can be taken back", file: placeFinish, old: "(wk.slots[m.Slot].state.offered() || wk.slots[m.Slot].state == slotDormant)", new: "wk.slots[m.Slot].state.offered()", tests: true},
 		{name: "offers: where workers sort, tasks wait there", file: placeJob, old: "c.idle != nil && c.sorters == 0", new: "c.idle != nil", tests: true},
 		{name: "offers: a fleet that is covered has reservations", file: placeCovered, old: "if s.needy() == 0 || !c.covered(now, s) {", new: "if s.needy() >= 0 {", tests: true},
 		{name: "offers: who gets none where others have reservations has them too", file: placeCovered, old: "!c.starved(now, q)", new: "(true || c.starved(now, q))", by: "./sim", tests: true},

@@ -45,7 +45,7 @@ func ofPeers() []mutant {
 		{name: "peers: offers of a worker that is not sampled are dropped", file: placeHand, old: "if !w.active {\n\t\tc.stats.OffersDropped++", new: "if false {\n\t\tc.stats.OffersDropped++", tests: true},
 		{name: "peers: nothing is launched that has no time left", file: "scheduler/placement/waiting.go", old: "if g == nil || now < g.timer.j.deadline {", new: "if true {", tests: true},
 		{name: "peers: an offer that is too old is not launched on", file: placeOffer, old: "\t\tif c.good(t) && now < t.until {", new: "\t\tif c.good(t) {", tests: true},
-		{name: "peers: offers go when their worker drains", file: placeFleet, old: "\tc.withdraw(w)\n", new: "", tests: true},
+		{name: "peers: offers go when their worker drains", file: placeFleet, old: "\tc.withdraw(now, w)\n", new: "", tests: true},
 		{name: "peers: who is handed an offer holds it for less long than who gave it", file: "scheduler/placement/hand.go", old: "t.until -= offerLife - handLife", new: "t.until -= 0", tests: true},
 		{name: "peers: a hand that is repeated has no effect", file: "scheduler/placement/hand.go", old: "case s == nil || !s.takes(&m) || ", new: "case s == nil || ", tests: true},
 		{name: "peers: a hand of an unknown worker goes back", file: "scheduler/placement/hand.go", old: "case wk == nil:\n\t\treturn c.attend(now, c.returned(from, &m, out))", new: "case wk == nil:\n\t\treturn c.attend(now, out)", tests: true},
