@@ -224,9 +224,10 @@ func BenchmarkSubmit(b *testing.B) {
 	b.ReportAllocs()
 	j := task.Job{App: "echo", Tasks: make([]task.Task, 10)}.WithDefaults()
 	buf := make([]byte, 0, 4096)
+	var d submission.Decoder // a scheduler has one for each client
 	for b.Loop() {
 		buf = submission.AppendSubmit(buf[:0], 1, &j)
-		if _, err := submission.DecodeSubmit(buf, task.DefaultLimits()); err != nil {
+		if _, err := d.Submit(buf, task.DefaultLimits()); err != nil {
 			b.Fatal(err)
 		}
 	}
