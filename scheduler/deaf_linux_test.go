@@ -14,9 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"dunnock/gossip/view"
+	"dunnock/internal/deaf"
 	"dunnock/internal/stream"
 	"dunnock/task"
 )
@@ -57,8 +56,8 @@ func TestDeafReader(t *testing.T) {
 		return nc, s.byID[task.JobID{id}]
 	}
 	idle, kept := submit(1)
-	deaf, lost := submit(2)
-	deafen(t, deaf)
+	gone, lost := submit(2)
+	deaf.Make(t, gone)
 	outcome := func(j *job) task.Outcome {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -73,53 +72,19 @@ func TestDeafReader(t *testing.T) {
 	if outcome(lost) != task.Cancelled || outcome(kept) != 0 {
 		t.Errorf("the job of the one that is gone is %v, that of the one that does not read %v", outcome(lost), outcome(kept))
 	}
-	_, _ = idle.Close(), deaf.Close()
+	_, _ = idle.Close(), gone.Close()
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
 }
 
-// deafen makes a connection's kernel drop what comes for it before it acknowledges that.
-func deafen(t *testing.T, nc net.Conn) {
-	t.Helper()
-	raw, err := nc.(*net.TCPConn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
-	_ = raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
-	})
-	if errors.Is(err, unix.EPERM) { // there are kernels where that takes root
-		t.Skip("only root may put a filter on a socket here")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // Who has stood still does not wait for ever to hear whether a client is there.
 func TestProofHasATime(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	near, err := net.Dial("tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer near.Close()
-	far, err := listener.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer far.Close()
-	deafen(t, far)
+	near := deaf.Dial(t)
 	es := newEventStream(nil, nil)
 	// Waits double from 1 ms, so that its time is over at the fifth look at the latest.
-	looked := &lookedAt{TCPConn: near.(*net.TCPConn), most: 10, over: make(chan struct{})}
+	looked := &lookedAt{TCPConn: near, most: 10, over: make(chan struct{})}
 	es.out, es.patience = eventWriter{conn: looked, w: bufio.NewWriter(near)}, 10*time.Millisecond
 	if err := es.prove(looked.over, nil); !errors.Is(err, errReaderStopped) {
 		t.Errorf("got %v", err)
@@ -142,22 +107,7 @@ func (l *lookedAt) NetConn() net.Conn {
 
 // Who listens for a client finds out that its machine acknowledges nothing, whatever the system makes of that, at the second look at the latest.
 func TestListenFindsOutWhoIsGone(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	near, err := net.Dial("tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer near.Close()
-	far, err := listener.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer far.Close()
-	deafen(t, far)
+	near := deaf.Dial(t)
 	s := &Scheduler{cfg: Config{Stream: stream.Config{BeatInterval: 10 * time.Millisecond, Lease: 20 * time.Millisecond}}}
 	if _, err := near.Write([]byte{1}); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"dunnock/internal/deaf"
 )
 
 // Bytes that lie unread in the socket because our reader gets no CPU are no
@@ -266,25 +268,6 @@ func TestArrived(t *testing.T) {
 	}
 }
 
-// deafen makes a connection's kernel drop whatever comes for it before it acknowledges that, as if its machine were gone.
-func deafen(t *testing.T, nc net.Conn) {
-	t.Helper()
-	raw, err := nc.(*net.TCPConn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
-	_ = raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
-	})
-	if errors.Is(err, unix.EPERM) { // there are kernels where that takes root
-		t.Skip("only root may put a filter on a socket here")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // A peer whose machine acknowledges nothing is owing for ever longer; one that only does not read is not.
 func TestOwing(t *testing.T) {
 	near, far := tcpPair(t)
@@ -309,9 +292,7 @@ func TestOwing(t *testing.T) {
 	for Owing(near) != 0 { // what its machine has room for is on its way
 	}
 
-	near, far = tcpPair(t)
-	defer far.Close()
-	deafen(t, far)
+	near = deaf.Dial(t)
 	if _, err := near.Write([]byte{1}); err != nil {
 		t.Fatal(err)
 	}
