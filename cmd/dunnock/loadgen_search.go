@@ -22,30 +22,22 @@ type loadgenSearchCmd struct {
 	formatFlag        `embed:""`
 
 	SLO         []objective.Condition `name:"slo" required:"" help:"What has to hold, such as 'p99<30ms'; several with several flags. Unless one is about errors, 'errors<=0.1%' is another." sep:"none" placeholder:"CONDITION"`
-	Tasks       workload.Tasks        `help:"Tasks of a job, as for loadgen run." default:"100" placeholder:"FORM"`
-	Service     workload.Service      `help:"Service times, as for loadgen run." default:"exp:100ms" placeholder:"FORM"`
-	Arrival     workload.Arrival      `help:"Arrivals: poisson, const or burst:50." default:"poisson" placeholder:"FORM"`
-	TaskSlots   workload.Tasks        `help:"How many of its worker's slots each task of a job takes, as for loadgen run (default: 1)." placeholder:"FORM"`
-	Users       workload.Users        `help:"Whose the jobs are, as for loadgen run (default: nobody's)." placeholder:"FORM"`
-	Keys        workload.Keys         `help:"Affinity keys of the tasks, as for loadgen run (default: none)." placeholder:"FORM"`
-	Cache       int                   `help:"Keys of which workers keep what they stand for, as for loadgen run (default: no such thing)." placeholder:"N"`
-	MissCost    float64               `help:"With --cache: how many times as long a task takes whose key is not there." default:"5" placeholder:"X"`
-	Affinity    bool                  `help:"Tell the schedulers the tasks' keys." default:"true" negatable:""`
-	From        level                 `help:"Where to begin: a load such as 0.4, or jobs per second such as 100/s (default: 0.4, or 100/s for an app other than sleep). It goes down to a 16th of it." placeholder:"LEVEL"`
-	To          level                 `help:"Where to stop, in the same unit (default: 1, or 1000000/s)." placeholder:"LEVEL"`
-	Precision   float64               `help:"How far apart the level that holds and the one that does not may be, as a fraction." default:"0.05" placeholder:"FRACTION"`
-	Duration    time.Duration         `help:"Length of a run." default:"10s" placeholder:"DURATION"`
-	LeastJobs   int                   `help:"Jobs of a run at least: at low rates it takes longer than --duration." default:"200" placeholder:"N"`
-	Warmup      time.Duration         `help:"What statistics leave out at the beginning of each run." default:"1s" placeholder:"DURATION"`
-	Votes       int                   `help:"Runs that decide on a level by majority, an odd number; on the two ends, up to twice as many less one." default:"3" placeholder:"N"`
-	MaxProbes   int                   `help:"Runs at most." default:"60" placeholder:"N"`
-	MaxTime     time.Duration         `help:"How long the search may take." default:"30m" placeholder:"DURATION"`
-	App         string                `help:"App that the tasks are for, as for loadgen run." default:"sleep" placeholder:"NAME"`
-	Payload     string                `help:"Payload of every task of another app than sleep, or @FILE (default: empty)." placeholder:"TEXT"`
-	ProbeRatio  float64               `help:"Reservations per task, 1 to 16." default:"2" placeholder:"D"`
-	Timeout     time.Duration         `help:"Deadline of each job." default:"1m" placeholder:"DURATION"`
-	MaxInFlight int                   `help:"Jobs under way at once; what is due beyond is dropped and counted as an error, and never delayed." default:"10000" placeholder:"N"`
-	Seed        uint64                `help:"Of the first run's jobs; each run after it takes the next." default:"1" placeholder:"N"`
+	jobFlags    `embed:""`
+	From        level         `help:"Where to begin: a load such as 0.4, or jobs per second such as 100/s (default: 0.4, or 100/s for an app other than sleep). It goes down to a 16th of it." placeholder:"LEVEL"`
+	To          level         `help:"Where to stop, in the same unit (default: 1, or 1000000/s)." placeholder:"LEVEL"`
+	Precision   float64       `help:"How far apart the level that holds and the one that does not may be, as a fraction." default:"0.05" placeholder:"FRACTION"`
+	Duration    time.Duration `help:"Length of a run." default:"10s" placeholder:"DURATION"`
+	LeastJobs   int           `help:"Jobs of a run at least: at low rates it takes longer than --duration." default:"200" placeholder:"N"`
+	Warmup      time.Duration `help:"What statistics leave out at the beginning of each run." default:"1s" placeholder:"DURATION"`
+	Votes       int           `help:"Runs that decide on a level by majority, an odd number; on the two ends, up to twice as many less one." default:"3" placeholder:"N"`
+	MaxProbes   int           `help:"Runs at most." default:"60" placeholder:"N"`
+	MaxTime     time.Duration `help:"How long the search may take." default:"30m" placeholder:"DURATION"`
+	App         string        `help:"App that the tasks are for, as for loadgen run." default:"sleep" placeholder:"NAME"`
+	Payload     string        `help:"Payload of every task of another app than sleep, or @FILE (default: empty)." placeholder:"TEXT"`
+	ProbeRatio  float64       `help:"Reservations per task, 1 to 16." default:"2" placeholder:"D"`
+	Timeout     time.Duration `help:"Deadline of each job." default:"1m" placeholder:"DURATION"`
+	MaxInFlight int           `help:"Jobs under way at once; what is due beyond is dropped and counted as an error, and never delayed." default:"10000" placeholder:"N"`
+	Seed        uint64        `help:"Of the first run's jobs; each run after it takes the next." default:"1" placeholder:"N"`
 
 	payload []byte
 }
@@ -215,10 +207,7 @@ func (c *loadgenSearchCmd) spec(v float64, slots int) workload.Spec {
 
 // flags are those that loadgen run has too.
 func (c *loadgenSearchCmd) flags() *workloadFlags {
-	return &workloadFlags{
-		Tasks: c.Tasks, Service: c.Service, Arrival: c.Arrival, TaskSlots: c.TaskSlots, Users: c.Users, Keys: c.Keys, Cache: c.Cache, MissCost: c.MissCost, Affinity: c.Affinity,
-		TimeScale: 1,
-	}
+	return &workloadFlags{jobFlags: c.jobFlags, TimeScale: 1}
 }
 
 // checkLevels holds the ends of the search against what can be generated.

@@ -8,8 +8,8 @@ import (
 	"dunnock/loadgen/workload"
 )
 
-// workloadFlags say which jobs come, the same for the simulator and the load generator.
-type workloadFlags struct {
+// jobFlags say what the jobs are like that come.
+type jobFlags struct {
 	Tasks     workload.Tasks   `help:"Tasks of a job: 100, uniform:1,200, geom:10 or bimodal:0.9,1,100." default:"100" placeholder:"FORM"`
 	Service   workload.Service `help:"Service times: const:100ms, exp:100ms, jobexp:100ms, lognormal:100ms,1.5, pareto:10ms,1.5 or bimodal:0.9,10ms,1s." default:"exp:100ms" placeholder:"FORM"`
 	Arrival   workload.Arrival `help:"Arrivals: poisson, const or burst:50." default:"poisson" placeholder:"FORM"`
@@ -19,15 +19,21 @@ type workloadFlags struct {
 	Cache     int              `help:"Keys of which workers keep what they stand for: the last that were used there. A task whose key is not there takes longer (default: no such thing)." placeholder:"N"`
 	MissCost  float64          `help:"With --cache: how many times as long that is." default:"5" placeholder:"X"`
 	Affinity  bool             `help:"Tell the schedulers the tasks' keys." default:"true" negatable:""`
-	Load      float64          `help:"Fraction of all slots that the jobs keep busy (default: 0.9, unless there is a rate, stages or a workload)." placeholder:"FRACTION"`
-	Rate      float64          `help:"Jobs per second, instead of --load (default: what the load comes to)." placeholder:"N"`
-	Stages    workload.Stages  `help:"Loads or rates one after the other, instead of --load and --rate, such as 0.5:30s,0.8:30s or 100/s:10s,500/s:10s (default: none)." placeholder:"FORM"`
-	Workload  string           `help:"File of jobs instead of all that, NDJSON or an Eagle/Hawk trace, plain or .gz; - is standard input (default: none)." placeholder:"FILE"`
-	TimeScale float64          `help:"Multiplies arrivals and service times." default:"1" placeholder:"X"`
-	Jobs      int              `help:"Jobs, the warm-up included (default: ${jobs_default})." placeholder:"N"`
-	Duration  time.Duration    `help:"Ends arrivals after so long (default: ${duration_default})." placeholder:"DURATION"`
-	Warmup    workload.Warmup  `help:"What statistics leave out at the beginning: a number of jobs, or a time such as 5s." default:"0" placeholder:"N"`
-	Seed      uint64           `help:"Of all randomness." default:"1" placeholder:"N"`
+}
+
+// workloadFlags say which jobs come, the same for the simulator and the load generator.
+type workloadFlags struct {
+	jobFlags `embed:""`
+
+	Load      float64         `help:"Fraction of all slots that the jobs keep busy (default: 0.9, unless there is a rate, stages or a workload)." placeholder:"FRACTION"`
+	Rate      float64         `help:"Jobs per second, instead of --load (default: what the load comes to)." placeholder:"N"`
+	Stages    workload.Stages `help:"Loads or rates one after the other, instead of --load and --rate, such as 0.5:30s,0.8:30s or 100/s:10s,500/s:10s (default: none)." placeholder:"FORM"`
+	Workload  string          `help:"File of jobs instead of all that, NDJSON or an Eagle/Hawk trace, plain or .gz; - is standard input (default: none)." placeholder:"FILE"`
+	TimeScale float64         `help:"Multiplies arrivals and service times." default:"1" placeholder:"X"`
+	Jobs      int             `help:"Jobs, the warm-up included (default: ${jobs_default})." placeholder:"N"`
+	Duration  time.Duration   `help:"Ends arrivals after so long (default: ${duration_default})." placeholder:"DURATION"`
+	Warmup    workload.Warmup `help:"What statistics leave out at the beginning: a number of jobs, or a time such as 5s." default:"0" placeholder:"N"`
+	Seed      uint64          `help:"Of all randomness." default:"1" placeholder:"N"`
 }
 
 // spec is what to generate for a fleet with so many slots.
