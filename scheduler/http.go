@@ -158,7 +158,7 @@ func (s *Scheduler) unknownJob(id task.JobID) *task.Error {
 
 func (s *Scheduler) listWorkers() api.WorkerList {
 	s.mu.Lock()
-	links := make(map[linkKey]api.Worker, len(s.links))
+	links := make(map[lifeKey]api.Worker, len(s.links))
 	for id, l := range s.links {
 		row := api.Worker{Connected: true, Busy: int(l.load.Busy), Queued: int(l.load.Queued), Discipline: l.discipline, Apps: make([]string, len(l.apps))}
 		for app, i := range l.apps {
@@ -173,12 +173,12 @@ func (s *Scheduler) listWorkers() api.WorkerList {
 		if v, ok := s.core.Worker(id); ok && v.Quarantined {
 			row.State = "quarantined"
 		}
-		links[linkKey{l.member.Name, l.member.Incarnation}] = row
+		links[lifeOf(&l.member)] = row
 	}
 	s.mu.Unlock()
 	list := api.WorkerList{Workers: []api.Worker{}}
 	for _, m := range s.node.Members.View().Workers() {
-		row := links[linkKey{m.Name, m.Incarnation}]
+		row := links[lifeOf(&m)]
 		row.Name, row.Incarnation, row.Addr, row.Slots = m.Name, m.Incarnation.String(), m.Addr, m.Slots
 		row.State = cmp.Or(row.State, m.State.String())
 		row.Labels = make(map[string]string, len(m.Labels))

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
 
@@ -49,57 +47,22 @@ type link struct {
 	stale   bool        // what our last Hello has said of them is not so any more
 }
 
-// linkKey tells one life of a worker from the next.
-type linkKey struct {
-	name        string
-	incarnation probe.Incarnation
-}
-
 func newLink(s *Scheduler, m view.Member) *link {
 	return &link{s: s, member: m, results: ack.NewAccount(ack.Config{KeepFor: s.cfg.ResultGrace})}
 }
 
 // keepLinks runs one link for every life of a worker that membership knows. One that drains takes nothing new, and may run or keep what is asked for here.
 func (s *Scheduler) keepLinks(ctx context.Context) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	var mu sync.Mutex // guards running
-	running := make(map[linkKey]bool)
-	ended := make(chan struct{}, 1) // a link has given up a worker that membership may know again by now
-	for {
-		v := s.node.Members.View()
+	s.follow(ctx, func(v *view.View) []view.Member {
 		s.syncSampling(v)
-		for _, m := range v.Workers() {
-			key := linkKey{m.Name, m.Incarnation}
-			mu.Lock()
-			known := running[key]
-			running[key] = true
-			mu.Unlock()
-			if known {
-				continue
-			}
-			l := newLink(s, m)
-			wg.Go(func() {
-				l.run(ctx)
-				mu.Lock()
-				delete(running, key)
-				mu.Unlock()
-				if l.leaving {
-					return // it will be gone, whatever membership says yet
-				}
-				select {
-				case ended <- struct{}{}:
-				default:
-				}
-			})
+		return v.Workers()
+	}, func(m view.Member) func(context.Context) bool {
+		l := newLink(s, m)
+		return func(ctx context.Context) (again bool) {
+			l.run(ctx)
+			return !l.leaving // it will be gone, whatever membership says yet
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.node.Members.Changed(v):
-		case <-ended:
-		}
-	}
+	})
 }
 
 // syncSampling tells the core how many schedulers there are, takes out of sampling the connected workers that membership has lost or that
@@ -123,15 +86,9 @@ func (s *Scheduler) syncSampling(v *view.View) {
 	t.batch.Flush()
 }
 
-// Redialling a worker starts at once and slows down to once in maxRedial.
-const (
-	minRedial = 10 * time.Millisecond
-	maxRedial = time.Second
-)
-
 // run dials and serves the worker until membership has forgotten this life of it.
 func (l *link) run(ctx context.Context) {
-	delay := minRedial
+	var pace redial
 	defer l.void()
 	for said := false; ctx.Err() == nil && (l.known() || l.isSevered()); {
 		connected, err := l.session(ctx)
@@ -139,7 +96,7 @@ func (l *link) run(ctx context.Context) {
 			return
 		}
 		if connected {
-			delay, said = minRedial, false
+			pace, said = redial{}, false
 		} else if gone(err) {
 			l.void()
 			l.leaving = l.leaving || l.drains() // it has left, and membership does not know yet
@@ -153,13 +110,7 @@ func (l *link) run(ctx context.Context) {
 		if l.leaving && !l.isSevered() {
 			return
 		}
-		timer := time.NewTimer(delay/2 + rand.N(delay)) // jitter, so that schedulers do not dial in step
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
-		delay = min(delay*2, maxRedial)
+		pace.wait(ctx)
 	}
 }
 
@@ -176,29 +127,25 @@ func gone(err error) bool {
 
 // drains reports whether membership says that this life of the worker drains.
 func (l *link) drains() bool {
-	m, ok := l.s.node.Members.View().Lookup(probe.RoleWorker, l.member.Name)
-	return ok && m.Incarnation == l.member.Incarnation && m.State != view.Active
+	m, known := l.s.lookup(probe.RoleWorker, lifeOf(&l.member))
+	return known && m.State != view.Active
 }
 
 // known reports whether membership still has this life of the worker.
 func (l *link) known() bool {
-	m, ok := l.s.node.Members.View().Lookup(probe.RoleWorker, l.member.Name)
-	return ok && m.Incarnation == l.member.Incarnation
+	_, known := l.s.lookup(probe.RoleWorker, lifeOf(&l.member))
+	return known
 }
 
 // session is one connection, from dialling to its end. It reports whether the handshake succeeded.
 func (l *link) session(ctx context.Context) (connected bool, err error) {
-	s := l.s
-	dialCtx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	conn, err := stream.Dial(dialCtx, s.cfg.Dial, l.member.Addr, probe.StreamPath, nil, s.cfg.Stream)
-	cancel()
+	conn, err := l.s.dial(ctx, l.member.Addr)
 	if err != nil {
 		return false, err
 	}
 	l.conn = conn
 	hello := l.hello()
-	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &hello))
-	conn.Flush()
+	sayHello(conn, &hello)
 	l.overdue = node.HandshakeBy(conn.Close)
 	err = conn.Run(ctx, l)
 	l.overdue.Stop()

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"sync"
-	"time"
 
 	"dunnock/gossip/view"
 	"dunnock/internal/stream"
@@ -27,59 +24,43 @@ type dialler struct {
 
 // keepPeers dials every life of a scheduler with a higher name that membership knows, until ctx is done.
 func (s *Scheduler) keepPeers(ctx context.Context) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	ended := make(chan struct{}, 1) // a life was given up that membership may know again by now
-	for {
-		v := s.node.Members.View()
+	s.follow(ctx, func(v *view.View) (higher []view.Member) {
 		for _, m := range v.Schedulers() {
-			if m.Name <= s.node.Name {
-				continue
+			if m.Name > s.node.Name {
+				higher = append(higher, m)
 			}
-			d := &dialler{s: s, member: m}
-			if !s.addDialler(d) {
-				continue
-			}
-			wg.Go(func() {
-				d.run(ctx)
-				s.removeDialler(d)
-				select {
-				case ended <- struct{}{}:
-				default:
-				}
-			})
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.node.Members.Changed(v):
-		case <-ended:
+		return higher
+	}, func(m view.Member) func(context.Context) bool {
+		d := s.newDialler(m)
+		return func(ctx context.Context) (again bool) {
+			d.run(ctx)
+			s.removeDialler(d)
+			return true
 		}
-	}
+	})
 }
 
-// addDialler notes who dials a life of a scheduler, unless somebody does already.
-func (s *Scheduler) addDialler(d *dialler) bool {
+// newDialler notes who dials a life of a scheduler.
+func (s *Scheduler) newDialler(m view.Member) *dialler {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := linkKey{d.member.Name, d.member.Incarnation}
-	if s.diallers[key] != nil {
-		return false
-	}
-	s.diallers[key] = d
-	return true
+	d := &dialler{s: s, member: m}
+	s.diallers[lifeOf(&m)] = d
+	return d
 }
 
 func (s *Scheduler) removeDialler(d *dialler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.diallers, linkKey{d.member.Name, d.member.Incarnation})
+	delete(s.diallers, lifeOf(&d.member))
 }
 
 // run dials and serves the peer until membership has forgotten this life of it. One of another policy is not dialled again: its life has one
 // policy.
 func (d *dialler) run(ctx context.Context) {
-	delay, said := minRedial, false
+	var pace redial
+	said := false
 	for ctx.Err() == nil && d.known() {
 		if !errors.Is(d.failed(), errOtherPolicy) {
 			connected, err := d.session(ctx)
@@ -87,7 +68,7 @@ func (d *dialler) run(ctx context.Context) {
 				return
 			}
 			if connected {
-				delay, said = minRedial, false
+				pace, said = redial{}, false
 			}
 			d.fail(err)
 			level := slog.LevelDebug // once is enough for an operator: redialling may go on for long
@@ -99,20 +80,14 @@ func (d *dialler) run(ctx context.Context) {
 			}
 			d.s.node.Logger.Log(ctx, level, "scheduler not connected", slog.String("scheduler", d.member.Name), slog.String("addr", d.member.Addr), slog.Any("reason", err))
 		}
-		timer := time.NewTimer(delay/2 + rand.N(delay)) // jitter, so that schedulers do not dial in step
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
-		delay = min(delay*2, maxRedial)
+		pace.wait(ctx)
 	}
 }
 
 // known reports whether membership still has this life of the scheduler.
 func (d *dialler) known() bool {
-	m, ok := d.s.node.Members.View().Lookup(probe.RoleScheduler, d.member.Name)
-	return ok && m.Incarnation == d.member.Incarnation
+	_, known := d.s.lookup(probe.RoleScheduler, lifeOf(&d.member))
+	return known
 }
 
 func (d *dialler) fail(err error) {
@@ -129,15 +104,11 @@ func (d *dialler) failed() error {
 
 // session is one connection, from dialling to its end. It reports whether the handshake succeeded.
 func (d *dialler) session(ctx context.Context) (connected bool, err error) {
-	s := d.s
-	dialCtx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	conn, err := stream.Dial(dialCtx, s.cfg.Dial, d.member.Addr, probe.StreamPath, nil, s.cfg.Stream)
-	cancel()
+	conn, err := d.s.dial(ctx, d.member.Addr)
 	if err != nil {
 		return false, err
 	}
-	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &s.hello))
-	conn.Flush()
+	sayHello(conn, &d.s.hello)
 	return (&stranger{conn: conn, greet: func(h *probe.Hello) (acquaintance, error) { return d.greet(conn, h) }}).run(ctx)
 }
 
@@ -154,8 +125,7 @@ func (d *dialler) greet(conn *stream.Conn, h *probe.Hello) (acquaintance, error)
 
 // welcomePeer answers a scheduler that has dialled. One that is refused is told who refuses it, so that it can say why itself.
 func (s *Scheduler) welcomePeer(conn *stream.Conn, h *probe.Hello) (acquaintance, error) {
-	conn.End(probe.AppendHello(conn.Begin(uint8(probe.KindHello)), &s.hello))
-	conn.Flush()
+	sayHello(conn, &s.hello)
 	err := s.refusePeer(h)
 	if err == nil && h.Name > s.node.Name {
 		err = fmt.Errorf("handshake refused: of %s and %s the latter dials", h.Name, s.node.Name)
@@ -190,7 +160,7 @@ func (s *Scheduler) connectionTo(m *view.Member) (state string, fault error) {
 	if p := s.peers[m.Name]; p != nil && p.life == m.Incarnation {
 		return peerConnected, nil
 	}
-	d := s.diallers[linkKey{m.Name, m.Incarnation}]
+	d := s.diallers[lifeOf(m)]
 	switch {
 	case d == nil:
 		return peerAwaited, nil

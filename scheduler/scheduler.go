@@ -49,7 +49,7 @@ type Scheduler struct {
 	clients    map[*client]struct{}
 	peers      map[string]*peer // connected schedulers, by name
 	peerIDs    []*peer          // those, by what the core knows them by; nil: a number to be used again
-	diallers   map[linkKey]*dialler
+	diallers   map[lifeKey]*dialler
 	jobs       map[probe.Ref]*job                  // accepted and not finished
 	byID       map[task.JobID]*job                 // those, and the finished ones that are still readable
 	finished   []*job                              // readable, oldest first
@@ -96,7 +96,7 @@ func New(cfg Config) (*Scheduler, error) {
 		cfg: cfg, node: n, leases: lease.New(lease.Config{Grace: cfg.ClientGrace, PartedFor: cfg.ResultGrace}), clock: node.NewClock(), idle: make(chan struct{}), orphaned: make(chan struct{}, 1),
 		core:  placement.New(cfg.placement(), newRand(cfg.Seed)),
 		links: make(map[probe.WorkerID]*link), workers: make(map[probe.Incarnation]probe.WorkerID), peers: make(map[string]*peer),
-		diallers: make(map[linkKey]*dialler), callers: make(map[*stream.Conn]struct{}), clients: make(map[*client]struct{}),
+		diallers: make(map[lifeKey]*dialler), callers: make(map[*stream.Conn]struct{}), clients: make(map[*client]struct{}),
 		jobs: make(map[probe.Ref]*job), byID: make(map[task.JobID]*job), givenUp: make(map[probe.Incarnation]time.Duration),
 	}
 	s.watch, s.origin = stream.NewWatch(cfg.Stream.Lease-cfg.Stream.BeatInterval), time.Now().Add(-s.clock.Now())

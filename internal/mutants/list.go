@@ -211,7 +211,7 @@ func ofShells() []mutant {
 		{name: "nothing is handled of a connection that was replaced", file: "worker/peer.go", old: "if p.gone != nil {", new: "if false {", tests: true},
 		{name: "nothing is handled that was said before a pause", file: "worker/pause.go", old: "t.effects = w.drop(now, p, errPaused, t.effects)", new: "_ = p", tests: true},
 		{name: "another life at a worker's address voids the first", file: "scheduler/link.go", old: "errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)", new: "errors.Is(err, syscall.ECONNREFUSED)", tests: true},
-		{name: "who drains is asked too", file: "scheduler/link.go", old: "key := linkKey{m.Name, m.Incarnation}\n\t\t\tmu.Lock()", new: "if m.State != view.Active {\n\t\t\t\tcontinue\n\t\t\t}\n\t\t\tkey := linkKey{m.Name, m.Incarnation}\n\t\t\tmu.Lock()", tests: true},
+		{name: "who drains is asked too", file: "scheduler/link.go", old: "return v.Workers()", new: "return slices.DeleteFunc(slices.Clone(v.Workers()), func(m view.Member) bool { return m.State != view.Active })", tests: true},
 		{name: "who was given up while it was connected is connected anew", file: "scheduler/link.go", old: "l.stale = true", new: "", tests: true},
 		{name: "a result that comes again is settled by who had it first", file: "scheduler/link.go", old: "Take(m.Seq, len(m.Body)); !again {", new: "Take(m.Seq, len(m.Body)); !again || true {", tests: true},
 		{name: "a refused connection voids", file: "scheduler/link.go", old: "errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)", new: "errors.Is(err, syscall.ENOTTY) || errors.Is(err, errOtherLife)", tests: true},
