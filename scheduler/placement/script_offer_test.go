@@ -10,43 +10,35 @@ import (
 
 // peers runs the verbs of idle offers.
 func (s *script) peers(verb string, w probe.WorkerID) []placement.Effect {
-	c, p := s.core, placement.PeerID(s.int("p", 0))
+	c, p := s.core, placement.PeerID(s.Int("p", 0))
 	switch verb {
 	case "offer":
-		m := probe.Offer{Slot: s.key().slot, Call: uint32(s.int("call", int(s.asked[s.key()].Call)+1)), Ready: s.duration("ready", "0s"), Brief: uint16(s.int("brief", 0))}
+		m := probe.Offer{Slot: s.key().slot, Call: uint32(s.Int("call", int(s.asked[s.key()].Call)+1)), Ready: s.Duration("ready", 0), Brief: uint16(s.Int("brief", 0))}
 		s.asked[s.key()] = probe.GetTask{Slot: m.Slot, Call: m.Call}
-		return c.Offer(s.now, w, m, nil)
+		return c.Offer(s.Now, w, m, nil)
 	case "hand":
 		m := probe.Hand{
-			Slot: s.key().slot, Call: uint32(s.int("call", 1)), Ready: s.duration("ready", "0s"), Left: s.duration("left", "4s"),
-			Hops: uint8(s.int("hops", 1)), Brief: uint16(s.int("brief", 0)),
+			Slot: s.key().slot, Call: uint32(s.Int("call", 1)), Ready: s.Duration("ready", 0), Left: s.Duration("left", 4*time.Second),
+			Hops: uint8(s.Int("hops", 1)), Brief: uint16(s.Int("brief", 0)),
 		}
 		s.asked[s.key()] = probe.GetTask{Slot: m.Slot, Call: m.Call}
-		return c.Hand(s.now, placement.PeerID(s.int("from", 0)), w, m, nil)
+		return c.Hand(s.Now, placement.PeerID(s.Int("from", 0)), w, m, nil)
 	case "take-back":
-		return c.Decline(s.now, w, probe.Decline{Slot: s.key().slot, Call: uint32(s.int("call", 1)), Reason: probe.RefusedStale}, nil)
+		return c.Decline(s.Now, w, probe.Decline{Slot: s.key().slot, Call: uint32(s.Int("call", 1)), Reason: probe.RefusedStale}, nil)
 	case "want":
-		m := probe.Want{Set: uint32(s.int("set", 1)), Age: s.duration("age", "0s"), Quota: uint32(s.int("quota", 1)), Now: uint32(s.int("now", 0))}
-		return c.Want(s.now, p, m, nil)
+		m := probe.Want{Set: uint32(s.Int("set", 1)), Age: s.Duration("age", 0), Quota: uint32(s.Int("quota", 1)), Now: uint32(s.Int("now", 0))}
+		return c.Want(s.Now, p, m, nil)
 	case "define":
-		c.SetDef(p, probe.SetDef{Set: uint32(s.int("set", 1)), App: s.str("app", "app"), Labels: s.labels("require")})
+		c.SetDef(p, probe.SetDef{Set: uint32(s.Int("set", 1)), App: s.WordOr("app", "app"), Labels: s.labels("require")})
 		return nil
 	case "spare":
-		m := probe.Spare{Set: uint32(s.int("set", 1)), Lack: uint32(s.int("lack", 1)), Floor: uint32(s.int("floor", 0))}
-		return c.Spare(s.now, p, m, nil)
+		m := probe.Spare{Set: uint32(s.Int("set", 1)), Lack: uint32(s.Int("lack", 1)), Floor: uint32(s.Int("floor", 0))}
+		return c.Spare(s.Now, p, m, nil)
 	case "peer":
-		return c.PeerUp(s.now, p, nil)
+		return c.PeerUp(s.Now, p, nil)
 	default:
-		return c.PeerDown(s.now, p, nil)
+		return c.PeerDown(s.Now, p, nil)
 	}
-}
-
-func (s *script) duration(key, otherwise string) time.Duration {
-	d, err := time.ParseDuration(s.str(key, otherwise))
-	if err != nil {
-		s.fatalf("%v", err)
-	}
-	return d
 }
 
 // peerWords renders what is said to a peer.

@@ -6,24 +6,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/cockroachdb/datadriven"
-
+	"dunnock/internal/coretest"
 	"dunnock/probe"
 	"dunnock/scheduler/placement"
 )
 
-// TestScripts runs the scripts under testdata/script. A script has blocks of the form
-//
-//	run
-//	up w=1 slots=2
-//	submit job=a tasks=3
-//	10ms ask w=1 slot=0
-//	----
-//
-// of which the output repeats each line and shows its effects below it. A line may begin with the time,
-// which otherwise stands still. All invariants are checked after each line. The verbs:
+// TestScripts runs the scripts under testdata/script. The verbs:
 //
 //	core [policy=NAME] [seed=N] [max-sets=N …]  starts anew, without workers
 //	up w=N [slots=1] [apps=a,b] [labels=k:v,… has=gpu:1,… fair=1]  drain, resume, left, lost, down, worker w=N
@@ -42,40 +31,22 @@ import (
 //	want p=N set=N [age=0s quota=1 now=0]  spare p=N set=N [lack=1 floor=0]  offers
 //	cancel, suspend, unsuspend job=NAME    tick    wake    load    stats    job, waits job=NAME    task job=NAME task=N
 func TestScripts(t *testing.T) {
-	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
-		s := newScript()
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			if d.Cmd != "run" {
-				d.Fatalf(t, "unknown directive %q", d.Cmd)
-			}
-			var out strings.Builder
-			for line := range strings.Lines(d.Input) {
-				line = strings.TrimSpace(line)
-				fmt.Fprintln(&out, line)
-				for _, r := range s.line(t, line) {
-					fmt.Fprintln(&out, "  "+r)
-				}
-				if err := s.core.CheckInvariants(); err != nil {
-					d.Fatalf(t, "after %q: %v", line, err)
-				}
-			}
-			return out.String()
-		})
+	coretest.Run(t, "testdata/script", func() coretest.Machine {
+		s := &script{}
+		s.reset(placement.Config{}, 1)
+		return s
 	})
 }
 
 // script is a core, and what its workers would know.
 type script struct {
+	*coretest.Line
 	core    *placement.Core
-	now     time.Duration
 	names   map[probe.Ref]string
 	refs    map[string]probe.Ref
 	queues  map[probe.WorkerID][]placement.Effect // Reserves that are not used up
 	asked   map[slotKey]probe.GetTask             // last call of each slot
 	running map[slotKey]placement.Effect          // last Launch of each slot
-	text    string
-	args    map[string]string
-	t       *testing.T
 }
 
 type slotKey struct {
@@ -83,69 +54,50 @@ type slotKey struct {
 	slot   uint16
 }
 
-func newScript() *script {
-	s := &script{}
-	s.reset(placement.Config{}, 1)
-	return s
-}
-
 func (s *script) reset(cfg placement.Config, seed uint64) {
 	*s = script{
+		Line:  s.Line,
 		core:  placement.New(cfg, rand.New(rand.NewPCG(seed, 0))),
 		names: map[probe.Ref]string{}, refs: map[string]probe.Ref{}, queues: map[probe.WorkerID][]placement.Effect{},
 		asked: map[slotKey]probe.GetTask{}, running: map[slotKey]placement.Effect{},
 	}
 }
 
-func (s *script) fatalf(format string, args ...any) {
-	s.t.Helper()
-	s.t.Fatalf("%s: %s", s.text, fmt.Sprintf(format, args...))
-}
+func (s *script) CheckInvariants() error { return s.core.CheckInvariants() }
 
-// line runs one line and returns its effects, in words.
-func (s *script) line(t *testing.T, line string) []string {
-	t.Helper()
-	fields := strings.Fields(line)
-	if d, err := time.ParseDuration(fields[0]); err == nil {
-		s.now = d
-		fields = fields[1:]
-	}
-	s.t, s.text, s.args = t, line, map[string]string{}
-	for _, f := range fields[1:] {
-		k, v, _ := strings.Cut(f, "=")
-		s.args[k] = v
-	}
-	lines, verb := []string(nil), fields[0]
-	effects := s.message(verb, &lines)
-	for _, e := range effects {
+// Do runs one line and returns its effects, in words.
+func (s *script) Do(l *coretest.Line) string {
+	s.Line = l
+	var lines []string
+	for _, e := range s.message(l.Verb, &lines) {
 		s.note(e)
 		lines = append(lines, s.words(e))
 	}
-	return lines
+	return strings.Join(lines, "\n")
 }
 
 // message runs the verbs that are events.
 func (s *script) message(verb string, lines *[]string) []placement.Effect {
-	w, c := probe.WorkerID(s.int("w", 0)), s.core
+	w, c := probe.WorkerID(s.Int("w", 0)), s.core
 	switch verb {
 	case "up":
 		s.queues[w] = nil
-		return c.WorkerUp(s.now, w, placement.Worker{
-			Slots: s.int("slots", 1), Apps: s.list("apps", "app"), Labels: s.labels("labels"), Resources: amounts(s.args["has"]), Sorts: s.int("sorts", 0) == 1,
-			Fair: s.int("fair", 0) == 1, Name: uint64(w),
+		return c.WorkerUp(s.Now, w, placement.Worker{
+			Slots: s.Int("slots", 1), Apps: s.list("apps", "app"), Labels: s.labels("labels"), Resources: amounts(s.Word("has")), Sorts: s.Int("sorts", 0) == 1,
+			Fair: s.Int("fair", 0) == 1, Name: uint64(w),
 		}, nil)
 	case "drain":
-		return c.WorkerDrain(s.now, w, nil)
+		return c.WorkerDrain(s.Now, w, nil)
 	case "resume":
-		return c.WorkerResume(s.now, w, nil)
+		return c.WorkerResume(s.Now, w, nil)
 	case "left":
-		return c.WorkerLeft(s.now, w, nil)
+		return c.WorkerLeft(s.Now, w, nil)
 	case "lost":
 		delete(s.queues, w)
-		return c.WorkerLost(s.now, w, nil)
+		return c.WorkerLost(s.Now, w, nil)
 	case "down":
 		delete(s.queues, w)
-		return c.WorkerDown(s.now, w, nil)
+		return c.WorkerDown(s.Now, w, nil)
 	case "adopt", "found", "told", "suspend", "unsuspend":
 		return s.again(verb, w)
 	case "offer", "hand", "take-back", "want", "define", "spare", "peer", "peer-down":
@@ -153,34 +105,34 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 	case "submit":
 		return s.submit(lines)
 	case "ask":
-		return c.GetTask(s.now, w, s.ask(w), nil)
+		return c.GetTask(s.Now, w, s.ask(w), nil)
 	case "again":
-		return c.GetTask(s.now, w, s.asked[s.key()], nil)
+		return c.GetTask(s.Now, w, s.asked[s.key()], nil)
 	case "get":
-		m := probe.GetTask{Slot: s.key().slot, Call: uint32(s.int("call", 0)), Ref: s.ref(), Res: uint32(s.int("res", 0))}
+		m := probe.GetTask{Slot: s.key().slot, Call: uint32(s.Int("call", 0)), Ref: s.ref(), Res: uint32(s.Int("res", 0))}
 		s.asked[s.key()] = m
-		return c.GetTask(s.now, w, m, nil)
+		return c.GetTask(s.Now, w, m, nil)
 	case "done":
-		return c.Finished(s.now, probe.WorkerID(s.int("as", int(w))), s.finished(), nil)
+		return c.Finished(s.Now, probe.WorkerID(s.Int("as", int(w))), s.finished(), nil)
 	case "refuse":
 		i := s.oldest(w)
 		e := s.queues[w][i]
-		n := s.int("count", int(e.Count))
+		n := s.Int("count", int(e.Count))
 		s.take(w, i, n)
-		return c.Refuse(s.now, w, probe.Refuse{Ref: e.Ref, Res: e.Res, Count: uint32(n), Reason: s.reason()}, nil)
+		return c.Refuse(s.Now, w, probe.Refuse{Ref: e.Ref, Res: e.Res, Count: uint32(n), Reason: s.reason()}, nil)
 	case "decline":
-		if m := s.finished(); s.int("call", 0) != 0 {
-			return c.Decline(s.now, w, probe.Decline{Slot: s.key().slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Reason: s.reason()}, nil)
+		if m := s.finished(); s.Int("call", 0) != 0 {
+			return c.Decline(s.Now, w, probe.Decline{Slot: s.key().slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Reason: s.reason()}, nil)
 		}
-		if _, given := s.args["job"]; given {
-			return c.Decline(s.now, w, probe.Decline{Ref: s.ref(), Reason: s.reason()}, nil)
+		if s.Has("job") {
+			return c.Decline(s.Now, w, probe.Decline{Ref: s.ref(), Reason: s.reason()}, nil)
 		}
 		e := s.running[s.key()]
-		return c.Decline(s.now, w, probe.Decline{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Reason: s.reason()}, nil)
+		return c.Decline(s.Now, w, probe.Decline{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Task: e.Task, Reason: s.reason()}, nil)
 	case "cancel":
-		return c.Cancel(s.now, s.ref(), nil)
+		return c.Cancel(s.Now, s.ref(), nil)
 	case "tick":
-		return c.Tick(s.now, nil)
+		return c.Tick(s.Now, nil)
 	default:
 		*lines = s.show(verb)
 		return nil
@@ -192,29 +144,25 @@ func (s *script) again(verb string, w probe.WorkerID) []placement.Effect {
 	switch c := s.core; verb {
 	case "adopt":
 		m := s.finished()
-		elapsed, err := time.ParseDuration(s.str("elapsed", "0s"))
-		if err != nil {
-			s.fatalf("%v", err)
-		}
-		a := probe.Adopt{Slot: s.key().slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Attempt: m.Attempt, Elapsed: elapsed}
+		a := probe.Adopt{Slot: s.key().slot, Call: m.Call, Ref: m.Ref, Task: m.Task, Attempt: m.Attempt, Elapsed: s.Duration("elapsed", 0)}
 		s.asked[s.key()] = probe.GetTask{Slot: a.Slot, Call: a.Call}
 		s.running[s.key()] = placement.Effect{Worker: w, Slot: a.Slot, Call: a.Call, Ref: a.Ref, Task: a.Task, Attempt: a.Attempt}
-		return c.Adopt(s.now, w, a, nil)
+		return c.Adopt(s.Now, w, a, nil)
 	case "found":
 		m := s.finished()
 		m.Slot = s.key().slot
-		return c.Found(s.now, w, m, nil)
+		return c.Found(s.Now, w, m, nil)
 	case "told":
 		m := probe.Told{}
-		if _, given := s.args["job"]; given {
+		if s.Has("job") {
 			m.Ref = s.ref()
 		}
-		_, m.Dropped = s.args["dropped"]
-		return c.Told(s.now, w, m, nil)
+		m.Dropped = s.Has("dropped")
+		return c.Told(s.Now, w, m, nil)
 	case "suspend":
-		return c.Suspend(s.now, s.ref(), nil)
+		return c.Suspend(s.Now, s.ref(), nil)
 	default:
-		return c.Resume(s.now, s.ref(), nil)
+		return c.Resume(s.Now, s.ref(), nil)
 	}
 }
 
@@ -223,13 +171,14 @@ func (s *script) show(verb string) []string {
 	c := s.core
 	switch verb {
 	case "core":
-		policy, err := placement.ParsePolicy(s.str("policy", "late-binding"))
+		policy, err := placement.ParsePolicy(s.WordOr("policy", "late-binding"))
 		if err != nil {
-			s.fatalf("%v", err)
+			s.Fatalf("%v", err)
 		}
 		s.reset(placement.Config{
-			Policy: policy, MaxSets: s.int("max-sets", 0), MaxListed: s.int("max-listed", 0), MaxJobs: s.int("max-jobs", 0), MaxTasks: s.int("max-tasks", 0), MaxWaiting: s.int("max-waiting", 0),
-		}, uint64(s.int("seed", 1)))
+			Policy: policy, MaxSets: s.Int("max-sets", 0), MaxListed: s.Int("max-listed", 0), MaxJobs: s.Int("max-jobs", 0), MaxTasks: s.Int("max-tasks", 0), MaxWaiting: s.Int("max-waiting", 0),
+		}, uint64(s.Int("seed", 1)))
+		s.Now = 0
 		return nil
 	case "wake":
 		if at, due := c.NextWake(); due {
@@ -280,13 +229,13 @@ func (s *script) show(verb string) []string {
 		}
 		return lines
 	case "worker":
-		v, ok := c.Worker(probe.WorkerID(s.int("w", 0)))
+		v, ok := c.Worker(probe.WorkerID(s.Int("w", 0)))
 		if !ok {
 			return []string{"unknown"}
 		}
 		return []string{fmt.Sprintf("%+v", v)}
 	case "task":
-		v, ok := c.Task(s.ref(), s.int("task", 0))
+		v, ok := c.Task(s.ref(), s.Int("task", 0))
 		if !ok {
 			return []string{"unknown"}
 		}
@@ -299,7 +248,7 @@ func (s *script) show(verb string) []string {
 		}
 		return []string{line}
 	}
-	s.fatalf("unknown verb")
+	s.Fatalf("unknown verb")
 	return nil
 }
 
@@ -314,50 +263,47 @@ func nonZero(st placement.Stats) string {
 }
 
 func (s *script) submit(lines *[]string) []placement.Effect {
-	_, once := s.args["once"]
-	_, rest := s.args["cancel-rest"]
+	name := s.Word("job")
 	spec := placement.Spec{
-		App: s.str("app", "app"), Require: s.labels("require"), Tasks: s.int("tasks", 1), MaxAttempts: s.int("attempts", 0),
-		AtMostOnce: once, CancelOnFailure: rest, Epoch: uint32(s.int("epoch", 0)),
+		App: s.WordOr("app", "app"), Require: s.labels("require"), Tasks: s.Int("tasks", 1), MaxAttempts: s.Int("attempts", 0),
+		AtMostOnce: s.Has("once"), CancelOnFailure: s.Has("cancel-rest"), Epoch: uint32(s.Int("epoch", 0)),
 	}
-	spec.User = s.str("user", "")
-	spec.Need = placement.Need{Slots: s.int("needs", 0), Resources: amounts(s.args["takes"])}
-	spec.Prefer, spec.Exclude, spec.Spread = s.labels("prefer"), s.labels("exclude"), s.str("spread", "")
-	for i := 1; s.str("group"+strconv.Itoa(i), "") != ""; i++ {
-		spec.Groups = append(spec.Groups, s.group(s.args["group"+strconv.Itoa(i)]))
+	spec.User = s.Word("user")
+	spec.Need = placement.Need{Slots: s.Int("needs", 0), Resources: amounts(s.Word("takes"))}
+	spec.Prefer, spec.Exclude, spec.Spread = s.labels("prefer"), s.labels("exclude"), s.Word("spread")
+	for i := 1; s.Word("group"+strconv.Itoa(i)) != ""; i++ {
+		spec.Groups = append(spec.Groups, s.group(s.Word("group"+strconv.Itoa(i))))
 	}
-	if s.str("keys", "") != "" {
+	if s.Word("keys") != "" {
 		for _, key := range s.list("keys", "") {
 			spec.Keys = append(spec.Keys, probe.KeyOf(strings.TrimPrefix(key, "-"))) // "-" is none
 		}
 	}
-	if s.str("had", "") != "" {
+	if s.Word("had") != "" {
 		for _, had := range s.list("had", "") {
 			var a placement.Attempts
 			if _, err := fmt.Sscanf(had, "%d:%d", &a.Task, &a.N); err != nil {
-				s.fatalf("had: %v", err)
+				s.Fatalf("had: %v", err)
 			}
 			spec.Attempts = append(spec.Attempts, a)
 		}
 	}
 	var err error
-	if spec.ProbeRatio, err = strconv.ParseFloat(s.str("ratio", "0"), 64); err != nil {
-		s.fatalf("%v", err)
+	if spec.ProbeRatio, err = strconv.ParseFloat(s.WordOr("ratio", "0"), 64); err != nil {
+		s.Fatalf("%v", err)
 	}
-	if spec.Deadline, err = time.ParseDuration(s.str("deadline", "0s")); err != nil {
-		s.fatalf("%v", err)
-	}
-	if hex := s.str("finished", ""); hex != "" {
+	spec.Deadline = s.Duration("deadline", 0)
+	if hex := s.Word("finished"); hex != "" {
 		if _, err := fmt.Sscanf(hex, "%x", &spec.Finished); err != nil {
-			s.fatalf("%v", err)
+			s.Fatalf("%v", err)
 		}
 	}
-	ref, effects, err := s.core.Submit(s.now, spec, nil)
+	ref, effects, err := s.core.Submit(s.Now, spec, nil)
 	if err != nil {
 		*lines = append(*lines, "error "+err.Error())
 		return nil
 	}
-	s.refs[s.args["job"]], s.names[ref] = ref, s.args["job"]
+	s.refs[name], s.names[ref] = ref, name
 	return effects
 }
 
@@ -380,7 +326,7 @@ func (s *script) group(text string) placement.Group {
 			for t := range strings.SplitSeq(value, ",") {
 				n, err := strconv.Atoi(t)
 				if err != nil {
-					s.fatalf("tasks: %v", err)
+					s.Fatalf("tasks: %v", err)
 				}
 				g.Tasks = append(g.Tasks, uint32(n))
 			}
@@ -395,7 +341,7 @@ func (s *script) group(text string) placement.Group {
 		case "takes":
 			g.Need.Resources = amounts(value)
 		default:
-			s.fatalf("no such field of a group")
+			s.Fatalf("no such field of a group")
 		}
 	}
 	return g
@@ -413,11 +359,11 @@ func (s *script) ask(w probe.WorkerID) probe.GetTask {
 
 func (s *script) oldest(w probe.WorkerID) int {
 	for i, e := range s.queues[w] {
-		if name, given := s.args["job"]; !given || s.names[e.Ref] == name {
+		if !s.Has("job") || s.names[e.Ref] == s.Word("job") {
 			return i
 		}
 	}
-	s.fatalf("worker %d has no such reservation", w)
+	s.Fatalf("worker %d has no such reservation", w)
 	return 0
 }
 
@@ -433,18 +379,17 @@ func (s *script) finished() probe.Finished {
 	statuses := map[string]probe.Status{
 		"ok": probe.StatusOK, "failed": probe.StatusFailed, "permanent": probe.StatusPermanent, "timeout": probe.StatusTimeout, "killed": probe.StatusKilled,
 	}
-	status, ok := statuses[s.str("status", "ok")]
-	service, err := time.ParseDuration(s.str("service", "0s"))
-	if !ok || err != nil {
-		s.fatalf("status or service")
+	status, ok := statuses[s.WordOr("status", "ok")]
+	if !ok {
+		s.Fatalf("no such status")
 	}
 	e := s.running[s.key()]
-	if _, given := s.args["job"]; given {
+	if s.Has("job") {
 		e.Ref = s.ref()
 	}
 	return probe.Finished{
-		Slot: uint16(s.int("to", int(e.Slot))), Call: uint32(s.int("call", int(e.Call))), Ref: e.Ref, Task: uint32(s.int("task", int(e.Task))),
-		Attempt: uint16(s.int("attempt", int(e.Attempt))), Status: status, Service: service,
+		Slot: uint16(s.Int("to", int(e.Slot))), Call: uint32(s.Int("call", int(e.Call))), Ref: e.Ref, Task: uint32(s.Int("task", int(e.Task))),
+		Attempt: uint16(s.Int("attempt", int(e.Attempt))), Status: status, Service: s.Duration("service", 0),
 	}
 }
 
@@ -528,12 +473,12 @@ func number(res uint32) string {
 }
 
 func (s *script) key() slotKey {
-	return slotKey{probe.WorkerID(s.int("w", 0)), uint16(s.int("slot", 0))}
+	return slotKey{probe.WorkerID(s.Int("w", 0)), uint16(s.Int("slot", 0))}
 }
 
 // ref is the job named, or for a name that was never submitted a Ref that does not exist.
 func (s *script) ref() probe.Ref {
-	if ref, ok := s.refs[s.args["job"]]; ok {
+	if ref, ok := s.refs[s.Word("job")]; ok {
 		return ref
 	}
 	return 99<<32 | 7
@@ -543,34 +488,19 @@ func (s *script) reason() probe.Refusal {
 	r, ok := map[string]probe.Refusal{
 		"full": probe.RefusedFull, "draining": probe.RefusedDraining, "stale": probe.RefusedStale, "app": probe.RefusedApp,
 		"fenced": probe.RefusedFenced, "early": probe.RefusedEarly,
-	}[s.args["reason"]]
+	}[s.Word("reason")]
 	if !ok {
-		s.fatalf("no such reason")
+		s.Fatalf("no such reason")
 	}
 	return r
 }
 
-func (s *script) str(key, otherwise string) string {
-	if v, ok := s.args[key]; ok {
-		return v
-	}
-	return otherwise
-}
-
-func (s *script) int(key string, otherwise int) int {
-	v, err := strconv.Atoi(s.str(key, strconv.Itoa(otherwise)))
-	if err != nil {
-		s.fatalf("%s: %v", key, err)
-	}
-	return v
-}
-
 func (s *script) list(key, otherwise string) []string {
-	return strings.Split(s.str(key, otherwise), ",")
+	return strings.Split(s.WordOr(key, otherwise), ",")
 }
 
 func (s *script) labels(key string) []probe.Label {
-	return labels(s.str(key, ""))
+	return labels(s.Word(key))
 }
 
 func labels(text string) []probe.Label {

@@ -8,84 +8,33 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/datadriven"
-
+	"dunnock/internal/coretest"
 	"dunnock/probe"
 	"dunnock/task"
 )
 
-// TestScripts runs the scripts under testdata/script. A script has blocks of the form
-//
-//	run
-//	new slots=2
-//	up s=1
-//	10ms reserve s=1 ref=7 res=1 count=2
-//	----
-//
-// of which the output repeats each line and shows its effects below it. A line may begin with the
-// time, which otherwise stands still. All invariants are checked after each line.
+// TestScripts runs the scripts under testdata/script.
 func TestScripts(t *testing.T) {
-	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
-		s := &script{}
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			if d.Cmd != "run" {
-				d.Fatalf(t, "unknown directive %q", d.Cmd)
-			}
-			var out strings.Builder
-			for line := range strings.Lines(d.Input) {
-				line = strings.TrimSpace(line)
-				fmt.Fprintln(&out, line)
-				result, err := s.line(line)
-				if err != nil {
-					d.Fatalf(t, "%s: %v", line, err)
-				}
-				for r := range strings.Lines(result) {
-					fmt.Fprintf(&out, "  %s\n", strings.TrimSpace(r))
-				}
-				if err := s.core.CheckInvariants(); err != nil {
-					d.Fatalf(t, "after %q: %v", line, err)
-				}
-			}
-			return out.String()
-		})
-	})
+	coretest.Run(t, "testdata/script", func() coretest.Machine { return &script{} })
 }
 
 type script struct {
+	*coretest.Line
 	core *Core
-	now  time.Duration
-	args map[string]string
-	err  error // the first argument that did not parse
 }
 
-func (s *script) line(line string) (string, error) {
-	words := strings.Fields(line)
-	if d, err := time.ParseDuration(words[0]); err == nil {
-		s.now, words = d, words[1:]
-	}
-	s.args, s.err = map[string]string{}, nil
-	for _, w := range words[1:] {
-		key, value, ok := strings.Cut(w, "=")
-		if !ok {
-			return "", fmt.Errorf("argument %q: want key=value", w)
-		}
-		s.args[key] = value
-	}
-	result := s.command(words[0])
-	if s.err == nil && len(s.args) > 0 {
-		s.err = fmt.Errorf("unknown arguments %v", s.args)
-	}
-	return result, s.err
-}
+func (s *script) CheckInvariants() error { return s.core.CheckInvariants() }
 
-func (s *script) command(name string) string {
-	switch name {
+// Do runs one line and returns its effects, or what it asks for.
+func (s *script) Do(l *coretest.Line) string {
+	s.Line = l
+	switch l.Verb {
 	case "new":
 		s.core = New(Config{
-			Slots: int(s.num("slots", 1)), MaxReservations: int(s.num("max", 0)), StopGrace: s.dur("grace", 0), Apps: int(s.num("apps", 0)),
-			MaxResults: int(s.num("results", 0)), Forget: s.num("forget", 0) == 1,
-			Discipline: s.discipline(), Ageing: s.dur("ageing", 0), StarvationBound: s.dur("bound", 0), Weights: map[string]int{"gold": 2},
-			Offers: s.num("offers", 0) == 1, Seed: s.num("seed", 0), BriefProof: int(s.num("proof", 0)), Resources: s.amounts("gpu", "mem"),
+			Slots: s.Int("slots", 1), MaxReservations: s.Int("max", 0), StopGrace: s.Duration("grace", 0), Apps: s.Int("apps", 0),
+			MaxResults: s.Int("results", 0), Forget: s.Int("forget", 0) == 1,
+			Discipline: s.discipline(), Ageing: s.Duration("ageing", 0), StarvationBound: s.Duration("bound", 0), Weights: map[string]int{"gold": 2},
+			Offers: s.Int("offers", 0) == 1, Seed: uint64(s.Int("seed", 0)), BriefProof: s.Int("proof", 0), Resources: s.amounts("gpu", "mem"),
 		})
 		return ""
 	case "slots":
@@ -97,7 +46,7 @@ func (s *script) command(name string) string {
 	case "idle":
 		return strconv.FormatBool(s.core.Idle())
 	case "mayleave":
-		return strconv.FormatBool(s.core.MayLeave(s.now))
+		return strconv.FormatBool(s.core.MayLeave(s.Now))
 	case "wake":
 		if at, ok := s.core.NextWake(); ok {
 			return at.String()
@@ -105,40 +54,40 @@ func (s *script) command(name string) string {
 		return "none"
 	}
 	var b strings.Builder
-	for _, e := range s.event(name) {
+	for _, e := range s.event() {
 		fmt.Fprintln(&b, format(e))
 	}
 	return b.String()
 }
 
-func (s *script) event(name string) []Effect {
-	c, now := s.core, s.now
-	slot, call := uint16(s.num("slot", 0)), uint32(s.num("call", 1))
-	ref, res := probe.Ref(s.num("ref", 7)), uint32(s.num("res", 1))
-	switch name {
+func (s *script) event() []Effect {
+	c, now := s.core, s.Now
+	slot, call := uint16(s.Int("slot", 0)), uint32(s.Int("call", 1))
+	ref, res := probe.Ref(s.Int("ref", 7)), uint32(s.Int("res", 1))
+	switch s.Verb {
 	case "up":
-		return c.SchedulerUp(now, s.scheduler(), s.num("taken", 0), nil)
+		return c.SchedulerUp(now, s.scheduler(), uint64(s.Int("taken", 0)), nil)
 	case "takes":
 		return c.OffersTo(now, s.scheduler(), nil)
 	case "claim":
-		return c.Claim(now, s.scheduler(), probe.Claim{Ref: ref, Job: s.job(), Epoch: uint32(s.num("epoch", 1))}, nil)
+		return c.Claim(now, s.scheduler(), probe.Claim{Ref: ref, Job: s.job(), Epoch: uint32(s.Int("epoch", 1))}, nil)
 	case "ack":
-		c.Ack(now, s.scheduler(), probe.Ack{Seq: s.num("seq", 0)})
+		c.Ack(now, s.scheduler(), probe.Ack{Seq: uint64(s.Int("seq", 0))})
 		return nil
 	case "down":
 		return c.SchedulerDown(now, s.scheduler(), nil)
 	case "reserve":
-		class := probe.Class{User: []byte(s.text("user")), Priority: int16(s.num("priority", 0)), Deadline: s.dur("left", 0), Work: s.dur("work", 0)}
-		need := probe.Need{Slots: uint16(s.num("slots", 0))}
+		class := probe.Class{User: []byte(s.Word("user")), Priority: int16(s.Int("priority", 0)), Deadline: s.Duration("left", 0), Work: s.Duration("work", 0)}
+		need := probe.Need{Slots: uint16(s.Int("slots", 0))}
 		copy(need.Resources[:], s.amounts("gpu", "mem"))
-		return c.ReserveNeed(now, s.scheduler(), probe.Reserve{Ref: ref, Res: res, Count: uint32(s.num("count", 1))}, &class, need, nil)
+		return c.ReserveNeed(now, s.scheduler(), probe.Reserve{Ref: ref, Res: res, Count: uint32(s.Int("count", 1))}, &class, need, nil)
 	case "cancel":
 		return c.Cancel(now, s.scheduler(), probe.Cancel{Ref: ref, Res: res}, nil)
 	case "launch":
 		return c.Launch(now, s.scheduler(), &probe.Launch{
-			Slot: slot, Call: call, Ref: ref, Task: uint32(s.num("task", 0)), Attempt: uint16(s.num("attempt", 1)),
-			Job: s.job(), Epoch: uint32(s.num("epoch", 0)), App: uint16(s.num("app", 0)), Deadline: s.dur("deadline", time.Minute), Timeout: s.dur("timeout", 0),
-			Expect: s.dur("expect", 0), More: s.num("more", 0) == 1,
+			Slot: slot, Call: call, Ref: ref, Task: uint32(s.Int("task", 0)), Attempt: uint16(s.Int("attempt", 1)),
+			Job: s.job(), Epoch: uint32(s.Int("epoch", 0)), App: uint16(s.Int("app", 0)), Deadline: s.Duration("deadline", time.Minute), Timeout: s.Duration("timeout", 0),
+			Expect: s.Duration("expect", 0), More: s.Int("more", 0) == 1,
 		}, nil)
 	case "coming":
 		return c.Coming(now, s.scheduler(), probe.Coming{Slot: slot, Call: call}, nil)
@@ -147,53 +96,20 @@ func (s *script) event(name string) []Effect {
 	case "kill":
 		return c.Kill(now, s.scheduler(), probe.Kill{Slot: slot, Call: call}, nil)
 	case "done":
-		return c.Done(now, slot, call, End{Status: probe.StatusOK, Body: []byte(s.text("body")), Took: s.dur("took", 0)}, nil)
+		return c.Done(now, slot, call, End{Status: probe.StatusOK, Body: []byte(s.Word("body")), Took: s.Duration("took", 0)}, nil)
 	case "drain":
 		return c.Drain(now, nil)
 	case "tick":
 		return c.Tick(now, nil)
 	}
-	s.err = fmt.Errorf("unknown command %q", name)
+	s.Fatalf("unknown verb")
 	return nil
-}
-
-func (s *script) num(key string, otherwise uint64) uint64 {
-	text, ok := s.args[key]
-	if !ok {
-		return otherwise
-	}
-	delete(s.args, key)
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		s.err = err
-	}
-	return n
-}
-
-func (s *script) dur(key string, otherwise time.Duration) time.Duration {
-	text, ok := s.args[key]
-	if !ok {
-		return otherwise
-	}
-	delete(s.args, key)
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		s.err = err
-	}
-	return d
-}
-
-// text takes an argument as it is.
-func (s *script) text(key string) string {
-	text := s.args[key]
-	delete(s.args, key)
-	return text
 }
 
 // amounts takes arguments that are so much of something; nil if there are none.
 func (s *script) amounts(names ...string) (out []uint32) {
 	for i, name := range names {
-		if n := s.num(name, 0); n > 0 {
+		if n := s.Int(name, 0); n > 0 {
 			out = append(out, make([]uint32, i+1-len(out))...)
 			out[i] = uint32(n)
 		}
@@ -202,23 +118,19 @@ func (s *script) amounts(names ...string) (out []uint32) {
 }
 
 func (s *script) job() (id task.JobID) {
-	id[0] = byte(s.num("job", 0))
+	id[0] = byte(s.Int("job", 0))
 	return id
 }
 
 func (s *script) discipline() Discipline {
-	name := s.text("discipline")
-	if name == "" {
-		return FIFO
-	}
-	d, err := ParseDiscipline(name)
+	d, err := ParseDiscipline(s.WordOr("discipline", FIFO.String()))
 	if err != nil {
-		s.err = err
+		s.Fatalf("%v", err)
 	}
 	return d
 }
 
-func (s *script) scheduler() probe.SchedulerID { return probe.SchedulerID(s.num("s", 1)) }
+func (s *script) scheduler() probe.SchedulerID { return probe.SchedulerID(s.Int("s", 1)) }
 
 func (s *script) slots() string {
 	var b strings.Builder
