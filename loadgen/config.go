@@ -100,7 +100,6 @@ type Progress struct {
 	Rate     float64       // jobs sent per second, since the last call
 	P50, P99 time.Duration // of the responses so far
 	LagP99   time.Duration
-	Draining bool // all jobs are sent
 }
 
 func (c Config) withDefaults() Config {

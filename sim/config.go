@@ -17,8 +17,6 @@ const (
 	DefaultWorkers    = 1000
 	DefaultSlots      = 4
 	DefaultSchedulers = 10
-	DefaultNetDelay   = 500 * time.Microsecond
-	DefaultDecision   = time.Millisecond
 
 	MaxWorkers    = 1 << 20
 	MaxSchedulers = 1 << 12

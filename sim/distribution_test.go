@@ -3,6 +3,7 @@ package sim_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"dunnock/loadgen/workload"
 	"dunnock/sim"
@@ -30,7 +31,7 @@ func TestRunDistribution(t *testing.T) {
 		}
 		return s
 	}
-	cfg := sim.Config{Workers: 10, Slots: 4, Seed: 3, NetDelay: sim.DefaultNetDelay}
+	cfg := sim.Config{Workers: 10, Slots: 4, Seed: 3, NetDelay: 500 * time.Microsecond}
 	r, d, err := sim.RunDistribution(t.Context(), cfg, source(), []float64{0.5, 0.9, 0.99, 1})
 	if err != nil {
 		t.Fatal(err)

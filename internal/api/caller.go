@@ -116,11 +116,6 @@ func (c *Caller) Fleet(ctx context.Context) (Fleet, error) {
 	return call[Fleet](ctx, c, fasthttp.MethodGet, "/v1/fleet", nil)
 }
 
-// Health says who the node is and whether it is starting, ok or draining.
-func (c *Caller) Health(ctx context.Context) (Health, error) {
-	return call[Health](ctx, c, fasthttp.MethodGet, "/healthz", nil)
-}
-
 // Drain makes the node leave its fleet. It does not wait for that.
 func (c *Caller) Drain(ctx context.Context) (Health, error) {
 	return call[Health](ctx, c, fasthttp.MethodPost, "/v1/drain", nil)

@@ -52,7 +52,6 @@ func TestCalls(t *testing.T) {
 		{"GET", "/v1/workers", `{"workers":[{"name":"w1"}]}`, func(ctx context.Context, c *api.Caller) (any, error) { return c.Workers(ctx) }, api.WorkerList{Workers: []api.Worker{{Name: "w1"}}}},
 		{"GET", "/v1/schedulers", `{"schedulers":[{"name":"s1","self":true}]}`, func(ctx context.Context, c *api.Caller) (any, error) { return c.Schedulers(ctx) }, api.SchedulerList{Schedulers: []api.Scheduler{{Name: "s1", Self: true}}}},
 		{"GET", "/v1/fleet", `{"workers":7}`, func(ctx context.Context, c *api.Caller) (any, error) { return c.Fleet(ctx) }, api.Fleet{Workers: 7}},
-		{"GET", "/healthz", `{"status":"ok"}`, func(ctx context.Context, c *api.Caller) (any, error) { return c.Health(ctx) }, api.Health{Status: "ok"}},
 		{"POST", "/v1/drain", `{"status":"draining"}`, func(ctx context.Context, c *api.Caller) (any, error) { return c.Drain(ctx) }, api.Health{Status: "draining"}},
 	} {
 		node := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -57,7 +57,6 @@ func (f *fleet) metrics(ctx context.Context, p *process) (map[string]float64, er
 type listedWorker struct {
 	Name      string `json:"name"`
 	Slots     int    `json:"slots"`
-	Busy      int    `json:"busy"`
 	Queued    int    `json:"queued"`
 	State     string `json:"state"`
 	Connected bool   `json:"connected"`
