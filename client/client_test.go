@@ -44,10 +44,7 @@ func inBubble(t *testing.T, schedulers int, test func(t *testing.T, f *fleettest
 // Results come as tasks end, each once, for every caller; leaving early is allowed.
 func TestResultsAsTheyCome(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, f *fleettest.Fleet, s []*fleettest.Node) {
-		h, err := f.Client(s...).Submit(t.Context(), echoJob("30ms", "10ms", "20ms"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s...), echoJob("30ms", "10ms", "20ms"))
 		var order []string
 		for r := range h.Results() {
 			order = append(order, string(r.Value))
@@ -103,10 +100,7 @@ func TestJobsAtOnce(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, f *fleettest.Fleet, s []*fleettest.Node) {
-		h, err := f.Client(s...).Submit(t.Context(), echoJob("1h", "1h", "0s"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s...), echoJob("1h", "1h", "0s"))
 		time.Sleep(time.Second)
 		h.Cancel()
 		results, err := h.Wait(t.Context())
@@ -209,10 +203,7 @@ func TestCloseTakesNoTime(t *testing.T) {
 		f.Worker("w1", 1, map[string]worker.Handler{"echo": fleettest.Echo}, nil)
 		synctest.Wait()
 		c := f.Client(s)
-		h, err := c.Submit(t.Context(), task.Job{App: "echo", Tasks: []task.Task{{Payload: []byte("1h")}}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, c, task.Job{App: "echo", Tasks: []task.Task{{Payload: []byte("1h")}}})
 		began := time.Now()
 		if err := c.Close(); err != nil || time.Since(began) != 0 {
 			t.Errorf("closed after %v: %v", time.Since(began), err)

@@ -117,10 +117,7 @@ func wideJob(tasks int, payload string) task.Job {
 func TestSchedulerDies(t *testing.T) {
 	withPlaces(t, 2, func(t *testing.T, p *places, c *client.Client, starts *atomic.Int32) {
 		job := wideJob(40, "100ms")
-		h, err := c.Submit(t.Context(), job)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, c, job)
 		time.Sleep(550 * time.Millisecond) // 20 have finished and 4 run
 		first := h.Scheduler()
 		p.named(first).Kill()
@@ -133,10 +130,7 @@ func TestSchedulerDies(t *testing.T) {
 		}
 		for range 10 {
 			began := time.Now()
-			again, err := c.Submit(t.Context(), wideJob(1, "0s"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			again := fleettest.Submit(t, c, wideJob(1, "0s"))
 			if _, err := again.Wait(t.Context()); err != nil || again.Scheduler() == first {
 				t.Errorf("by %s: %v", again.Scheduler(), err)
 			}
@@ -155,10 +149,7 @@ func TestTwoSchedulersDie(t *testing.T) {
 		for i := range 10 {
 			job := wideJob(8, "300ms")
 			job.ID = task.JobID{byte(i + 1)}
-			h, err := c.Submit(t.Context(), job)
-			if err != nil {
-				t.Fatal(err)
-			}
+			h := fleettest.Submit(t, c, job)
 			jobs, handles = append(jobs, job), append(handles, h)
 		}
 		time.Sleep(400 * time.Millisecond)
@@ -178,10 +169,7 @@ func TestTwoSchedulersDie(t *testing.T) {
 func TestAllSchedulersDown(t *testing.T) {
 	withPlaces(t, 2, func(t *testing.T, p *places, c *client.Client, _ *atomic.Int32) {
 		job := wideJob(12, "300ms")
-		h, err := c.Submit(t.Context(), job)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, c, job)
 		time.Sleep(400 * time.Millisecond)
 		p.named("s1").Kill()
 		p.named("s2").Kill()
@@ -206,10 +194,7 @@ func TestAllSchedulersDown(t *testing.T) {
 func TestSchedulersStayDown(t *testing.T) {
 	withPlaces(t, 1, func(t *testing.T, p *places, c *client.Client, _ *atomic.Int32) {
 		job := task.Job{App: "echo", Deadline: 5 * time.Second, Tasks: []task.Task{{Payload: []byte("0s")}, {Payload: []byte("1m")}}}
-		h, err := c.Submit(t.Context(), job)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, c, job)
 		began := time.Now()
 		time.Sleep(time.Second)
 		p.named("s1").Kill()
@@ -232,16 +217,10 @@ func TestRefusedForNow(t *testing.T) {
 		f.Worker("w1", 4, map[string]worker.Handler{"echo": fleettest.Echo}, nil)
 		synctest.Wait()
 		c := f.Client(s)
-		long, err := c.Submit(t.Context(), wideJob(1, "700ms"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		long := fleettest.Submit(t, c, wideJob(1, "700ms"))
 		began := time.Now()
 		job := wideJob(1, "0s")
-		h, err := c.Submit(t.Context(), job)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, c, job)
 		if took := time.Since(began); took < 700*time.Millisecond || took > 2*time.Second {
 			t.Errorf("accepted after %v", took)
 		}
@@ -256,10 +235,7 @@ func TestRefusedForNow(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			long, err := c.Submit(t.Context(), wideJob(1, "1m"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			long := fleettest.Submit(t, c, wideJob(1, "1m"))
 			began := time.Now()
 			_, err = once.Submit(t.Context(), job)
 			var refused *task.Error
@@ -276,10 +252,7 @@ func TestRefusedForNow(t *testing.T) {
 // A job that is cancelled while it has no scheduler ends at once, and is not handed on.
 func TestCancelDuringFailover(t *testing.T) {
 	withPlaces(t, 1, func(t *testing.T, p *places, c *client.Client, starts *atomic.Int32) {
-		h, err := c.Submit(t.Context(), wideJob(3, "10s"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, c, wideJob(3, "10s"))
 		time.Sleep(time.Second)
 		p.named("s1").Kill()
 		time.Sleep(time.Second)
@@ -322,10 +295,7 @@ func TestSubmissionIsGivenUp(t *testing.T) {
 // A client that is closed while its job is between two schedulers ends it, and nothing of it starts any more.
 func TestCloseDuringFailover(t *testing.T) {
 	withPlaces(t, 2, func(t *testing.T, p *places, c *client.Client, starts *atomic.Int32) {
-		h, err := c.Submit(t.Context(), wideJob(20, "1s"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, c, wideJob(20, "1s"))
 		time.Sleep(1500 * time.Millisecond)
 		p.named("s1").Kill()
 		p.named("s2").Kill()
@@ -358,10 +328,7 @@ func TestDrainTimeoutHandsOn(t *testing.T) {
 		}}, nil)
 		synctest.Wait()
 		job := wideJob(8, "3s")
-		h, err := f.Client(schedulers["s1"], schedulers["s2"]).Submit(t.Context(), job)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(schedulers["s1"], schedulers["s2"]), job)
 		time.Sleep(time.Second)
 		first := h.Scheduler()
 		schedulers[first].Drain()

@@ -128,10 +128,7 @@ func TestSchedulerTalksNonsense(t *testing.T) {
 	withFake(t, answer, func(t *testing.T, c *client.Client) {
 		job := echoJob("a", "b", "c")
 		job.Deadline = time.Second
-		h, err := c.Submit(t.Context(), job)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, c, job)
 		n := 0
 		for r := range h.Results() {
 			n++
@@ -159,10 +156,7 @@ func TestTooLarge(t *testing.T) {
 		f.Worker("w1", 2, map[string]worker.Handler{"echo": fleettest.Echo}, nil)
 		synctest.Wait()
 		c := f.Client(s)
-		other, err := c.Submit(t.Context(), echoJob("10s"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		other := fleettest.Submit(t, c, echoJob("10s"))
 		labels := make(map[string]string)
 		for i := range 40 {
 			labels[strings.Repeat("l", i+1)] = ""

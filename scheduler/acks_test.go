@@ -35,13 +35,8 @@ func TestResultsAreAcknowledged(t *testing.T) {
 				w := f.Worker("w1", 4, apps(nil), nil)
 				synctest.Wait()
 				for i := range 3 {
-					h, err := f.Client(s).Submit(t.Context(), echoJob(100, "1ms"))
-					if err != nil {
-						t.Fatal(err)
-					}
-					if _, err := h.Wait(t.Context()); err != nil {
-						t.Fatal(err)
-					}
+					h := fleettest.Submit(t, f.Client(s), echoJob(100, "1ms"))
+					fleettest.Wait(t, h)
 					time.Sleep(3 * time.Second)
 					if n := w.Metric("dunnock_unacked_results"); n != 0 {
 						t.Errorf("after %d jobs the worker keeps %v results that everybody has", i+1, n)
@@ -64,17 +59,12 @@ func TestBrokenWhileDraining(t *testing.T) {
 			w := f.Worker("w1", 2, apps(&starts), nil)
 			f.Worker("w2", 2, apps(&starts), nil)
 			synctest.Wait()
-			h, err := f.Client(s).Submit(t.Context(), echoJob(4, "1s"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			h := fleettest.Submit(t, f.Client(s), echoJob(4, "1s"))
 			time.Sleep(300 * time.Millisecond)
 			w.Drain()
 			time.Sleep(700*time.Millisecond - left)
 			f.Break(w)
-			if _, err := h.Wait(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			fleettest.Wait(t, h)
 			for i := range 4 {
 				if n := starts[i].Load(); n != 1 {
 					t.Errorf("%v before its end task %d lost its connection; it started %d times", left, i, n)
@@ -96,10 +86,7 @@ func TestAskedWhileDraining(t *testing.T) {
 		s1 := f.Scheduler("s1", nil)
 		w := f.Worker("w1", 2, apps(&starts), nil)
 		synctest.Wait()
-		h, err := f.Client(s1).Submit(t.Context(), echoJob(2, "3s"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s1), echoJob(2, "3s"))
 		time.Sleep(300 * time.Millisecond)
 		f.Worker("w2", 2, apps(&starts), nil)
 		w.Drain()
@@ -110,13 +97,8 @@ func TestAskedWhileDraining(t *testing.T) {
 		s1.Kill()
 		job := echoJob(2, "3s")
 		job.ID, job.Epoch = h.ID(), 1
-		again, err := other.Submit(t.Context(), job)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := again.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		again := fleettest.Submit(t, other, job)
+		fleettest.Wait(t, again)
 		for i := range 2 {
 			if n := starts[i].Load(); n != 1 {
 				t.Errorf("task %d started %d times", i, n)

@@ -20,14 +20,9 @@ func TestEndsWithoutItsOwner(t *testing.T) {
 		f.Worker("w1", tasks, apps(&starts), nil)
 		synctest.Wait()
 		f.Delay(probe.RoleScheduler, 100*time.Millisecond)
-		h, err := f.Client(s).Submit(t.Context(), echoJob(tasks, "300ms"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(tasks, "300ms"))
 		f.Break(s)
-		if _, err := h.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		fleettest.Wait(t, h)
 		for i := range tasks {
 			if n := starts[i].Load(); n != 1 {
 				t.Fatalf("task %d started %d times", i, n)

@@ -24,10 +24,7 @@ func labelled(f *fleettest.Fleet, name string, slots int, labels map[string]stri
 // ran waits for a job and returns how many of its tasks each worker ran, by worker and by task.
 func ran(t *testing.T, h *client.Handle) (perWorker map[string]int, byTask []string) {
 	t.Helper()
-	results, err := h.Wait(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	results := fleettest.Wait(t, h)
 	perWorker = make(map[string]int)
 	for _, r := range results {
 		if r.Outcome != task.OK {
@@ -41,10 +38,7 @@ func ran(t *testing.T, h *client.Handle) (perWorker map[string]int, byTask []str
 
 func submit(t *testing.T, c *client.Client, j task.Job) *client.Handle {
 	t.Helper()
-	h, err := c.Submit(t.Context(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := fleettest.Submit(t, c, j)
 	return h
 }
 

@@ -54,15 +54,9 @@ func TestWideJob(t *testing.T) {
 			f.Worker(fmt.Sprintf("w%d", i+1), 2, apps(&starts), nil)
 		}
 		synctest.Wait()
-		h, err := f.Client(s).Submit(t.Context(), echoJob(1000, "10ms"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(1000, "10ms"))
 		began := time.Now()
-		results, err := h.Wait(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		results := fleettest.Wait(t, h)
 		perWorker := make(map[string]int)
 		for i, r := range results {
 			perWorker[r.Worker]++
@@ -88,16 +82,10 @@ func TestWorkerDies(t *testing.T) {
 		w1 := f.Worker("w1", 4, apps(&starts), nil)
 		f.Worker("w2", 4, apps(&starts), nil)
 		synctest.Wait()
-		h, err := f.Client(s).Submit(t.Context(), echoJob(100, "100ms"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(100, "100ms"))
 		time.Sleep(250 * time.Millisecond)
 		w1.Kill()
-		results, err := h.Wait(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		results := fleettest.Wait(t, h)
 		again := 0
 		for i, r := range results {
 			if n := int(starts[i].Load()); n != r.Attempt {
@@ -128,10 +116,7 @@ func TestSilentWorker(t *testing.T) {
 		f.Worker("w2", 2, apps(nil), nil)
 		synctest.Wait()
 		c := f.Client(s)
-		h, err := c.Submit(t.Context(), echoJob(4, "10s"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, c, echoJob(4, "10s"))
 		time.Sleep(time.Second)
 		f.Drop(w1, true)
 		time.Sleep(4 * time.Second)
@@ -139,10 +124,7 @@ func TestSilentWorker(t *testing.T) {
 			t.Errorf("the silent worker has stopped %d of 2 tasks", stopped.Load())
 		}
 		f.Drop(w1, false)
-		results, err := h.Wait(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		results := fleettest.Wait(t, h)
 		again := 0
 		for _, r := range results {
 			if r.Attempt == 2 {
@@ -152,14 +134,8 @@ func TestSilentWorker(t *testing.T) {
 		if again != 2 {
 			t.Errorf("%d tasks ran again, w1 had 2", again)
 		}
-		h, err = c.Submit(t.Context(), echoJob(4, "1s"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		results, err = h.Wait(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		h = fleettest.Submit(t, c, echoJob(4, "1s"))
+		results = fleettest.Wait(t, h)
 		used := make(map[string]int)
 		for _, r := range results {
 			used[r.Worker]++
@@ -178,18 +154,13 @@ func TestWorkerDrains(t *testing.T) {
 		w1 := f.Worker("w1", 4, apps(&starts), nil)
 		f.Worker("w2", 4, apps(&starts), nil)
 		synctest.Wait()
-		h, err := f.Client(s).Submit(t.Context(), echoJob(100, "100ms"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(100, "100ms"))
 		time.Sleep(250 * time.Millisecond)
 		w1.Drain()
 		if err := w1.Wait(); err != nil {
 			t.Errorf("the drained worker failed: %v", err)
 		}
-		if _, err := h.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		fleettest.Wait(t, h)
 		for i := range 100 {
 			if n := starts[i].Load(); n != 1 {
 				t.Errorf("task %d started %d times", i, n)
@@ -204,16 +175,10 @@ func TestWorkerJoins(t *testing.T) {
 		s := f.Scheduler("s1", nil)
 		f.Worker("w1", 2, apps(nil), nil)
 		synctest.Wait()
-		h, err := f.Client(s).Submit(t.Context(), echoJob(400, "10ms"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(400, "10ms"))
 		time.Sleep(100 * time.Millisecond)
 		f.Worker("w2", 2, apps(nil), nil)
-		results, err := h.Wait(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		results := fleettest.Wait(t, h)
 		joined := 0
 		for _, r := range results {
 			if r.Worker == "w2" {
@@ -233,15 +198,10 @@ func TestGossipKillsNothing(t *testing.T) {
 		s := f.Scheduler("s1", nil)
 		f.Worker("w1", 4, apps(&starts), nil)
 		synctest.Wait()
-		h, err := f.Client(s).Submit(t.Context(), echoJob(4, "1s"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(4, "1s"))
 		time.Sleep(100 * time.Millisecond)
 		f.Forget(probe.RoleWorker, "w1")
-		if _, err := h.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		fleettest.Wait(t, h)
 		for i := range 4 {
 			if n := starts[i].Load(); n != 1 {
 				t.Errorf("task %d started %d times", i, n)
@@ -263,10 +223,7 @@ func TestClientLeaves(t *testing.T) {
 		}}, nil)
 		synctest.Wait()
 		c := f.Client(s)
-		h, err := c.Submit(t.Context(), echoJob(10, ""))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, c, echoJob(10, ""))
 		synctest.Wait()
 		_ = c.Close()
 		synctest.Wait()
@@ -289,25 +246,16 @@ func TestJoinAndConflict(t *testing.T) {
 		c1, c2 := f.Client(s), f.Client(s)
 		j := echoJob(8, "1s")
 		j.ID[0] = 1
-		h1, err := c1.Submit(t.Context(), j)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h1 := fleettest.Submit(t, c1, j)
 		time.Sleep(1500 * time.Millisecond)
-		h2, err := c2.Submit(t.Context(), j)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h2 := fleettest.Submit(t, c2, j)
 		other := j
 		other.Priority = 1
 		if _, err := c2.Submit(t.Context(), other); !errors.Is(err, task.CodeConflict) {
 			t.Errorf("another job under the same id: %v", err)
 		}
 		_ = c1.Close() // the second client still wants the job
-		results, err := h2.Wait(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		results := fleettest.Wait(t, h2)
 		for i, r := range results {
 			if string(r.Value) != "1s" || starts[i].Load() != 1 {
 				t.Errorf("task %d: %+v, started %d times", i, r, starts[i].Load())
@@ -323,10 +271,7 @@ func TestSchedulerDrains(t *testing.T) {
 		s := f.Scheduler("s1", nil)
 		f.Worker("w1", 2, apps(nil), nil)
 		synctest.Wait()
-		h, err := f.Client(s).Submit(t.Context(), echoJob(10, "1s"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(10, "1s"))
 		s.Drain()
 		if _, err := h.Wait(t.Context()); err != nil {
 			t.Errorf("a job accepted before the drain: %v", err)
@@ -351,18 +296,12 @@ func TestBrokenConnection(t *testing.T) {
 		for i := range job.Tasks {
 			job.Tasks[i].Payload = []byte((time.Duration(50+7*i) * time.Millisecond).String())
 		}
-		h, err := c.Submit(t.Context(), job)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, c, job)
 		for i := range 20 {
 			time.Sleep(43 * time.Millisecond)
 			f.Break([]*fleettest.Node{w1, w2}[i%2])
 		}
-		results, err := h.Wait(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		results := fleettest.Wait(t, h)
 		for i, r := range results {
 			if n := starts[i].Load(); n != 1 || r.Attempt != 1 {
 				t.Errorf("task %d started %d times, and says attempt %d", i, n, r.Attempt)

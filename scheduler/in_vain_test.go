@@ -38,10 +38,7 @@ func TestEventsTellOfAttemptsInVain(t *testing.T) {
 		w1 := f.Worker("w1", 1, handler, nil)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		h, err := f.Client(nodes...).Submit(t.Context(), task.Job{App: "work", MaxAttempts: 4, Tasks: make([]task.Task, 1)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(nodes...), task.Job{App: "work", MaxAttempts: 4, Tasks: make([]task.Task, 1)})
 		var events []string
 		told := make(chan struct{})
 		go func() {

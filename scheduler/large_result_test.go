@@ -25,14 +25,8 @@ func TestOffersStayBehindLargeResults(t *testing.T) {
 		}}, nil)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		h, err := f.Client(s).Submit(t.Context(), task.Job{App: "make", Delivery: task.AtMostOnce, MaxAttempts: 1, Tasks: make([]task.Task, tasks)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		results, err := h.Wait(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), task.Job{App: "make", Delivery: task.AtMostOnce, MaxAttempts: 1, Tasks: make([]task.Task, tasks)})
+		results := fleettest.Wait(t, h)
 		for _, r := range results {
 			if r.Outcome != task.OK || len(r.Value) != 1<<20 {
 				t.Errorf("task %d ended %v with %d bytes: %v", r.Task, r.Outcome, len(r.Value), r.Err)

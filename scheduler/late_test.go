@@ -55,10 +55,7 @@ func comeLate(t *testing.T, f *fleettest.Fleet, delivery task.Delivery, then tas
 	time.Sleep(2 * time.Second)
 	job := echoJob(tasks, takes.String())
 	job.Delivery, job.OnDisconnect = delivery, then
-	h, err := f.Client(schedulers...).Submit(t.Context(), job)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := fleettest.Submit(t, f.Client(schedulers...), job)
 	time.Sleep(time.Second)
 	for _, s := range schedulers {
 		f.Drop(s, true)

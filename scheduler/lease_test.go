@@ -17,18 +17,13 @@ func TestLeaseVoids(t *testing.T) {
 		s := f.Scheduler("s1", nil)
 		w1 := f.Worker("w1", 1, apps(&starts), nil)
 		synctest.Wait()
-		h, err := f.Client(s).Submit(t.Context(), echoJob(1, "3s"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(1, "3s"))
 		time.Sleep(time.Second)
 		f.Worker("w2", 1, apps(&starts), nil)
 		f.Drop(w1, true)
 		f.Break(w1)
 		began := time.Now()
-		if _, err := h.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		fleettest.Wait(t, h)
 		f.Drop(w1, false)
 		if took := time.Since(began); starts[0].Load() != 2 || took > 6*time.Second {
 			t.Errorf("started %d times, done %v after the break", starts[0].Load(), took)

@@ -31,10 +31,7 @@ func TestLeasesAgree(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer c.Close()
-				h, err := c.Submit(t.Context(), echoJob(4, "30s"))
-				if err != nil {
-					t.Fatal(err)
-				}
+				h := fleettest.Submit(t, c, echoJob(4, "30s"))
 				results, err := h.Wait(t.Context())
 				if err != nil {
 					t.Error(err)

@@ -20,18 +20,12 @@ func TestWorkerRestarts(t *testing.T) {
 		for range 3 {
 			w := f.Worker("w1", 2, apps(&starts), nil)
 			synctest.Wait()
-			h, err := f.Client(s).Submit(t.Context(), echoJob(6, "1s"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			h := fleettest.Submit(t, f.Client(s), echoJob(6, "1s"))
 			time.Sleep(1500 * time.Millisecond)
 			w.Kill()
 			f.Worker("w1", 2, apps(&starts), nil)
 			began := time.Now()
-			results, err := h.Wait(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
+			results := fleettest.Wait(t, h)
 			again := 0
 			for _, r := range results {
 				again += r.Attempt - 1

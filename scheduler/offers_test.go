@@ -220,10 +220,7 @@ func TestPeersAreCutOff(t *testing.T) {
 func TestWhyNoOffer(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		o := newOffering(t, f, 2, 1)
-		h, err := o.f.Client(o.schedulers[0]).Submit(t.Context(), echoJob(3, "1s"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, o.f.Client(o.schedulers[0]), echoJob(3, "1s"))
 		time.Sleep(30 * time.Millisecond)
 		var d api.JobDetail
 		newCaller(t, f, o.schedulers[0]).do("GET", "/v1/jobs/"+h.ID().String(), "", 200, &d)

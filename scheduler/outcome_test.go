@@ -26,10 +26,7 @@ func TestRetry(t *testing.T) {
 		synctest.Wait()
 		c := f.Client(s)
 		for range 20 {
-			h, err := c.Submit(t.Context(), echoJob(4, ""))
-			if err != nil {
-				t.Fatal(err)
-			}
+			h := fleettest.Submit(t, c, echoJob(4, ""))
 			results, err := h.Wait(t.Context())
 			if err != nil { // three attempts reach three different workers
 				t.Fatal(err)
@@ -101,10 +98,7 @@ func TestEnds(t *testing.T) {
 				test.job.Tasks = make([]task.Task, 1)
 			}
 			began := time.Now()
-			h, err := c.Submit(t.Context(), test.job)
-			if err != nil {
-				t.Fatal(err)
-			}
+			h := fleettest.Submit(t, c, test.job)
 			results, err := h.Wait(t.Context())
 			r := results[0]
 			if !errors.Is(err, test.code) || r.Outcome != test.outcome || attempts.Load() != test.attempts || r.Err.Code != test.code {
@@ -136,14 +130,8 @@ func TestLargePayloads(t *testing.T) {
 				j.Tasks[i].Payload[k] = byte(k * (i + 1) >> 7)
 			}
 		}
-		h, err := f.Client(s).Submit(t.Context(), j)
-		if err != nil {
-			t.Fatal(err)
-		}
-		results, err := h.Wait(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), j)
+		results := fleettest.Wait(t, h)
 		for i, r := range results {
 			if string(r.Value) != string(j.Tasks[i].Payload) {
 				t.Errorf("task %d: the result differs from the payload", i)

@@ -34,17 +34,12 @@ func TestBrokenClientConnection(t *testing.T) {
 		for i := range job.Tasks {
 			job.Tasks[i].Payload = []byte((time.Duration(50+7*i) * time.Millisecond).String())
 		}
-		h, err := f.Client(s).Submit(t.Context(), job)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), job)
 		for range 20 {
 			time.Sleep(71 * time.Millisecond)
 			f.Break(s)
 		}
-		if _, err := h.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		fleettest.Wait(t, h)
 		seen := make(map[int]int)
 		for r := range h.Results() {
 			seen[r.Task]++
@@ -64,15 +59,10 @@ func TestBrokenAtTheEnd(t *testing.T) {
 		f.Worker("w1", 4, apps(&starts), nil)
 		synctest.Wait()
 		f.Delay(probe.RoleScheduler, 20*time.Millisecond)
-		h, err := f.Client(s).Submit(t.Context(), echoJob(4, "100ms"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(4, "100ms"))
 		time.Sleep(90 * time.Millisecond) // the attempts end in 100 − 20 ms from here, the client hears of it 20 ms later
 		f.Break(s)
-		if _, err := h.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		fleettest.Wait(t, h)
 		for i := range 4 {
 			if n := starts[i].Load(); n != 1 {
 				t.Errorf("task %d started %d times", i, n)
@@ -100,10 +90,7 @@ func TestAdoption(t *testing.T) {
 				starts[i].Store(0)
 			}
 			job.Delivery = delivery
-			h, err := c.Submit(t.Context(), job)
-			if err != nil {
-				t.Fatal(err)
-			}
+			h := fleettest.Submit(t, c, job)
 			time.Sleep(450 * time.Millisecond)
 			first := h.Scheduler()
 			schedulers[first].Kill()
@@ -141,10 +128,7 @@ func TestAttemptsAcrossSchedulers(t *testing.T) {
 			return nil, errors.New("no luck")
 		}}, nil)
 		synctest.Wait()
-		h, err := f.Client(schedulers["s1"], schedulers["s2"], schedulers["s3"]).Submit(t.Context(), task.Job{App: "fail", MaxAttempts: 4, Tasks: make([]task.Task, 1)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(schedulers["s1"], schedulers["s2"], schedulers["s3"]), task.Job{App: "fail", MaxAttempts: 4, Tasks: make([]task.Task, 1)})
 		for range 2 {
 			time.Sleep(1500 * time.Millisecond)
 			schedulers[h.Scheduler()].Kill()
@@ -168,10 +152,7 @@ func TestAttemptsAreTold(t *testing.T) {
 		schedulers := map[string]*fleettest.Node{"s1": f.Scheduler("s1", nil), "s2": f.Scheduler("s2", nil)}
 		w1 := f.Worker("w1", 1, fail, nil)
 		synctest.Wait()
-		h, err := f.Client(schedulers["s1"], schedulers["s2"]).Submit(t.Context(), task.Job{App: "fail", Tasks: make([]task.Task, 1)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(schedulers["s1"], schedulers["s2"]), task.Job{App: "fail", Tasks: make([]task.Task, 1)})
 		time.Sleep(1500 * time.Millisecond) // one has failed, the second runs
 		w1.Kill()
 		time.Sleep(10 * time.Millisecond)
@@ -233,17 +214,11 @@ func TestReplaced(t *testing.T) {
 		synctest.Wait()
 		job := echoJob(12, "1s")
 		job.ID, job.MaxAttempts, job.OnFailure = task.JobID{1}, 1, task.CancelRest
-		before, err := f.Client(s).Submit(t.Context(), job)
-		if err != nil {
-			t.Fatal(err)
-		}
+		before := fleettest.Submit(t, f.Client(s), job)
 		time.Sleep(1500 * time.Millisecond)
 		later := job
 		later.Epoch, later.Finished = 5, []byte{0b1}
-		h, err := f.Client(s).Submit(t.Context(), later)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), later)
 		for _, h := range []*client.Handle{before, h} {
 			if _, err := h.Wait(t.Context()); err != nil {
 				t.Error(err)
@@ -308,10 +283,7 @@ func TestCredit(t *testing.T) {
 		if n < 10 || n > 20 {
 			t.Errorf("%d of 100 tasks have started, with room for 10 results", n)
 		}
-		other, err := f.Client(s).Submit(t.Context(), echoJob(10, "1ms"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		other := fleettest.Submit(t, f.Client(s), echoJob(10, "1ms"))
 		if _, err := other.Wait(t.Context()); err != nil {
 			t.Errorf("another job: %v", err)
 		}

@@ -77,10 +77,7 @@ func TestDrainDeliversLargeResults(t *testing.T) {
 			},
 		}, nil)
 		synctest.Wait()
-		h, err := f.Client(s).Submit(t.Context(), task.Job{App: "make", Tasks: make([]task.Task, 8), Deadline: 10 * time.Second})
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), task.Job{App: "make", Tasks: make([]task.Task, 8), Deadline: 10 * time.Second})
 		s.Drain()
 		results, err := h.Wait(t.Context())
 		if err != nil || h.Outcome() != task.OK {
@@ -116,10 +113,7 @@ func TestLaunchesThatCrossALeavingWorker(t *testing.T) {
 			}
 			job := echoJob(tasks, "1ms")
 			job.Delivery, job.MaxAttempts = task.AtMostOnce, 1
-			h, err := c.Submit(t.Context(), job)
-			if err != nil {
-				t.Fatal(err)
-			}
+			h := fleettest.Submit(t, c, job)
 			handles[i] = h
 			time.Sleep(500 * time.Microsecond)
 		}
@@ -142,13 +136,8 @@ func TestWorkerLeavesWhenItMay(t *testing.T) {
 		s := f.Scheduler("s1", nil)
 		leaves := f.Worker("leaves", 1, apps(nil), func(c *worker.Config) { c.DrainTimeout = time.Hour })
 		synctest.Wait()
-		h, err := f.Client(s).Submit(t.Context(), echoJob(1, "1ms"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := h.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(1, "1ms"))
+		fleettest.Wait(t, h)
 		s.Kill() // before it has acknowledged the result
 		leaves.Drain()
 		began := time.Now()
@@ -170,10 +159,7 @@ func TestDrainTimeoutLeavesDoubt(t *testing.T) {
 		synctest.Wait()
 		job := echoJob(1, "1h")
 		job.Delivery, job.Deadline = task.AtMostOnce, 2*time.Hour
-		h, err := f.Client(s).Submit(t.Context(), job)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), job)
 		synctest.Wait()
 		f.Worker("stays", 1, apps(&starts), nil)
 		leaves.Drain()

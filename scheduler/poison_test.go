@@ -37,10 +37,7 @@ func TestPoison(t *testing.T) {
 				s := f.Scheduler("s1", func(c *scheduler.Config) { c.Policy = policy })
 				w := f.Worker("w0", 4, handlers, nil)
 				synctest.Wait()
-				h, err := f.Client(s).Submit(t.Context(), echoJob(tasks, "200ms"))
-				if err != nil {
-					t.Fatal(err)
-				}
+				h := fleettest.Submit(t, f.Client(s), echoJob(tasks, "200ms"))
 				c, said := newCaller(t, f, s), false
 				deaths := 0
 				for over := false; !over; {

@@ -40,10 +40,7 @@ func TestBlackHole(t *testing.T) {
 		c := f.Client(s)
 		run := func(jobs int) {
 			for range jobs {
-				h, err := c.Submit(t.Context(), echoJob(60, "20ms"))
-				if err != nil {
-					t.Fatal(err)
-				}
+				h := fleettest.Submit(t, c, echoJob(60, "20ms"))
 				if _, err := h.Wait(t.Context()); err != nil {
 					t.Errorf("a job failed: %v", err)
 				}
@@ -81,10 +78,7 @@ func TestBrokenJobQuarantinesNobody(t *testing.T) {
 			}}, nil)
 		}
 		synctest.Wait()
-		h, err := f.Client(s).Submit(t.Context(), echoJob(1000, ""))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(1000, ""))
 		if _, err := h.Wait(t.Context()); !errors.Is(err, task.CodeAppFailed) {
 			t.Error(err)
 		}

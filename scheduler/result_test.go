@@ -23,14 +23,8 @@ func TestResultsNearTheSizeOfAFrame(t *testing.T) {
 		for i := range job.Tasks {
 			job.Tasks[i].Payload = bytes.Repeat([]byte{byte(i)}, stream.MaxBody-tasks+i)
 		}
-		h, err := f.Client(s).Submit(t.Context(), job)
-		if err != nil {
-			t.Fatal(err)
-		}
-		results, err := h.Wait(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), job)
+		results := fleettest.Wait(t, h)
 		for i, r := range results {
 			if !bytes.Equal(r.Value, job.Tasks[i].Payload) {
 				t.Errorf("the result of %d bytes has changed on its way", len(job.Tasks[i].Payload))

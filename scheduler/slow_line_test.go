@@ -55,14 +55,8 @@ func TestPayloadsSlowerThanOffers(t *testing.T) {
 						for i := range job.Tasks {
 							job.Tasks[i].Payload = make([]byte, size)
 						}
-						h, err := f.Client(node).Submit(t.Context(), job)
-						if err != nil {
-							t.Fatal(err)
-						}
-						results, err := h.Wait(t.Context())
-						if err != nil {
-							t.Fatal(err)
-						}
+						h := fleettest.Submit(t, f.Client(node), job)
+						results := fleettest.Wait(t, h)
 						for _, r := range results {
 							if r.Outcome != task.OK || r.Attempt != 1 || string(r.Value) != strconv.Itoa(size) {
 								t.Errorf("once %v: task %d ended %v after attempt %d: %v", once, r.Task, r.Outcome, r.Attempt, r.Err)

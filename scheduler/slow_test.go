@@ -29,10 +29,7 @@ func TestSlowPayloadsCrossOffers(t *testing.T) {
 			for i := range job.Tasks {
 				job.Tasks[i].Payload = make([]byte, 1<<20)
 			}
-			h, err := c.Submit(t.Context(), job)
-			if err != nil {
-				t.Fatal(err)
-			}
+			h := fleettest.Submit(t, c, job)
 			results, _ := h.Wait(t.Context())
 			for _, r := range results {
 				if r.Outcome != task.OK || r.Attempt != 1 {

@@ -115,13 +115,8 @@ func TestDetachedResultsStay(t *testing.T) {
 	withHTTP(t, tune, func(t *testing.T, f *fleettest.Fleet, s *fleettest.Node, c *caller) {
 		var accepted struct{ Job string }
 		c.do("POST", "/v1/jobs", `{"app":"echo","tasks":[{"text":"kept"}]}`, 202, &accepted)
-		h, err := f.Client(s).Submit(t.Context(), echoJob(40, strings.Repeat("x", 100_000)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := h.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(40, strings.Repeat("x", 100_000)))
+		fleettest.Wait(t, h)
 		var d struct {
 			TaskStates []struct{ Result []byte } `json:"task_states"`
 		}
@@ -159,20 +154,14 @@ func TestJoinWithWhatHasFinished(t *testing.T) {
 		first := echoJob(3, "1s")
 		first.ID = task.JobID{1}
 		first.Epoch, first.Finished = 1, []byte{0b001}
-		h, err := f.Client(s).Submit(t.Context(), first)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), first)
 		again := first
 		again.Epoch, again.Finished = 0, nil
 		if _, err := f.Client(s).Submit(t.Context(), again); err == nil || !strings.Contains(err.Error(), "conflict: finished:") {
 			t.Errorf("without what has finished: %v", err)
 		}
 		again.Epoch, again.Finished = 2, []byte{0b011}
-		joined, err := f.Client(s).Submit(t.Context(), again)
-		if err != nil {
-			t.Fatal(err)
-		}
+		joined := fleettest.Submit(t, f.Client(s), again)
 		for r := range joined.Results() {
 			if r.Task != 2 || r.Outcome != task.OK {
 				t.Errorf("joined: %+v", r)
@@ -183,10 +172,7 @@ func TestJoinWithWhatHasFinished(t *testing.T) {
 		}
 		all := first
 		all.ID, all.Finished = task.JobID{2}, []byte{0b111}
-		h, err = f.Client(s).Submit(t.Context(), all)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h = fleettest.Submit(t, f.Client(s), all)
 		if _, err := h.Wait(t.Context()); err != nil {
 			t.Errorf("a job with nothing left to run: %v", err)
 		}

@@ -192,13 +192,8 @@ func serve(_ context.Context, t worker.Task) ([]byte, error) {
 // connect has a client connect, which it does when it first submits.
 func connect(t *testing.T, c *client.Client) {
 	t.Helper()
-	h, err := c.Submit(t.Context(), task.Job{App: "serve", Tasks: []task.Task{{Payload: make([]byte, 8)}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.Wait(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	h := fleettest.Submit(t, c, task.Job{App: "serve", Tasks: []task.Task{{Payload: make([]byte, 8)}}})
+	fleettest.Wait(t, h)
 }
 
 // submitAll submits each job of a source when it arrives, and waits for all of them. It notes how long each took.

@@ -49,15 +49,9 @@ func TestDisciplines(t *testing.T) {
 			a, b := flood, small
 			tc.tune(&a, &b)
 			a.App, b.App = "nap", "nap"
-			first, err := c.Submit(t.Context(), a)
-			if err != nil {
-				t.Fatal(err)
-			}
+			first := fleettest.Submit(t, c, a)
 			time.Sleep(time.Millisecond)
-			second, err := c.Submit(t.Context(), b)
-			if err != nil {
-				t.Fatal(err)
-			}
+			second := fleettest.Submit(t, c, b)
 			for range first.Results() {
 			}
 			for range second.Results() {

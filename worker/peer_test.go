@@ -151,10 +151,7 @@ func TestLyingSchedulers(t *testing.T) {
 		}
 		s := f.Scheduler("s1", nil)
 		time.Sleep(time.Second)
-		h, err := f.Client(s).Submit(t.Context(), echoJob(slots, "1s"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := fleettest.Submit(t, f.Client(s), echoJob(slots, "1s"))
 		began := time.Now()
 		if _, err := h.Wait(t.Context()); err != nil {
 			t.Error(err)

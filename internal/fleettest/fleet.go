@@ -23,6 +23,7 @@ import (
 	"dunnock/internal/node"
 	"dunnock/probe"
 	"dunnock/scheduler"
+	"dunnock/task"
 	"dunnock/worker"
 )
 
@@ -352,6 +353,26 @@ func (m members) SetState(s view.State) error {
 		return list
 	})
 	return nil
+}
+
+// Submit hands a job in. Where it is refused the test ends.
+func Submit(t testing.TB, c *client.Client, j task.Job) *client.Handle {
+	t.Helper()
+	h, err := c.Submit(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// Wait waits for a job's results. Where it fails as a whole the test ends.
+func Wait(t testing.TB, h *client.Handle) []task.Result {
+	t.Helper()
+	results, err := h.Wait(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results
 }
 
 // Echo returns a handler that sleeps for the duration in its payload, if any, and returns the payload.
