@@ -24,6 +24,12 @@ type target struct {
 	port uint16
 }
 
+// CheckJoin says what is wrong with the form of an entry of [Config.Join], or nil.
+func CheckJoin(s string) error {
+	_, err := parseTarget(s)
+	return err
+}
+
 // parseTarget reads "host:port", "dns+name:port" or "file+path".
 func parseTarget(s string) (target, error) {
 	if path, ok := strings.CutPrefix(s, "file+"); ok {

@@ -182,7 +182,7 @@ func (t *tally) finish(j *job, sent, accepted, ended time.Duration, scheduler st
 	t.end(ended)
 	t.lagged(j, sent)
 	l := line{job: j, sent: sent, accepted: accepted, ended: ended, scheduler: scheduler, tookPart: true}
-	t.results(j, sent, results, &l)
+	t.results(j, accepted, ended, results, &l)
 	if l.failed > 0 {
 		t.failed(j, l.code, l.failed)
 	}
@@ -239,7 +239,7 @@ func (t *tally) lagged(j *job, sent time.Duration) {
 }
 
 // results counts the outcomes of a job's tasks and notes those that failed in its line.
-func (t *tally) results(j *job, sent time.Duration, results []task.Result, l *line) {
+func (t *tally) results(j *job, accepted, ended time.Duration, results []task.Result, l *line) {
 	s, width := t.stage(j), t.width(j)
 	slots := float64(max(j.class.slots, 1))
 	t.outcomes += uint64(len(results))
@@ -274,7 +274,8 @@ func (t *tally) results(j *job, sent time.Duration, results []task.Result, l *li
 			s.wait.add(r.Wait)
 			s.busy += float64(r.Service) * slots
 		}
-		start := sent + r.Wait // by the scheduler's clock, and so a hop early
+		// A wait begins when the job is accepted, a hop before that is known here, as the launch is a hop before the start.
+		start := min(accepted+r.Wait, ended-r.Service)
 		t.timeline.run(start, start+r.Service, slots)
 		w := t.worker(r.Worker)
 		w.tasks++

@@ -227,8 +227,8 @@ func (c *cores) Submit(e *Engine, id JobID) {
 		return
 	}
 	if err := c.submit(e.jobs[id].scheduler, id, nil); err != nil {
-		// Without faults workers are always there, and no limit is in the way.
-		panic("sim: " + err.Error())
+		// Workers are always there without faults. What is in the way can only be a bound of the scheduler's memory.
+		e.fail(err)
 	}
 }
 

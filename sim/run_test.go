@@ -85,6 +85,18 @@ func TestCentralSaturates(t *testing.T) {
 	}
 }
 
+// TestNothingIsRefused: a fleet would refuse jobs that their deadlines leave no time for. Here there is no admission: their tasks wait until then.
+func TestNothingIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []string{"late-binding", "late-binding-nocancel", "idle-offer"} {
+		cfg := sim.Config{Policy: policy, Workers: 2, Slots: 1, Schedulers: 1, NetDelay: 50 * time.Millisecond, Deadline: time.Second, Seed: 1, Check: true}
+		r := simulate(t, cfg, flags{tasks: "8", service: "const:5ms", load: 2, jobs: 200, seed: 1})
+		if r.Jobs != 200 || r.FailedTasks == 0 || r.ResponseMS.Max > 1001 {
+			t.Errorf("%s: %d jobs, %d tasks failed, response %+v; want 200, some, and 1 s at most", policy, r.Jobs, r.FailedTasks, r.ResponseMS)
+		}
+	}
+}
+
 // TestMemoryDoesNotGrowWithJobs runs four times as many jobs in the same number of allocations, or nearly.
 func TestMemoryDoesNotGrowWithJobs(t *testing.T) {
 	for _, policy := range sim.Policies() {

@@ -11,6 +11,7 @@ import (
 	"dunnock/internal/node"
 	"dunnock/internal/stream"
 	"dunnock/probe"
+	"dunnock/task"
 	"dunnock/worker"
 	"dunnock/worker/app"
 )
@@ -43,6 +44,20 @@ func (f *nodeFlags) check() (key []byte, err error) {
 		if _, _, err := net.SplitHostPort(a.addr); err != nil {
 			return nil, usagef("--%s: want host:port, got %q", a.flag, a.addr)
 		}
+	}
+	for _, join := range f.Join {
+		if err := gossip.CheckJoin(join); err != nil {
+			return nil, usagef("--join: %w", err)
+		}
+	}
+	if len(f.Join) > gossip.MaxJoin {
+		return nil, usagef("--join: at most %d, got %d", gossip.MaxJoin, len(f.Join))
+	}
+	if f.Fleet != "" && !probe.ValidNodeName(f.Fleet) {
+		return nil, usagef("--fleet: want 1 to %d characters of a-z 0-9 . -, got %q", probe.MaxNodeName, f.Fleet)
+	}
+	if len(f.Zone) > task.MaxNameLen {
+		return nil, usagef("--zone: want at most %d bytes, got %d", task.MaxNameLen, len(f.Zone))
 	}
 	if f.Beat < stream.MinBeatInterval {
 		return nil, usagef("--beat: want at least %v, got %v", stream.MinBeatInterval, f.Beat)

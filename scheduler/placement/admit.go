@@ -95,6 +95,9 @@ func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
 	}
 	m := &set.meter
 	m.advance(now)
+	if c.cfg.MaxQueueTime == never {
+		return nil
+	}
 	waiting := set.waiting + set.near
 	rate := m.perSecond(now)
 	if waiting == 0 || rate == 0 {

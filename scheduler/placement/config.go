@@ -105,7 +105,8 @@ type Config struct {
 	// DoubtWait is the same for a job whose tasks may start once only: what nobody holds then ends Unknown. Default 1.5 s, 1 ms to 1 m.
 	DoubtWait time.Duration
 	// MaxQueueTime bounds how long the tasks of a job may have to wait in all likelihood: with that many waiting and launches at the rate of
-	// the last second or so (both under the job's own constraints), a job beyond it, or beyond its own deadline, fails with task.CodeOverloaded. Default 10 s, at least 1 ms.
+	// the last second or so (both under the job's own constraints), a job beyond it, or beyond its own deadline, fails with task.CodeOverloaded. Default 10 s, at least 1 ms;
+	// math.MaxInt64 has no job refused by time, not by its deadline either.
 	MaxQueueTime time.Duration
 	// MinQuarantine is how long a worker that fails everything is kept out of sampling; each further time without a success in between is
 	// twice as long, up to MaxQuarantine. Default 1 s, 1 ms to MaxQuarantine. Larger spares more tasks an attempt at a worker that stays
