@@ -99,11 +99,7 @@ func TestAskedWhileDraining(t *testing.T) {
 		job.ID, job.Epoch = h.ID(), 1
 		again := fleettest.Submit(t, other, job)
 		fleettest.Wait(t, again)
-		for i := range 2 {
-			if n := starts[i].Load(); n != 1 {
-				t.Errorf("task %d started %d times", i, n)
-			}
-		}
+		startedOnce(t, starts[:2])
 		if err := w.Wait(); err != nil {
 			t.Error(err)
 		}

@@ -27,6 +27,16 @@ func apps(starts *[1024]atomic.Int32) map[string]worker.Handler {
 	}
 }
 
+// startedOnce says which tasks did not start exactly once.
+func startedOnce(t *testing.T, starts []atomic.Int32) {
+	t.Helper()
+	for i := range starts {
+		if n := starts[i].Load(); n != 1 {
+			t.Errorf("task %d started %d times", i, n)
+		}
+	}
+}
+
 func echoJob(tasks int, payload string) task.Job {
 	j := task.Job{App: "echo", Tasks: make([]task.Task, tasks)}
 	for i := range j.Tasks {
@@ -161,11 +171,7 @@ func TestWorkerDrains(t *testing.T) {
 			t.Errorf("the drained worker failed: %v", err)
 		}
 		fleettest.Wait(t, h)
-		for i := range 100 {
-			if n := starts[i].Load(); n != 1 {
-				t.Errorf("task %d started %d times", i, n)
-			}
-		}
+		startedOnce(t, starts[:100])
 	})
 }
 
@@ -202,11 +208,7 @@ func TestGossipKillsNothing(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		f.Forget(probe.RoleWorker, "w1")
 		fleettest.Wait(t, h)
-		for i := range 4 {
-			if n := starts[i].Load(); n != 1 {
-				t.Errorf("task %d started %d times", i, n)
-			}
-		}
+		startedOnce(t, starts[:4])
 	})
 }
 

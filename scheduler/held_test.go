@@ -3,14 +3,10 @@ package scheduler
 import (
 	"errors"
 	"io"
-	"log/slog"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/valyala/fasthttp/fasthttputil"
 
 	"dunnock/internal/stream"
 	"dunnock/internal/submission"
@@ -23,12 +19,8 @@ import (
 // heldFleet is a scheduler with one worker, and one client that has submitted one job of three tasks.
 func heldFleet(t *testing.T) (*chatter, *job) {
 	t.Helper()
-	s, err := New(Config{Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler), MaxUnreadBytes: 100})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.ctx = t.Context()
-	c := &chatter{s: s, rng: rand.New(rand.NewPCG(1, 1))}
+	c := newChatter(t, Config{MaxUnreadBytes: 100}, 1)
+	s := c.s
 	for _, connect := range []func() error{c.connectWorker, c.connectClient} {
 		if err := connect(); err != nil {
 			t.Fatal(err)

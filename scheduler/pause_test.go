@@ -2,11 +2,7 @@ package scheduler
 
 import (
 	"io"
-	"log/slog"
-	"math/rand/v2"
 	"testing"
-
-	"github.com/valyala/fasthttp/fasthttputil"
 
 	"dunnock/internal/submission"
 	"dunnock/probe"
@@ -17,12 +13,8 @@ import (
 // After a pause of the scheduler's process nothing of a job starts before its client has said that it still owns it, and what it does not
 // own any more is given up.
 func TestAfterPause(t *testing.T) {
-	s, err := New(Config{Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.ctx = t.Context()
-	c := &chatter{s: s, rng: rand.New(rand.NewPCG(1, 1))}
+	c := newChatter(t, Config{}, 1)
+	s := c.s
 	say := func(kind submission.Kind, body []byte) {
 		t.Helper()
 		if err := c.clients[0].Message(uint8(kind), body); err != nil {

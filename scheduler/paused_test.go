@@ -2,13 +2,9 @@ package scheduler
 
 import (
 	"io"
-	"log/slog"
-	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/valyala/fasthttp/fasthttputil"
 
 	"dunnock/internal/stream"
 	"dunnock/probe"
@@ -38,12 +34,7 @@ func TestHungUpWhileDraining(t *testing.T) {
 // runs there before it has dialled once.
 func TestPauseVoidsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := New(Config{Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.ctx = t.Context()
-		c := &chatter{s: s, rng: rand.New(rand.NewPCG(1, 1))}
+		c := newChatter(t, Config{}, 1)
 		if err := c.connectWorker(); err != nil {
 			t.Fatal(err)
 		}

@@ -40,6 +40,18 @@ type chatter struct {
 	peers   []*peer
 }
 
+// newChatter makes a scheduler that does not run, so that it does only what it is told, and somebody to tell it.
+func newChatter(t *testing.T, cfg Config, seed uint64) *chatter {
+	t.Helper()
+	cfg.Name, cfg.Members, cfg.Listener, cfg.Logger = "s1", nobody{}, fasthttputil.NewInmemoryListener(), slog.New(slog.DiscardHandler)
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ctx = t.Context()
+	return &chatter{s: s, rng: rand.New(rand.NewPCG(seed, 1))}
+}
+
 func (c *chatter) conn() *stream.Conn {
 	near, far := net.Pipe()
 	_ = far.Close()
@@ -282,12 +294,8 @@ func TestPeersSayAnything(t *testing.T) {
 		if seed%2 == 1 {
 			policy = placement.IdleOffer
 		}
-		s, err := New(Config{Policy: policy, Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler), Seed: seed + 1, MaxRetainedBytes: 50_000, ClientGrace: 1, MaxUnreadBytes: 100})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.ctx = t.Context()
-		c := &chatter{s: s, rng: rand.New(rand.NewPCG(seed, 1))}
+		c := newChatter(t, Config{Policy: policy, Seed: seed + 1, MaxRetainedBytes: 50_000, ClientGrace: 1, MaxUnreadBytes: 100}, seed)
+		s := c.s
 		for i := range 10_000 {
 			if err := c.step(); err != nil {
 				t.Fatalf("seed %d, step %d: %v", seed, i, err)

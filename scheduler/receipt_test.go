@@ -1,11 +1,7 @@
 package scheduler
 
 import (
-	"log/slog"
-	"math/rand/v2"
 	"testing"
-
-	"github.com/valyala/fasthttp/fasthttputil"
 
 	"dunnock/scheduler/ack"
 )
@@ -14,12 +10,8 @@ import (
 // is told later.
 func TestAcknowledgement(t *testing.T) {
 	t.Parallel()
-	s, err := New(Config{Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.ctx = t.Context()
-	c := &chatter{s: s, rng: rand.New(rand.NewPCG(1, 1))}
+	c := newChatter(t, Config{}, 1)
+	s := c.s
 	if err := c.connectWorker(); err != nil {
 		t.Fatal(err)
 	}

@@ -71,11 +71,7 @@ func TestWaitingReader(t *testing.T) {
 		if had+rest != tasks || has[0] != 0xff {
 			t.Errorf("%d results at first and %d after of %d", had, rest, tasks)
 		}
-		for i := range tasks {
-			if n := starts[i].Load(); n != 1 {
-				t.Errorf("task %d started %d times", i, n)
-			}
-		}
+		startedOnce(t, starts[:tasks])
 		time.Sleep(5 * time.Second)
 		if n := int(w.Metric("dunnock_unacked_results")); n >= kept+tasks-had {
 			t.Errorf("the worker keeps %d results, and the second scheduler's were read", n)
