@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"dunnock/client/owner"
+	"dunnock/internal/bitmap"
 	"dunnock/task"
 )
 
@@ -217,7 +218,7 @@ func (h *Handle) abandon() {
 		return
 	}
 	for i := range h.tasks {
-		if finished[i/8]&(1<<(i%8)) == 0 {
+		if !bitmap.Has(finished, i) {
 			h.add(task.Result{Task: i, Outcome: task.Unknown, Err: errAbandoned})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 
+	"dunnock/internal/bitmap"
 	"dunnock/internal/stream"
 	"dunnock/internal/submission"
 	"dunnock/probe"
@@ -141,7 +142,7 @@ func (c *client) follow(seq uint32, j *job, again bool, has []byte) {
 	c.conn.End(submission.AppendAccepted(c.conn.Begin(uint8(submission.KindAccepted)), submission.Accepted{Seq: seq}))
 	if again {
 		for _, i := range j.order {
-			if !isSet(has, i) {
+			if !bitmap.Has(has, i) {
 				c.sendTask(&c.turn, seq, j, i, j.tasks[i].value, receipt{})
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"dunnock/internal/api"
+	"dunnock/internal/bitmap"
 	"dunnock/internal/stream"
 	"dunnock/task"
 )
@@ -230,7 +231,7 @@ func (es *eventStream) collect() (events []said, all bool) {
 			if r == nil {
 				return events, false // others want the lock
 			}
-			if !isSet(es.has, uint32(r.Task)) {
+			if !bitmap.Has(es.has, uint32(r.Task)) {
 				events = append(events, said{retry: r, place: es.sent + es.heard})
 			}
 			continue
@@ -240,7 +241,7 @@ func (es *eventStream) collect() (events []said, all bool) {
 		}
 		i := j.order[es.sent]
 		es.sent++
-		if !isSet(es.has, i) {
+		if !bitmap.Has(es.has, i) {
 			events = append(events, said{task: taskEvent(int(i), &j.tasks[i]), place: es.sent + es.heard})
 		}
 		if es.owner {

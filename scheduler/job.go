@@ -11,6 +11,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"dunnock/internal/bitmap"
 	"dunnock/internal/stream"
 	"dunnock/internal/submission"
 	"dunnock/probe"
@@ -152,7 +153,7 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 	j.digest, j.ref, j.accepted, j.payload = digest, ref, now, payload
 	j.lease = lease.Job{Ref: ref, Epoch: spec.Epoch, Drains: spec.OnDisconnect == task.DrainJob}
 	for i := range 8 * len(spec.Finished) {
-		if i < len(j.tasks) && isSet(spec.Finished, uint32(i)) {
+		if i < len(j.tasks) && bitmap.Has(spec.Finished, uint32(i)) {
 			j.before++
 		}
 	}
@@ -167,7 +168,7 @@ func (s *Scheduler) rejoin(old *job, spec *task.Job, digest uint64) (joined bool
 	answer := s.leases.Rejoin(&old.lease, lease.Return{
 		Epoch:  spec.Epoch,
 		Other:  old.digest != digest || spec.Epoch == 0 && spec.Deadline != old.spec.Deadline,
-		Covers: contains(spec.Finished, old.skipped),
+		Covers: bitmap.Covers(spec.Finished, old.skipped),
 		Lacks:  !s.holdsResults(old, spec.Finished),
 	})
 	switch answer {
@@ -202,7 +203,7 @@ func (s *Scheduler) holdsResults(j *job, has []byte) bool {
 		return false
 	}
 	for _, i := range j.order {
-		if rec := &j.tasks[i]; !isSet(has, i) && rec.outcome == task.OK && rec.value == nil {
+		if rec := &j.tasks[i]; !bitmap.Has(has, i) && rec.outcome == task.OK && rec.value == nil {
 			return false
 		}
 	}
@@ -218,24 +219,6 @@ func attemptsOf(spec *task.Job) []placement.Attempts {
 		list[i] = placement.Attempts{Task: uint32(a.Task), N: uint16(a.Failed)}
 	}
 	return list
-}
-
-// isSet reports whether a bitmap has a bit; what it has no byte for is 0.
-func isSet(bitmap []byte, i uint32) bool {
-	return int(i/8) < len(bitmap) && bitmap[i/8]&(1<<(i%8)) != 0
-}
-
-// contains reports whether a bitmap has every bit that another has.
-func contains(all, some []byte) bool {
-	for i, b := range some {
-		if i < len(all) {
-			b &^= all[i]
-		}
-		if b != 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // drains is what a leaving scheduler says of a job.

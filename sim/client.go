@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"dunnock/internal/bitmap"
 	"dunnock/probe"
 	"dunnock/scheduler/placement"
 )
@@ -78,9 +79,8 @@ func (k *clients) bereave(e *Engine, scheduler uint32) {
 // taskDone takes the outcome of a task, of which there may be only one.
 func (k *clients) taskDone(e *Engine, id JobID, f *placement.Effect) {
 	j := &e.jobs[id]
-	bit := byte(1) << (f.Task % 8)
-	if j.client.finished[f.Task/8]&bit != 0 {
+	if bitmap.Has(j.client.finished, f.Task) {
 		e.fail(fmt.Errorf("job %d, task %d: a second outcome: %v", j.index, f.Task, f.Outcome))
 	}
-	j.client.finished[f.Task/8] |= bit
+	bitmap.Add(j.client.finished, f.Task)
 }

@@ -3,6 +3,7 @@ package owner
 import (
 	"time"
 
+	"dunnock/internal/bitmap"
 	"dunnock/internal/timer"
 	"dunnock/task"
 )
@@ -74,7 +75,7 @@ const (
 
 func (j *job) wake() time.Duration { return min(j.limit, j.lookAt) }
 
-func (j *job) isFinished(t uint32) bool { return j.finished[t/8]&(1<<(t%8)) != 0 }
+func (j *job) isFinished(t uint32) bool { return bitmap.Has(j.finished, t) }
 
 // list is jobs that are at one place, in the order in which they came there.
 type list struct{ first, last *job }

@@ -3,6 +3,7 @@ package owner
 import (
 	"time"
 
+	"dunnock/internal/bitmap"
 	"dunnock/internal/submission"
 	"dunnock/task"
 )
@@ -177,7 +178,7 @@ const superseding = 2
 // conclude gives a task its outcome.
 func (c *Core) conclude(j *job, t uint32, outcome task.Outcome, code task.Code, out []Effect) []Effect {
 	if !j.isFinished(t) {
-		j.finished[t/8] |= 1 << (t % 8)
+		bitmap.Add(j.finished, t)
 		j.unfinished--
 	}
 	if outcome != task.OK {

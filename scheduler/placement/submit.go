@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"dunnock/internal/bitmap"
 	"dunnock/probe"
 	"dunnock/task"
 )
@@ -38,7 +39,7 @@ type Attempts struct {
 
 // finished reports whether task i is not to be run.
 func (s *Spec) finished(i int) bool {
-	return i/8 < len(s.Finished) && s.Finished[i/8]&(1<<(i%8)) != 0
+	return bitmap.Has(s.Finished, i)
 }
 
 func (s *Spec) withDefaults() Spec {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"dunnock/internal/bitmap"
 	"dunnock/internal/submission"
 	"dunnock/probe"
 	"dunnock/scheduler/ack"
@@ -184,7 +185,7 @@ func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duratio
 
 // rejoin answers a job id that is known here. Nobody reads what is over.
 func (s *scheduler) rejoin(old *heldJob, epoch uint32, finished []byte) lease.Answer {
-	return s.leases.Rejoin(&old.lease, lease.Return{Epoch: epoch, Covers: contains(finished, old.skipped), Lacks: old.outcome != 0})
+	return s.leases.Rejoin(&old.lease, lease.Return{Epoch: epoch, Covers: bitmap.Covers(finished, old.skipped), Lacks: old.outcome != 0})
 }
 
 // follow makes the client hear of a job. One that was here before is told from its beginning, but for what the client has.
@@ -192,7 +193,7 @@ func (n *session) follow(seq uint32, h *heldJob, epoch uint32, again bool, has [
 	n.tell(func(c *client, i schedulerIndex) { c.accepted(i, submission.Accepted{Seq: seq}) })
 	if again {
 		for _, t := range h.ends {
-			if !isSet(has, t.task) {
+			if !bitmap.Has(has, t.task) {
 				n.sendTask(seq, h, t, receipt{})
 			}
 		}
@@ -475,20 +476,4 @@ func (n *session) hear(do func(c *client, i schedulerIndex)) func() {
 		x := n.end.peer.user.(*clientSession)
 		do(x.c, x.i)
 	}
-}
-
-func contains(all, some []byte) bool {
-	for i, b := range some {
-		if i < len(all) {
-			b &^= all[i]
-		}
-		if b != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func isSet(bitmap []byte, i uint32) bool {
-	return int(i/8) < len(bitmap) && bitmap[i/8]&(1<<(i%8)) != 0
 }
