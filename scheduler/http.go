@@ -113,7 +113,7 @@ func (s *Scheduler) routeJob(ctx *fasthttp.RequestCtx, name string, events bool)
 		return
 	}
 	s.mu.Lock()
-	j := s.byID[id]
+	j := s.known(id)
 	s.mu.Unlock()
 	switch {
 	case j == nil:

@@ -116,7 +116,7 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 	}
 	if spec.ID.IsZero() {
 		spec.ID = newJobID()
-	} else if old := s.byID[spec.ID]; old != nil {
+	} else if old := s.known(spec.ID); old != nil {
 		joined, err := s.rejoin(old, &spec, digest)
 		switch {
 		case err != nil:
@@ -128,7 +128,7 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 			return nil
 		}
 		defer func() {
-			if s.byID[spec.ID] != old { // the new submission was accepted
+			if j := s.byID[spec.ID]; j != nil && j != old { // the new submission was accepted
 				s.replace(now, t, old)
 			}
 		}()

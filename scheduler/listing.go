@@ -13,28 +13,43 @@ import (
 	"dunnock/scheduler/ack"
 	"dunnock/scheduler/lease"
 	"dunnock/scheduler/placement"
+	"dunnock/task"
 )
 
 // maxListed bounds one listing of jobs; the newest are listed.
 const maxListed = 1000
 
+// listedJob is a job that may be listed, if it is still known by then.
+type listedJob struct {
+	accepted time.Duration
+	id       task.JobID
+	job      *job // nil: the archive has it
+}
+
 func (s *Scheduler) listJobs() api.JobList {
 	s.mu.Lock()
-	jobs := make([]*job, 0, len(s.jobs)+len(s.finished))
+	jobs := make([]listedJob, 0, len(s.jobs)+len(s.finished)+maxListed)
 	for _, j := range s.jobs {
-		jobs = append(jobs, j)
+		jobs = append(jobs, listedJob{j.accepted, j.spec.ID, j})
 	}
-	jobs = append(jobs, s.finished...)
+	for _, j := range s.finished {
+		jobs = append(jobs, listedJob{j.accepted, j.spec.ID, j})
+	}
+	jobs = s.archive.newest(maxListed, jobs)
 	s.mu.Unlock() // sorting many jobs takes time, and by what never changes
-	slices.SortFunc(jobs, func(a, b *job) int {
-		return cmp.Or(cmp.Compare(b.accepted, a.accepted), slices.Compare(a.spec.ID[:], b.spec.ID[:]))
+	slices.SortFunc(jobs, func(a, b listedJob) int {
+		return cmp.Or(cmp.Compare(b.accepted, a.accepted), slices.Compare(a.id[:], b.id[:]))
 	})
 	jobs = jobs[:min(len(jobs), maxListed)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := api.JobList{Jobs: make([]api.JobSummary, 0, len(jobs))}
-	for _, j := range jobs {
-		list.Jobs = append(list.Jobs, s.summarise(j))
+	for _, l := range jobs {
+		if l.job != nil {
+			list.Jobs = append(list.Jobs, s.summarise(l.job))
+		} else if row, ok := s.archive.summary(l.id, s.clock.Now()); ok && s.byID[l.id] == nil { // nor was it submitted again
+			list.Jobs = append(list.Jobs, row)
+		}
 	}
 	return list
 }

@@ -36,9 +36,24 @@ func (s *Scheduler) retain(j *job) {
 		s.dropValues(j)
 	}
 	j.piece = nil
-	s.charge(j, jobCost+recordCost*int64(len(j.tasks))+int64(len(j.skipped)))
-	s.finished = append(s.finished, j)
+	if j.isPlain() {
+		if s.byID[j.spec.ID] == j { // and no later submission
+			delete(s.byID, j.spec.ID)
+		}
+		s.retained += s.archive.add(j)
+	} else {
+		s.charge(j, jobCost+recordCost*int64(len(j.tasks))+int64(len(j.skipped)))
+		s.finished = append(s.finished, j)
+	}
 	s.makeRoom(0)
+}
+
+// known returns the job of that id, or a copy if it is finished and nothing can happen to it any more; nil if there is none.
+func (s *Scheduler) known(id task.JobID) *job {
+	if j := s.byID[id]; j != nil {
+		return j
+	}
+	return s.archive.find(id)
 }
 
 // keepValue holds a result while the job runs, for those who join it or read it over HTTP. owned says that it has memory
@@ -121,13 +136,20 @@ func (s *Scheduler) charge(j *job, size int64) {
 
 // makeRoom forgets the oldest finished jobs until there is room for size bytes. It reports whether there is.
 func (s *Scheduler) makeRoom(size int64) bool {
-	n := 0
-	for ; n < len(s.finished) && s.retained+size > s.cfg.MaxRetainedBytes; n++ {
-		s.forget(s.finished[n])
-		s.finished[n] = nil
+	for s.retained+size > s.cfg.MaxRetainedBytes {
+		ended, archived := s.archive.oldest()
+		switch {
+		case archived && (len(s.finished) == 0 || ended <= s.finished[0].ended):
+			s.retained -= s.archive.drop()
+		case len(s.finished) > 0:
+			s.forget(s.finished[0])
+			s.finished[0] = nil
+			s.finished = s.finished[1:]
+		default:
+			return false
+		}
 	}
-	s.finished = s.finished[n:]
-	return s.retained+size <= s.cfg.MaxRetainedBytes
+	return true
 }
 
 // expire forgets the finished jobs whose time is over, but for those that somebody is still reading.
@@ -146,6 +168,9 @@ func (s *Scheduler) expire(now time.Duration) {
 	}
 	clear(s.finished[len(kept):])
 	s.finished = kept
+	for ended, ok := s.archive.oldest(); ok && now-ended > s.cfg.ResultTTL; ended, ok = s.archive.oldest() {
+		s.retained -= s.archive.drop()
+	}
 }
 
 // forget lets go of a finished job. Streams that still read it are cut, so that its memory is free indeed.

@@ -55,6 +55,11 @@ func books(s *Scheduler, running []*job) error {
 			return err
 		}
 	}
+	for _, p := range s.archive.pages {
+		for b := p.rest(); len(b) > 0; b = b[sizeOf(b):] {
+			total += archivedCost + int64(sizeOf(b))
+		}
+	}
 	if total != s.retained {
 		return fmt.Errorf("the jobs hold %d bytes and the scheduler counts %d", total, s.retained)
 	}
@@ -143,8 +148,9 @@ func TestRetentionCountsEveryByte(t *testing.T) {
 			j.readers = 0
 		}
 		s.expire(now + time.Hour)
-		if s.retained != 0 || len(s.finished) != 0 || len(s.byID) != 0 {
-			t.Fatalf("%d bytes, %d finished jobs and %d known ones are left", s.retained, len(s.finished), len(s.byID))
+		if s.retained != 0 || len(s.finished) != 0 || len(s.byID) != 0 || len(s.archive.pages) != 0 || len(s.archive.index) != 0 {
+			t.Fatalf("%d bytes, %d finished jobs and %d known ones, %d pages and %d jobs in the archive are left",
+				s.retained, len(s.finished), len(s.byID), len(s.archive.pages), len(s.archive.index))
 		}
 	})
 }

@@ -51,8 +51,9 @@ type Scheduler struct {
 	peerIDs    []*peer          // those, by what the core knows them by; nil: a number to be used again
 	diallers   map[lifeKey]*dialler
 	jobs       map[probe.Ref]*job                  // accepted and not finished
-	byID       map[task.JobID]*job                 // those, and the finished ones that are still readable
-	finished   []*job                              // readable, oldest first
+	byID       map[task.JobID]*job                 // those, and the finished ones
+	finished   []*job                              // still readable, oldest first
+	archive    archive                             // likewise, the plain ones
 	stood      time.Duration                       // for how long this process had stood still when it last asked
 	leases     *lease.Book                         // whose the jobs are
 	slow       []*job                              // whose clients have too much to read

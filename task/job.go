@@ -315,5 +315,10 @@ const SlotsName = "slots"
 func ValidApp(s string) bool { return validName(s) }
 
 func validName(s string) bool {
-	return len(s) >= 1 && len(s) <= MaxNameLen && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= MaxNameLen
 }
