@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"encoding/binary"
 	"runtime"
 	"slices"
 	"testing"
@@ -140,7 +141,7 @@ func TestArchiveIsNoWorkForTheCollector(t *testing.T) {
 	add := func(n int) {
 		for range n {
 			j.ended++
-			j.spec.ID = newJobID()
+			binary.LittleEndian.PutUint64(j.spec.ID[:], uint64(j.ended))
 			a.add(j)
 		}
 	}

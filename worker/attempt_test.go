@@ -16,7 +16,7 @@ func TestAttemptIsAContext(t *testing.T) {
 	end := time.Now().Add(time.Hour)
 	for name, askFirst := range map[string]bool{"Done asked before the end": true, "Done asked after it": false} {
 		t.Run(name, func(t *testing.T) {
-			a := &attempt{deadline: end}
+			a := &attemptContext{deadline: end}
 			if d, ok := a.Deadline(); !ok || !d.Equal(end) || a.Err() != nil || a.Value("key") != nil {
 				t.Fatal("a running attempt looks ended")
 			}
@@ -26,8 +26,8 @@ func TestAttemptIsAContext(t *testing.T) {
 			}
 			child, cancel := context.WithCancel(a)
 			defer cancel()
-			a.stop(stopError(probe.StatusTimeout))
-			a.stop(stopError(probe.StatusKilled)) // the first reason stands
+			a.stop(endingOf(probe.StatusTimeout))
+			a.stop(endingOf(probe.StatusKilled)) // the first reason stands
 			<-a.Done()
 			if early != nil {
 				<-early
@@ -40,15 +40,45 @@ func TestAttemptIsAContext(t *testing.T) {
 	}
 }
 
+// An attempt that has ended is used for the next, but for its context: who held on to that sees what was, and nothing of the next.
+func TestAttemptsAreUsedAgain(t *testing.T) {
+	var p attempts
+	var held []*attemptContext
+	seen := make(map[*attempt]bool)
+	for range 3 * contextsAtOnce {
+		a := p.take()
+		if a.Err() != nil || a.task.Payload != nil {
+			t.Fatalf("a new attempt: %v, %+v", a.Err(), a.task)
+		}
+		seen[a], held = true, append(held, a.attemptContext)
+		a.task.Payload = []byte("payload")
+		a.stop(timedOut)
+		p.giveBack(a)
+		if a.task.Payload != nil {
+			t.Fatal("the payload is held on to")
+		}
+	}
+	if len(seen) != 1 {
+		t.Errorf("%d attempts, one at a time, took the memory of %d", len(held), len(seen))
+	}
+	next := p.take()
+	next.stop(cancelled)
+	for _, c := range held {
+		if c == next.attemptContext || !errors.Is(c.Err(), context.DeadlineExceeded) {
+			t.Fatalf("a context that somebody holds on to is the next attempt's, or ended with %v", c.Err())
+		}
+	}
+}
+
 // What was stopped before a runner came to it is not started.
 func TestStoppedInLine(t *testing.T) {
 	starts := 0
-	a := &attempt{handler: func(context.Context, Task) ([]byte, error) { starts++; return nil, nil }}
+	a := &attempt{attemptContext: &attemptContext{}, handler: func(context.Context, Task) ([]byte, error) { starts++; return nil, nil }}
 	w := &Worker{}
 	if end := w.invoke(a); starts != 1 || end.Status != probe.StatusOK {
 		t.Fatalf("%d starts, %v", starts, end.Status)
 	}
-	a.stop(stopError(probe.StatusKilled))
+	a.stop(endingOf(probe.StatusKilled))
 	if end := w.invoke(a); starts != 1 || end.Status != probe.StatusFailed {
 		t.Errorf("%d starts, %v", starts, end.Status)
 	}

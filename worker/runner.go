@@ -1,13 +1,11 @@
 package worker
 
 import (
-	"context"
 	"math"
 	"runtime"
 	"sync"
 	"time"
 
-	"dunnock/probe"
 	"dunnock/task"
 	"dunnock/worker/queue"
 )
@@ -122,7 +120,7 @@ func (c *crew) close() {
 	c.guards.Stop()
 	for _, s := range c.w.slots {
 		if s.current != nil {
-			s.current.stop(stopError(probe.StatusKilled))
+			s.current.stop(cancelled)
 		}
 	}
 	c.closing = true
@@ -204,9 +202,10 @@ func (r *runner) finish(a *attempt, more bool) (next *attempt) {
 	return next
 }
 
-// end takes the lock, tells the core of an attempt's end and does what it says: a launch that was held may be in line by then.
+// end takes the lock, tells the core of an attempt's end and does what it says: a launch that was held may be in line by then. Once the lock is let go of
+// the attempt may be another.
 func (r *runner) end(a *attempt) time.Duration {
-	a.stop(context.Canceled) // what the handler left running learns that it is over
+	a.stop(cancelled) // what the handler left running learns that it is over
 	s := a.slot
 	if cap(s.payload) > maxKeptPayload {
 		s.payload = nil
@@ -218,5 +217,6 @@ func (r *runner) end(a *attempt) time.Duration {
 	}
 	r.turn.effects = r.w.core.Done(now, s.number, a.call, r.turn.end, r.turn.effects)
 	r.w.carryOutAll(now, &r.turn)
+	r.w.attempts.giveBack(a)
 	return now
 }

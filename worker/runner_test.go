@@ -33,7 +33,7 @@ func (w *Worker) launch(h Handler, slots ...int) {
 func (w *Worker) inLine(h Handler, slots ...int) {
 	for _, i := range slots {
 		s := w.slots[i]
-		s.current = &attempt{slot: s, handler: h, habit: &w.habits[0], task: Task{Index: i}}
+		s.current = &attempt{attemptContext: &attemptContext{}, slot: s, handler: h, habit: &w.habits[0], task: Task{Index: i}}
 		w.crew.add(s.current)
 	}
 	w.crew.see(&turn{})

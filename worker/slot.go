@@ -42,10 +42,9 @@ func (s *slot) prepare(m *probe.Launch, owned bool, jobEnd time.Time) *attempt {
 		s.payload = append(s.payload[:0], payload...)
 		payload = s.payload
 	}
-	a := &attempt{
-		slot: s, call: m.Call, app: s.w.hello.Apps[m.App], handler: s.w.apps[m.App], habit: &s.w.habits[m.App], deadline: jobEnd,
-		task: Task{Job: m.Job, Index: int(m.Task), Attempt: int(m.Attempt), Epoch: m.Epoch, Deadline: jobEnd, Payload: payload},
-	}
+	a := s.w.attempts.take()
+	a.slot, a.call, a.app, a.handler, a.habit, a.deadline = s, m.Call, s.w.hello.Apps[m.App], s.w.apps[m.App], &s.w.habits[m.App], jobEnd
+	a.task = Task{Job: m.Job, Index: int(m.Task), Attempt: int(m.Attempt), Epoch: m.Epoch, Deadline: jobEnd, Payload: payload}
 	a.task.Slots = 1
 	if n := s.w.core.Need(s.number); n.Slots > 0 {
 		a.task.Slots, a.task.Resources = int(n.Slots), s.w.named(&n)
@@ -73,7 +72,7 @@ func (w *Worker) named(n *probe.Need) map[string]uint32 {
 // stop ends the context of the attempt that a call started. The caller holds Worker.mu.
 func (s *slot) stop(call uint32, why probe.Status) {
 	if s.current != nil && s.current.call == call {
-		s.current.stop(stopError(why))
+		s.current.stop(endingOf(why))
 	}
 }
 
@@ -94,7 +93,7 @@ func (w *Worker) invoke(a *attempt) (end queue.End) {
 	if err := a.Err(); err != nil { // it was stopped in line: nobody wants it any more
 		return w.outcome(a, nil, err)
 	}
-	value, err := a.handler(a, a.task)
+	value, err := a.handler(a.attemptContext, a.task)
 	return w.outcome(a, value, err)
 }
 

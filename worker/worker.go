@@ -43,6 +43,7 @@ type Worker struct {
 	slots    []*slot // by number
 	crew     *crew
 	habits   []habit // by index in hello.Apps
+	attempts attempts
 	peers    map[probe.SchedulerID]*peer
 	lives    map[life]lifeNumber // of schedulers, connected or not long gone
 	lastPeer probe.SchedulerID
