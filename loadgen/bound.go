@@ -80,16 +80,18 @@ func (b *bound) compare(ctx context.Context, r *Result, fleet *Fleet, warmup tim
 	var err error
 	ideal := base
 	ideal.Policy = "ideal"
-	if out.Ideal, err = b.simulate(ctx, ideal, r, warmup); err == nil {
+	if out.Ideal, err = b.simulate(ctx, ideal, r, warmup); err == nil || errors.Is(err, sim.ErrNotModelled) {
 		alike := base
-		alike.Sharing = b.cfg.Sharing
+		alike.Sharing, alike.Nodes = b.cfg.Sharing, fleet.simulated()
 		alike.Policy, alike.NetDelay, alike.ClientDelay, alike.TaskOverhead = fleet.Policy, b.cfg.Net, b.cfg.Client, b.cfg.Overhead
 		out.Simulated, err = b.simulate(ctx, alike, r, warmup)
 	}
 	if err != nil {
 		return &Bound{Skipped: err.Error()}
 	}
-	out.RatioIdeal = ratios(&r.ResponseMS, &out.Ideal.ResponseMS)
+	if out.Ideal != nil {
+		out.RatioIdeal = ratios(&r.ResponseMS, &out.Ideal.ResponseMS)
+	}
 	out.RatioSimulated = ratios(&r.ResponseMS, &out.Simulated.ResponseMS)
 	return out
 }

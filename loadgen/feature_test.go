@@ -3,6 +3,7 @@ package loadgen
 import (
 	"bytes"
 	"log/slog"
+	"maps"
 	"math"
 	"strconv"
 	"testing"
@@ -28,6 +29,10 @@ type feature struct {
 	spec       map[string]string        // of the workload
 	change     func(j *workload.Job)    // what its flags do not say
 	keys       bool                     // of the tasks, with a cache at each worker
+	needs      []string                 // of the tasks
+	stocks     []string                 // of the workers
+	labels     []string                 // likewise
+	wishes     workload.Wishes          // of the jobs
 	shows      func(r *sim.Result) bool // that the feature does something at all
 }
 
@@ -43,7 +48,30 @@ func features() []feature {
 			return r.Users[later].WaitMS.Mean > 1.5*r.Users[first].WaitMS.Mean
 		}
 	}
+	constrained := feature{
+		load: 0.5, spec: map[string]string{"tasks": "5", "service": "exp:50ms"}, labels: []string{"gpu=0.4", "ssd=0.5"},
+		wishes: workload.Wishes{
+			RequireTasks: asked("gpu=0.15"), PreferTasks: asked("ssd=0.3"), ExcludeTasks: asked("zone=z1=0.2"), Spread: "zone", Seed: 1,
+		},
+		shows: func(r *sim.Result) bool { return r.MessagesPerTask > 3.2 },
+	}
+	resources := feature{
+		load: 0.4, spec: map[string]string{"tasks": "5", "service": "exp:50ms", "users": "ann:1,bob:1"}, stocks: []string{"cpu=5", "memory=9", "card=1@0.5"},
+		needs: []string{"ann:cpu=1,memory=4", "bob:cpu=3,memory=1@0.9", "bob:cpu=1,card=1@0.1"},
+		shows: func(r *sim.Result) bool {
+			return r.Users["bob"].Shares["cpu"] > 0.3 && r.Users["ann"].Shares["memory"] > 0.3
+		},
+	}
+	with := func(f feature, name string, p placement.Policy, d queue.Discipline) feature {
+		f.name, f.policy, f.discipline = name, p, d
+		return f
+	}
 	return []feature{
+		with(constrained, "constraints, late binding", placement.LateBinding, 0),
+		with(constrained, "constraints, idle offers", placement.IdleOffer, 0),
+		with(resources, "resources, late binding", placement.LateBinding, 0),
+		with(resources, "resources, idle offers", placement.IdleOffer, 0),
+		with(resources, "resources, fair", placement.IdleOffer, queue.Fair),
 		{name: "wide tasks, late binding", policy: placement.LateBinding, load: 0.6, spec: wide, shows: shown},
 		{name: "wide tasks, idle offers", policy: placement.IdleOffer, load: 0.6, spec: wide, shows: shown},
 		{name: "fair, idle offers", policy: placement.IdleOffer, discipline: queue.Fair, load: 1.4, spec: users, shows: sooner("quiet", "flood")},
@@ -73,6 +101,35 @@ func features() []feature {
 
 const featureSlots = 40 // on ten workers
 
+// asked reads a label and a share.
+func asked(text string) []workload.Share {
+	var s workload.Share
+	if err := s.UnmarshalText([]byte(text)); err != nil {
+		panic(err)
+	}
+	return []workload.Share{s}
+}
+
+// nodes is what the workers of a feature have.
+func (f *feature) nodes(t *testing.T) []workload.Node {
+	t.Helper()
+	fleet := workload.Fleet{Seed: 1}
+	if f.wishes.Spread != "" {
+		fleet.Zones = 3
+	}
+	for _, text := range f.labels {
+		fleet.Labels = append(fleet.Labels, asked(text)...)
+	}
+	for _, text := range f.stocks {
+		var s workload.Stock
+		if err := s.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		fleet.Stocks = append(fleet.Stocks, s)
+	}
+	return fleet.Nodes(10)
+}
+
 // file returns the jobs of a feature as a file.
 func (f *feature) file(t *testing.T) []byte {
 	t.Helper()
@@ -88,8 +145,18 @@ func (f *feature) file(t *testing.T) []byte {
 	if err := spec.Arrival.UnmarshalText([]byte("poisson")); err != nil {
 		t.Fatal(err)
 	}
+	for _, text := range f.needs {
+		n, err := workload.ParseNeed(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec.Needs = append(spec.Needs, n)
+	}
 	source, err := workload.Generate(spec, workload.Window{Jobs: 1200})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := source.Wish(f.wishes, f.nodes(t)); err != nil {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
@@ -124,9 +191,18 @@ func (f *feature) live(t *testing.T, source *workload.Source, cache workload.Cac
 				c.MaxQueueTime = time.Hour
 			}).Addr)
 		}
+		nodes := f.nodes(t)
 		for i := range 10 {
-			own := &app.Sleeper{}
-			fleet.Worker("w"+strconv.Itoa(i+1), featureSlots/10, map[string]worker.Handler{SleepApp: own.Handle}, func(c *worker.Config) {
+			own, name := &app.Sleeper{}, "w"+strconv.Itoa(i+1)
+			node := Node{Role: "worker", Name: name, Slots: featureSlots / 10}
+			if nodes != nil {
+				node.Labels, node.Resources = nodes[i].Labels, nodes[i].Resources
+			}
+			cfg.Fleet.Nodes = append(cfg.Fleet.Nodes, node)
+			fleet.Worker(name, featureSlots/10, map[string]worker.Handler{SleepApp: own.Handle}, func(c *worker.Config) {
+				c.Labels, c.Resources = maps.Clone(node.Labels), node.Resources
+				c.Zone = c.Labels["zone"]
+				delete(c.Labels, "zone")
 				if f.discipline != 0 {
 					c.Discipline = f.discipline.String()
 				}
@@ -161,7 +237,7 @@ func TestFeaturesAgreeWithTheSimulator(t *testing.T) {
 			}
 			live := f.live(t, source(), cache)
 			same, err := sim.Run(t.Context(), sim.Config{
-				Policy: f.policy.String(), Workers: 10, Slots: featureSlots / 10, Schedulers: 2, Cache: cache, Sharing: sim.Sharing{Discipline: f.discipline},
+				Policy: f.policy.String(), Workers: 10, Slots: featureSlots / 10, Schedulers: 2, Cache: cache, Sharing: sim.Sharing{Discipline: f.discipline}, Nodes: f.nodes(t),
 			}, source())
 			if err != nil {
 				t.Fatal(err)
@@ -183,6 +259,9 @@ func TestFeaturesAgreeWithTheSimulator(t *testing.T) {
 			for _, u := range live.Users {
 				if s, known := same.Users[u.User]; known && u.User != "" {
 					agree("response of "+u.User, u.ResponseMS.Mean, s.ResponseMS.Mean)
+					for name, share := range s.Shares {
+						agree("share that "+u.User+" has of "+name, u.Shares[name], share)
+					}
 				}
 			}
 			if f.keys {

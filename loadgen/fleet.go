@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"dunnock/internal/api"
+	"dunnock/loadgen/workload"
 	"dunnock/probe"
 	"dunnock/task"
 )
@@ -51,6 +52,29 @@ func (f *Fleet) slotsByWorker() map[string]int {
 		}
 	}
 	return slots
+}
+
+// Has is what each worker has beside slots, in the order of Nodes; nil if that is not known.
+func (f *Fleet) Has() []workload.Node {
+	nodes := make([]workload.Node, 0, f.Workers)
+	for i := range f.Nodes {
+		if n := &f.Nodes[i]; n.Role == probe.RoleWorker.String() {
+			nodes = append(nodes, workload.Node{Labels: n.Labels, Resources: n.Resources})
+		}
+	}
+	if len(nodes) != f.Workers {
+		return nil
+	}
+	return nodes
+}
+
+// simulated is what the workers of a simulation have: nil if that is nothing.
+func (f *Fleet) simulated() []workload.Node {
+	nodes := f.Has()
+	if !slices.ContainsFunc(nodes, func(n workload.Node) bool { return len(n.Labels)+len(n.Resources) > 0 }) {
+		return nil
+	}
+	return nodes
 }
 
 // Ask asks schedulers for their fleet, all at once and for two seconds at most. All have to answer, and to be of the same fleet: a run that is spread over
@@ -128,7 +152,7 @@ func (f *Fleet) askNodes(ctx context.Context, scheduler string) error {
 		if !w.Connected || w.State != "active" {
 			continue
 		}
-		f.Nodes = append(f.Nodes, Node{Role: probe.RoleWorker.String(), Name: w.Name, Addr: w.Addr, Slots: w.Slots})
+		f.Nodes = append(f.Nodes, Node{Role: probe.RoleWorker.String(), Name: w.Name, Addr: w.Addr, Slots: w.Slots, Labels: w.Labels, Resources: w.Resources})
 		f.Workers++
 		f.Slots += w.Slots
 		if f.Discipline == "" || f.Discipline == probe.DisciplineFIFO {

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +20,7 @@ import (
 	"time"
 
 	"dunnock/internal/api"
+	"dunnock/loadgen/workload"
 	"dunnock/probe"
 )
 
@@ -42,6 +45,8 @@ type LocalConfig struct {
 	Workers    int    // 1 to MaxLocalWorkers
 	Slots      int    // of each worker
 	Policy     string // of the schedulers; empty: their default
+	// Nodes is what each worker has beside slots; nil: nothing, else one a worker.
+	Nodes []workload.Node
 	// WorkerFlags are further flags of every worker.
 	WorkerFlags []string
 	Logger      *slog.Logger
@@ -58,6 +63,9 @@ func (c *LocalConfig) Validate() error {
 	count("schedulers", c.Schedulers, MaxLocalSchedulers)
 	count("workers", c.Workers, MaxLocalWorkers)
 	count("slots", c.Slots, probe.MaxSlots)
+	if c.Nodes != nil && len(c.Nodes) != c.Workers {
+		faults = append(faults, fmt.Errorf("nodes: want one a worker, which are %d, got %d", c.Workers, len(c.Nodes)))
+	}
 	return errors.Join(faults...)
 }
 
@@ -140,7 +148,7 @@ func (l *Local) own(ctx context.Context, started chan<- error) {
 
 // startAll starts one scheduler, then all other nodes, which join through it.
 func (l *Local) startAll(ctx context.Context) error {
-	first, err := l.start("scheduler", "s1", "")
+	first, err := l.start("scheduler", "s1", "", nil)
 	if err != nil {
 		return err
 	}
@@ -148,12 +156,12 @@ func (l *Local) startAll(ctx context.Context) error {
 		return err
 	}
 	for i := 1; i < l.cfg.Schedulers; i++ {
-		if _, err := l.start("scheduler", "s"+strconv.Itoa(i+1), first.gossip); err != nil {
+		if _, err := l.start("scheduler", "s"+strconv.Itoa(i+1), first.gossip, nil); err != nil {
 			return err
 		}
 	}
 	for i := range l.cfg.Workers {
-		if _, err := l.start("worker", "w"+strconv.Itoa(i+1), first.gossip); err != nil {
+		if _, err := l.start("worker", "w"+strconv.Itoa(i+1), first.gossip, l.nodeFlags(i)); err != nil {
 			return err
 		}
 	}
@@ -165,8 +173,27 @@ func (l *Local) startAll(ctx context.Context) error {
 	return nil
 }
 
-// start starts one process and follows it to its end.
-func (l *Local) start(role, name, join string) (*localNode, error) {
+// nodeFlags gives a worker what it has.
+func (l *Local) nodeFlags(worker int) (flags []string) {
+	if l.cfg.Nodes == nil {
+		return nil
+	}
+	n := &l.cfg.Nodes[worker]
+	for _, key := range slices.Sorted(maps.Keys(n.Labels)) {
+		if key == "zone" {
+			flags = append(flags, "--zone", n.Labels[key])
+		} else {
+			flags = append(flags, "--label", key+"="+n.Labels[key])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.Resources)) {
+		flags = append(flags, "--resource", name+"="+strconv.FormatUint(uint64(n.Resources[name]), 10))
+	}
+	return flags
+}
+
+// start starts one process, with further flags, and follows it to its end.
+func (l *Local) start(role, name, join string, flags []string) (*localNode, error) {
 	args := []string{role, "--name", name, "--fleet", l.fleet, "--drain-timeout", "1s", "--log-level", "warn"}
 	if join != "" {
 		args = append(args, "--join", join)
@@ -177,6 +204,7 @@ func (l *Local) start(role, name, join string) (*localNode, error) {
 	case l.cfg.Policy != "":
 		args = append(args, "--policy", l.cfg.Policy)
 	}
+	args = append(args, flags...)
 	n := &localNode{role: role, name: name, announced: make(chan struct{}), ended: make(chan struct{})}
 	n.cmd = exec.Command(l.cfg.Executable, args...) //nolint:gosec,noctx // itself; and it is ended by Stop, gently
 	n.cmd.Args[0] = "dunnock"

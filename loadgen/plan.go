@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,7 +35,12 @@ type job struct {
 }
 
 // class is what a job says of its tasks beside what they do.
-type class struct{ priority, slots int }
+type class struct {
+	priority int
+	workload.Demand
+	spread string
+	groups []workload.Group // their tasks say more
+}
 
 // planner makes jobs ahead of their time, so that nothing about a job is left to do when it is due but to send it.
 type planner struct {
@@ -63,7 +69,7 @@ func (p *planner) run(ctx context.Context) {
 		}
 		scratch = digestJob(p.digest, scratch, &w)
 		p.keyed = p.keyed || len(w.Keys) > 0
-		j := &job{index: index, at: w.At, user: w.User, est: w.Est, class: class{w.Priority, w.Slots}, counted: !warmup.Covers(index, w.At)}
+		j := &job{index: index, at: w.At, user: w.User, est: w.Est, class: classOf(&w), counted: !warmup.Covers(index, w.At)}
 		p.fill(j, &w)
 		select {
 		case p.out <- j:
@@ -72,6 +78,15 @@ func (p *planner) run(ctx context.Context) {
 		}
 	}
 	p.err = p.source.Err()
+}
+
+// classOf returns what a planned job says, of which the next job overwrites the slices.
+func classOf(w *workload.Job) class {
+	c := class{priority: w.Priority, Demand: w.Demand, spread: w.Spread, groups: slices.Clone(w.Groups)}
+	for i := range c.groups {
+		c.groups[i].Tasks = slices.Clone(c.groups[i].Tasks)
+	}
+	return c
 }
 
 // taken says that a job has been sent.
@@ -86,6 +101,14 @@ func (p *planner) fill(j *job, w *workload.Job) {
 	if !p.cfg.NoAffinity {
 		for i, key := range w.Keys {
 			j.tasks[i].Affinity = workload.KeyName(key)
+		}
+	}
+	for i := range w.Groups {
+		g := &w.Groups[i]
+		says := g.Described()
+		for _, t := range g.Tasks {
+			says.Affinity = j.tasks[t].Affinity
+			j.tasks[t] = says
 		}
 	}
 	if p.cfg.App != SleepApp {
@@ -127,6 +150,9 @@ func digestJob(d *xxhash.Digest, b []byte, w *workload.Job) []byte {
 	}
 	for _, k := range w.Keys {
 		b = binary.LittleEndian.AppendUint32(b, k)
+	}
+	if !w.Plain() {
+		b = workload.AppendDemands(b, w)
 	}
 	_, _ = d.Write(b) // a hash takes everything
 	return b

@@ -43,7 +43,8 @@ func (r *recorder) ran(j *job, results []task.Result) {
 	if j.counted && (!r.found || j.at < r.first) {
 		r.first, r.found = j.at, true
 	}
-	w := &workload.Job{At: j.at, User: j.user, Est: j.est, Priority: j.class.priority, Slots: j.class.slots, Service: make([]time.Duration, len(j.tasks))}
+	w := &workload.Job{At: j.at, User: j.user, Est: j.est, Service: make([]time.Duration, len(j.tasks))}
+	w.Priority, w.Demand, w.Spread, w.Groups = j.class.priority, j.class.Demand, j.class.spread, j.class.groups
 	for i := range results {
 		if k := results[i].Task; k < len(w.Service) { // which it is
 			w.Service[k] = min(max(results[i].Service, 0), workload.MaxService)

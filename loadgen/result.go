@@ -134,6 +134,9 @@ type UserShare struct {
 	Tasks      uint64    `json:"tasks"`
 	Errors     uint64    `json:"errors"`      // jobs
 	ResponseMS Quantiles `json:"response_ms"` // of those after the warm-up
+	// Shares are which fraction of all slots and of each resource of the fleet its tasks had, from the first arrival after the warm-up to the last one. The
+	// largest is its dominant share. Only of users, where workers have resources.
+	Shares map[string]float64 `json:"shares,omitempty"`
 }
 
 // WidthShare is what jobs saw whose tasks take so many slots.
@@ -212,11 +215,14 @@ type CPU struct {
 
 // Node is a scheduler or a worker of the fleet.
 type Node struct {
-	Role    string `json:"role"` // scheduler, worker
-	Name    string `json:"name"`
-	Addr    string `json:"addr"`
-	Slots   int    `json:"slots,omitempty"`
-	Version string `json:"version,omitempty"` // empty: not known, as of a fleet that was there before
+	Role  string `json:"role"` // scheduler, worker
+	Name  string `json:"name"`
+	Addr  string `json:"addr"`
+	Slots int    `json:"slots,omitempty"`
+	// Labels and Resources are what a worker has beside its slots.
+	Labels    map[string]string `json:"labels,omitempty"`
+	Resources map[string]uint32 `json:"resources,omitempty"`
+	Version   string            `json:"version,omitempty"` // empty: not known, as of a fleet that was there before
 }
 
 // Bound sets a run beside what the same jobs take elsewhere: their arrivals and their service times as measured, through
@@ -225,7 +231,7 @@ type Bound struct {
 	Skipped string `json:"skipped,omitempty"` // why there is none; then nothing else is set
 
 	Delays    Delays    `json:"delays"`
-	Ideal     *BoundRun `json:"ideal"`
+	Ideal     *BoundRun `json:"ideal"` // null where tasks ask for more of their worker than a slot, which it does not know
 	Simulated *BoundRun `json:"simulated"`
 	// Measured over ideal, and measured over simulated.
 	RatioIdeal     Ratios `json:"ratio_ideal"`

@@ -192,7 +192,8 @@ func (r *run) job(j *job) {
 	// The client ends a submission that has no answer by itself, a while after the deadline.
 	h, err := r.client.Submit(context.Background(), task.Job{
 		App: r.cfg.App, User: j.user, ProbeRatio: r.cfg.ProbeRatio, Deadline: r.cfg.Timeout, Estimate: j.est, Tasks: j.tasks,
-		Priority: j.class.priority, Slots: j.class.slots,
+		Priority: j.class.priority, Slots: j.class.Slots, Resources: j.class.Resources,
+		Require: j.class.Require, Prefer: j.class.Prefer, Exclude: j.class.Exclude, Spread: j.class.spread,
 	})
 	accepted := r.pacer.now()
 	if err != nil {

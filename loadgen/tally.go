@@ -20,6 +20,7 @@ const others = "…"
 type tally struct {
 	mu sync.Mutex // guards all below
 
+	stocks                *stocks // nil: workers have no resources
 	caching               bool
 	cached, hits          uint64 // tasks after the warm-up that met a cache, and found their key there
 	jobs, tasks, outcomes uint64 // due, of them, and task outcomes that came
@@ -62,6 +63,7 @@ type stageTally struct {
 type userTally struct {
 	jobs, tasks, errors uint64
 	response            histogram
+	usage               usage
 }
 
 // widthTally is what jobs saw whose tasks take so many slots, after the warm-up.
@@ -82,7 +84,7 @@ func newTally(cfg *Config) *tally {
 		errors:   make(map[string]uint64),
 		response: newHistogram(), wait: newHistogram(), service: newHistogram(), lag: newHistogram(), accept: newHistogram(),
 		timeline: newTimeline(), users: make(map[string]*userTally), workers: make(map[string]*workerTally),
-		slots: cfg.Fleet.slotsByWorker(), caching: cfg.Cache.Keys > 0,
+		slots: cfg.Fleet.slotsByWorker(), stocks: newStocks(&cfg.Fleet), caching: cfg.Cache.Keys > 0,
 	}
 	start := time.Duration(0)
 	for _, s := range cfg.Plan.Stages {
@@ -120,7 +122,7 @@ func (t *tally) due(j *job, now time.Duration, most int) bool {
 	u := t.user(j.user)
 	u.jobs++
 	u.tasks += uint64(len(j.tasks))
-	if j.class.slots > 1 && t.widths == nil {
+	if j.class.Slots > 1 && t.widths == nil {
 		t.widths = make(map[int]*widthTally)
 	}
 	if w := t.width(j); w != nil && j.counted {
@@ -241,10 +243,11 @@ func (t *tally) lagged(j *job, sent time.Duration) {
 // results counts the outcomes of a job's tasks and notes those that failed in its line.
 func (t *tally) results(j *job, accepted, ended time.Duration, results []task.Result, l *line) {
 	s, width := t.stage(j), t.width(j)
-	slots := float64(max(j.class.slots, 1))
 	t.outcomes += uint64(len(results))
 	for i := range results {
 		r := &results[i]
+		wide, _ := j.class.takes(r.Task)
+		slots := float64(wide)
 		if r.Outcome != task.OK {
 			if l.failed++; l.failed == 1 {
 				l.code = codeOf(r)
@@ -277,6 +280,9 @@ func (t *tally) results(j *job, accepted, ended time.Duration, results []task.Re
 		// A wait begins when the job is accepted, a hop before that is known here, as the launch is a hop before the start.
 		start := min(accepted+r.Wait, ended-r.Service)
 		t.timeline.run(start, start+r.Service, slots)
+		if t.stocks != nil && j.user != "" {
+			t.user(j.user).usage.run(start, start+r.Service, t.stocks.takes(&j.class, r.Task))
+		}
 		w := t.worker(r.Worker)
 		w.tasks++
 		w.started++
@@ -348,9 +354,17 @@ func (t *tally) userShares() []UserShare {
 	shares := make([]UserShare, 0, len(t.users))
 	for _, name := range slices.Sorted(maps.Keys(t.users)) {
 		u := t.users[name]
-		shares = append(shares, UserShare{User: name, Jobs: u.jobs, Tasks: u.tasks, Errors: u.errors, ResponseMS: u.response.quantiles()})
+		shares = append(shares, UserShare{User: name, Jobs: u.jobs, Tasks: u.tasks, Errors: u.errors, ResponseMS: u.response.quantiles(), Shares: u.shares(t, name)})
 	}
 	return shares
+}
+
+// shares returns which part of the fleet a user's tasks had; nil if that is not known.
+func (u *userTally) shares(t *tally, name string) map[string]float64 {
+	if name == "" || name == others {
+		return nil
+	}
+	return u.usage.shares(t.stocks, t.first, t.last)
 }
 
 // maxWidths bounds how many widths have statistics of their own.
@@ -361,7 +375,7 @@ func (t *tally) width(j *job) *widthTally {
 	if t.widths == nil {
 		return nil
 	}
-	slots := max(j.class.slots, 1)
+	slots := max(j.class.Slots, 1)
 	w := t.widths[slots]
 	if w == nil && len(t.widths) < maxWidths {
 		w = &widthTally{response: newSparseHistogram(), wait: newSparseHistogram()}

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -14,9 +13,10 @@ import (
 
 // specOf is what placing a job needs to know of it.
 func specOf(j *task.Job) (placement.Spec, *task.Error) {
+	own := placement.Demand(j, nil)
 	s := placement.Spec{
-		App: j.App, User: j.User, Require: labelsOf(j.Require), Prefer: labelsOf(j.Prefer), Exclude: excludedBy(j.Exclude), Spread: j.Spread,
-		Need: needOf(j.Slots, j.Resources), Tasks: len(j.Tasks), ProbeRatio: j.ProbeRatio, Deadline: j.Deadline, MaxAttempts: j.MaxAttempts,
+		App: j.App, User: j.User, Require: own.Require, Prefer: own.Prefer, Exclude: own.Exclude, Spread: j.Spread,
+		Need: own.Need, Tasks: len(j.Tasks), ProbeRatio: j.ProbeRatio, Deadline: j.Deadline, MaxAttempts: j.MaxAttempts,
 		AtMostOnce: j.Delivery == task.AtMostOnce, CancelOnFailure: j.OnFailure == task.CancelRest,
 		Epoch: j.Epoch, Attempts: attemptsOf(j), Finished: j.Finished,
 		Keys: keysOf(j),
@@ -61,11 +61,7 @@ func groupsOf(j *task.Job) ([]placement.Group, *task.Error) {
 				return nil, task.Errorf(task.CodeTooLarge, "tasks[%d]: at most %d different constraints in one job", i, placement.MaxGroups-1)
 			}
 			places[string(key)] = at
-			groups = append(groups, placement.Group{
-				Require: labelsOf(merged(j.Require, t.Require)), Prefer: labelsOf(merged(j.Prefer, t.Prefer)),
-				Exclude: excludedBy(slices.Concat(j.Exclude, t.Exclude)),
-				Need:    needOf(cmp.Or(t.Slots, j.Slots), merged(j.Resources, t.Resources)),
-			})
+			groups = append(groups, placement.Demand(j, t))
 		}
 		groups[at].Tasks = append(groups[at].Tasks, uint32(i))
 	}
@@ -92,54 +88,6 @@ func appendConstraints(b []byte, t *task.Task) []byte {
 		b = wire.AppendUint(b, uint64(t.Resources[name]))
 	}
 	return b
-}
-
-// needOf is what tasks take as placement has it. Of a resource of which a task takes 0 nothing is said.
-func needOf(slots int, resources map[string]uint32) placement.Need {
-	n := placement.Need{Slots: slots}
-	if len(resources) == 0 {
-		return n
-	}
-	for _, name := range slices.Sorted(maps.Keys(resources)) {
-		if resources[name] > 0 {
-			n.Resources = append(n.Resources, probe.Amount{Name: name, N: resources[name]})
-		}
-	}
-	return n
-}
-
-func merged[V any](job, own map[string]V) map[string]V {
-	if len(job) == 0 {
-		return own
-	}
-	if len(own) == 0 {
-		return job
-	}
-	all := maps.Clone(job)
-	maps.Copy(all, own)
-	return all
-}
-
-func labelsOf(m map[string]string) []probe.Label {
-	if len(m) == 0 {
-		return nil
-	}
-	list := make([]probe.Label, 0, len(m))
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		list = append(list, probe.Label{Key: k, Value: m[k]})
-	}
-	return list
-}
-
-func excludedBy(entries []string) []probe.Label {
-	if len(entries) == 0 {
-		return nil
-	}
-	list := make([]probe.Label, len(entries))
-	for i, entry := range entries {
-		list[i].Key, list[i].Value = task.Excluded(entry)
-	}
-	return list
 }
 
 // named adds the label that a worker's name is, unless it has given that another meaning.

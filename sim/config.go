@@ -59,11 +59,9 @@ type Config struct {
 	Seed uint64
 	// Load is what the workload was asked to offer, for the report. 0: it is measured.
 	Load float64
-	// Labels are those that workers have: each worker has each with its probability, and one worker at least has it. At most 8.
-	Labels []Share
-	// RequireJobs and RequireTasks are labels that jobs and single tasks require, each with its probability. Where no worker has what a task
-	// requires together, it requires less. Policies per-task, late-binding and those like it only.
-	RequireJobs, RequireTasks []Share
+	// Nodes is what each worker has beside slots: its labels and resources. Nil: nothing; else one a worker. Policy per-task knows labels only, other models
+	// nothing of it.
+	Nodes []workload.Node
 	// Cache models what workers keep of what affinity keys stand for; the zero Cache is no model: tasks take what they take. Policies late-binding and those
 	// like it only.
 	Cache workload.Cache
@@ -140,7 +138,7 @@ func (c Config) Validate() error {
 	} else if c.Faults.any() && !usesCores(c.Policy) {
 		faults = append(faults, fmt.Errorf("faults: policy %s is a model without them; those that run the fleet's own code have them", c.Policy))
 	}
-	faults = append(faults, c.labelFaults()...)
+	faults = append(faults, c.nodeFaults()...)
 	faults = append(faults, c.cacheFaults()...)
 	if c.AffinityWait > time.Minute {
 		faults = append(faults, fmt.Errorf("affinity wait: want at most %v, got %v", time.Minute, c.AffinityWait))

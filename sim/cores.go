@@ -22,9 +22,6 @@ type cores struct {
 	schedulers []scheduler
 	workers    []worker
 	config     placement.Config
-	offer      placement.Worker // what every worker says of itself
-	offers     map[mask]placement.Worker
-	groups     [1 << maxLabels]placement.Group // scratch: tasks of a job by what they require
 	spec       placement.Spec
 	known      []probe.Key        // by number
 	keys       []probe.Key        // scratch: of a job's tasks
@@ -87,17 +84,14 @@ func newCores(e *Engine) Policy {
 	}
 	c := &cores{
 		engine:     e,
-		offers:     make(map[mask]placement.Worker),
 		schedulers: make([]scheduler, e.cfg.Schedulers),
 		workers:    make([]worker, e.cfg.Workers),
 		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited, MaxQueueTime: math.MaxInt64, AffinityWait: e.cfg.AffinityWait},
 		idle:       policy == placement.IdleOffer,
-		offer:      placement.Worker{Slots: e.cfg.Slots, Apps: []string{app}, Sorts: e.cfg.Sharing.Discipline > queue.FIFO},
 		spec: placement.Spec{
 			App: app, ProbeRatio: e.cfg.ProbeRatio, Deadline: e.cfg.Deadline, MaxAttempts: e.cfg.MaxAttempts,
 		},
 	}
-	c.offer.Fair = e.cfg.queue().WithDefaults().Discipline == queue.Fair
 	c.classed = probe.NeedsClass(e.cfg.queue().WithDefaults().Discipline.String())
 	for i := range c.schedulers {
 		c.startScheduler(uint32(i))
@@ -120,6 +114,13 @@ func newCores(e *Engine) Policy {
 	return c
 }
 
+// offered is what every worker says of itself, whatever it has.
+func offered(cfg *Config) placement.Worker {
+	return placement.Worker{
+		Slots: cfg.Slots, Apps: []string{app}, Sorts: cfg.Sharing.Discipline > queue.FIFO, Fair: cfg.queue().WithDefaults().Discipline == queue.Fair,
+	}
+}
+
 // startScheduler begins a life of a scheduler.
 func (c *cores) startScheduler(i uint32) {
 	s := &c.schedulers[i]
@@ -134,6 +135,7 @@ func (c *cores) startWorker(i uint32) {
 	w := &c.workers[i]
 	w.life++
 	cfg := c.engine.cfg.queue()
+	cfg.Resources = c.engine.fleet.kindOf(i).amount
 	if c.idle {
 		cfg.Offers, cfg.Seed = true, newStream(c.engine.cfg.Seed, labelHomes).at(uint64(i))
 		lanes := probe.Lanes(cfg.Slots)
@@ -153,51 +155,18 @@ func (c *cores) connectWorker(s, w uint32) {
 
 // offerOf is what a worker says of itself.
 func (c *cores) offerOf(w uint32) placement.Worker {
-	l := c.engine.labels
-	o := c.offer
-	if l != nil && l.workers[w] != 0 {
-		o = c.labelled(l, w)
-	}
+	o := c.engine.fleet.kindOf(w).offer
 	o.Name = nameOf(w)
 	return o
 }
 
-// labelled is what a worker with labels says of itself.
-func (c *cores) labelled(l *labelling, w uint32) placement.Worker {
-	o, known := c.offers[l.workers[w]]
-	if !known {
-		o = c.offer
-		o.Labels = l.list(l.workers[w])
-		c.offers[l.workers[w]] = o
-	}
-	return o
-}
-
-// constrain says what the tasks of a job require.
+// constrain says what the tasks of a job ask of workers.
 func (c *cores) constrain(id JobID) {
-	l, index := c.engine.labels, c.engine.jobs[id].index
-	of, _ := l.who(l.ofJob(index))
-	c.spec.Require, c.spec.Groups = l.list(of), c.spec.Groups[:0]
-	if len(l.tasks) == 0 {
-		return
-	}
-	var used []mask
-	for t := range c.engine.jobs[id].service {
-		m, _ := l.who(of | l.ofTask(index, uint32(t)))
-		if m == of {
-			continue
-		}
-		g := &c.groups[m]
-		if len(g.Tasks) == 0 {
-			used = append(used, m)
-		}
-		g.Tasks = append(g.Tasks, uint32(t))
-	}
-	for _, m := range used {
-		g := &c.groups[m]
-		g.Require, g.Need = l.list(m), placement.Need{Slots: int(c.engine.jobs[id].slots)}
-		c.spec.Groups = append(c.spec.Groups, *g)
-		g.Tasks = nil
+	j, s := &c.engine.jobs[id], &c.spec
+	s.Require, s.Prefer, s.Exclude, s.Spread, s.Groups, s.Need = nil, nil, nil, "", s.Groups[:0], placement.Need{Slots: int(j.slots)}
+	if a := j.asks; a != nil {
+		own := &a.groups[0]
+		s.Require, s.Prefer, s.Exclude, s.Need, s.Spread, s.Groups = own.Require, own.Prefer, own.Exclude, own.Need, a.spread, append(s.Groups, a.groups[1:]...)
 	}
 }
 
@@ -227,20 +196,17 @@ func (c *cores) Submit(e *Engine, id JobID) {
 		return
 	}
 	if err := c.submit(e.jobs[id].scheduler, id, nil); err != nil {
-		// Workers are always there without faults. What is in the way can only be a bound of the scheduler's memory.
-		e.fail(err)
+		// Workers are always there without faults. Either none of them could run it, or a bound of the scheduler's memory is in the way.
+		e.fail(fmt.Errorf("job %d: %w", e.jobs[id].index, err))
 	}
 }
 
 // submit hands the tasks of a job that are not finished to a scheduler.
 func (c *cores) submit(scheduler uint32, id JobID, finished []byte) error {
 	s := &c.schedulers[scheduler]
-	c.spec.Need.Slots = int(c.engine.jobs[id].slots)
 	c.spec.User = c.engine.users[c.engine.jobs[id].user].name
 	c.spec.Tasks, c.spec.Finished = len(c.engine.jobs[id].service), finished
-	if c.engine.labels != nil {
-		c.constrain(id)
-	}
+	c.constrain(id)
 	c.keyed(id)
 	ref, out, err := s.core.Submit(c.engine.now, c.spec, c.placed[:0])
 	if err != nil {
@@ -276,9 +242,9 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 		r := probe.Reserve{Ref: m.Ref, Res: m.Task, Count: m.Count}
 		switch {
 		case c.classed:
-			out = core.ReserveNeed(now, from, r, c.classOf(m), needOf(m), out)
-		case m.Slot > 1:
-			out = core.ReserveNeed(now, from, r, nil, needOf(m), out)
+			out = core.ReserveNeed(now, from, r, c.classOf(m), c.engine.needs[m.Slot], out)
+		case m.Slot > 0:
+			out = core.ReserveNeed(now, from, r, nil, c.engine.needs[m.Slot], out)
 		default:
 			out = core.Reserve(now, from, r, out)
 		}
@@ -295,7 +261,7 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 		}
 		for i := range out {
 			if out[i].Kind == queue.EffectStart {
-				c.expect(m.Worker, m.Slot, uint16(m.Job))
+				c.expect(m.Worker, m.Slot, m.Job, true)
 				c.begin(m.Worker, m.Slot, m.Call, m.Service, m.Count)
 			}
 		}
@@ -447,7 +413,7 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 		case placement.EffectReserve:
 			m.Kind, m.Task, m.Count = kindReserve, f.Res, f.Count
 			if f.Task != 0 {
-				m.Slot = s.core.Need(f.Task, f.Worker).Slots
+				m.Slot = e.numbered(s.core.Need(f.Task, f.Worker))
 			}
 			if c.classed {
 				c.classify(&m, s.jobs[placement.Index(f.Ref)])
@@ -457,7 +423,7 @@ func (c *cores) carryOutPlaced(scheduler uint32, out []placement.Effect) {
 		case placement.EffectLaunch:
 			m.Kind, m.Task, m.Attempt, m.Deadline = MessageLaunch, f.Task, f.Attempt, f.Deadline
 			id := s.jobs[placement.Index(f.Ref)]
-			m.Service, m.Count, m.Job = e.Service(id, f.Task), e.keyNumber(id, f.Task), JobID(e.jobs[id].slots)
+			m.Service, m.Count, m.Job = e.Service(id, f.Task), e.keyNumber(id, f.Task), e.holder(id, f.Task)
 			m.Expect, m.More = f.Service, f.More
 		case placement.EffectNoTask:
 			m.Kind = kindNoTask

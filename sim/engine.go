@@ -10,6 +10,7 @@ import (
 
 	"dunnock/internal/lru"
 	"dunnock/loadgen/workload"
+	"dunnock/probe"
 	"dunnock/task"
 )
 
@@ -31,14 +32,17 @@ type Engine struct {
 	ahead  arrival      // the next job
 	next   workload.Job // scratch of fetch
 
-	jobs      []job
-	free      []JobID
-	live      int
-	scheduler stream
-	faults    *faults          // nil: there are none
-	labels    *labelling       // nil: nothing requires any
-	caches    *caches          // nil: they are not modelled
-	widths    map[uint16]*user // by how many slots tasks take; nil: one, all of them
+	jobs        []job
+	free        []JobID
+	live        int
+	scheduler   stream
+	faults      *faults // nil: there are none
+	fleet       *fleet
+	shares      *shares      // nil: nobody has resources
+	needs       []probe.Need // what tasks take, by number; the first is one slot and nothing else
+	needNumbers map[probe.Need]uint16
+	caches      *caches          // nil: they are not modelled
+	widths      map[uint16]*user // by how many slots tasks take; nil: one, all of them
 
 	users []user // by number; 0 stands for nobody
 	names map[string]uint32
@@ -66,12 +70,14 @@ type job struct {
 	counted   bool   // it arrived after the warm-up
 	fresh     bool   // it has not been submitted
 	user      uint32
-	slots     uint16 // that each task takes
+	slots     uint16 // that each task takes, but for those in groups
+	need      uint16 // likewise, the number of what it takes
 	priority  int16
 	estimate  time.Duration
 	service   []time.Duration
 	keys      []uint32 // of the tasks; none: they have none
 	client    *client  // with faults only
+	asks      *asks    // nil: its tasks say nothing about workers but slots
 }
 
 // Run simulates the jobs of a source. It ends when all of them have, or with the error of the context, the source or, under
@@ -124,9 +130,11 @@ func newEngine(cfg Config, source *workload.Source) *Engine {
 	if cfg.Faults.any() {
 		e.faults = newFaults(&cfg)
 	}
-	if cfg.constrained() {
-		e.labels = newLabelling(&cfg)
+	e.fleet = newFleet(cfg.Nodes, offered(&cfg))
+	if len(e.fleet.resources) > 0 {
+		e.shares = newShares(e)
 	}
+	e.needs, e.needNumbers = make([]probe.Need, 1), make(map[probe.Need]uint16)
 	if cfg.Cache.Keys > 0 {
 		e.caches = &caches{model: cfg.Cache, of: make([]*lru.Set, cfg.Workers)}
 	}
@@ -239,8 +247,10 @@ func (e *Engine) fetch() {
 	}
 	j.user, j.estimate = e.user(w.User), w.Est
 	j.slots, j.priority = uint16(w.Width()), int16(w.Priority)
-	if j.slots > 1 {
+	j.asks = e.demanding(w, j.index)
+	if j.need = 0; j.slots > 1 {
 		e.widen(j)
+		j.need = e.numbered(probe.Need{Slots: j.slots})
 	}
 	j.counted = !e.source.Warmup().Covers(index, w.At)
 	j.scheduler = uint32(e.scheduler.at(j.index) % uint64(e.cfg.Schedulers))

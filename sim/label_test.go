@@ -2,59 +2,20 @@ package sim
 
 import (
 	"context"
-	"math"
 	"testing"
 	"time"
 
 	"dunnock/loadgen/workload"
+	"dunnock/probe"
+	"dunnock/scheduler/placement"
 )
-
-// Each label is drawn on its own, the same for all policies, and somebody has it.
-func TestLabelling(t *testing.T) {
-	c := Config{
-		Workers: 20_000, Seed: 7, Labels: []Share{{"gpu", 0.1}, {"ssd", 0.5}, {"rare", 0}}, RequireJobs: []Share{{"ssd", 0.25}}, RequireTasks: []Share{{"gpu", 0.2}, {"rare", 1}},
-	}
-	l := newLabelling(&c)
-	counts := map[mask]float64{}
-	for _, m := range l.workers {
-		counts[m]++
-	}
-	near := func(what string, got, want float64) {
-		t.Helper()
-		if math.Abs(got-want) > 0.01 {
-			t.Errorf("%s: %.3f, want %.3f", what, got, want)
-		}
-	}
-	near("gpu and ssd", counts[3]/20_000, 0.05)
-	near("ssd alone", counts[2]/20_000, 0.45)
-	if counts[4]+counts[5]+counts[6]+counts[7] != 1 {
-		t.Errorf("of a label with share 0 one worker has it, got %v", counts)
-	}
-	jobs, tasks := 0.0, 0.0
-	for i := range uint64(20_000) {
-		jobs += float64(l.ofJob(i) >> 1)
-		tasks += float64(l.ofTask(i, uint32(i%7)) & 1)
-	}
-	near("jobs", jobs/20_000, 0.25)
-	near("tasks", tasks/20_000, 0.2)
-	for m := range mask(8) {
-		got, who := l.who(m)
-		if len(who) == 0 || got&^m != 0 {
-			t.Errorf("nobody for %b", m)
-		}
-		for _, w := range who {
-			if l.workers[w]&got != got {
-				t.Errorf("worker %d has %b, want %b", w, l.workers[w], got)
-			}
-		}
-	}
-}
 
 // witness notes where tasks of a policy run.
 type witness struct {
 	Policy
-	t *testing.T
-	n [2]int // tasks that require something, and others
+	t     *testing.T
+	n     [2]int // tasks that ask for something, and others
+	liked int    // that run where they prefer to
 }
 
 func (w *witness) Deliver(e *Engine, m *Message) {
@@ -63,51 +24,121 @@ func (w *witness) Deliver(e *Engine, m *Message) {
 		if c, ok := w.Policy.(*cores); ok {
 			id = c.schedulers[m.Scheduler].jobs[uint32(m.Ref)]
 		}
-		index := e.jobs[id].index
-		want, _ := e.labels.who(e.labels.ofJob(index) | e.labels.ofTask(index, m.Task))
-		if e.labels.workers[m.Worker]&want != want {
-			w.t.Errorf("task %d of job %d requires %b and runs on worker %d, which has %b", m.Task, index, want, m.Worker, e.labels.workers[m.Worker])
-		}
-		if want == 0 {
-			w.n[1]++
-		} else {
-			w.n[0]++
-		}
+		w.look(e, m, id)
 	}
 	w.Policy.Deliver(e, m)
 }
 
-// Under every policy that knows labels a task runs where it may, and nowhere else.
+// look holds a launch against what its task asks for.
+func (w *witness) look(e *Engine, m *Message, id JobID) {
+	a, node := e.jobs[id].asks, e.fleet.kindOf(m.Worker).node
+	if a == nil {
+		w.n[1]++
+		return
+	}
+	g := &a.groups[a.of[m.Task]]
+	if len(g.Require)+len(g.Prefer)+len(g.Exclude)+len(g.Need.Resources) == 0 {
+		w.n[1]++
+		return
+	}
+	w.n[0]++
+	for _, l := range g.Require {
+		if !node.Has(l.Key, l.Value) {
+			w.t.Errorf("task %d of job %d requires %v and runs on worker %d, which has %v", m.Task, e.jobs[id].index, l, m.Worker, node.Labels)
+		}
+	}
+	for _, l := range g.Exclude {
+		if node.Has(l.Key, l.Value) {
+			w.t.Errorf("task %d of job %d excludes %v and runs on worker %d, which has it", m.Task, e.jobs[id].index, l, m.Worker)
+		}
+	}
+	for _, r := range g.Need.Resources {
+		if node.Resources[r.Name] < r.N {
+			w.t.Errorf("task %d of job %d takes %v and runs on worker %d, which has %v", m.Task, e.jobs[id].index, r, m.Worker, node.Resources)
+		}
+	}
+	for _, l := range g.Prefer {
+		if node.Has(l.Key, l.Value) {
+			w.liked++
+		}
+	}
+}
+
+// constrainedFleet is 50 workers of which some have labels and resources, and jobs that ask for them.
+func constrainedFleet(t *testing.T, needs ...string) ([]workload.Node, *workload.Source) {
+	t.Helper()
+	fleet := workload.Fleet{
+		Labels: []workload.Share{{Key: "gpu", Value: "yes", Of: 0.3}, {Key: "ssd", Value: "yes", Of: 0.5}}, Stocks: []workload.Stock{{Name: "memory", N: 8, Of: 1}, {Name: "card", N: 2, Of: 0.4}},
+		Zones: 3, Seed: 3,
+	}
+	spec := workload.Spec{Load: 0.5, Slots: 200, Seed: 1}
+	for _, err := range []error{
+		spec.Tasks.UnmarshalText([]byte("10")), spec.Service.UnmarshalText([]byte("exp:100ms")), spec.Arrival.UnmarshalText([]byte("poisson")), fleet.Validate(),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, text := range needs {
+		n, err := workload.ParseNeed(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec.Needs = append(spec.Needs, n)
+	}
+	source, err := workload.Generate(spec, workload.Window{Jobs: 500})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fleet.Nodes(50), source
+}
+
+func yes(label string, of float64) []workload.Share {
+	return []workload.Share{{Key: label, Value: "yes", Of: of}}
+}
+
+// Under every policy that knows labels a task runs where it may, and nowhere else; under the fleet's own also with resources, preferences and zones.
 func TestTasksRunWhereTheyMay(t *testing.T) {
 	t.Parallel()
-	for policy, start := range map[string]func(*Engine) Policy{"late-binding": newCores, "per-task": newPerTask} {
-		tasks, err := workload.ParseTasks("10")
-		if err != nil {
-			t.Fatal(err)
-		}
-		service, err := workload.ParseService("exp:100ms")
-		if err != nil {
-			t.Fatal(err)
-		}
-		arrival, err := workload.ParseArrival("poisson")
-		if err != nil {
-			t.Fatal(err)
-		}
-		spec := workload.Spec{Tasks: tasks, Service: service, Arrival: arrival, Load: 0.7, Slots: 200, Seed: 1}
-		source, err := workload.Generate(spec, workload.Window{Jobs: 500})
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg := Config{
-			Policy: policy, Workers: 50, NetDelay: time.Millisecond, Seed: 3,
-			Labels: []Share{{"gpu", 0.3}, {"ssd", 0.5}}, RequireJobs: []Share{{"ssd", 0.2}}, RequireTasks: []Share{{"gpu", 0.1}},
-		}.WithDefaults()
-		w := &witness{t: t}
-		if _, err := run(context.Background(), cfg, source, func(e *Engine) Policy { w.Policy = start(e); return w }); err != nil {
-			t.Fatal(err)
-		}
-		if w.n[0] < 500 || w.n[1] < 500 {
-			t.Errorf("%s: %d tasks required something, %d did not", policy, w.n[0], w.n[1])
-		}
+	for policy, start := range map[string]func(*Engine) Policy{"late-binding": newCores, "idle-offer": newCores, "per-task": newPerTask} {
+		t.Run(policy, func(t *testing.T) {
+			t.Parallel()
+			wishes := workload.Wishes{RequireJobs: yes("ssd", 0.2), RequireTasks: yes("gpu", 0.1), ExcludeTasks: []workload.Share{{Key: "zone", Value: "z1", Of: 0.2}}, Seed: 3}
+			var needs []string
+			if policy != "per-task" {
+				wishes.PreferTasks, wishes.Spread = yes("gpu", 0.2), "zone"
+				needs = []string{"memory=1@0.8", "slots=2,memory=4,card=1@0.2"}
+			}
+			nodes, source := constrainedFleet(t, needs...)
+			if err := source.Wish(wishes, nodes); err != nil {
+				t.Fatal(err)
+			}
+			cfg := Config{Policy: policy, Workers: 50, NetDelay: time.Millisecond, Seed: 3, Nodes: nodes, Check: true}.WithDefaults()
+			w := &witness{t: t}
+			if _, err := run(context.Background(), cfg, source, func(e *Engine) Policy { w.Policy = start(e); return w }); err != nil {
+				t.Fatal(err)
+			}
+			if w.n[0] < 500 || len(needs) == 0 && w.n[1] < 500 || len(needs) > 0 && w.liked < 500 {
+				t.Errorf("%d tasks asked for something, %d did not; %d ran where they prefer to", w.n[0], w.n[1], w.liked)
+			}
+		})
+	}
+}
+
+// The simulator keeps its own books of what runs at each worker: a core that lost count would be found out.
+func TestTheWatchSeesTooMuch(t *testing.T) {
+	t.Parallel()
+	nodes := []workload.Node{{Resources: map[string]uint32{"memory": 8}}}
+	e := &Engine{cfg: Config{Workers: 1, Slots: 4}.WithDefaults(), needs: make([]probe.Need, 1), needNumbers: map[probe.Need]uint16{}, fleet: newFleet(nodes, placement.Worker{})}
+	e.shares = newShares(e)
+	c := &cores{engine: e, workers: make([]worker, 1)}
+	c.startWorker(0)
+	n := e.numbered(probe.Need{Slots: 1, Resources: [probe.MaxResources]uint32{5}})
+	for lane := range uint16(2) {
+		c.expect(0, lane, JobID(n), false)
+		c.occupied(0, lane)
+	}
+	if e.err == nil {
+		t.Error("two tasks that take 5 of 8 run together")
 	}
 }

@@ -89,7 +89,7 @@ func (c *cores) remember(m *Message, out []queue.Effect) {
 	for i := range out {
 		if f := &out[i]; (f.Kind == queue.EffectStart || f.Kind == queue.EffectHold) && f.Slot == m.Slot && f.Call == m.Call {
 			c.workers[m.Worker].services[m.Slot], c.workers[m.Worker].keys[m.Slot] = m.Service, m.Count
-			c.expect(m.Worker, m.Slot, uint16(m.Job))
+			c.expect(m.Worker, m.Slot, m.Job, f.Kind == queue.EffectStart)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -49,10 +50,11 @@ func (p *perTask) probe(e *Engine, job JobID, task uint32, choices []choice) {
 	s := e.Scheduler(job)
 	p.drawn = p.drawn[:0]
 	probes, eligible := p.probes, []uint32(nil)
-	if e.labels != nil {
-		index := e.jobs[job].index
-		_, eligible = e.labels.who(e.labels.ofJob(index) | e.labels.ofTask(index, task))
-		probes = min(probes, len(eligible))
+	if a := e.jobs[job].asks; a != nil {
+		eligible = e.fleet.who(&a.groups[a.of[task]])
+		if probes = min(probes, len(eligible)); probes == 0 {
+			e.fail(fmt.Errorf("job %d: tasks[%d]: no worker has the labels that it requires", e.jobs[job].index, task))
+		}
 	}
 	choices[task].missing = uint32(probes)
 	for len(p.drawn) < probes {

@@ -63,7 +63,7 @@ type Message struct {
 	Scheduler uint32
 	Worker    uint32
 	Call      uint32
-	Job       JobID  // of the policies that do not run the cores; between schedulers the one that it is from
+	Job       JobID  // of the policies that do not run the cores; between schedulers the one that it is from; in Launch whose task it is and what it takes
 	Task      uint32 // or Res, in Reserve, Cancel, GetTask and Refuse
 	Count     uint32 // or the number of the task's key, in Launch
 	Slot      uint16
@@ -107,7 +107,7 @@ func makers() map[string]func(*Engine) Policy {
 		idleOffer:               newCores,
 		"late-binding":          newCores,
 		"late-binding-nocancel": newCores,
-		"per-task":              newPerTask,
+		perTaskName:             newPerTask,
 		"random":                newRandom,
 	}
 }
@@ -123,6 +123,9 @@ func Policies() []string {
 }
 
 func policyList() string { return strings.Join(Policies(), ", ") }
+
+// perTaskName is the name of the one model that knows labels.
+const perTaskName = "per-task"
 
 // usesCores reports whether a policy runs the fleet's own code.
 func usesCores(policy string) bool {

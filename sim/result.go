@@ -50,6 +50,9 @@ type UserResult struct {
 	Tasks      uint64   `json:"tasks"` // of them
 	ResponseMS Response `json:"response_ms"`
 	WaitMS     Wait     `json:"wait_ms"`
+	// Shares are which fraction of all slots and of each resource of the fleet the user's tasks had, from the first arrival after the warm-up to the last one.
+	// The largest is its dominant share. Only of users, where workers have resources.
+	Shares map[string]float64 `json:"shares,omitempty"`
 }
 
 // Response is the distribution of the response of jobs, in milliseconds: from the arrival at the scheduler to the last result

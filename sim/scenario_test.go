@@ -9,7 +9,9 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"dunnock/loadgen/workload"
 	"dunnock/sim"
+	"dunnock/worker/queue"
 )
 
 // TestScenarios runs the scripts under testdata/scenario: each scenario twice, and both times the summary and the digest must be those of the
@@ -87,7 +89,7 @@ func (s *scenario) set(key, value string) (err error) {
 	c, f := &s.config, &s.config.Faults
 	texts := map[string]*string{"policy": &c.Policy, "tasks": &s.flags.tasks, "service": &s.flags.service, "arrival": &s.flags.arrival}
 	counts := map[string]*int{
-		"workers": &c.Workers, "slots": &c.Slots, "schedulers": &c.Schedulers, "jobs": &s.flags.jobs, "warmup": &s.flags.warmup, "max-attempts": &c.MaxAttempts,
+		"workers": &c.Workers, "slots": &c.Slots, "schedulers": &c.Schedulers, "jobs": &s.flags.jobs, "warmup": &s.flags.warmup, "zones": &s.flags.fleet.Zones, "max-attempts": &c.MaxAttempts,
 	}
 	fractions := map[string]*float64{
 		"load": &s.flags.load, "probe-ratio": &c.ProbeRatio, "drop": &f.Drop, "delay": &f.Delay, "duplicate": &f.Duplicate, "reorder": &f.Reorder,
@@ -96,12 +98,34 @@ func (s *scenario) set(key, value string) (err error) {
 		"net-delay": &c.NetDelay, "client-delay": &c.ClientDelay, "task-overhead": &c.TaskOverhead, "decision": &c.Decision, "until": &f.Until,
 		"partition": &f.PartitionEvery, "worker-crash": &f.WorkerCrashEvery, "scheduler-crash": &f.SchedulerCrashEvery,
 	}
-	shares := map[string]*[]sim.Share{"label": &c.Labels, "require-jobs": &c.RequireJobs, "require-tasks": &c.RequireTasks}
+	wishes := &s.flags.wishes
+	shares := map[string]*[]workload.Share{
+		"label": &s.flags.fleet.Labels, "require-jobs": &wishes.RequireJobs, "require-tasks": &wishes.RequireTasks,
+		"prefer-tasks": &wishes.PreferTasks, "exclude-tasks": &wishes.ExcludeTasks,
+	}
 	switch {
 	case shares[key] != nil: // as gpu:0.1
-		var s sim.Share
-		err = s.UnmarshalText([]byte(strings.Replace(value, ":", "=", 1)))
-		*shares[key] = append(*shares[key], s)
+		var share workload.Share
+		err = share.UnmarshalText([]byte(strings.ReplaceAll(value, ":", "=")))
+		*shares[key] = append(*shares[key], share)
+	case key == "resource": // as gpu:2@0.5
+		var stock workload.Stock
+		err = stock.UnmarshalText([]byte(strings.Replace(value, ":", "=", 1)))
+		s.flags.fleet.Stocks = append(s.flags.fleet.Stocks, stock)
+	case key == "need": // as ann/cpu:1/memory:4@0.5
+		value = strings.ReplaceAll(value, ":", "=")
+		if user, rest, found := strings.Cut(value, "//"); found {
+			value = user + ":" + rest
+		}
+		var need workload.Need
+		need, err = workload.ParseNeed(strings.ReplaceAll(value, "/", ","))
+		s.flags.needs = append(s.flags.needs, need)
+	case key == "spread":
+		wishes.Spread = value
+	case key == "users":
+		err = s.flags.users.UnmarshalText([]byte(value))
+	case key == "discipline":
+		c.Sharing.Discipline, err = queue.ParseDiscipline(value)
 	case texts[key] != nil:
 		*texts[key] = value
 	case counts[key] != nil:

@@ -126,7 +126,7 @@ func wideJobs(t *testing.T, quiet, flood int, load float64) []byte {
 		return float64(100*time.Millisecond) * 10 * float64(slots) / (load * 200)
 	}
 	job := func(user string, slots int, at time.Duration) workload.Job {
-		j := workload.Job{At: at, User: user, Slots: slots, Est: 100 * time.Millisecond}
+		j := workload.Job{At: at, User: user, Demand: workload.Demand{Slots: slots}, Est: 100 * time.Millisecond}
 		for range 10 {
 			j.Service = append(j.Service, time.Duration(rng.ExpFloat64()*float64(100*time.Millisecond)))
 		}

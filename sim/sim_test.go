@@ -16,6 +16,10 @@ type flags struct {
 	jobs    int
 	warmup  int
 	seed    uint64
+	users   workload.Users
+	needs   []workload.Need
+	wishes  workload.Wishes // their seed is that of the simulation
+	fleet   workload.Fleet  // likewise
 }
 
 // source makes the workload that flags describe, for the slots of a fleet.
@@ -24,7 +28,7 @@ func source(tb testing.TB, f flags, slots int) *workload.Source {
 	if f.arrival == "" {
 		f.arrival = "poisson"
 	}
-	spec := workload.Spec{Load: f.load, Slots: slots, Seed: f.seed}
+	spec := workload.Spec{Load: f.load, Slots: slots, Users: f.users, Needs: f.needs, Seed: f.seed}
 	for _, err := range []error{
 		spec.Tasks.UnmarshalText([]byte(f.tasks)), spec.Service.UnmarshalText([]byte(f.service)), spec.Arrival.UnmarshalText([]byte(f.arrival)),
 	} {
@@ -43,7 +47,13 @@ func source(tb testing.TB, f flags, slots int) *workload.Source {
 func simulate(tb testing.TB, cfg sim.Config, f flags) *sim.Result {
 	tb.Helper()
 	full := cfg.WithDefaults()
-	r, err := sim.Run(tb.Context(), cfg, source(tb, f, full.Workers*full.Slots))
+	jobs := source(tb, f, full.Workers*full.Slots)
+	f.fleet.Seed, f.wishes.Seed = full.Seed, full.Seed
+	cfg.Nodes = f.fleet.Nodes(full.Workers)
+	if err := jobs.Wish(f.wishes, cfg.Nodes); err != nil {
+		tb.Fatal(err)
+	}
+	r, err := sim.Run(tb.Context(), cfg, jobs)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -11,10 +11,6 @@ const (
 	labelCrashes    = "crashes"    // faults of nodes
 	labelHomes      = "homes"      // of slots
 
-	labelWorkerLabels = "worker-label-" // who has a label; its name follows
-	labelJobLabels    = "job-label-"    // which jobs require one
-	labelTaskLabels   = "task-label-"   // which tasks do
-
 	labelReplications = "replications" // seeds of the runs that theory is held against
 )
 

@@ -79,7 +79,9 @@ func (e *Engine) userResults() map[string]UserResult {
 		if all == nil {
 			all = make(map[string]UserResult)
 		}
-		all[string(u.path)] = u.result()
+		r := u.result()
+		r.Shares = e.shares.of(e, i)
+		all[string(u.path)] = r
 	}
 	return all
 }

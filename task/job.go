@@ -227,7 +227,10 @@ func (j *Job) validateTasks(l Limits) error {
 		if len(t.Affinity) > MaxUserLen {
 			return Errorf(CodeInvalidJob, "tasks[%d].affinity: at most %d bytes, got %d", i, MaxUserLen, len(t.Affinity))
 		}
-		if err := t.validateConstraints(i); err != nil {
+		if t.plain() {
+			continue
+		}
+		if err := t.ValidateDemand("tasks[" + itoa(i) + "]."); err != nil {
 			return err
 		}
 	}
@@ -237,21 +240,24 @@ func (j *Job) validateTasks(l Limits) error {
 	return nil
 }
 
-func (t *Task) validateConstraints(i int) error {
-	if t.Slots == 0 && len(t.Require)+len(t.Prefer)+len(t.Exclude)+len(t.Resources) == 0 {
-		return nil
-	}
-	name := "tasks[" + itoa(i) + "]."
-	if err := validLabels(name+"require", t.Require); err != nil {
+// plain reports whether a task says nothing about workers beside what its job says.
+func (t *Task) plain() bool {
+	return t.Slots == 0 && len(t.Require)+len(t.Prefer)+len(t.Exclude)+len(t.Resources) == 0
+}
+
+// ValidateDemand says whether what a task says about workers, its constraints and what it takes, is within its bounds. The error is an [*Error] with code
+// [CodeInvalidJob] whose message begins with where, such as "tasks[3].", and the field as it is called in JSON.
+func (t *Task) ValidateDemand(where string) error {
+	if err := validLabels(where+"require", t.Require); err != nil {
 		return err
 	}
-	if err := validLabels(name+"prefer", t.Prefer); err != nil {
+	if err := validLabels(where+"prefer", t.Prefer); err != nil {
 		return err
 	}
-	if err := validExclude(name+"exclude", t.Exclude); err != nil {
+	if err := validExclude(where+"exclude", t.Exclude); err != nil {
 		return err
 	}
-	return validNeed(name, t.Slots, 0, t.Resources)
+	return validNeed(where, t.Slots, 0, t.Resources)
 }
 
 // WorkerLabel is the key of a label that every worker has beside its own: its name. To require it is to name the worker, and what an

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"dunnock/loadgen"
+	"dunnock/loadgen/workload"
 	"dunnock/scheduler/placement"
 )
 
@@ -25,6 +26,7 @@ type loadgenCmd struct {
 // loadgenFleetFlags say which fleet is driven.
 type loadgenFleetFlags struct {
 	disciplineFlags `embed:"" group:"discipline"`
+	stockFlags      `embed:""`
 
 	Scheduler []string    `help:"URL of a scheduler. Repeatable: jobs are spread over all of them (default: http://127.0.0.1:7070, unless there is --local)." placeholder:"URL"`
 	Local     *localFleet `help:"Start a fleet of processes on this machine for as long as it takes, such as schedulers=2,workers=20,slots=4; what is left out is 2, 4 and 4 (default: none)." placeholder:"SIZES"`
@@ -65,6 +67,8 @@ func (f *loadgenFleetFlags) checkFleet() error {
 	switch {
 	case f.Local != nil && len(f.Scheduler) > 0:
 		return usagef("--local starts a fleet of its own: --scheduler has no place beside it")
+	case f.Local == nil && (len(f.Label)+len(f.Resource) > 0 || f.Zones != 0):
+		return usagef("--label, --resource and --zones are what the workers of --local have; those of a fleet that runs have their own")
 	case f.Local == nil && f.Policy != "":
 		return usagef("--policy is what --local starts; a fleet that runs has its own")
 	case f.Policy != "":
@@ -75,11 +79,23 @@ func (f *loadgenFleetFlags) checkFleet() error {
 	if err := f.check(); err != nil {
 		return err
 	}
+	if _, err := f.fleetOf(0); err != nil {
+		return err
+	}
 	if len(f.Scheduler) == 0 {
 		f.Scheduler = []string{defaultScheduler}
 	}
 	_, err := (&schedulerFlags{Scheduler: f.Scheduler}).callers()
 	return err
+}
+
+// nodes is what the workers of --local have, or nil.
+func (f *loadgenFleetFlags) nodes(seed uint64) []workload.Node {
+	fleet, _ := f.fleetOf(seed) // checkFleet has looked
+	if f.Local == nil {
+		return nil
+	}
+	return fleet.Nodes(f.Local.workers)
 }
 
 // target is a fleet to drive.
@@ -89,8 +105,8 @@ type target struct {
 	local      *loadgen.Local // nil: it was there before
 }
 
-// reach starts the fleet, or asks the one that is there.
-func (f *loadgenFleetFlags) reach(p *process, show *progress) (*target, error) {
+// reach starts the fleet, whose workers draw what they have with a seed, or asks the one that is there.
+func (f *loadgenFleetFlags) reach(p *process, show *progress, seed uint64) (*target, error) {
 	t := &target{schedulers: f.Scheduler}
 	if f.Local != nil {
 		self, err := os.Executable()
@@ -99,6 +115,7 @@ func (f *loadgenFleetFlags) reach(p *process, show *progress) (*target, error) {
 		}
 		cfg := f.Local.config()
 		cfg.Executable, cfg.Policy, cfg.Logger, cfg.WorkerFlags = self, f.Policy, p.log, f.args()
+		cfg.Nodes = f.nodes(seed)
 		show.show("starting %s", f.Local)
 		t.local, err = loadgen.StartLocal(p.ctx, cfg)
 		show.clear()

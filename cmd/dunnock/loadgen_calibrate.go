@@ -35,7 +35,7 @@ func (c *loadgenCalibrateCmd) Run(p *process) error {
 		return usagef("--tasks: want at least 1, got %d", c.Tasks)
 	}
 	show := newProgress(p.stderr)
-	t, err := c.reach(p, show)
+	t, err := c.reach(p, show, 1)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (c *loadgenRunCmd) Run(p *process) error {
 	}
 	defer out.discard()
 	show := newProgress(p.stderr)
-	t, err := c.reach(p, show)
+	t, err := c.reach(p, show, c.Seed)
 	if err != nil {
 		return err
 	}
@@ -122,6 +122,8 @@ func (c *loadgenRunCmd) check(p *process) (payload []byte, err error) {
 	switch {
 	case c.Workload != "" && c.Keys != (workload.Keys{}):
 		return nil, usagef("--workload says which jobs come: --keys has no place beside it")
+	case c.Workload != "" && len(c.Need) > 0:
+		return nil, usagef("--workload says which jobs come: --need has no place beside it")
 	case c.Workload != "" && c.TaskSlots != (workload.Tasks{}):
 		return nil, usagef("--workload says which jobs come: --task-slots has no place beside it")
 	case c.Repeat < 1:
@@ -165,7 +167,7 @@ func (c *loadgenRunCmd) dryRun(p *process) error {
 	if c.Workload == "-" {
 		return nil
 	}
-	source, _, closeSource, err := c.workloadFlags.open(p, 1)
+	source, _, closeSource, err := c.workloadFlags.open(p, 1, c.plannedNodes())
 	if err != nil {
 		return err
 	}
@@ -186,6 +188,14 @@ func (c *loadgenRunCmd) dryRun(p *process) error {
 		return fmt.Errorf("%s: no jobs", c.Workload)
 	}
 	return nil
+}
+
+// plannedNodes is what the workers of --local are going to have; nil for a fleet that has its own.
+func (c *loadgenRunCmd) plannedNodes() []workload.Node {
+	if c.Local == nil {
+		return nil
+	}
+	return known(c.nodes(c.Seed))
 }
 
 // bound says what runs are set beside; nil if they are not.
@@ -242,7 +252,7 @@ func (c *loadgenRunCmd) repeat(p *process, cfg *loadgen.Config, out *outputs, sh
 	for i := range c.Repeat {
 		flags := c.workloadFlags
 		flags.Seed += uint64(i)
-		source, load, closeSource, err := flags.open(p, max(cfg.Fleet.Slots, 1))
+		source, load, closeSource, err := flags.open(p, max(cfg.Fleet.Slots, 1), cfg.Fleet.Has())
 		if err != nil {
 			return results, err
 		}
@@ -301,6 +311,9 @@ func (f *workloadFlags) describe() string {
 	}
 	if f.TaskSlots != (workload.Tasks{}) {
 		text += " task-slots=" + f.TaskSlots.String()
+	}
+	for _, word := range f.demands() {
+		text += " " + word //nolint:perfsprint // a few, once a run
 	}
 	if users := f.Users.String(); users != "" {
 		text += " users=" + users

@@ -86,7 +86,7 @@ func (c *loadgenSearchCmd) Run(p *process) error {
 		return err
 	}
 	show := newProgress(p.stderr)
-	t, err := c.reach(p, show)
+	t, err := c.reach(p, show, c.Seed)
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (c *loadgenSearchCmd) config() objective.SearchConfig {
 
 // spec is the workload at a level, on a fleet of so many slots.
 func (c *loadgenSearchCmd) spec(v float64, slots int) workload.Spec {
-	spec := workload.Spec{Tasks: c.Tasks, Service: c.Service, Arrival: c.Arrival, Slots: slots, Width: c.TaskSlots, Users: c.Users, Keys: c.Keys, Seed: c.Seed}
+	spec := workload.Spec{Tasks: c.Tasks, Service: c.Service, Arrival: c.Arrival, Slots: slots, Width: c.TaskSlots, Users: c.Users, Needs: c.Need, Keys: c.Keys, Seed: c.Seed}
 	if c.From.rate {
 		spec.Rate = v
 	} else {
@@ -258,6 +258,9 @@ func (s *loadSearch) probe(ctx context.Context, v float64, n int) (objective.Rea
 	rate, load := spec.JobRate(), spec.OfferedLoad()
 	length := max(s.Duration, s.Warmup+time.Duration(float64(s.LeastJobs)/rate*float64(time.Second)))
 	source, err := workload.Generate(spec, workload.Window{Duration: length, Warmup: workload.Warmup{Time: s.Warmup}, TimeScale: 1})
+	if err == nil {
+		err = source.Wish(s.wishes(spec.Seed), s.target.fleet.Has())
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -102,7 +102,9 @@ func boundRows(w *tabwriter.Writer, b *loadgen.Bound) {
 		row(w, name, fmt.Sprintf("mean × %.4g, p50 × %.4g, p90 × %.4g, p95 × %.4g, p99 × %.4g (p50 %.4g ms, p95 %.4g, p99 %.4g)",
 			x.Mean, x.P50, x.P90, x.P95, x.P99, r.ResponseMS.P50, r.ResponseMS.P95, r.ResponseMS.P99))
 	}
-	line("to ideal", &b.RatioIdeal, b.Ideal)
+	if b.Ideal != nil {
+		line("to ideal", &b.RatioIdeal, b.Ideal)
+	}
 	line("to simulated", &b.RatioSimulated, b.Simulated)
 	row(w, "delays", fmt.Sprintf("%s: net %.3g ms, client %.3g, task overhead %.3g", b.Delays.From, b.Delays.NetMS, b.Delays.ClientMS, b.Delays.OverheadMS))
 }

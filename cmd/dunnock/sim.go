@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -26,6 +27,7 @@ type simCmd struct {
 type simRunCmd struct {
 	workloadFlags   `embed:""`
 	disciplineFlags `embed:"" group:"discipline"`
+	stockFlags      `embed:""`
 	simFaultFlags   `embed:"" prefix:"fault-" group:"faults"`
 
 	Policy       string        `help:"How tasks are placed: ideal, random, per-task, batch, late-binding, late-binding-nocancel, idle-offer or central." default:"late-binding" placeholder:"NAME"`
@@ -37,9 +39,6 @@ type simRunCmd struct {
 	ClientDelay  time.Duration `help:"What a message between client and scheduler takes, one way." default:"0s" placeholder:"DURATION"`
 	TaskOverhead time.Duration `help:"What a task occupies its slot for beyond its service time." default:"0s" placeholder:"DURATION"`
 	Decision     time.Duration `help:"What policy central needs for each task." default:"1ms" placeholder:"DURATION"`
-	Label        []sim.Share   `help:"A label and the share of the workers that have it. Repeatable (default: none)." placeholder:"LABEL=SHARE"`
-	RequireJobs  []sim.Share   `help:"A label and the share of the jobs that require it. Repeatable (default: none)." placeholder:"LABEL=SHARE"`
-	RequireTasks []sim.Share   `help:"A label and the share of the tasks that require it. Repeatable (default: none)." placeholder:"LABEL=SHARE"`
 	AffinityWait time.Duration `help:"How long tasks with a key wait for the workers that it has chosen before any other will do; below 0: no time (default: the fleet's, 20ms)." placeholder:"DURATION"`
 	JobDeadline  time.Duration `help:"From arrival, at most 24h." default:"24h" placeholder:"DURATION"`
 	MaxAttempts  int           `help:"Times a task may start, 1 to 100; it takes faults to need a second." default:"3" placeholder:"N"`
@@ -75,6 +74,7 @@ Examples:
     dunnock sim run --policy ideal --service const:100ms --tasks 10 --load 0.95 --json | jq .response_ms
     dunnock sim run --workload trace.gz --workers 15000 --slots 1
     dunnock sim run --policy per-task --label gpu=0.2 --require-tasks gpu=0.1 --load 0.8
+    dunnock sim run --discipline fair --slots 20 --resource cpu=9 --resource memory=18 --tasks 10 --rate 40000 --duration 3s --users ann:1,bob:1 --need ann:cpu=1,memory=4 --need bob:cpu=3,memory=1
     dunnock sim run --discipline fair --tasks 10 --load 1.5 --users quiet:0.25,flood:1.25
     dunnock sim run --workers 50 --jobs 500 --load 0.6 --check --fault-drop 0.001 --fault-worker-crash 1s`
 }
@@ -88,6 +88,13 @@ func (c *simRunCmd) Run(p *process, ctx *kong.Context) error {
 		return err
 	}
 	cfg := c.config()
+	fleet, err := c.fleetOf(c.Seed)
+	if err != nil {
+		return err
+	}
+	if cfg.Workers <= sim.MaxWorkers {
+		cfg.Nodes = fleet.Nodes(cfg.Workers)
+	}
 	if err := cfg.Validate(); err != nil {
 		return usage(err)
 	}
@@ -120,7 +127,7 @@ func (c *simRunCmd) Run(p *process, ctx *kong.Context) error {
 
 // simulate runs the jobs.
 func (c *simRunCmd) simulate(p *process, cfg sim.Config) (*sim.Result, error) {
-	source, load, closeSource, err := c.open(p, cfg.Workers*cfg.Slots)
+	source, load, closeSource, err := c.open(p, cfg.Workers*cfg.Slots, known(cfg.Nodes))
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +138,14 @@ func (c *simRunCmd) simulate(p *process, cfg sim.Config) (*sim.Result, error) {
 		return nil, fmt.Errorf("%s: %w", c.Workload, input)
 	}
 	return r, err
+}
+
+// known is what workers have where that is known: a fleet without anything is not one of which nothing is known.
+func known(nodes []workload.Node) []workload.Node {
+	if nodes == nil {
+		return []workload.Node{}
+	}
+	return nodes
 }
 
 // settle refuses what would quietly be something else: zeros that stand for a default, and flags that a workload file overrules.
@@ -169,7 +184,7 @@ func (c *simRunCmd) settle(given map[string]bool) error {
 		}
 		return nil
 	}
-	for _, name := range []string{"tasks", "service", "arrival", "users", "keys", "task-slots"} {
+	for _, name := range []string{"tasks", "service", "arrival", "users", "keys", "task-slots", "need"} {
 		if given[name] {
 			return usagef("--workload says which jobs come: --%s has no place beside it", name)
 		}
@@ -201,7 +216,6 @@ func (c *simRunCmd) config() sim.Config {
 	return sim.Config{
 		Policy: c.Policy, Workers: c.Workers, Slots: c.Slots, Schedulers: c.Schedulers, ProbeRatio: c.ProbeRatio,
 		NetDelay: c.NetDelay, ClientDelay: c.ClientDelay, TaskOverhead: c.TaskOverhead, Decision: c.Decision,
-		Labels: c.Label, RequireJobs: c.RequireJobs, RequireTasks: c.RequireTasks,
 		Deadline: c.JobDeadline, MaxAttempts: c.MaxAttempts, Seed: c.Seed, Check: c.Check, Sharing: sharing,
 		Cache: c.cache(), NoAffinity: !c.Affinity, AffinityWait: c.AffinityWait,
 		Faults: sim.Faults{
@@ -227,7 +241,7 @@ func simTable(w *tabwriter.Writer, r *sim.Result) {
 	for _, name := range slices.Sorted(maps.Keys(r.Users)) {
 		u := r.Users[name]
 		row(w, "user "+printable(name), fmt.Sprintf("%s: response mean %.4g ms (%.4g to %.4g), p50 %.4g, p95 %.4g, p99 %.4g; wait mean %.4g",
-			count(int(u.Jobs), "job"), u.ResponseMS.Mean, u.ResponseMS.CI95[0], u.ResponseMS.CI95[1], u.ResponseMS.P50, u.ResponseMS.P95, u.ResponseMS.P99, u.WaitMS.Mean))
+			count(int(u.Jobs), "job"), u.ResponseMS.Mean, u.ResponseMS.CI95[0], u.ResponseMS.CI95[1], u.ResponseMS.P50, u.ResponseMS.P95, u.ResponseMS.P99, u.WaitMS.Mean)+sharesText(u.Shares))
 	}
 	if a := r.Affinity; a != nil {
 		row(w, "affinity", affinityText(a))
@@ -240,6 +254,15 @@ func simTable(w *tabwriter.Writer, r *sim.Result) {
 	row(w, "simulated in", fmt.Sprintf("%s: %s tasks/s, %s, %s resident",
 		duration(time.Duration(r.WallS*float64(time.Second))), thousands(int64(r.TasksPerS)), count(int(r.Events), "event"), size(r.RSSBytes)))
 	row(w, "digest", r.Digest)
+}
+
+// sharesText says how much of the fleet a user had; nothing where workers have no resources.
+func sharesText(shares map[string]float64) string {
+	var b strings.Builder
+	for i, name := range slices.Sorted(maps.Keys(shares)) {
+		b.WriteString([]string{"; of ", ", of "}[min(i, 1)] + name + fmt.Sprintf(" %.3g", shares[name]))
+	}
+	return b.String()
 }
 
 // affinityText says what became of tasks with keys.

@@ -15,10 +15,64 @@ type jobFlags struct {
 	Arrival   workload.Arrival `help:"Arrivals: poisson, const or burst:50." default:"poisson" placeholder:"FORM"`
 	TaskSlots workload.Tasks   `help:"How many of its worker's slots each task of a job takes: 2, uniform:1,4 or bimodal:0.9,1,4 (default: 1)." placeholder:"FORM"`
 	Users     workload.Users   `help:"Whose the jobs are, and their shares of the jobs beside each other: ann:1,org/bob:3 (default: nobody's)." placeholder:"FORM"`
-	Keys      workload.Keys    `help:"Affinity keys of the tasks: uniform:10000 or zipf:10000,1.1 (default: none)." placeholder:"FORM"`
-	Cache     int              `help:"Keys of which workers keep what they stand for: the last that were used there. A task whose key is not there takes longer (default: no such thing)." placeholder:"N"`
-	MissCost  float64          `help:"With --cache: how many times as long that is." default:"5" placeholder:"X"`
-	Affinity  bool             `help:"Tell the schedulers the tasks' keys." default:"true" negatable:""`
+	Need      []workload.Need  `help:"What each task takes of its worker: cpu=2,memory=4 or, of slots too, slots=4,gpu=1. Repeatable: of a user's jobs ann:cpu=1, and of several for the same jobs each draws one, by their shares, as gpu=1@0.1 beside cpu=1@0.9 (default: a slot)." sep:"none" placeholder:"[USER:]NAME=N,…[@SHARE]"`
+	wishFlags `embed:""`
+	Keys      workload.Keys `help:"Affinity keys of the tasks: uniform:10000 or zipf:10000,1.1 (default: none)." placeholder:"FORM"`
+	Cache     int           `help:"Keys of which workers keep what they stand for: the last that were used there. A task whose key is not there takes longer (default: no such thing)." placeholder:"N"`
+	MissCost  float64       `help:"With --cache: how many times as long that is." default:"5" placeholder:"X"`
+	Affinity  bool          `help:"Tell the schedulers the tasks' keys." default:"true" negatable:""`
+}
+
+// wishFlags say what jobs and single tasks ask of labels.
+type wishFlags struct {
+	RequireJobs  []workload.Share `help:"A label (gpu, which is gpu=yes, or zone=z1) and the share of the jobs that require it. Repeatable, as all of these (default: none)." placeholder:"LABEL=SHARE"`
+	RequireTasks []workload.Share `help:"A label and the share of the tasks that require it (default: none)." placeholder:"LABEL=SHARE"`
+	PreferJobs   []workload.Share `help:"A label and the share of the jobs that prefer it (default: none)." placeholder:"LABEL=SHARE"`
+	PreferTasks  []workload.Share `help:"A label and the share of the tasks that prefer it (default: none)." placeholder:"LABEL=SHARE"`
+	ExcludeJobs  []workload.Share `help:"A label and the share of the jobs that exclude it (default: none)." placeholder:"LABEL=SHARE"`
+	ExcludeTasks []workload.Share `help:"A label and the share of the tasks that exclude it (default: none)." placeholder:"LABEL=SHARE"`
+	Spread       string           `help:"Key of a label, such as zone, over whose values the tasks of each job are dealt out (default: they are not)." placeholder:"LABEL"`
+}
+
+// wishes is what jobs ask of labels, drawn with a seed.
+func (f *wishFlags) wishes(seed uint64) workload.Wishes {
+	return workload.Wishes{
+		RequireJobs: f.RequireJobs, RequireTasks: f.RequireTasks, PreferJobs: f.PreferJobs, PreferTasks: f.PreferTasks,
+		ExcludeJobs: f.ExcludeJobs, ExcludeTasks: f.ExcludeTasks, Spread: f.Spread, Seed: seed,
+	}
+}
+
+// demands are what jobs say about workers, as the flags give it.
+func (f *jobFlags) demands() (words []string) {
+	for _, n := range f.Need {
+		words = append(words, "need="+n.String())
+	}
+	w := f.wishes(0)
+	for _, l := range w.Lists() {
+		for _, s := range l.Shares {
+			words = append(words, l.Name+"="+s.String())
+		}
+	}
+	if f.Spread != "" {
+		words = append(words, "spread="+f.Spread)
+	}
+	return words
+}
+
+// stockFlags say what workers have beside slots.
+type stockFlags struct {
+	Label    []workload.Share `help:"A label of workers, gpu, which is gpu=yes, or gpu=a100, and the share of them that have it. Repeatable (default: none)." placeholder:"LABEL=SHARE"`
+	Resource []workload.Stock `help:"A resource and how much of it each worker has, or the share of them that does: gpu=2@0.25. Repeatable (default: none)." placeholder:"NAME=N[@SHARE]"`
+	Zones    int              `help:"Zones that workers are in, one after the other: label zone=z1, zone=z2 … (default: none)." placeholder:"N"`
+}
+
+// fleetOf is what the workers of a fleet have, drawn with a seed.
+func (f *stockFlags) fleetOf(seed uint64) (workload.Fleet, error) {
+	fleet := workload.Fleet{Labels: f.Label, Stocks: f.Resource, Zones: f.Zones, Seed: seed}
+	if err := fleet.Validate(); err != nil {
+		return fleet, usage(err)
+	}
+	return fleet, nil
 }
 
 // workloadFlags say which jobs come, the same for the simulator and the load generator.
@@ -38,7 +92,7 @@ type workloadFlags struct {
 
 // spec is what to generate for a fleet with so many slots.
 func (f *workloadFlags) spec(slots int) workload.Spec {
-	spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Stages: f.Stages, Slots: slots, Width: f.TaskSlots, Users: f.Users, Keys: f.Keys, Seed: f.Seed}
+	spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Stages: f.Stages, Slots: slots, Width: f.TaskSlots, Users: f.Users, Needs: f.Need, Keys: f.Keys, Seed: f.Seed}
 	if spec.Rate == 0 && spec.Load == 0 && spec.Stages.Len() == 0 {
 		spec.Load = 0.9
 	}
@@ -69,8 +123,21 @@ func (f *workloadFlags) checkCache() error {
 	return nil
 }
 
-// open returns the jobs for a fleet with so many slots, and the load that they are to be; 0 if that is not known beforehand.
-func (f *workloadFlags) open(p *process, slots int) (source *workload.Source, load float64, closeSource func(), err error) {
+// open returns the jobs for a fleet with so many slots, whose workers have this, and the load that they are to be; 0 if that is not known beforehand. Without
+// nodes it is not known what workers have.
+func (f *workloadFlags) open(p *process, slots int, nodes []workload.Node) (source *workload.Source, load float64, closeSource func(), err error) {
+	source, load, closeSource, err = f.source(p, slots)
+	if err == nil {
+		if err = source.Wish(f.wishes(f.Seed), nodes); err != nil {
+			closeSource()
+			return nil, 0, func() {}, usage(err)
+		}
+	}
+	return source, load, closeSource, err
+}
+
+// source is open without what jobs ask of labels beside what a file says.
+func (f *workloadFlags) source(p *process, slots int) (source *workload.Source, load float64, closeSource func(), err error) {
 	nothing := func() {}
 	window := workload.Window{Jobs: f.Jobs, Duration: f.Duration, Warmup: f.Warmup, TimeScale: f.TimeScale}
 	if f.Workload == "" {

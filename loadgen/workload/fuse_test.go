@@ -65,7 +65,7 @@ func fusable(t *testing.T, sources map[string]any) []string {
 		files = append(files, f)
 	}
 	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
-	conf := types.Config{Importer: importer.Default()}
+	conf := types.Config{Importer: module{importer.Default(), fset}}
 	if _, err := conf.Check("workload", fset, files, info); err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +74,36 @@ func fusable(t *testing.T, sources map[string]any) []string {
 		ast.Walk(w.under(false), f)
 	}
 	return *w.found()
+}
+
+// module imports packages of this module from their source, and others as the compiler has them.
+type module struct {
+	types.Importer
+	fset *token.FileSet
+}
+
+// Import returns a package.
+func (m module) Import(path string) (*types.Package, error) {
+	own, ours := strings.CutPrefix(path, "dunnock/")
+	if !ours {
+		return m.Importer.Import(path)
+	}
+	names, err := filepath.Glob(filepath.Join("../..", filepath.FromSlash(own), "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	var files []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(m.fset, name, nil, 0)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	return (&types.Config{Importer: m}).Check(path, m.fset, files, nil)
 }
 
 // walker visits expressions. safe is whether a product here cannot be fused.

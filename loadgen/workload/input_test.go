@@ -69,7 +69,7 @@ func TestReadNDJSON(t *testing.T) {
  { "service_ms" : [ 1e-3 , 0.0000005, 86400000, 12.345678499999999999999999 ] , "at_ms" : 12.5 }` + "\r\n" +
 		`{"user":"org/\"te\\am\"/\u00e4\ud83d\udc26\t","at_ms":1.25E4,"service_ms":[-0]}`
 	want := []Job{
-		{At: 12_500_000, User: "a", Service: []time.Duration{101_300_000, 99 * ms}, Est: 100 * ms, Priority: -7, Slots: 4, Keys: []uint32{7, 1_000_000}},
+		{At: 12_500_000, User: "a", Service: []time.Duration{101_300_000, 99 * ms}, Est: 100 * ms, Priority: -7, Demand: Demand{Slots: 4}, Keys: []uint32{7, 1_000_000}},
 		{At: 12_500_000, Service: []time.Duration{1000, 1, MaxService, 12_345_678}},
 		{At: 12_500 * ms, User: "org/\"te\\am\"/ä🐦\t", Service: []time.Duration{0}},
 	}

@@ -32,8 +32,11 @@ type Job struct {
 	Keys []uint32
 	// Priority is that of the job: −1000…1000. Only files say one.
 	Priority int
-	// Slots is how many of its worker's slots each task takes: 1…MaxWidth; 0 is 1.
-	Slots int
+	// Demand is what each task says about its worker, but for those in Groups, which say more.
+	Demand
+	// Spread is the key of a label over whose values tasks are dealt out evenly; empty: they are not.
+	Spread string
+	Groups []Group // at most MaxGroups
 }
 
 // Width is how many slots each task of a job takes.
@@ -50,6 +53,12 @@ const (
 	fieldPriority
 	fieldSlots
 	fieldKeys
+	fieldResources
+	fieldRequire
+	fieldPrefer
+	fieldExclude
+	fieldSpread
+	fieldGroups
 	fields int = iota
 )
 
@@ -61,10 +70,14 @@ type breach struct {
 	field  field
 	index  int // of a task; −1: none
 	reason string
+	name   string // instead of the field's, where all formats call it the same; empty: they do not
 }
 
 // in returns the breached field under a format's name, such as "service_ms[3]".
 func (b *breach) in(n names) string {
+	if b.name != "" {
+		return b.name
+	}
 	if b.index >= 0 {
 		return element(n[b.field], b.index)
 	}
@@ -78,35 +91,38 @@ func element(name string, i int) string { return name + "[" + strconv.Itoa(i) + 
 func (j *Job) check(prev time.Duration) *breach {
 	switch {
 	case j.At < prev:
-		return &breach{fieldAt, -1, fmt.Sprintf("%v is before the previous job's %v", j.At, prev)}
+		return &breach{field: fieldAt, index: -1, reason: fmt.Sprintf("%v is before the previous job's %v", j.At, prev)}
 	case j.At > MaxAt:
-		return &breach{fieldAt, -1, fmt.Sprintf("%v is after the last arrival allowed, %v", j.At, MaxAt)}
+		return &breach{field: fieldAt, index: -1, reason: fmt.Sprintf("%v is after the last arrival allowed, %v", j.At, MaxAt)}
 	case len(j.Service) == 0:
-		return &breach{fieldService, -1, "a job has at least one task"}
+		return &breach{field: fieldService, index: -1, reason: "a job has at least one task"}
 	case len(j.Service) > MaxTasks:
-		return &breach{fieldService, -1, fmt.Sprintf("a job has at most %d tasks, got %d", MaxTasks, len(j.Service))}
+		return &breach{field: fieldService, index: -1, reason: fmt.Sprintf("a job has at most %d tasks, got %d", MaxTasks, len(j.Service))}
 	case j.Est < 0 || j.Est > MaxService:
-		return &breach{fieldEst, -1, fmt.Sprintf("want 0 to %v, got %v", MaxService, j.Est)}
+		return &breach{field: fieldEst, index: -1, reason: fmt.Sprintf("want 0 to %v, got %v", MaxService, j.Est)}
 	case j.Priority < -maxPriority || j.Priority > maxPriority:
-		return &breach{fieldPriority, -1, fmt.Sprintf("want %d to %d, got %d", -maxPriority, maxPriority, j.Priority)}
+		return &breach{field: fieldPriority, index: -1, reason: fmt.Sprintf("want %d to %d, got %d", -maxPriority, maxPriority, j.Priority)}
 	case j.Slots < 0 || j.Slots > MaxWidth:
-		return &breach{fieldSlots, -1, fmt.Sprintf("want 1 to %d, got %d", MaxWidth, j.Slots)}
+		return &breach{field: fieldSlots, index: -1, reason: fmt.Sprintf("want 1 to %d, got %d", MaxWidth, j.Slots)}
 	case len(j.Keys) > 0 && len(j.Keys) != len(j.Service):
-		return &breach{fieldKeys, -1, fmt.Sprintf("want one a task, which are %d, got %d", len(j.Service), len(j.Keys))}
+		return &breach{field: fieldKeys, index: -1, reason: fmt.Sprintf("want one a task, which are %d, got %d", len(j.Service), len(j.Keys))}
 	case len(j.User) > MaxUser:
-		return &breach{fieldUser, -1, fmt.Sprintf("a user has at most %d bytes, got %d", MaxUser, len(j.User))}
+		return &breach{field: fieldUser, index: -1, reason: fmt.Sprintf("a user has at most %d bytes, got %d", MaxUser, len(j.User))}
 	case !utf8.ValidString(j.User):
-		return &breach{fieldUser, -1, "not valid UTF-8"}
+		return &breach{field: fieldUser, index: -1, reason: "not valid UTF-8"}
 	}
 	for i, s := range j.Service {
 		if s < 0 || s > MaxService {
-			return &breach{fieldService, i, fmt.Sprintf("want 0 to %v, got %v", MaxService, s)}
+			return &breach{field: fieldService, index: i, reason: fmt.Sprintf("want 0 to %v, got %v", MaxService, s)}
 		}
 	}
 	for i, k := range j.Keys {
 		if k < 1 || k > MaxKeys {
-			return &breach{fieldKeys, i, fmt.Sprintf("want 1 to %d, got %d", MaxKeys, k)}
+			return &breach{field: fieldKeys, index: i, reason: fmt.Sprintf("want 1 to %d, got %d", MaxKeys, k)}
 		}
+	}
+	if !j.Plain() {
+		return j.checkDemands()
 	}
 	return nil
 }

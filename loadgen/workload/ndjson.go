@@ -20,10 +20,21 @@ const (
 	namePriority = "priority"
 	nameSlots    = "slots"
 	nameKeys     = "keys"
+
+	nameResources = "resources"
+	nameRequire   = "require"
+	namePrefer    = "prefer"
+	nameExclude   = "exclude"
+	nameSpread    = "spread"
+	nameGroups    = "groups"
+	nameTasks     = "tasks" // of a group
 )
 
 func ndjsonNames() names {
-	return names{nameAt, nameUser, nameService, nameEst, namePriority, nameSlots, nameKeys}
+	return names{
+		nameAt, nameUser, nameService, nameEst, namePriority, nameSlots, nameKeys,
+		nameResources, nameRequire, namePrefer, nameExclude, nameSpread, nameGroups,
+	}
 }
 
 // millisecond is the power of ten that makes milliseconds nanoseconds.
@@ -45,30 +56,12 @@ func (*ndjson) names() names { return ndjsonNames() }
 
 func (p *ndjson) parse(line []byte, j *Job) *InputError {
 	p.line, p.at = line, 0
-	j.At, j.User, j.Service, j.Est, j.Keys, j.Priority, j.Slots = 0, "", j.Service[:0], 0, j.Keys[:0], 0, 0
-	if err := p.expect('{'); err != nil {
+	j.At, j.User, j.Service, j.Est, j.Keys, j.Priority = 0, "", j.Service[:0], 0, j.Keys[:0], 0
+	j.Demand, j.Spread, j.Groups = Demand{}, "", nil
+	var seen [fields]bool
+	if err := p.object("", func(name []byte) *InputError { return p.field(name, &seen, j) }); err != nil {
 		return err
 	}
-	var seen [fields]bool
-	for first := true; ; first = false {
-		if p.peek() == '}' && first {
-			break
-		}
-		name, err := p.string("")
-		if err != nil {
-			return err
-		}
-		if err := p.field(name, &seen, j); err != nil {
-			return err
-		}
-		if p.peek() == '}' {
-			break
-		}
-		if err := p.expect(','); err != nil {
-			return err
-		}
-	}
-	p.at++
 	if p.peek(); p.at < len(p.line) {
 		return p.unexpected("the end of the line")
 	}
@@ -80,15 +73,12 @@ func (p *ndjson) field(name []byte, seen *[fields]bool, j *Job) (err *InputError
 	known := ndjsonNames()
 	i := slices.Index(known[:], string(name))
 	if i < 0 {
-		return &InputError{Field: quote(string(name)), Reason: "unknown field; a job has at_ms, user, service_ms, est_ms, priority, slots and keys"}
+		return &InputError{Field: quote(string(name)), Reason: "unknown field; a job has " + strings.Join(known[:fields-1], ", ") + " and " + known[fields-1]}
 	}
 	if seen[i] {
 		return &InputError{Field: known[i], Reason: "is there twice"}
 	}
 	seen[i] = true
-	if err := p.expect(':'); err != nil {
-		return err
-	}
 	switch field(i) {
 	case fieldAt:
 		j.At, err = p.number(nameAt, -1)
@@ -103,7 +93,24 @@ func (p *ndjson) field(name []byte, seen *[fields]bool, j *Job) (err *InputError
 	case fieldSlots:
 		j.Slots, err = p.integer(nameSlots, 1, MaxWidth)
 	case fieldKeys:
-		j.Keys, err = p.integers(nameKeys, j.Keys)
+		j.Keys, err = p.integers(nameKeys, 1, MaxKeys, j.Keys)
+	case fieldResources:
+		j.Resources, err = p.amounts(nameResources)
+	case fieldRequire:
+		j.Require, err = p.labels(nameRequire)
+	case fieldPrefer:
+		j.Prefer, err = p.labels(namePrefer)
+	case fieldExclude:
+		j.Exclude, err = p.strings(nameExclude)
+	case fieldSpread:
+		var key []byte
+		key, err = p.string(nameSpread)
+		j.Spread = string(key)
+	case fieldGroups:
+		err = p.array(nameGroups, func(i int) *InputError {
+			j.Groups = append(j.Groups, Group{})
+			return p.group(i, &j.Groups[i])
+		})
 	}
 	return err
 }
@@ -212,10 +219,10 @@ func (p *ndjson) numbers(times []time.Duration) ([]time.Duration, *InputError) {
 	return times, err
 }
 
-// integers reads an array of keys and appends them.
-func (p *ndjson) integers(name string, keys []uint32) ([]uint32, *InputError) {
+// integers reads an array of whole numbers from low to high and appends them.
+func (p *ndjson) integers(name string, low, high int, keys []uint32) ([]uint32, *InputError) {
 	err := p.array(name, func(i int) *InputError {
-		k, err := p.integer(name, 1, MaxKeys)
+		k, err := p.integer(name, low, high)
 		if err != nil {
 			err.Field = element(name, i)
 		}

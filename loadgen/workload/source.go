@@ -11,6 +11,7 @@ import (
 type Source struct {
 	feed   feed
 	window Window
+	wishes *wishing // nil: there are none
 	jobs   int
 	last   time.Duration // arrival of the latest job, as scaled
 	ended  bool
@@ -93,6 +94,11 @@ func (s *Source) admit(j *Job) (bool, error) {
 	}
 	if s.window.Duration > 0 && j.At >= s.window.Duration {
 		return false, nil
+	}
+	if s.wishes != nil {
+		if b := s.wishes.apply(j, uint64(s.jobs)); b != nil {
+			return false, s.feed.fault(b)
+		}
 	}
 	if b := j.check(s.last); b != nil {
 		return false, s.feed.fault(b)

@@ -30,6 +30,8 @@ type Spec struct {
 	Slots int
 	// Width is how many slots each task of a job takes; the zero value is one. Load counts what tasks take.
 	Width Tasks
+	// Needs are what tasks take of their workers; none: one slot, or as Width says.
+	Needs []Need
 	Users Users  // whose the jobs are; the zero value: nobody's
 	Keys  Keys   // affinity keys of the tasks; the zero value: they have none
 	Seed  uint64 // any
@@ -47,6 +49,7 @@ func (s *Spec) Validate() error {
 	if s.Width != (Tasks{}) && s.Width.most() > MaxWidth {
 		faults = append(faults, fmt.Errorf("task slots: at most %d, got %v", MaxWidth, s.Width))
 	}
+	faults = append(faults, s.validateNeeds()...)
 	if s.Arrival == (Arrival{}) {
 		faults = append(faults, fmt.Errorf("arrival: %w", errUnset))
 	}
@@ -136,10 +139,10 @@ func (s *Spec) gap() float64 {
 // work returns the mean slot time of a job in nanoseconds.
 func (s *Spec) work() float64 {
 	work := float64(s.Tasks.Mean() * s.Service.mean())
-	if s.Width == (Tasks{}) {
+	if s.Width == (Tasks{}) && len(s.Needs) == 0 {
 		return work
 	}
-	return float64(work * s.Width.Mean())
+	return float64(work * s.meanWidth())
 }
 
 // within reports whether x lies between two bounds. NaN does not.
@@ -158,7 +161,8 @@ type generator struct {
 	choices  stream
 	width    Tasks
 	widths   stream
-	jobs     uint64 // so far
+	needs    *needer // nil: there are none
+	jobs     uint64  // so far
 }
 
 func newGenerator(s *Spec) *generator {
@@ -176,6 +180,9 @@ func newGenerator(s *Spec) *generator {
 		width:    s.Width,
 		widths:   newStream(s.Seed, labelWidths),
 	}
+	if len(s.Needs) > 0 {
+		g.needs = &needer{of: make(map[string][]Need), all: s.Needs, from: newStream(s.Seed, labelNeeds)}
+	}
 	if s.Keys != (Keys{}) {
 		g.keys = newKeyring(s.Keys)
 	}
@@ -189,6 +196,7 @@ func (g *generator) next(j *Job) (bool, error) {
 	j.Service = resize(j.Service, g.tasks.Draw(g.sizes.at(g.jobs)))
 	g.service.fill(j.Service, g.services.sub(g.jobs))
 	j.Est = j.meanService()
+	j.Demand, j.Spread, j.Groups = Demand{}, "", nil
 	j.Keys = j.Keys[:0]
 	if g.keys != nil {
 		j.Keys = resize(j.Keys, len(j.Service))
@@ -197,13 +205,16 @@ func (g *generator) next(j *Job) (bool, error) {
 	if g.width != (Tasks{}) {
 		j.Slots = min(g.width.Draw(g.widths.at(g.jobs)), MaxWidth)
 	}
+	if g.needs != nil {
+		g.needs.draw(j, g.jobs)
+	}
 	g.jobs++
 	return true, nil
 }
 
 // fault says which job broke a bound.
 func (g *generator) fault(b *breach) error {
-	return fmt.Errorf("workload: job %d: %s: %s", g.jobs, b.in(names{"arrival", "user", "service", "estimate", "priority", "task slots", "keys"}), b.reason)
+	return fmt.Errorf("workload: job %d: %s: %s", g.jobs, b.in(names{"arrival", "user", "service", "estimate", "priority", "task slots", "keys", "resources", "require", "prefer", "exclude", "spread", "groups"}), b.reason)
 }
 
 // resize returns s with length n; what it holds is left over from before.

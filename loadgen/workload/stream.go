@@ -9,6 +9,7 @@ const (
 	labelUsers    uint64 = 0x757365726e616d65 // "username"
 	labelKeys     uint64 = 0x616666696e697479 // "affinity"
 	labelWidths   uint64 = 0x7461736b77696465 // "taskwide"
+	labelNeeds    uint64 = 0x7461736b6e656564 // "taskneed"
 )
 
 // golden is the increment of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): 2⁶⁴ over the golden ratio.
@@ -20,6 +21,15 @@ type stream uint64
 
 // newStream derives the stream of a label from a seed.
 func newStream(seed, label uint64) stream { return stream(mix(mix(seed+golden) + label)) }
+
+// namedStream derives the stream of a name of any length.
+func namedStream(seed uint64, name string) stream {
+	x := mix(seed + golden)
+	for i := range len(name) {
+		x = mix(x + uint64(name[i]) + golden)
+	}
+	return stream(x)
+}
 
 // at returns output i.
 func (s stream) at(i uint64) uint64 { return mix(uint64(s) + (i+1)*golden) }

@@ -29,6 +29,7 @@ func (trace) parse(line []byte, j *Job) (fault *InputError) {
 		return &InputError{Reason: "truncated: the last line has no line end; add one if it is whole"}
 	}
 	j.User, j.Service, j.Keys = "", j.Service[:0], j.Keys[:0]
+	j.Demand, j.Spread, j.Groups = Demand{}, "", nil
 	rest := line
 	if j.At, rest, fault = traceTime(nameArrival, -1, rest); fault != nil {
 		return fault

@@ -57,7 +57,7 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
-// AppendJob appends a job as a line of NDJSON with its line end. An empty User, an Est and a Priority of 0, one slot and no keys are left out. The job must keep the
+// AppendJob appends a job as a line of NDJSON with its line end. What says nothing is left out: an empty User, an Est and a Priority of 0, one slot, no keys. The job must keep the
 // bounds of [Job].
 func AppendJob(b []byte, j *Job) []byte {
 	b = append(b, `{"`+nameAt+`":`...)
@@ -96,6 +96,9 @@ func AppendJob(b []byte, j *Job) []byte {
 		if i+1 == len(j.Keys) {
 			b = append(b, ']')
 		}
+	}
+	if !j.Plain() {
+		b = AppendDemands(b, j)
 	}
 	return append(b, "}\n"...)
 }

@@ -114,11 +114,11 @@ func TestAppendJob(t *testing.T) {
 			`{"at_ms":12.5,"user":"a","service_ms":[101.3,99],"est_ms":100}`,
 		},
 		{
-			Job{Service: []time.Duration{ms}, Priority: -3, Slots: 2},
+			Job{Service: []time.Duration{ms}, Priority: -3, Demand: Demand{Slots: 2}},
 			`{"at_ms":0,"service_ms":[1],"priority":-3,"slots":2}`,
 		},
 		{
-			Job{Service: []time.Duration{ms}, Slots: 1},
+			Job{Service: []time.Duration{ms}, Demand: Demand{Slots: 1}},
 			`{"at_ms":0,"service_ms":[1]}`,
 		},
 		{
