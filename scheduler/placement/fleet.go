@@ -53,8 +53,9 @@ type profile struct {
 	offer   *Worker // what it said of itself, but for its name
 	name    uint64  // the xxhash of that
 	life    uint32
-	leaving bool // it said itself that it drains, for which there is no way back
-	drained bool // by WorkerDrain
+	leaving bool          // it said itself that it drains, for which there is no way back
+	drained bool          // by WorkerDrain
+	busy    time.Duration // until when what was launched there from here takes all its slots, as far as can be foretold
 }
 
 // slotState is what became of the last call of a slot.

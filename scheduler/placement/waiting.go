@@ -156,7 +156,10 @@ func (c *Core) serve(now time.Duration, s *set, out []Effect) []Effect {
 	var unfit []offer
 	s.request.deep = false
 	for s.waiting > 0 {
-		t, w, ok := c.takeFor(now, s)
+		t, w, ok := c.takeAhead(now, s)
+		if !ok {
+			t, w, ok = c.takeFor(now, s)
+		}
 		if !ok {
 			break
 		}

@@ -127,7 +127,9 @@ func (c *client) carryOut(out []owner.Effect) {
 		c.after(at-c.w.now, func() {
 			if c.armed <= c.w.now {
 				c.armed = never
-				c.carryOut(c.core.Tick(c.w.now, c.out[:0]))
+				out := c.core.Tick(c.w.now, c.out[:0])
+				c.w.ticked(c.w.name(c.node), c.core.NextWake)
+				c.carryOut(out)
 			}
 		})
 	}

@@ -407,7 +407,9 @@ func (s *scheduler) carryOut(out []placement.Effect) {
 		s.after(at-s.w.now, func() {
 			if s.armed <= s.w.now {
 				s.armed = never
-				s.carryOut(s.core.Tick(s.w.now, s.out[:0]))
+				out := s.core.Tick(s.w.now, s.out[:0])
+				s.w.ticked(s.w.name(s.node), s.core.NextWake)
+				s.carryOut(out)
 			}
 		})
 	}

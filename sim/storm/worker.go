@@ -272,7 +272,9 @@ func (k *worker) leaveIfIdle() {
 func (k *worker) wake() {
 	if k.armed <= k.w.now {
 		k.armed = never
-		k.carryOut(k.core.Tick(k.w.now, k.out[:0]), nil)
+		out := k.core.Tick(k.w.now, k.out[:0])
+		k.w.ticked(k.w.name(k.node), k.core.NextWake)
+		k.carryOut(out, nil)
 	}
 }
 

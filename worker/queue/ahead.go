@@ -144,7 +144,7 @@ func (c *Core) begun(now time.Duration, s probe.SchedulerID, m *probe.Launch, ou
 		l.ahead = after(now, m.Expect-lead)
 		c.setEnd(m.Slot, l.limit)
 	}
-	return c.offerBrief(now, m, out)
+	return c.offerBrief(now, m, c.fill(m.Slot, out))
 }
 
 // offerAhead offers the seat of a lane in which an attempt is about to end.

@@ -17,7 +17,7 @@ import (
 //   - an offer is for one app, and a scheduler uses it for no other;
 //   - an app is brief when so many attempts in a row took less than half a hop that the next few can be expected to do so too, and one that does not costs most of that
 //     trust;
-//   - the more of the slots run something that is not brief, the fewer offers there are;
+//   - the more of the slots run something that is not brief, the fewer offers there are, and when all do those that are out are taken back;
 //   - an app that is not brief any more has all its offers taken back, and the launches that wait are given back, as early;
 //   - so have launches that wait while nothing is started: for [briefWait], and [briefGrace] more, since this process itself may have been kept off its
 //     processor.
@@ -202,6 +202,21 @@ func (c *Core) recall(i uint16, out []Effect) []Effect {
 		out = append(out, Effect{Kind: EffectDecline, Scheduler: sl.scheduler, Slot: i, Call: sl.call, Reason: probe.RefusedStale})
 	}
 	c.withdraw(i)
+	return out
+}
+
+// fill takes back what was offered for brief apps when the last slot has got something that is not brief: what were launched on it would wait for that. What waits here already has
+// [briefWait], in case it is brief after all.
+func (c *Core) fill(i uint16, out []Effect) []Effect {
+	b := &c.offers.brief
+	if !c.offers.lanes[i].slow || int(b.slow) < len(c.offers.seats) {
+		return out
+	}
+	for i := uint16(0); b.open > 0; i++ {
+		if c.slots[i].state == Offered && c.isBrief(i) {
+			out = c.recall(i, out)
+		}
+	}
 	return out
 }
 

@@ -274,7 +274,8 @@ func (c *Core) Discipline() Discipline { return c.named }
 func (c *Core) Draining() bool { return c.draining }
 
 // NextWake returns when Tick is next wanted; false means not before another event. It may be
-// earlier than needed, and never later.
+// earlier than needed, and never later. A bound for which nothing was there any more when its time came may lie in the past when something is again: the Tick
+// that it asks for at once finds nothing and sets it right, and right behind a Tick nothing is due.
 func (c *Core) NextWake() (time.Duration, bool) {
 	at := c.queue.tidyAt()
 	if c.keep != nil {

@@ -325,7 +325,11 @@ func (m *machine) send(msg message, out []Effect) []Effect {
 	case msgDrain:
 		return c.Drain(m.now, out)
 	case msgTick:
-		return c.Tick(m.now, out)
+		out = c.Tick(m.now, out)
+		if at, due := c.NextWake(); due && at <= m.now {
+			panic(fmt.Sprintf("a Tick at %v leaves something due at %v", m.now, at))
+		}
+		return out
 	case msgComing:
 		return c.Coming(m.now, msg.s, probe.Coming{Slot: l.Slot, Call: l.Call}, out)
 	case msgTakes:

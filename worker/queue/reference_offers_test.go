@@ -357,7 +357,26 @@ func (r *reference) begun(i int) {
 	}
 	sl.app, sl.slow = sl.m.App, !r.trusts(sl.m.App)
 	o.moved = r.now
+	r.fill(i)
 	r.offerBrief(i)
+}
+
+// fill takes back what is offered for brief apps when all slots run something else.
+func (r *reference) fill(i int) {
+	slow := 0
+	for at := range r.slots {
+		if sl := &r.slots[at]; sl.state.holdsAttempt() && sl.slow {
+			slow++
+		}
+	}
+	if !r.slots[i].slow || slow < r.cfg.Slots {
+		return
+	}
+	for at := range r.slots {
+		if sl := &r.slots[at]; sl.brief && sl.state == Offered {
+			r.recall(at)
+		}
+	}
 }
 
 func (r *reference) trusts(app uint16) bool { return r.offers.trust[app].score >= r.cfg.BriefProof }
