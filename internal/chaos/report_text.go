@@ -12,6 +12,14 @@ const maxShown = 5
 
 // text prints the report for people.
 func (p *report) text(out io.Writer) {
+	p.textOfTasks(out)
+	p.textOfTimes(out)
+	p.textOfGrowth(out)
+	p.textOfBreaches(out)
+	p.textOfPromises(out)
+}
+
+func (p *report) textOfTasks(out io.Writer) {
 	v := p.Verdict
 	fmt.Fprintf(out, "\n%d jobs, %d accepted, %d given up by clients that died; refused: %s\n", v.Jobs, v.Accepted, v.Abandoned, counts(v.Refused))
 	fmt.Fprintf(out, "%d tasks of clients that lived: %s\n", v.Tasks, counts(v.Outcomes))
@@ -23,9 +31,11 @@ func (p *report) text(out io.Writer) {
 	if v.Stalls > 0 {
 		fmt.Fprintf(out, "The machine was busy: processes stood still for half a second or more %d times, for %.1f s at most. That counts as a fault.\n", v.Stalls, float64(v.LongestStall)/1e9)
 	}
+}
 
+func (p *report) textOfTimes(out io.Writer) {
 	fmt.Fprintf(out, "\nTimes in ms, p50 / p99. Concerned are the tasks that ran on a worker that was hit, or were of a scheduler's unfinished jobs.\n")
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	t := columns(out)
 	fmt.Fprintln(t, "fault\ttimes\tconcerned\tstarted again\tjobs resumed\tdone\tnot ok while it lasted")
 	for _, k := range p.Kinds {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%s\t%s\n", k.Kind, k.Faults, k.Concerned, k.Restarted, k.Resumed, k.Done, counts(k.Ends))
@@ -33,7 +43,7 @@ func (p *report) text(out io.Writer) {
 	_ = t.Flush()
 
 	fmt.Fprintln(out, "\nResponse of jobs that ended ok, in ms:")
-	t = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	t = columns(out)
 	fmt.Fprintln(t, "when\tjobs\tp50\tp99\tmax")
 	for _, row := range []struct {
 		when string
@@ -47,9 +57,11 @@ func (p *report) text(out io.Writer) {
 		fmt.Fprintf(t, "%s\t%d\t%.1f\t%.1f\t%.1f\n", row.when, row.of.N, row.of.P50, row.of.P99, row.of.Max)
 	}
 	_ = t.Flush()
+}
 
+func (p *report) textOfGrowth(out io.Writer) {
 	fmt.Fprintln(out, "\nSize at rest, before the load → after it:")
-	t = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	t := columns(out)
 	fmt.Fprintln(t, "node\tmemory MiB\tgoroutines\tdescriptors\t")
 	for _, g := range p.Growth {
 		restarted := ""
@@ -60,11 +72,11 @@ func (p *report) text(out io.Writer) {
 			g.Before.Goroutines, g.After.Goroutines, g.Before.FDs, g.After.FDs, restarted)
 	}
 	_ = t.Flush()
+}
 
-	p.textOfBreaches(out)
-
+func (p *report) textOfPromises(out io.Writer) {
 	fmt.Fprintln(out, "\nPromises:")
-	t = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	t := columns(out)
 	for _, pr := range p.Promises {
 		word := "holds"
 		switch {
@@ -79,6 +91,9 @@ func (p *report) text(out io.Writer) {
 	}
 	_ = t.Flush()
 }
+
+// columns lines up what is written with tabs between.
+func columns(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 0, 0, 2, ' ', 0) }
 
 func (p *report) textOfBreaches(out io.Writer) {
 	if len(p.Verdict.Breaches) > 0 {

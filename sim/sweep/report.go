@@ -146,25 +146,7 @@ func NewReport(s *Sweep, cells []Cell, outcomes map[string]*Outcome) (*Report, e
 // gather sorts the cells into panels, curves and points, in the order in which the sweep names its values.
 func (r *Report) gather(axes []axis, l layout) {
 	policy := slices.IndexFunc(axes, func(a axis) bool { return a.name == "policy" })
-	texts := func(c *Cell, but int) string {
-		parts := make([]string, 0, len(c.values))
-		for i, v := range c.values {
-			if i != but {
-				parts = append(parts, v.text)
-			}
-		}
-		return strings.Join(parts, "\n")
-	}
-	groups := make(map[string][]*Outcome) // of the cells that differ by seed only
-	ideal := make(map[string][]*Outcome)  // by all but policy and seed
-	for i := range r.cells {
-		c := &r.cells[i]
-		o := r.outcomes[c.Key]
-		groups[texts(c, -1)] = append(groups[texts(c, -1)], o)
-		if c.values[policy].text == "ideal" {
-			ideal[texts(c, policy)] = append(ideal[texts(c, policy)], o)
-		}
-	}
+	groups, ideal := r.group(policy)
 	panels, curves := make(map[string]int), make(map[string]int)
 	for i := range r.cells[:len(r.cells)/r.Seeds] { // those of the first seed
 		c := &r.cells[i]
@@ -189,12 +171,42 @@ func (r *Report) gather(axes []axis, l layout) {
 			curves[label+"\n"+series] = k
 			panel.Curves = append(panel.Curves, Curve{Label: series})
 		}
-		point := newPoint(groups[texts(c, -1)], ideal[texts(c, policy)])
+		point := newPoint(groups[c.texts(-1)], ideal[c.texts(policy)])
 		if l.x >= 0 {
 			point.X, point.XText = axes[l.x].kind.x(c.values[l.x]), c.values[l.x].text
 		}
 		panel.Curves[k].Points = append(panel.Curves[k].Points, point)
 	}
+	r.orderCurves()
+}
+
+// group collects the outcomes of cells that differ by seed only, and those of policy ideal by all but policy and seed.
+func (r *Report) group(policy int) (groups, ideal map[string][]*Outcome) {
+	groups, ideal = make(map[string][]*Outcome), make(map[string][]*Outcome)
+	for i := range r.cells {
+		c := &r.cells[i]
+		o := r.outcomes[c.Key]
+		groups[c.texts(-1)] = append(groups[c.texts(-1)], o)
+		if c.values[policy].text == "ideal" {
+			ideal[c.texts(policy)] = append(ideal[c.texts(policy)], o)
+		}
+	}
+	return groups, ideal
+}
+
+// texts joins all values of a cell but one; −1: all.
+func (c *Cell) texts(but int) string {
+	parts := make([]string, 0, len(c.values))
+	for i, v := range c.values {
+		if i != but {
+			parts = append(parts, v.text)
+		}
+	}
+	return strings.Join(parts, "\n")
+}
+
+// orderCurves gives curves their styles, and their points from left to right.
+func (r *Report) orderCurves() {
 	labels := r.curveLabels()
 	for _, p := range r.Panels {
 		for i := range p.Curves {
