@@ -8,6 +8,7 @@
 //	})
 //
 // What the slots do next is decided by package worker/queue, which is pure; this package decodes,
-// calls that core under one lock, and carries out what it says. User code runs on one
-// goroutine per attempt under way; everything else happens in the readers of the connections.
+// calls that core under one lock, and carries out what it says. User code runs on one goroutine per
+// attempt under way, or, if it has been seen to return within microseconds, in the reader of the connection
+// that its launch came by; everything else happens in the readers.
 package worker
