@@ -43,8 +43,7 @@ func (p *peer) lead() bool {
 	}
 	defer l.afterGoexit()
 	for a := l.begin(); a != nil; {
-		l.turn.end = l.w.invoke(a)
-		a = l.finish(a)
+		a = l.do(a)
 	}
 	if l.relieved {
 		l.turn.batch.FlushSoon()
@@ -55,10 +54,18 @@ func (p *peer) lead() bool {
 	return true
 }
 
+// do runs an attempt and takes the next. What was done to get here is not the handler's: at rest, when nothing of this process is in the caches, that
+// takes longer than a brief handler may, and of an app that looked as if it were not brief each attempt would wake a runner.
+func (l *leader) do(a *attempt) *attempt {
+	l.began = l.w.clock.Now()
+	l.turn.end = l.w.invoke(a)
+	return l.finish(a)
+}
+
 // begin takes the first attempt.
 func (l *leader) begin() *attempt {
 	now := l.w.enter()
-	l.began, l.until = now, now+leadTime
+	l.until = now + leadTime
 	c := l.w.crew
 	c.leaders = append(c.leaders, l)
 	c.guard()
@@ -88,7 +95,6 @@ func (l *leader) finish(a *attempt) *attempt {
 	if !l.relieved {
 		a.habit.took(now - l.began)
 	}
-	l.began = now
 	l.next(now)
 	l.w.exit(now, &l.turn)
 	l.turn.end = queue.End{}

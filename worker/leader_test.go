@@ -255,3 +255,32 @@ func TestHabit(t *testing.T) {
 		t.Error("a mistake is forgotten as fast as a long attempt")
 	}
 }
+
+// Whether an attempt was brief goes by what its handler took, however long it took to get there and to report it.
+func TestHandlersAloneAreBrief(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const slots = 3
+		w := crewOf(t, slots)
+		defer w.end(t)
+		w.habits[0].score = briefMost
+		w.mu.Lock()
+		for _, i := range upTo(slots) {
+			s := w.slots[i]
+			s.current = &attempt{
+				attemptContext: &attemptContext{}, slot: s, habit: &w.habits[0],
+				handler: func(context.Context, Task) ([]byte, error) { time.Sleep(briefTime); return nil, nil },
+			}
+			w.crew.add(s.current)
+		}
+		w.mu.Unlock()
+		l := &leader{runner: runner{w: w}}
+		n := 0
+		for a := l.begin(); a != nil; n++ {
+			time.Sleep(2 * briefTime)
+			a = l.do(a)
+		}
+		if n != slots || w.habits[0].score != briefMost {
+			t.Errorf("after %d attempts of %v in their handler the score is %d of %d", n, briefTime, w.habits[0].score, briefMost)
+		}
+	})
+}
