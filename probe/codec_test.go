@@ -148,6 +148,9 @@ func drawHello(t *rapid.T, lease time.Duration) probe.Hello {
 	for i := range rapid.IntRange(0, probe.MaxResources).Draw(t, "resources") {
 		h.Resources = append(h.Resources, probe.Amount{Name: string(rune('a'+i)) + "pu", N: rapid.Uint32().Draw(t, "amount")})
 	}
+	for i := range rapid.IntRange(0, 5).Draw(t, "weights") {
+		h.Weights = append(h.Weights, probe.Amount{Name: string(rune('a'+i)) + "/b", N: rapid.Uint32Range(1, probe.MaxWeight).Draw(t, "weight")})
+	}
 	h.Apps = rapid.SliceOfN(rapid.StringMatching(`[a-z0-9._-]{1,63}`), 0, 5).Draw(t, "apps")
 	for range rapid.IntRange(0, 5).Draw(t, "labels") {
 		h.Labels = append(h.Labels, probe.Label{Key: name.Draw(t, "key"), Value: rapid.StringN(0, 15, 63).Draw(t, "value")})

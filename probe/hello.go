@@ -46,10 +46,12 @@ const (
 	MaxNodeName = 63
 	MaxApps     = 1024
 	MaxSlots    = 4096
+	MaxWeights  = 4096
+	MaxWeight   = 1000
 )
 
 // Hello is the first message in both directions: who speaks. A worker
-// fills Slots, Apps, Labels, Discipline and Resources; a scheduler Policy and Results; all fill Lease.
+// fills Slots, Apps, Labels, Discipline, Resources and Weights; a scheduler Policy and Results; all fill Lease.
 type Hello struct {
 	Version     uint32 // Version
 	Role        Role
@@ -64,6 +66,7 @@ type Hello struct {
 	Lease       time.Duration // silence after which the speaker gives a peer up, two beats of its own at least; on a connection the longer one of both sides holds
 	Discipline  string        // whose turn it is at the worker; see [NeedsClass]
 	Resources   []Amount      // of a worker beside its slots, sorted by name; at most [MaxResources]
+	Weights     []Amount      // of a fair worker's users and groups of users, 1 to [MaxWeight], sorted by path; at most [MaxWeights]
 	Results     uint64        // the speaker has taken all results of this life of the worker up to this number
 }
 
@@ -101,6 +104,11 @@ func AppendHello(b []byte, h *Hello) []byte {
 	for _, r := range h.Resources {
 		b = wire.AppendString(b, r.Name)
 		b = wire.AppendUint(b, uint64(r.N))
+	}
+	b = wire.AppendUint(b, uint64(len(h.Weights)))
+	for _, w := range h.Weights {
+		b = wire.AppendString(b, w.Name)
+		b = wire.AppendUint(b, uint64(w.N))
 	}
 	return b
 }
@@ -147,6 +155,13 @@ func DecodeHello(body []byte) (Hello, error) {
 			return Hello{}, wire.ErrMalformed
 		}
 		h.Resources = append(h.Resources, a)
+	}
+	for range r.Uint(MaxWeights) {
+		w := Amount{Name: r.String(task.MaxUserLen), N: uint32(r.Uint(MaxWeight))}
+		if n := len(h.Weights); w.Name == "" || w.N == 0 || n > 0 && h.Weights[n-1].Name >= w.Name {
+			return Hello{}, wire.ErrMalformed
+		}
+		h.Weights = append(h.Weights, w)
 	}
 	if err := r.Close(); err != nil {
 		return Hello{}, err

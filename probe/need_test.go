@@ -3,6 +3,7 @@ package probe_test
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +65,23 @@ func TestHelloRefusesResources(t *testing.T) {
 		"too many":     make([]probe.Amount, probe.MaxResources+1),
 	} {
 		h := probe.Hello{Version: probe.Version, Role: probe.RoleWorker, Name: "w", Resources: list}
+		if _, err := probe.DecodeHello(probe.AppendHello(nil, &h)); !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestHelloRefusesWeights(t *testing.T) {
+	for name, list := range map[string][]probe.Amount{
+		"out of order": {{Name: "b", N: 1}, {Name: "a", N: 1}},
+		"twice":        {{Name: "a", N: 1}, {Name: "a", N: 1}},
+		"no path":      {{N: 1}},
+		"of nothing":   {{Name: "a"}},
+		"too large":    {{Name: "a", N: probe.MaxWeight + 1}},
+		"too long":     {{Name: strings.Repeat("a", task.MaxUserLen+1), N: 1}},
+		"too many":     make([]probe.Amount, probe.MaxWeights+1),
+	} {
+		h := probe.Hello{Version: probe.Version, Role: probe.RoleWorker, Name: "w", Weights: list}
 		if _, err := probe.DecodeHello(probe.AppendHello(nil, &h)); !errors.Is(err, wire.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}

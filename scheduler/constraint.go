@@ -98,6 +98,18 @@ func named(labels []probe.Label, name string) []probe.Label {
 	return append(slices.Clip(labels), probe.Label{Key: task.WorkerLabel, Value: name})
 }
 
+// weighed returns weights by path.
+func weighed(list []probe.Amount) map[string]int {
+	if len(list) == 0 {
+		return nil
+	}
+	weights := make(map[string]int, len(list))
+	for _, w := range list {
+		weights[w.Name] = int(w.N)
+	}
+	return weights
+}
+
 // listed writes labels as users do.
 func listed(labels []probe.Label) string {
 	words := make([]string, len(labels))

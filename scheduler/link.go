@@ -423,7 +423,7 @@ func (l *link) handshake(kind uint8, body []byte) error {
 	s.links[l.id], s.workers[l.member.Incarnation] = l, l.id
 	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{
 		Slots: int(h.Slots), Apps: h.Apps, Labels: named(h.Labels, h.Name), Resources: h.Resources, Sorts: probe.NeedsClass(h.Discipline),
-		Fair: h.Discipline == probe.DisciplineFair,
+		Fair: h.Discipline == probe.DisciplineFair, Weights: weighed(h.Weights),
 		Name: uint64(probe.KeyOf(h.Name)),
 	}, l.turn.effects)
 	l.leaving, l.left = h.Draining, false

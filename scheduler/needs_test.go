@@ -198,3 +198,35 @@ func fullQueuesAreSaid(t *testing.T, policy placement.Policy, discipline string)
 		}
 	})
 }
+
+// TestWeightsReachSchedulers has workers tell what weights users have: a user with more than half of what runs is under its share with three times the weight of another, and over it without.
+func TestWeightsReachSchedulers(t *testing.T) {
+	for _, weights := range []map[string]int{nil, {"org/quiet": 1, "org": 3}} {
+		inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
+			s := f.Scheduler("s1", func(c *scheduler.Config) { c.Policy = placement.LateBinding })
+			f.Worker("w1", 10, map[string]worker.Handler{"nap": new(meter).nap}, func(c *worker.Config) { c.Discipline, c.Weights = "fair", weights })
+			synctest.Wait()
+			c := f.Client(s)
+			naps := func(user string, n int) {
+				j := task.Job{App: "nap", User: user, Tasks: make([]task.Task, n)}
+				for i := range j.Tasks {
+					j.Tasks[i].Payload = []byte("20s")
+				}
+				submit(t, c, j)
+			}
+			naps("org/quiet", 6)
+			naps("flood", 20)
+			time.Sleep(15 * time.Second)
+			before := s.Metric("dunnock_under_share_jobs_total")
+			naps("org/quiet", 1)
+			synctest.Wait()
+			want := before
+			if weights != nil {
+				want++
+			}
+			if got := s.Metric("dunnock_under_share_jobs_total"); got != want {
+				t.Errorf("weights %v: of users under their share are %v jobs, want %v", weights, got, want)
+			}
+		})
+	}
+}

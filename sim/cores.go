@@ -117,7 +117,7 @@ func newCores(e *Engine) Policy {
 // offered is what every worker says of itself, whatever it has.
 func offered(cfg *Config) placement.Worker {
 	return placement.Worker{
-		Slots: cfg.Slots, Apps: []string{app}, Sorts: cfg.Sharing.Discipline > queue.FIFO, Fair: cfg.queue().WithDefaults().Discipline == queue.Fair,
+		Slots: cfg.Slots, Apps: []string{app}, Sorts: cfg.Sharing.Discipline > queue.FIFO, Fair: cfg.queue().WithDefaults().Discipline == queue.Fair, Weights: cfg.Sharing.Weights,
 	}
 }
 

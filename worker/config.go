@@ -163,6 +163,18 @@ func (c Config) amounts() []probe.Amount {
 	return list
 }
 
+// weights are the users', sorted by path, where they count.
+func (c Config) weights() []probe.Amount {
+	if c.Discipline != queue.Fair.String() {
+		return nil
+	}
+	list := make([]probe.Amount, 0, len(c.Weights))
+	for _, path := range slices.Sorted(maps.Keys(c.Weights)) {
+		list = append(list, probe.Amount{Name: path, N: uint32(c.Weights[path])})
+	}
+	return list
+}
+
 // queue is the core's part of the configuration.
 func (c Config) queue() queue.Config {
 	d, _ := c.discipline() // Validate has looked

@@ -90,7 +90,7 @@ func New(cfg Config) (*Worker, error) {
 	w.hello = probe.Hello{
 		Version: probe.Version, Role: probe.RoleWorker, Name: n.Name, Incarnation: n.Incarnation, Fleet: n.Fleet,
 		Slots: uint16(cfg.Slots), Apps: slices.Sorted(maps.Keys(cfg.Apps)), Labels: labels,
-		Discipline: w.core.Discipline().String(), Resources: cfg.amounts(), Lease: cfg.Stream.Lease,
+		Discipline: w.core.Discipline().String(), Resources: cfg.amounts(), Weights: cfg.weights(), Lease: cfg.Stream.Lease,
 	}
 	w.classed = probe.NeedsClass(w.hello.Discipline)
 	for _, name := range w.hello.Apps {

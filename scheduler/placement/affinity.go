@@ -170,7 +170,7 @@ func (c *Core) part(j *job) {
 	for i, k := range c.affinity.groups {
 		p, g := &c.plan[k.of], j.at(len(c.plan)+i)
 		*g = group{
-			set: p.set, wider: p.wider, prefers: p.prefers, resampleAt: never, relaxAt: never, index: uint32(len(c.plan) + i), key: k.key, near: true,
+			cost: c.costOf(p.set), set: p.set, wider: p.wider, prefers: p.prefers, resampleAt: never, relaxAt: never, index: uint32(len(c.plan) + i), key: k.key, near: true,
 		}
 		g.timer.j, g.timer.g = j, g
 		for _, s := range []*set{g.set, g.wider[0], g.wider[1]} {

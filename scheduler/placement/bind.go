@@ -233,7 +233,7 @@ func (c *Core) occupy(j *job, t uint32, w *worker, slot uint16) {
 	r.state = stateRunning
 	r.worker, r.slot, r.hasWorker = w.id, slot, true
 	j.running++
-	c.load.Running++
+	c.runs(j, g, 1)
 	c.waits(j, g, -1)
 }
 

@@ -207,7 +207,7 @@ func (c *Core) form(j *job, s *Spec) {
 	}
 	for i := range c.plan {
 		p, g := &c.plan[i], j.at(i)
-		*g = group{set: p.set, wider: p.wider, prefers: p.prefers, resampleAt: never, relaxAt: never, index: uint32(i)}
+		*g = group{cost: c.costOf(p.set), set: p.set, wider: p.wider, prefers: p.prefers, resampleAt: never, relaxAt: never, index: uint32(i)}
 		g.timer.j, g.timer.g = j, g
 		j.needs = j.needs || g.set.need != nil
 		j.unlike = j.unlike || !g.set.need.equal(j.first.set.need)

@@ -49,7 +49,9 @@ type Core struct {
 
 	users       map[string]*account // who have live jobs, and their groups; never ranged over
 	accounts    []*account          // to be used again
-	atTop       int                 // users and groups that are in no group
+	weights     map[string]int      // of users and groups, as the worker has them that connected last of those that are fair
+	atTop       int                 // weights of the users and groups that are in no group
+	taken       int64               // what runs takes, in costs
 	enrolled    int                 // live jobs that have a user
 	fairWorkers int                 // of those that may be sampled
 

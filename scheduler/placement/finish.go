@@ -219,11 +219,21 @@ func (c *Core) retry(j *job, t uint32, w *worker, why cause, out []Effect) []Eff
 // wait puts a task that was running back among the returned ones.
 func (c *Core) wait(j *job, t uint32) {
 	j.running--
-	c.load.Running--
 	g := j.of(t)
+	c.runs(j, g, -1)
 	c.waits(j, g, 1)
 	j.tasks[t].state = stateReturned
 	g.returned.push(j.tasks, t)
+}
+
+// runs notes that n tasks more of a group run, or fewer.
+func (c *Core) runs(j *job, g *group, n int) {
+	c.load.Running += n
+	cost := int64(n) * g.cost
+	c.taken += cost
+	if j.account != nil {
+		j.account.taken += cost
+	}
 }
 
 // waits notes that n tasks more of a group wait, or fewer.
@@ -231,6 +241,7 @@ func (c *Core) waits(j *job, g *group, n int) {
 	c.load.Waiting += n
 	if j.account != nil {
 		j.account.waiting += n
+		j.account.wanted += int64(n) * g.cost
 	}
 	if !j.halted() {
 		g.wait(n)
@@ -259,7 +270,7 @@ func (c *Core) requeue(now time.Duration, j *job, t uint32, out []Effect) []Effe
 // end gives a running task its outcome. It may end the job.
 func (c *Core) end(now time.Duration, j *job, t uint32, outcome task.Outcome, why cause, out []Effect) []Effect {
 	j.running--
-	c.load.Running--
+	c.runs(j, j.of(t), -1)
 	return c.conclude(now, j, t, outcome, why, out)
 }
 
@@ -325,7 +336,7 @@ func (c *Core) endAll(now time.Duration, j *job, why cause, outcome task.Outcome
 			continue
 		case stateRunning:
 			j.running--
-			c.load.Running--
+			c.runs(j, j.of(t), -1)
 			if why == causeSuperseded {
 				c.let(r)
 			} else {

@@ -21,6 +21,7 @@ type Worker struct {
 
 	Resources []probe.Amount // beside its slots, at most 8, each name once
 	Fair      bool           // it shares its slots between users
+	Weights   map[string]int // with Fair: of users and groups of users that do not have 1. It is kept, and must not change
 
 	Name uint64 // the xxhash of its name, by which affinity keys choose it. Schedulers that are to agree say the same
 
@@ -192,6 +193,10 @@ func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Ef
 		back = false
 	}
 	c.lives++
+	if w.Fair {
+		c.weigh(w.Weights)
+	}
+	w.Weights = nil
 	if c.lastOffer == nil || !c.lastOffer.same(&w) {
 		offer := w // w itself would be allocated for every worker
 		c.lastOffer = &offer

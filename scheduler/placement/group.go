@@ -10,6 +10,7 @@ import (
 // are one group. Those of a job whose tasks have constraints of their own, or that is spread, are several, and each is sampled for
 // on its own, among the workers that it may run on (Ousterhout et al., SOSP 2013, §5).
 type group struct {
+	cost  int64   // of each of its tasks, in parts of a slot: see costOf
 	set   *set    // which workers its tasks may be sampled to now
 	wider [2]*set // what set gives way to, in this order; nil: nothing
 

@@ -126,10 +126,10 @@ func (c *Core) submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	if err != nil {
 		return 0, out, err
 	}
-	ratio := c.ratioOf(&s)
+	ratio := c.ratioOf(now, &s)
 	j := c.newJob()
 	c.stats.Submitted++
-	c.enroll(j, s.User)
+	c.enroll(now, j, s.User)
 	c.form(j, &s)
 	j.mixed = len(s.Groups) > 0 || s.Spread != ""
 	j.submitted, j.deadline = now, after(now, s.Deadline)

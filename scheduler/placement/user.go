@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"maps"
 	"time"
 
 	"dunnock/probe"
@@ -14,14 +15,73 @@ import (
 type account struct {
 	name       string
 	group      *account // nil: at the top
+	weight     int      // beside others of its group
 	members    int      // users and groups in it
+	below      int      // weights of these
 	jobs       int
-	unfinished int // tasks of them
-	waiting    int // of those
+	unfinished int   // tasks of them
+	waiting    int   // of those
+	wanted     int64 // what those take, in costs
+	taken      int64 // what the others take
+
+	part    float64       // what part it usually has of all that runs
+	sampled time.Duration // when that was last looked at
 }
 
-// moreProbes is how many times as many reservations a job gets whose user is under its share while others wait.
-const moreProbes = 8
+const (
+	// moreProbes is how many times as many reservations a job gets whose user is under its share while others wait.
+	moreProbes = 8
+	// partOver is about the time over which a user's part is averaged. Whoever is well under its share has bursts above it, which are the jobs that need the reservations.
+	partOver = 2 * time.Second
+	// wantsMost is how many times its share of what runs may wait of a user under its share, the job included.
+	wantsMost = 2
+	// costUnit is what a slot costs.
+	costUnit = 1 << 10
+)
+
+// weigh takes over what weights users have at the workers.
+func (c *Core) weigh(weights map[string]int) {
+	if maps.Equal(c.weights, weights) {
+		return
+	}
+	c.weights, c.atTop = weights, 0
+	for _, a := range c.users {
+		a.below = 0
+	}
+	for _, a := range c.users { // sums, in whatever order
+		a.weight = c.weightOf(a.name)
+		*c.beside(a.group) += a.weight
+	}
+}
+
+// weightOf is that of a user or a group.
+func (c *Core) weightOf(name string) int { return max(c.weights[name], 1) }
+
+// beside returns where the weights of those in a group are added up; nil is the top.
+func (c *Core) beside(group *account) *int {
+	if group == nil {
+		return &c.atTop
+	}
+	return &group.below
+}
+
+// costOf is what a task under a set takes: the largest share of anything that a worker has, in parts of its slots, as a fair worker charges it.
+func (c *Core) costOf(s *set) int64 {
+	if s.need == nil {
+		return costUnit
+	}
+	cost := int64(s.need.Slots) * costUnit
+	if len(s.eligible) == 0 {
+		return cost
+	}
+	w := c.offer(c.worker(s.eligible[0]))
+	for _, r := range s.need.Resources {
+		if n := has(w, r.Name); n > 0 {
+			cost = max(cost, int64(r.N)*int64(w.Slots)*costUnit/int64(n))
+		}
+	}
+	return cost
+}
 
 // accountOf returns the account of a user who has live jobs, or nil.
 func (c *Core) accountOf(user string) *account {
@@ -32,11 +92,14 @@ func (c *Core) accountOf(user string) *account {
 }
 
 // enroll counts a job for its user.
-func (c *Core) enroll(j *job, user string) {
+func (c *Core) enroll(now time.Duration, j *job, user string) {
 	if user == "" {
 		return
 	}
 	a := c.open(user)
+	if a.jobs == 0 {
+		a.part, a.sampled = 0, now
+	}
 	a.jobs++
 	c.enrolled++
 	j.account = a
@@ -56,14 +119,13 @@ func (c *Core) open(name string) *account {
 	} else {
 		a = &account{}
 	}
-	a.name = name
+	a.name, a.weight = name, c.weightOf(name)
 	c.users[name] = a
 	if group := probe.UserGroup(name); group != "" {
 		a.group = c.open(group)
 		a.group.members++
-	} else {
-		c.atTop++
 	}
+	*c.beside(a.group) += a.weight
 	return a
 }
 
@@ -81,6 +143,7 @@ func (c *Core) resign(j *job) {
 	a.jobs--
 	for a != nil && a.jobs+a.members == 0 {
 		group := a.group
+		*c.beside(group) -= a.weight
 		delete(c.users, a.name)
 		*a = account{}
 		if len(c.accounts) < maxSpareAccounts {
@@ -88,36 +151,35 @@ func (c *Core) resign(j *job) {
 		}
 		if a = group; a != nil {
 			a.members--
-		} else {
-			c.atTop--
 		}
 	}
 }
 
 // parts is how many parts a user's share is one of, as workers share their slots at each level of users' paths: with jobs of its own beside those that are live.
 // A user alone has 1. All jobs that belong to nobody are one user's.
-func (c *Core) parts(user string) int {
-	n := 1
+func (c *Core) parts(user string) float64 {
+	n := 1.0
 	if a := c.users[user]; a != nil {
-		n += a.members // its own jobs are beside those of its members
+		n += float64(a.below) // its own jobs are beside those of its members, and have weight 1
 	}
 	for name, live := user, c.users[user] != nil; ; {
-		group := probe.UserGroup(name)
-		var beside int
-		var g *account
-		if group == "" {
-			if beside = c.atTop; c.load.Jobs > c.enrolled {
-				beside++
+		group, weight := probe.UserGroup(name), c.weightOf(name)
+		g := c.users[group]
+		all := 0
+		switch {
+		case group == "":
+			if all = c.atTop; c.load.Jobs > c.enrolled {
+				all++
 			}
-		} else if g = c.users[group]; g != nil {
-			if beside = g.members; g.jobs > 0 {
-				beside++
+		case g != nil:
+			if all = g.below; g.jobs > 0 {
+				all++
 			}
 		}
 		if !live {
-			beside++
+			all += weight
 		}
-		if n = min(n*beside, c.cfg.MaxTasks); group == "" {
+		if n *= float64(all) / float64(weight); group == "" {
 			return n
 		}
 		name, live = group, g != nil
@@ -159,7 +221,7 @@ func (c *Core) ahead(s *Spec, waiting int) (tasks, own int) {
 	if !c.fair() {
 		return waiting, own
 	}
-	return min(waiting, c.parts(s.User)*own), 0
+	return int(min(float64(waiting), c.parts(s.User)*float64(own))), 0
 }
 
 // full reports whether a user's own tasks that wait take as long as is left of the longest queue that is admitted.
@@ -168,20 +230,34 @@ func full(own, waiting int, rate float64, most time.Duration) bool {
 }
 
 // ratioOf is how many reservations per task a job gets. A fair worker serves a user under its share next, and what such a job waits for is a slot that frees at one of the
-// workers that it has reservations at. So it gets more of them, while others wait and the fleet is full. Those whose turn is not next gain nothing
-// by more, and get none.
-func (c *Core) ratioOf(s *Spec) float64 {
+// workers that it has reservations at. So it gets more of them, while others flood the fleet: as much waits of theirs as half of what runs. Below that a slot frees soon
+// wherever it is waited for. Those whose turn is not next gain nothing by more, and get none.
+func (c *Core) ratioOf(now time.Duration, s *Spec) float64 {
 	if s.User == "" || !c.fair() {
 		return s.ProbeRatio
 	}
-	running, waiting, n := 0, 0, c.parts(s.User)
+	n, part, wanted, waiting := c.parts(s.User), 0.0, int64(0), 0
 	if a := c.accountOf(s.User); a != nil {
-		running, waiting = a.unfinished-a.waiting, a.waiting
+		part, wanted, waiting = a.usualPart(now, c.taken), a.wanted, a.waiting
 	}
+	for i := range c.plan {
+		wanted += int64(c.plan[i].tasks) * c.costOf(c.plan[i].set)
+	}
+	flooded := 2*(c.load.Waiting-waiting) >= max(c.load.Running, 1)
 	// Who has much waiting is no quiet user, whatever runs of it.
-	if n < 2 || c.load.Waiting == waiting || max(running, waiting+s.Tasks)*n > c.load.Running {
+	if !flooded || n <= 1 || part*n > 1 || float64(wanted)*n > float64(wantsMost*c.taken) {
 		return s.ProbeRatio
 	}
 	c.stats.UnderShare++
 	return min(moreProbes*s.ProbeRatio, task.MaxProbeRatio)
+}
+
+// usualPart is what part of all that runs the user has had lately.
+func (a *account) usualPart(now time.Duration, all int64) float64 {
+	if all > 0 {
+		d := max(now-a.sampled, 0).Seconds()
+		a.part += float64((float64(a.taken)/float64(all) - a.part) * (d / (d + partOver.Seconds())))
+	}
+	a.sampled = now
+	return a.part
 }

@@ -28,8 +28,8 @@ const (
 	MaxAgeing              = time.Hour
 	DefaultStarvationBound = time.Second
 	MaxStarvationBound     = time.Hour
-	MaxWeight              = 1000
-	MaxWeights             = 4096
+	MaxWeight              = probe.MaxWeight
+	MaxWeights             = probe.MaxWeights
 	DefaultBriefProof      = 256
 	MaxBriefProof          = 1 << 16
 )
