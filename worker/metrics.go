@@ -52,6 +52,11 @@ func newMeters(w *Worker) *meters {
 	switch w.core.Discipline() {
 	case queue.Fair:
 		load("dunnock_users", func(l queue.Load) int { return l.Users })
+		set.NewGauge("dunnock_staggered_slots_total", func() float64 {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return float64(w.core.Staggered())
+		})
 	case queue.SRPT:
 		set.NewGauge("dunnock_starved_reservations_total", func() float64 {
 			w.mu.Lock()

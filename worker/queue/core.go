@@ -71,7 +71,7 @@ func allocate(size uint16, cfg *Config) *Core {
 		case SRPT:
 			c.queue = newSRPT(cfg.StarvationBound)
 		case Fair:
-			c.queue, c.special = newFair(size, cfg.Weights), true
+			c.queue, c.special = newFair(size, cfg), true
 		}
 		return c
 	}
@@ -281,6 +281,9 @@ func (c *Core) NextWake() (time.Duration, bool) {
 	if c.keep != nil {
 		at = min(at, c.keep.due)
 	}
+	if c.named == Fair {
+		at = min(at, c.fair().stagger.wake())
+	}
 	if c.in[Running]+c.in[Stopping] > 0 || (c.offering && int(c.offers.open)+len(c.offers.held) > 0) {
 		at = min(at, c.alarm)
 	}
@@ -296,6 +299,10 @@ func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 	}
 	if c.keep != nil && c.keep.due <= now {
 		c.expireResults(now)
+	}
+	if c.named == Fair && c.fair().stagger.wake() <= now {
+		c.fair().stagger.expire(now)
+		out = c.ask(now, out)
 	}
 	if c.alarm > now {
 		return out
@@ -331,6 +338,9 @@ func (c *Core) ask(now time.Duration, out []Effect) []Effect {
 		c.settleShares(now)
 	}
 	for c.free != noSlot {
+		if c.special && c.fair().restrain(now, int(c.in[Free])) {
+			break
+		}
 		e, ok := c.queue.pop(now, 1)
 		if !ok {
 			break

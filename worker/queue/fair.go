@@ -14,7 +14,9 @@ import (
 //
 // Of the shares that want a slot the one is next that has spent the least for its weight. It is work-conserving: a share
 // that wants nothing is not waited for. And it has no memory of the past: a share that wants slots again begins at the clock of its
-// siblings, what the last one served had spent, so that nobody saves up while idle and nobody has to pay for having been alone.
+// siblings, what the last one served had spent, so that nobody has to pay for having been alone; or up to [credit] before it, by what it had left to others since it
+// was first seen. A user whose jobs come in bursts is below its share on the whole and above it at times: without any credit the bursts queue in its own half
+// while the flood has the other.
 //
 // Two things are not as they are for packets. How long a slot will be taken is not known when it is given away. So what the user's
 // attempts usually take is charged at once, which keeps two slots that free together from going to the same user, and set
@@ -27,11 +29,13 @@ type fair struct {
 	shares  map[string]*share // by path, but the root and leaves
 	order   []*share          // all but the root, parents before their children
 	weights map[string]int
-	slots   []hold        // by slot; the last one is the collector's
+	slots   []hold        // by lane; the last one is the collector's
+	width   int           // slots
 	next    *share        // leaf of the entry that was popped last
 	usual   time.Duration // how long an attempt usually has its slot, whoever's it is
 	busy    int           // leaves with something queued or a slot
-	sweepAt int           // how many shares are too many
+	stagger stagger
+	sweepAt int // how many shares are too many
 }
 
 // hold is what a slot was given for.
@@ -48,15 +52,19 @@ const (
 	// firstCharge is what an attempt is charged before any has ended: about the least of the tasks that a fleet is for. What was
 	// charged is set right when the attempt ends.
 	firstCharge = time.Millisecond
+	// creditTurns is for how many usual attempts in a row a share that was below its part may have all slots at most: how long others wait for
+	// somebody's burst, and how large a burst finds its slots although it takes more than its part for once.
+	creditTurns = 8
 	// keepShares is how many shares that want nothing are kept, for users who come and go.
 	keepShares = 1024
 	// rebaseAt is when clocks are set back: time goes by up to 4096 times as fast on them.
 	rebaseAt = time.Duration(1) << 60
 )
 
-func newFair(slots uint16, weights map[string]int) *fair {
+func newFair(lanes uint16, cfg *Config) *fair {
 	return &fair{
-		store: newStore(), root: &share{weight: 1}, shares: make(map[string]*share), weights: weights, slots: make([]hold, slots+1), sweepAt: keepShares,
+		store: newStore(), root: &share{weight: 1}, shares: make(map[string]*share), weights: cfg.Weights, slots: make([]hold, lanes+1), sweepAt: keepShares,
+		width: cfg.Slots, stagger: stagger{seed: cfg.Seed, switched: -never / 2},
 	}
 }
 
@@ -75,12 +83,15 @@ func (q *fair) push(now time.Duration, e entry, class *probe.Class) {
 	}
 	for s := leaf; s.parent != nil; s = s.parent {
 		if s.queued++; s.queued == 1 {
-			s.spent = max(s.spent, s.parent.clock)
+			s.spent = max(s.spent, s.parent.clock-q.credit())
 			s.since = q.items[i].seq
 			s.parent.insert(s)
 		}
 	}
 }
+
+// credit is how far below the clock a share may begin. Turns are in time, so that tasks of seconds have a credit of seconds.
+func (q *fair) credit() time.Duration { return creditTurns * time.Duration(q.width) * q.usual }
 
 func (q *fair) pop(_ time.Duration, most uint32) (entry, bool) {
 	if q.live == 0 {
@@ -155,6 +166,7 @@ func (q *fair) took(now time.Duration, slot uint16, dominant uint64) {
 		s.held++
 		s.parent.clock = max(s.parent.clock, s.spent)
 	}
+	q.stagger.served(now, leaf)
 	cost = scale(cost, dominant)
 	leaf.charge(cost)
 	q.slots[slot] = hold{leaf, now, cost, dominant}
@@ -171,7 +183,7 @@ func (q *fair) released(now time.Duration, slot uint16, ran bool) {
 	h := &q.slots[slot]
 	leaf, cost := h.leaf, max(now-h.since, 0)
 	if ran {
-		leaf.usual = smooth(leaf.usual, cost)
+		leaf.learn(cost)
 		q.usual = smooth(q.usual, cost)
 	}
 	for s := leaf; s.parent != nil; s = s.parent {
@@ -223,24 +235,10 @@ func smooth(usual, was time.Duration) time.Duration {
 }
 
 func (q *fair) cancel(s probe.SchedulerID, ref probe.Ref, res uint32) uint32 {
-	i := q.find(s, ref, res)
-	if i == none {
-		return 0
-	}
-	n := q.items[i].count
-	q.delete(i)
-	return n
+	return q.withdraw(s, ref, res, q.delete)
 }
 
-func (q *fair) drop(s probe.SchedulerID) (n uint64) {
-	q.walk(func(i uint32) {
-		if q.items[i].scheduler == s {
-			n += uint64(q.items[i].count)
-			q.delete(i)
-		}
-	})
-	return n
-}
+func (q *fair) drop(s probe.SchedulerID) uint64 { return q.withdrawAll(s, q.delete) }
 
 func (q *fair) touch() uint64 {
 	if q.live == 0 {
@@ -313,6 +311,7 @@ func (q *fair) shareOf(path string) *share {
 }
 
 func (q *fair) join(s *share) *share {
+	s.spent = s.parent.clock
 	s.parent.children++
 	q.order = append(q.order, s)
 	return s

@@ -55,6 +55,11 @@ func (f *field) run(until time.Duration, service func(user string) time.Duration
 				next = slot
 			}
 		}
+		if at, due := f.core.NextWake(); due && at <= until && (next == ^uint16(0) || at < f.ends[next]) {
+			f.now = max(f.now, at)
+			f.out = f.core.Tick(f.now, f.out)
+			continue
+		}
 		if next == ^uint16(0) || f.ends[next] > until {
 			f.now = until
 			return
@@ -168,6 +173,34 @@ func TestFairForgets(t *testing.T) {
 	if err := f.core.CheckInvariants(); err != nil || len(q.order) > 8*keepShares {
 		t.Errorf("%d shares are kept, %v", len(q.order), err)
 	}
+}
+
+// TestFairLendsBursts lets a user come with bursts, of which each is more than its half, and all together are less: each burst has the slots that free, one after the other. One who has been
+// away for as long as it likes has them no longer than its credit, and long-run shares are what they are without.
+func TestFairLendsBursts(t *testing.T) {
+	const service = 10 * time.Millisecond
+	f := newField(Config{Slots: 4, Discipline: Fair})
+	f.want("flood", 1, 1_000_000)
+	f.want("bursts", 2, 1)
+	for range 100 {
+		f.run(f.now+8*service, tasksOf(service))
+		clear(f.had)
+		f.want("bursts", 2, 12)
+		f.run(f.now+3*service, tasksOf(service))
+		if got := f.had["bursts"]; got < 11*service { // of 12 slots that were free; one may have been asked for another's
+			t.Fatalf("at %v a burst of 12 had %v of the slots", f.now, got)
+		}
+	}
+	f.run(f.now+time.Minute, tasksOf(service))
+	f.want("bursts", 2, 1_000_000)
+	clear(f.had)
+	f.run(f.now+creditTurns*service, tasksOf(service))
+	if share := f.share("bursts"); share < 0.9 {
+		t.Errorf("who was away for long had %.3f of the slots at first", share)
+	}
+	clear(f.had)
+	f.run(f.now+20*service, tasksOf(service))
+	f.wantShares(t, map[string]float64{"bursts": 0.5, "flood": 0.5})
 }
 
 // TestFairForever sets clocks back before they overflow: nothing else changes.

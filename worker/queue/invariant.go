@@ -17,6 +17,9 @@ func (c *Core) CheckInvariants() error {
 	if err := c.checkFree(); err != nil {
 		return err
 	}
+	if err := c.checkStagger(); err != nil {
+		return err
+	}
 	var in [len(c.in)]uint16
 	for i := range c.size {
 		if state := c.slots[i].state; state <= Stuck {
@@ -65,7 +68,7 @@ func (c *Core) checkQueue() error {
 		return fmt.Errorf("queue: %d entries, limit %d", c.queue.len(), c.limit)
 	case c.waiting > 0 && c.draining:
 		return errors.New("queue: not empty while draining")
-	case c.waiting > 0 && c.free != noSlot && !c.offering && c.wide == nil:
+	case c.waiting > 0 && c.free != noSlot && !c.offering && c.wide == nil && !c.heldBack():
 		return fmt.Errorf("queue: not empty while slot %d is free", c.free)
 	}
 	return nil
@@ -308,7 +311,7 @@ func (c *Core) countOffers(open, bare, free, taken, listed int) error {
 		return fmt.Errorf("counted %d offers and %d seats without, recorded %d and %d", open, bare, o.open, o.bare)
 	case len(o.held)+len(o.coming) > 0 && free > 0:
 		return fmt.Errorf("%d launches wait and %d are coming while %d seats are free", len(o.held), len(o.coming), free)
-	case c.waiting > 0 && free > 0 && c.wide == nil:
+	case c.waiting > 0 && free > 0 && c.wide == nil && !c.heldBack():
 		return fmt.Errorf("%d reservations wait while %d seats are free", c.waiting, free)
 	case offers && bare > 0:
 		return fmt.Errorf("%d seats are free and not offered", bare)

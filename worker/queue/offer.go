@@ -179,6 +179,9 @@ func (c *Core) deal(now time.Duration, out []Effect) []Effect {
 			}
 			break
 		}
+		if c.special && len(o.takers) == 0 && c.fair().restrain(now, int(c.freeSlots())) {
+			break
+		}
 		e, ok := c.queue.pop(now, 1)
 		if !ok {
 			break

@@ -102,24 +102,10 @@ func (q *ordered) first(now time.Duration, core *Core) uint32 {
 }
 
 func (q *ordered) cancel(s probe.SchedulerID, ref probe.Ref, res uint32) uint32 {
-	i := q.find(s, ref, res)
-	if i == none {
-		return 0
-	}
-	n := q.items[i].count
-	q.delete(i)
-	return n
+	return q.withdraw(s, ref, res, q.delete)
 }
 
-func (q *ordered) drop(s probe.SchedulerID) (n uint64) {
-	q.walk(func(i uint32) {
-		if q.items[i].scheduler == s {
-			n += uint64(q.items[i].count)
-			q.delete(i)
-		}
-	})
-	return n
-}
+func (q *ordered) drop(s probe.SchedulerID) uint64 { return q.withdrawAll(s, q.delete) }
 
 func (q *ordered) touch() uint64 {
 	if q.live == 0 {

@@ -25,6 +25,30 @@ type share struct {
 
 	entries list          // leaf: in the order of arrival
 	usual   time.Duration // leaf: how long an attempt usually has its slot; 0: none has ended
+	error   time.Duration // leaf: how far an attempt usually is from that
+	seen    uint32        // leaf: attempts that have ended, up to trusted
+}
+
+// learn notes how long an attempt had its slot.
+func (a *share) learn(was time.Duration) {
+	if a.usual > 0 {
+		a.error += (max(was-a.usual, a.usual-was) - a.error) / 8
+	}
+	a.usual = smooth(a.usual, was)
+	a.seen = min(a.seen+1, trusted)
+}
+
+// alike reports whether the user's attempts are known to take nearly the same time each.
+func (a *share) alike() bool { return a.seen == trusted && a.error <= a.usual/16 }
+
+// behind reports whether the share, or a group that it is in, has had less than others by more than half a usual attempt.
+func (a *share) behind(usual time.Duration) bool {
+	for ; a.parent != nil; a = a.parent {
+		if a.spent+usual/2 < a.parent.clock {
+			return true
+		}
+	}
+	return false
 }
 
 // before says which of two siblings is next.

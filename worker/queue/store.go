@@ -88,6 +88,28 @@ func (s *store) find(scheduler probe.SchedulerID, ref probe.Ref, res uint32) uin
 	return first
 }
 
+// withdraw is cancel of a discipline, of which remove takes an item out of everything.
+func (s *store) withdraw(scheduler probe.SchedulerID, ref probe.Ref, res uint32, remove func(i uint32)) uint32 {
+	i := s.find(scheduler, ref, res)
+	if i == none {
+		return 0
+	}
+	n := s.items[i].count
+	remove(i)
+	return n
+}
+
+// withdrawAll is drop of a discipline.
+func (s *store) withdrawAll(scheduler probe.SchedulerID, remove func(i uint32)) (n uint64) {
+	s.walk(func(i uint32) {
+		if s.items[i].scheduler == scheduler {
+			n += uint64(s.items[i].count)
+			remove(i)
+		}
+	})
+	return n
+}
+
 // take takes up to most reservations of an item and reports whether it is used up.
 func (s *store) take(i, most uint32) (entry, bool) {
 	it := &s.items[i]

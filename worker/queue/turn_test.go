@@ -125,7 +125,12 @@ func (f *refFair) wants(user string, seq uint64) {
 			}
 		}
 		if waits == 1 {
-			f.spent[name] = max(f.spent[name], f.clock[parent(names, i)])
+			clock := f.clock[parent(names, i)]
+			if spent, known := f.spent[name]; known {
+				f.spent[name] = max(spent, clock-8*time.Duration(f.r.cfg.Slots)*f.usual[""])
+			} else {
+				f.spent[name] = clock
+			}
 			f.since[name] = seq
 		}
 	}

@@ -197,10 +197,14 @@ func (c *Core) slotCount() int {
 
 // freeSlots counts those that nobody has.
 func (c *Core) freeSlots() uint16 {
-	if !c.offering {
-		return c.in[Free] - c.wide.joined
+	var joined uint16
+	if c.wide != nil {
+		joined = c.wide.joined
 	}
-	return uint16(c.slotCount()) - c.in[Asking] - c.in[Running] - c.in[Stopping] - c.in[Stuck] - c.wide.joined
+	if !c.offering {
+		return c.in[Free] - joined
+	}
+	return uint16(c.slotCount()) - c.in[Asking] - c.in[Running] - c.in[Stopping] - c.in[Stuck] - joined
 }
 
 // wideTurn makes the next call, if one can be made, and reports whether there may be another.
