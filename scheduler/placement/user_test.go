@@ -35,7 +35,7 @@ func TestUsersAreForgotten(t *testing.T) {
 	}
 }
 
-// shared is a core with workers of two slots each that are fair.
+// shared is a core with a hundred workers of two slots each that are fair.
 type shared struct {
 	t     *testing.T
 	core  *placement.Core
@@ -43,10 +43,10 @@ type shared struct {
 	calls uint32
 }
 
-func newShared(t *testing.T, workers int, weights map[string]int) *shared {
+func newShared(t *testing.T, weights map[string]int) *shared {
 	t.Helper()
 	s := &shared{t: t, core: placement.New(placement.Config{MaxQueueTime: 10 * time.Hour}, rand.New(rand.NewPCG(1, 1))), slots: map[probe.WorkerID]uint16{}}
-	for w := range probe.WorkerID(workers) {
+	for w := range probe.WorkerID(100) {
 		s.core.WorkerUp(0, w, placement.Worker{Slots: 2, Apps: []string{"app"}, Fair: true, Weights: weights, Resources: []probe.Amount{{Name: "gpu", N: 2}}}, nil)
 	}
 	return s
@@ -88,7 +88,7 @@ func (s *shared) want(now time.Duration, user string, want int) {
 // TestSharesGoByPath floods workers that are fair with three users of one group, while one of another group has more than a quarter of what runs and less than half: its next job
 // gets more reservations than it asks for, and one of theirs does not.
 func TestSharesGoByPath(t *testing.T) {
-	s := newShared(t, 100, nil)
+	s := newShared(t, nil)
 	s.submit(0, placement.Spec{User: "big/x", Tasks: 60}, 30)
 	s.submit(0, placement.Spec{User: "big/y", Tasks: 60}, 30)
 	s.submit(0, placement.Spec{User: "big/z/deep", Tasks: 60}, 30)
@@ -106,13 +106,13 @@ func TestSharesGoByWeight(t *testing.T) {
 		weights map[string]int
 		want    int
 	}{{nil, 20}, {map[string]int{"a": 3}, 160}, {map[string]int{"a/quiet": 3}, 20}, {map[string]int{"a": 3, "flood": 3}, 20}} {
-		s := newShared(t, 100, tt.weights)
+		s := newShared(t, tt.weights)
 		s.submit(0, placement.Spec{User: "a/quiet", Tasks: 60}, 60)
 		s.submit(0, placement.Spec{User: "flood", Tasks: 200}, 40)
 		s.want(time.Minute, "a/quiet", tt.want)
 	}
 	// A worker that comes with other weights brings them for all that are here.
-	s := newShared(t, 100, nil)
+	s := newShared(t, nil)
 	s.submit(0, placement.Spec{User: "a/quiet", Tasks: 60}, 60)
 	s.submit(0, placement.Spec{User: "flood", Tasks: 200}, 40)
 	s.core.WorkerUp(0, 1000, placement.Worker{Slots: 1, Apps: []string{"app"}, Fair: true, Weights: map[string]int{"a": 3}}, nil)
@@ -126,7 +126,7 @@ func TestSharesGoBySlots(t *testing.T) {
 		need placement.Need
 		want int
 	}{{placement.Need{}, 160}, {placement.Need{Slots: 2}, 20}, {gpus, 20}} {
-		s := newShared(t, 100, nil)
+		s := newShared(t, nil)
 		s.submit(0, placement.Spec{User: "quiet", Tasks: 12, Need: tt.need}, 12)
 		s.submit(0, placement.Spec{User: "flood", Tasks: 200}, 20)
 		s.want(time.Minute, "quiet", tt.want)
@@ -135,7 +135,7 @@ func TestSharesGoBySlots(t *testing.T) {
 
 // TestShareIsOverTime has one user run just what is above its share: it is under its share on the whole as long as it has not been for long.
 func TestShareIsOverTime(t *testing.T) {
-	s := newShared(t, 100, nil)
+	s := newShared(t, nil)
 	s.submit(0, placement.Spec{User: "flood", Tasks: 200}, 40)
 	s.want(0, "quiet", 160)
 	s.submit(time.Second, placement.Spec{User: "quiet", Tasks: 50}, 50)
