@@ -1,10 +1,12 @@
 package main
 
 const (
-	queueWide  = "worker/queue/wide.go"
-	placeSet   = "scheduler/placement/set.go"
-	placeUser  = "scheduler/placement/user.go"
-	placeAdmit = "scheduler/placement/admit.go"
+	queueWide    = "worker/queue/wide.go"
+	placeSet     = "scheduler/placement/set.go"
+	queueFair    = "worker/queue/fair.go"
+	queueStagger = "worker/queue/stagger.go"
+	placeUser    = "scheduler/placement/user.go"
+	placeAdmit   = "scheduler/placement/admit.go"
 )
 
 // ofWide are the protections of tasks that take more than a slot.
@@ -28,9 +30,23 @@ func ofWide() []mutant {
 		{name: "users: one leaves others room to wait", file: placeUser, old: "case a.waiting+s.Tasks > c.cfg.MaxWaiting-c.load.Waiting:", new: "case a.waiting+s.Tasks > c.cfg.MaxWaiting:", tests: true},
 		{name: "users: what was accepted elsewhere is accepted", file: placeUser, old: "if a == nil || s.Epoch > 0 {", new: "if a == nil {", tests: true},
 		{name: "users: one leaves others some of the queue", file: placeAdmit, old: "} else if full(mine, waiting, rate, most) {", new: "} else if false {", tests: true},
-		{name: "users: what others flood a fair fleet with is not waited for", file: placeUser, old: "return min(waiting, c.parts(s.User)*own), 0", new: "return waiting, 0", tests: true},
-		{name: "users: one under its share is sampled for more widely", file: placeUser, old: "if n < 2 || c.load.Waiting == waiting || max(running, waiting+s.Tasks)*n > c.load.Running {", new: "if n < 2 || max(running, waiting+s.Tasks)*n >= 0 {", tests: true},
-		{name: "users: a share is by path", file: placeUser, old: "if beside = g.members; g.jobs > 0 {", new: "if beside = c.atTop + g.members; g.jobs > 0 {", tests: true},
+		{name: "users: what others flood a fair fleet with is not waited for", file: placeUser, old: "return int(min(float64(waiting), c.parts(s.User)*float64(own))), 0", new: "return waiting, 0", tests: true},
+		{name: "users: one under its share is sampled for more widely", file: placeUser, old: "if !flooded || n <= 1 || part*n > 1 || float64(wanted)*n > float64(wantsMost*c.taken) {", new: "if !flooded || n <= 1 || part*n >= 0 || float64(wanted)*n > float64(wantsMost*c.taken) {", tests: true},
+		{name: "users: one at its share is not", file: placeUser, old: "if !flooded || n <= 1 || part*n > 1 || ", new: "if !flooded || n <= 1 || part*n < 0 || ", tests: true},
+		{name: "users: nor is one of whom much waits", file: placeUser, old: " || float64(wanted)*n > float64(wantsMost*c.taken) {", new: " {", tests: true},
+		{name: "users: nor anybody where nobody floods", file: placeUser, old: "flooded := 2*(c.load.Waiting-waiting) >= max(c.load.Running, 1)", new: "flooded := c.load.Waiting > waiting", tests: true},
+		{name: "users: what is above a share for a moment is not above it", file: placeUser, old: "a.part += float64((float64(a.taken)/float64(all) - a.part) * (d / (d + partOver.Seconds())))", new: "a.part = float64(a.taken) / float64(all) * max(1, d)", tests: true},
+		{name: "users: a share is by path", file: placeUser, old: "if all = g.below; g.jobs > 0 {", new: "if all = c.atTop + g.below; g.jobs > 0 {", tests: true},
+		{name: "users: a share is by weight", file: placeUser, old: "func (c *Core) weightOf(name string) int { return max(c.weights[name], 1) }", new: "func (c *Core) weightOf(name string) int { return 1 }", tests: true},
+		{name: "users: a share is of slots", file: placeUser, old: "cost := int64(s.need.Slots) * costUnit", new: "cost := int64(costUnit)", tests: true},
+		{name: "users: a share is of what is scarcest", file: placeUser, old: "cost = max(cost, int64(r.N)*int64(w.Slots)*costUnit/int64(n))", new: "_ = n", tests: true},
+		{name: "fair: what was left to others is had later", file: queueFair, old: "s.parent.clock-q.credit()", new: "s.parent.clock", tests: true},
+		{name: "fair: but not all of it", file: queueFair, old: "s.spent = max(s.spent, s.parent.clock-q.credit())", new: "_ = s.spent", tests: true},
+		{name: "fair: who is new has left nothing to anybody", file: queueFair, old: "	s.spent = s.parent.clock\n	s.parent.children++", new: "	s.parent.children++", tests: true},
+		{name: "fair: slots that are filled together are staggered", file: queueStagger, old: "g.over, g.left, g.step = true, q.width, ", new: "g.over, g.left, g.step = true, 0, ", tests: true},
+		{name: "fair: once", file: queueStagger, old: "if g.over || ", new: "if ", tests: true},
+		{name: "fair: who is behind does not wait for a slot that is held back", file: queueStagger, old: "	case leaf.behind(leaf.usual):\n		g.until = slices.Delete(g.until, 0, 1)\n", new: "", tests: true},
+		{name: "fair: what is held back is used in the end", file: queueCore, old: "		c.fair().stagger.expire(now)\n		out = c.ask(now, out)\n", new: "", tests: true},
 		{name: "users: a call at a worker that sorts is for nobody else's task", file: placeBind, old: "j.waiting() == 0 && c.sorters == 0)", new: "j.waiting() == 0)", tests: true},
 	}
 }

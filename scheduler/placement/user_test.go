@@ -133,6 +133,15 @@ func TestSharesGoBySlots(t *testing.T) {
 	}
 }
 
+// TestShareIsOfAFlood lets others have a little waiting, and then as much as half of what runs: only then does a user under its share get more reservations than it asks for.
+func TestShareIsOfAFlood(t *testing.T) {
+	s := newShared(t, nil)
+	s.submit(0, placement.Spec{User: "busy", Tasks: 124}, 100)
+	s.want(0, "quiet", 20)
+	s.submit(0, placement.Spec{User: "busy", Tasks: 40}, 0)
+	s.want(0, "other", 160)
+}
+
 // TestShareIsOverTime has one user run just what is above its share: it is under its share on the whole as long as it has not been for long.
 func TestShareIsOverTime(t *testing.T) {
 	s := newShared(t, nil)
