@@ -115,10 +115,10 @@ func TestNeedsAreSaid(t *testing.T) {
 		synctest.Wait()
 		c := f.Client(s)
 		for want, j := range map[string]task.Job{
-			`slots: no connected worker with app "nap" has 3 slots; the most is 2`:             {Slots: 3},
-			`resources: no connected worker with app "nap" has gpu=2; the most is 1`:           {Resources: map[string]uint32{"gpu": 2}},
-			`tasks[0].resources: no connected worker with app "nap" has tape=1; the most is 0`: {Tasks: []task.Task{{Resources: map[string]uint32{"tape": 1}}}},
-			`slots: want 1 to 4096, got 5000`:                                                  {Slots: 5000},
+			`slots: no connected worker with app "nap" has 3 slots; the most is 2, of w1`:          {Slots: 3},
+			`resources: no connected worker with app "nap" has gpu=2; the most is 1, of w1`:        {Resources: map[string]uint32{"gpu": 2}},
+			`tasks[0].resources: no connected worker with app "nap" has tape=1; none has any tape`: {Tasks: []task.Task{{Resources: map[string]uint32{"tape": 1}}}},
+			`slots: want 1 to 4096, got 5000`:                                                      {Slots: 5000},
 		} {
 			j.App = "nap"
 			if j.Tasks == nil {

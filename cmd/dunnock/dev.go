@@ -18,11 +18,11 @@ import (
 type localFlags struct {
 	disciplineFlags `embed:"" group:"discipline"`
 
-	Schedulers int               `help:"Schedulers, 1 to 64." default:"2" placeholder:"N"`
-	Workers    int               `help:"Workers, 1 to 1024." default:"4" placeholder:"N"`
-	Slots      int               `help:"Slots of each worker: tasks that run at once." default:"4" placeholder:"N"`
-	Resource   map[string]uint32 `help:"What each worker has beside its slots, such as gpu=1. Repeatable (default: none)." placeholder:"NAME=N"`
-	Policy     string            `help:"How tasks are placed: idle-offer, late-binding or late-binding-nocancel." default:"idle-offer" placeholder:"POLICY"`
+	Schedulers int         `help:"Schedulers, 1 to 64." default:"2" placeholder:"N"`
+	Workers    int         `help:"Workers, 1 to 1024." default:"4" placeholder:"N"`
+	Slots      int         `help:"Slots of each worker: tasks that run at once." default:"4" placeholder:"N"`
+	Resource   amountsFlag `help:"What each worker has beside its slots, such as gpu=1. Repeatable (default: none)." placeholder:"NAME=N"`
+	Policy     string      `help:"How tasks are placed: idle-offer, late-binding or late-binding-nocancel." default:"idle-offer" placeholder:"POLICY"`
 }
 
 // config checks the flags and makes them the configuration of a fleet.

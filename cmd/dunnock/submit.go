@@ -30,7 +30,7 @@ type submitCmd struct {
 	Exclude      []string          `sep:"none" help:"A label that workers must not have, or a worker's name. Repeatable (default: none)." placeholder:"KEY=VALUE|NAME"`
 	Spread       string            `help:"Deal the tasks out evenly over the values of this label, such as zone (default: do not)." placeholder:"KEY"`
 	TaskSlots    int               `help:"Slots of its worker that each task takes, 1 to 4096." default:"1" placeholder:"N"`
-	Resource     map[string]uint32 `help:"What each task takes of its worker beside slots, such as gpu=1. Repeatable (default: none)." placeholder:"NAME=N"`
+	Resource     amountsFlag       `help:"What each task takes of its worker beside slots, such as gpu=1. Repeatable (default: none)." placeholder:"NAME=N"`
 	Affinity     string            `help:"Affinity key of every task: tasks with one key like the same workers, whose caches are warm for it. {} in it stands for the task's payload (default: none)." placeholder:"KEY"`
 	Detach       bool              `help:"Print the job's ID and leave; the job lives on its scheduler until its deadline (default: no)."`
 }

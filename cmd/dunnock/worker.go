@@ -20,7 +20,7 @@ type workerCmd struct {
 
 	OrphanGrace time.Duration `group:"leases" help:"How long a running task goes on whose scheduler is gone, so that it, or another one, can take it up again; at least --lease." default:"2s" placeholder:"DURATION"`
 
-	Resource map[string]uint32 `help:"What tasks may take beside slots, in whatever unit, such as gpu=2 or memory=65536; at most 8. Repeatable (default: none)." placeholder:"NAME=N"`
+	Resource amountsFlag `help:"What tasks may take beside slots, in whatever unit, such as gpu=2 or memory=65536; at most 8. Repeatable (default: none)." placeholder:"NAME=N"`
 
 	MaxReservations int           `group:"limits" help:"Reservations in the queue; more are refused." default:"100000" placeholder:"N"`
 	MaxResultBytes  int           `group:"limits" help:"Result of one task, in bytes; a longer one fails the task." default:"1048576" placeholder:"BYTES"`

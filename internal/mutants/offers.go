@@ -39,6 +39,7 @@ func ofLeases() []mutant {
 // ofPeers are the protections of offers at schedulers, and of what schedulers say to each other.
 func ofPeers() []mutant {
 	return []mutant{
+		{name: "offers: a zone without a worker gives way", file: "scheduler/placement/idle.go", old: "if q.grew && len(s.eligible) == 0 {", new: "if false {", tests: true},
 		{name: "peers: an offer is used once", file: placeOffer, old: "c.unoffer(&w.slots[t.lane])\n\t\t\t\treturn x.held.remove(i), w, true", new: "return *x.held.at(i), w, true", tests: true},
 		{name: "peers: an old offer is no news", file: placeOffer, old: "s.state != slotSilent && int32(m.Call-s.call) <= 0", new: "s.state != slotSilent && false", tests: true},
 		{name: "peers: an offer whose lane was bound says that the end was lost", file: placeOffer, old: "\t\tout = c.lose(now, wk, s, out)\n", new: "", tests: true},

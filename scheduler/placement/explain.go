@@ -11,13 +11,13 @@ import (
 // lack is what keeps a constraint set from having a worker.
 type lack struct {
 	app      bool          // nobody has it
-	label    probe.Label   // with Key: that nobody has who has the app and the labels in with
-	with     []probe.Label //
+	labels   []probe.Label // each of which nobody has who has the app and the labels in with
+	with     []probe.Label
 	excluded bool          // who has the app and all labels is excluded
 	need     string        // what those have too little of that have all that
 }
 
-// lacks says why nobody is eligible for a set, in the order in which a user would look: the app, then a label that nobody has, then the first
+// lacks says why nobody is eligible for a set, in the order in which a user would look: the app, then all labels that nobody has, then the first
 // one that nobody has together with those before it, then what is excluded.
 func (c *Core) lacks(s *set) lack {
 	candidates := c.index.shortest(s.app, nil)
@@ -28,14 +28,18 @@ func (c *Core) lacks(s *set) lack {
 		some := set{app: s.app, require: labels}
 		return slices.ContainsFunc(c.index.shortest(s.app, labels), func(id probe.WorkerID) bool { return some.matches(c.offer(&c.workers[id])) })
 	}
+	var missing []probe.Label
 	for i := range s.require {
 		if !having(s.require[i : i+1]) {
-			return lack{label: s.require[i]}
+			missing = append(missing, s.require[i])
 		}
+	}
+	if len(missing) > 0 {
+		return lack{labels: missing}
 	}
 	for i := range s.require {
 		if !having(s.require[:i+1]) {
-			return lack{label: s.require[i], with: s.require[:i]}
+			return lack{labels: s.require[i : i+1], with: s.require[:i]}
 		}
 	}
 	if s.need != nil {
@@ -59,15 +63,15 @@ func (c *Core) refusal(s *set, where string) *task.Error {
 	case l.app:
 		return task.Errorf(task.CodeUnknownApp, "app: no connected worker has %q", s.app)
 	case l.need != "":
-		return scarce(where, s.app, l.need, s.need)
+		return scarce(where, s.app, s.require, l.need, s.need)
 	case l.excluded:
 		return task.Errorf(task.CodeUnsatisfiable, "%sexclude: every connected worker with app %q%s is excluded (%s)",
 			where, s.app, and(s.require), join(s.exclude))
 	case len(l.with) > 0:
-		return task.Errorf(task.CodeUnsatisfiable, "%srequire: no connected worker with app %q has %s=%s together with %s",
-			where, s.app, l.label.Key, l.label.Value, join(l.with))
+		return task.Errorf(task.CodeUnsatisfiable, "%srequire: no connected worker with app %q has %s together with %s",
+			where, s.app, join(l.labels), join(l.with))
 	default:
-		return task.Errorf(task.CodeUnsatisfiable, "%srequire: no connected worker with app %q has %s=%s", where, s.app, l.label.Key, l.label.Value)
+		return task.Errorf(task.CodeUnsatisfiable, "%srequire: no connected worker with app %q has %s", where, s.app, either(l.labels))
 	}
 }
 
@@ -84,9 +88,9 @@ func (c *Core) phrase(s *set) string {
 	case l.excluded:
 		return "every connected worker with app " + s.app + and(s.require) + " is excluded (" + join(s.exclude) + ")"
 	case len(l.with) > 0:
-		return "no connected worker has " + join([]probe.Label{l.label}) + " together with " + join(l.with)
+		return "no connected worker has " + join(l.labels) + " together with " + join(l.with)
 	default:
-		return "no connected worker has " + join([]probe.Label{l.label})
+		return "no connected worker has " + either(l.labels)
 	}
 }
 
@@ -96,6 +100,15 @@ func and(labels []probe.Label) string {
 		return ""
 	}
 	return " and " + join(labels)
+}
+
+// either lists labels of which none is there.
+func either(labels []probe.Label) string {
+	last := len(labels) - 1
+	if last == 0 {
+		return join(labels)
+	}
+	return join(labels[:last]) + " or " + join(labels[last:])
 }
 
 func join(labels []probe.Label) string {

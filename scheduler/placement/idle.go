@@ -129,6 +129,9 @@ func (c *Core) attendSets(now time.Duration, out []Effect) []Effect {
 		s := x.dirty[len(x.dirty)-1]
 		x.dirty = x.dirty[:len(x.dirty)-1]
 		q := s.request
+		if q.grew && len(s.eligible) == 0 {
+			out = c.giveWay(now, s, out)
+		}
 		if q.grew {
 			out = c.serve(now, s, out)
 			if q.came {
@@ -144,6 +147,18 @@ func (c *Core) attendSets(now time.Duration, out []Effect) []Effect {
 		q.dirty, q.grew, q.came = false, false, false
 		c.guard(now, s)
 		c.retain(s)
+	}
+	return out
+}
+
+// giveWay has the groups that wait under a set of which nobody is left go on to the next, if somebody is there. Whoever has reservations learns of it by losing them; these have none.
+func (c *Core) giveWay(now time.Duration, s *set, out []Effect) []Effect {
+	for g := s.request.head; g != nil; {
+		next := g.nextWaiting
+		if j := g.timer.j; j.onOffers(g) && g.gives() {
+			out = c.relax(now, j, g, out)
+		}
+		g = next
 	}
 	return out
 }

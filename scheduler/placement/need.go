@@ -139,27 +139,39 @@ func (c *Core) Need(number uint32, w probe.WorkerID) (n probe.Need) {
 	return n
 }
 
-// shortage says in words what of a need no worker of a list has.
+// shortage says in words what of a need no worker of a list has, and who has most of it.
 func (c *Core) shortage(n *need, list []probe.WorkerID, within *set) string {
-	most := func(amount func(*Worker) uint32) uint32 {
-		best := uint32(0)
+	most := func(amount func(*Worker) uint32) (best uint32, of string) {
 		for _, id := range list {
-			if w := c.offer(&c.workers[id]); within.matches(w) {
-				best = max(best, amount(w))
+			if w := c.offer(&c.workers[id]); within.matches(w) && amount(w) > best {
+				best, of = amount(w), w.called()
 			}
 		}
-		return best
+		return best, of
 	}
-	slots := most(func(w *Worker) uint32 { return uint32(min(w.Slots, math.MaxUint16)) })
-	if int64(n.Slots) > int64(slots) {
-		return strconv.Itoa(n.Slots) + " slots; the most is " + strconv.Itoa(int(slots))
+	if best, of := most(func(w *Worker) uint32 { return uint32(min(w.Slots, math.MaxUint16)) }); int64(n.Slots) > int64(best) {
+		return strconv.Itoa(n.Slots) + " slots; the most is " + strconv.Itoa(int(best)) + of
 	}
 	for _, r := range n.Resources {
-		if best := most(func(w *Worker) uint32 { return has(w, r.Name) }); best < r.N {
-			return r.Name + "=" + strconv.FormatUint(uint64(r.N), 10) + "; the most is " + strconv.FormatUint(uint64(best), 10)
+		best, of := most(func(w *Worker) uint32 { return has(w, r.Name) })
+		switch amount := r.Name + "=" + strconv.FormatUint(uint64(r.N), 10); {
+		case best == 0:
+			return amount + "; none has any " + r.Name
+		case best < r.N:
+			return amount + "; the most is " + strconv.FormatUint(uint64(best), 10) + of
 		}
 	}
 	return n.String() + " together"
+}
+
+// called is a worker's name, after a word; nothing if it is not known.
+func (w *Worker) called() string {
+	for _, l := range w.Labels {
+		if l.Key == task.WorkerLabel {
+			return ", of " + l.Value
+		}
+	}
+	return ""
 }
 
 // String writes a need as users do: "4 slots, gpu=2".
@@ -175,10 +187,10 @@ func (n *Need) String() string {
 }
 
 // scarce is the error of a job of which some task needs more than any worker has that could run it otherwise.
-func scarce(where, app, what string, n *need) *task.Error {
+func scarce(where, app string, require []probe.Label, what string, n *need) *task.Error {
 	field := "resources"
 	if strings.HasPrefix(what, strconv.Itoa(n.Slots)+" slots;") {
 		field = "slots"
 	}
-	return task.Errorf(task.CodeUnsatisfiable, "%s%s: no connected worker with app %q has %s", where, field, app, what)
+	return task.Errorf(task.CodeUnsatisfiable, "%s%s: no connected worker with app %q%s has %s", where, field, app, and(require), what)
 }
