@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"dunnock/loadgen/workload"
+	"dunnock/probe"
 	"dunnock/task"
 )
 
@@ -69,7 +70,7 @@ func (p *planner) run(ctx context.Context) {
 		}
 		scratch = digestJob(p.digest, scratch, &w)
 		p.keyed = p.keyed || len(w.Keys) > 0
-		j := &job{index: index, at: w.At, user: w.User, est: w.Est, class: classOf(&w), counted: !warmup.Covers(index, w.At)}
+		j := &job{index: index, at: w.At, user: w.User, est: p.said(&w), class: classOf(&w), counted: !warmup.Covers(index, w.At)}
 		p.fill(j, &w)
 		select {
 		case p.out <- j:
@@ -87,6 +88,14 @@ func classOf(w *workload.Job) class {
 		c.groups[i].Tasks = slices.Clone(c.groups[i].Tasks)
 	}
 	return c
+}
+
+// said is what a job says that its tasks take.
+func (p *planner) said(w *workload.Job) time.Duration {
+	if w.Unsaid && p.cfg.Fleet.Discipline != probe.DisciplineSRPT {
+		return 0
+	}
+	return w.Est
 }
 
 // taken says that a job has been sent.

@@ -205,6 +205,10 @@ func (c *cores) Submit(e *Engine, id JobID) {
 func (c *cores) submit(scheduler uint32, id JobID, finished []byte) error {
 	s := &c.schedulers[scheduler]
 	c.spec.User = c.engine.users[c.engine.jobs[id].user].name
+	c.spec.Estimate = 0
+	if j := &c.engine.jobs[id]; !j.unsaid {
+		c.spec.Estimate = j.estimate
+	}
 	c.spec.Tasks, c.spec.Finished = len(c.engine.jobs[id].service), finished
 	c.constrain(id)
 	c.keyed(id)

@@ -74,6 +74,7 @@ type job struct {
 	need      uint16 // likewise, the number of what it takes
 	priority  int16
 	estimate  time.Duration
+	unsaid    bool // it does not say that itself
 	service   []time.Duration
 	keys      []uint32 // of the tasks; none: they have none
 	client    *client  // with faults only
@@ -245,7 +246,7 @@ func (e *Engine) fetch() {
 	if j.client != nil {
 		j.client.placed = false // what a job before it has left
 	}
-	j.user, j.estimate = e.user(w.User), w.Est
+	j.user, j.estimate, j.unsaid = e.user(w.User), w.Est, w.Unsaid
 	j.slots, j.priority = uint16(w.Width()), int16(w.Priority)
 	j.asks = e.demanding(w, j.index)
 	if j.need = 0; j.slots > 1 {

@@ -126,6 +126,8 @@ func (c *loadgenRunCmd) check(p *process) (payload []byte, err error) {
 		return nil, usagef("--workload says which jobs come: --need has no place beside it")
 	case c.Workload != "" && c.TaskSlots != (workload.Tasks{}):
 		return nil, usagef("--workload says which jobs come: --task-slots has no place beside it")
+	case c.Workload != "" && c.Estimates != (workload.Estimates{}):
+		return nil, usagef("--workload says which jobs come: --estimates has no place beside it")
 	case c.Repeat < 1:
 		return nil, usagef("--repeat: want at least 1, got %d", c.Repeat)
 	case c.Repeat > 1 && c.Record != "":
@@ -326,6 +328,9 @@ func (f *workloadFlags) describe() string {
 		if !f.Affinity {
 			text += " no-affinity"
 		}
+	}
+	if f.Estimates != (workload.Estimates{}) {
+		text += " estimates=" + f.Estimates.String()
 	}
 	if f.TimeScale != 1 {
 		text += fmt.Sprintf(" time-scale=%g", f.TimeScale)

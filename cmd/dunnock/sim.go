@@ -184,7 +184,7 @@ func (c *simRunCmd) settle(given map[string]bool) error {
 		}
 		return nil
 	}
-	for _, name := range []string{"tasks", "service", "arrival", "users", "keys", "task-slots", "need"} {
+	for _, name := range []string{"tasks", "service", "arrival", "users", "keys", "task-slots", "need", "estimates"} {
 		if given[name] {
 			return usagef("--workload says which jobs come: --%s has no place beside it", name)
 		}

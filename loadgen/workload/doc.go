@@ -6,7 +6,7 @@
 // A source comes from a [Spec] ([Generate]) or from a file ([Read]):
 //
 //	--tasks    100 · uniform:1,200 · geom:10 · bimodal:0.9,1,100
-//	--service  const:100ms · exp:100ms · jobexp:100ms · lognormal:100ms,1.5 · pareto:10ms,1.5 · bimodal:0.9,10ms,1s
+//	--service  const:100ms · exp:100ms · jobexp:100ms · lognormal:100ms,1.5 · pareto:10ms,1.5 · bimodal:0.9,10ms,1s · jobbimodal:0.9,10ms,1s
 //	--arrival  poisson · const · burst:50
 //	--users    ann:1,org/bob:3
 //

@@ -56,7 +56,7 @@ func (*ndjson) names() names { return ndjsonNames() }
 
 func (p *ndjson) parse(line []byte, j *Job) *InputError {
 	p.line, p.at = line, 0
-	j.At, j.User, j.Service, j.Est, j.Keys, j.Priority = 0, "", j.Service[:0], 0, j.Keys[:0], 0
+	j.At, j.User, j.Service, j.Est, j.Unsaid, j.Keys, j.Priority = 0, "", j.Service[:0], 0, false, j.Keys[:0], 0
 	j.Demand, j.Spread, j.Groups = Demand{}, "", nil
 	var seen [fields]bool
 	if err := p.object("", func(name []byte) *InputError { return p.field(name, &seen, j) }); err != nil {

@@ -15,9 +15,10 @@ const (
 	serviceLognormal
 	servicePareto
 	serviceBimodal
+	serviceJobBimodal
 )
 
-const serviceForms = "const:TIME, exp:MEAN, jobexp:MEAN, lognormal:MEDIAN,SIGMA, pareto:MIN,ALPHA, bimodal:P,SHORT,LONG"
+const serviceForms = "const:TIME, exp:MEAN, jobexp:MEAN, lognormal:MEDIAN,SIGMA, pareto:MIN,ALPHA, bimodal:P,SHORT,LONG, jobbimodal:P,SHORT,LONG"
 
 // Service is a distribution of service times. The zero value is none; [ParseService] makes one. Two
 // that are equal draw the same.
@@ -37,6 +38,7 @@ type Service struct {
 //	lognormal:100ms,1.5     e to the power of a normal variable: median 100 ms, standard deviation of the logarithm 1.5 (0…10)
 //	pareto:10ms,1.5         P(more than x) = (10ms/x)^1.5 from 10 ms up; the exponent is 0.01…100
 //	bimodal:0.9,10ms,1s     10 ms with probability 0.9, else 1 s
+//	jobbimodal:0.9,10ms,1s  one such draw a job, which all its tasks take
 //
 // Times are as [time.ParseDuration] reads them, up to [MaxService].
 func ParseService(s string) (Service, error) {
@@ -53,9 +55,12 @@ func ParseService(s string) (Service, error) {
 		v = Service{kind: serviceLognormal, a: f.duration("median", 1), shape: f.float("sigma", 0, 10)}
 	case "pareto":
 		v = Service{kind: servicePareto, a: f.duration("minimum", 1), shape: f.float("alpha", 0.01, 100)}
-	case "bimodal":
+	case "bimodal", "jobbimodal":
 		v = Service{kind: serviceBimodal, shape: f.float("probability", 0, 1), a: f.duration("short time", 0)}
 		v.b = f.duration("long time", v.a)
+		if f.kind == "jobbimodal" {
+			v.kind = serviceJobBimodal
+		}
 	default:
 		return Service{}, f.unknown(serviceForms)
 	}
@@ -80,6 +85,8 @@ func (s Service) String() string {
 		return "pareto:" + s.a.String() + "," + formatFloat(s.shape)
 	case serviceBimodal:
 		return strings.Join([]string{"bimodal:" + formatFloat(s.shape), s.a.String(), s.b.String()}, ",")
+	case serviceJobBimodal:
+		return strings.Join([]string{"jobbimodal:" + formatFloat(s.shape), s.a.String(), s.b.String()}, ",")
 	}
 	return ""
 }
@@ -94,7 +101,7 @@ func (s *Service) UnmarshalText(b []byte) (err error) {
 }
 
 // Draw returns the service time for 64 random bits: the inverse of the distribution function at a number
-// that they choose, so that a larger one never give a shorter time. Whoever wants jobexp draws once a job.
+// that they choose, so that a larger one never give a shorter time. Whoever wants jobexp or jobbimodal draws once a job.
 func (s Service) Draw(random uint64) time.Duration {
 	switch s.kind {
 	case serviceConst:
@@ -105,7 +112,7 @@ func (s Service) Draw(random uint64) time.Duration {
 		return nanoseconds(float64(float64(s.a) * exp(float64(s.shape*normalQuantile(uniform(random))))))
 	case servicePareto:
 		return nanoseconds(float64(float64(s.a) * exp(-log(1-uniform(random))/s.shape)))
-	case serviceBimodal:
+	case serviceBimodal, serviceJobBimodal:
 		if uniform(random) < s.shape {
 			return s.a
 		}
@@ -122,7 +129,7 @@ func (s Service) fill(times []time.Duration, draws stream) {
 		for i := range times {
 			times[i] = nanoseconds(float64(mean * -log(1-uniform(draws.at(uint64(i))))))
 		}
-	case serviceConst, serviceJobExp:
+	case serviceConst, serviceJobExp, serviceJobBimodal:
 		one := s.Draw(draws.at(0))
 		for i := range times {
 			times[i] = one
@@ -162,7 +169,7 @@ func (s Service) mean() float64 {
 	case servicePareto: // a·(1 + (1−(c/a)^(1−α))/(α−1)), which has no pole at α = 1 when written so
 		l := log(c / a)
 		return float64(a * (1 + float64(l*decay(float64((s.shape-1)*l)))))
-	case serviceBimodal:
+	case serviceBimodal, serviceJobBimodal:
 		return float64(s.shape*a) + float64((1-s.shape)*float64(s.b))
 	}
 	return 0

@@ -32,9 +32,11 @@ type Spec struct {
 	Width Tasks
 	// Needs are what tasks take of their workers; none: one slot, or as Width says.
 	Needs []Need
-	Users Users  // whose the jobs are; the zero value: nobody's
-	Keys  Keys   // affinity keys of the tasks; the zero value: they have none
-	Seed  uint64 // any
+	Users Users // whose the jobs are; the zero value: nobody's
+	Keys  Keys  // affinity keys of the tasks; the zero value: they have none
+	// Estimates is what jobs say that their tasks take; the zero value: nothing, but see [Job.Unsaid].
+	Estimates Estimates
+	Seed      uint64 // any
 }
 
 // Validate reports all faults at once; nil if there are none.
@@ -161,6 +163,8 @@ type generator struct {
 	choices  stream
 	width    Tasks
 	widths   stream
+	says     Estimates
+	words    stream
 	needs    *needer // nil: there are none
 	jobs     uint64  // so far
 }
@@ -179,6 +183,8 @@ func newGenerator(s *Spec) *generator {
 		choices:  newStream(s.Seed, labelKeys),
 		width:    s.Width,
 		widths:   newStream(s.Seed, labelWidths),
+		says:     s.Estimates,
+		words:    newStream(s.Seed, labelWords),
 	}
 	if len(s.Needs) > 0 {
 		g.needs = &needer{of: make(map[string][]Need), all: s.Needs, from: newStream(s.Seed, labelNeeds)}
@@ -195,7 +201,10 @@ func (g *generator) next(j *Job) (bool, error) {
 	j.User = g.users.Draw(g.names.at(g.jobs))
 	j.Service = resize(j.Service, g.tasks.Draw(g.sizes.at(g.jobs)))
 	g.service.fill(j.Service, g.services.sub(g.jobs))
-	j.Est = j.meanService()
+	j.Est, j.Unsaid = j.meanService(), g.says == Estimates{}
+	if !j.Unsaid {
+		j.Est = g.says.Draw(g.words.at(g.jobs), j.Est)
+	}
 	j.Demand, j.Spread, j.Groups = Demand{}, "", nil
 	j.Keys = j.Keys[:0]
 	if g.keys != nil {

@@ -10,6 +10,7 @@ const (
 	labelKeys     uint64 = 0x616666696e697479 // "affinity"
 	labelWidths   uint64 = 0x7461736b77696465 // "taskwide"
 	labelNeeds    uint64 = 0x7461736b6e656564 // "taskneed"
+	labelWords    uint64 = 0x657374696d617465 // "estimate"
 )
 
 // golden is the increment of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): 2⁶⁴ over the golden ratio.

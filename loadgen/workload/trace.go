@@ -28,7 +28,7 @@ func (trace) parse(line []byte, j *Job) (fault *InputError) {
 		// The last duration could lack digits, and nothing else would show it.
 		return &InputError{Reason: "truncated: the last line has no line end; add one if it is whole"}
 	}
-	j.User, j.Service, j.Keys = "", j.Service[:0], j.Keys[:0]
+	j.User, j.Service, j.Keys, j.Unsaid = "", j.Service[:0], j.Keys[:0], false
 	j.Demand, j.Spread, j.Groups = Demand{}, "", nil
 	rest := line
 	if j.At, rest, fault = traceTime(nameArrival, -1, rest); fault != nil {

@@ -218,8 +218,7 @@ func (c *Core) bind(now time.Duration, j *job, t uint32, w *worker, m *probe.Get
 		q := c.request(g.set)
 		q.launched = now
 		f := &out[len(out)-1]
-		f.Service, f.More = c.expect(now, q.forecast), g.set.waiting > 0
-		c.note(q.forecast, launched{ref: j.ref, task: t, at: now})
+		f.Service, f.More = c.foresee(now, q.forecast, launched{ref: j.ref, task: t, at: now}), g.set.waiting > 0
 		c.busy(now, w, q.forecast)
 	}
 	return out

@@ -33,6 +33,7 @@ type idle struct {
 	known []peer   // by PeerID
 
 	forecasts map[string]*forecast // by app
+	stated    stated
 }
 
 // request is what is done for the tasks that wait under one constraint set.

@@ -63,6 +63,8 @@ type job struct {
 	deadline   time.Duration
 	claimUntil time.Duration // when tasks that nobody has said to hold are let go; never: not claiming
 	account    *account      // its user's; nil: nobody's
+	estimate   time.Duration // what each of its tasks takes, as it says
+	statement  *statement    // what is known of who says so; nil: it says nothing
 	prev, next *job          // in the order of submission
 	timer      waker
 

@@ -16,7 +16,37 @@ const (
 	minAlike   = 64                   // services before the next one is expected to be like them
 	bandShare  = 4                    // services are alike within a quarter of what most of them exceed,
 	bandMost   = 2 * time.Millisecond // of that at most, or within a hop
+	toldWindow = 64                   // services over which the share of those is taken that their jobs have told
+	toldMost   = odds / 2             // of them, to say that services cannot be foretold
 )
+
+// record is how often services were what was expected of them.
+type record struct {
+	seen    int  // services, up to oddWindow
+	odd     int  // share of those that were not, smoothed, of odds
+	misses  int  // odd ones less others, from 0 up
+	settled bool // few are odd
+}
+
+// miss takes an odd service, which counts as several, and reports whether there were so many of late that what was before does not count any more.
+func (r *record) miss(weight int) (changed bool) {
+	r.seen = min(r.seen+1, oddWindow)
+	r.odd += min((odds-r.odd)/r.seen*weight, odds-r.odd)
+	r.settled = r.settled && r.odd <= oddMost
+	if r.misses++; r.misses < mostMisses {
+		return false
+	}
+	*r = record{seen: 1}
+	return true
+}
+
+// hit takes one that was what was expected.
+func (r *record) hit() {
+	r.seen = min(r.seen+1, oddWindow)
+	r.misses = max(r.misses-1, 0)
+	r.odd -= r.odd / r.seen
+	r.settled = r.settled || r.seen >= minAlike && r.odd < oddFew
+}
 
 // forecast is what services of one app have been like, as far as tasks were launched from here. If all but a few were alike, the next is expected to take as
 // long as the shorter ones of them, and its slot can be asked for ahead of its end. A busy machine makes one in a hundred late. To expect nothing because of that would
@@ -27,79 +57,78 @@ const (
 // What ends first is short, so that of tasks of which some take long only the short ones have been seen for a while. Therefore nothing is expected while something
 // runs that is late, unless so few are that they do not matter beside what is known.
 type forecast struct {
-	seen    int           // services, up to oddWindow
+	record
 	low     time.Duration // what most services take at least
-	odd     int           // share of those that are not alike, smoothed, of odds
-	misses  int           // odd ones less others, from 0 up
-	settled bool          // few are odd
-	varied  bool          // some have been
+	varied  bool          // some have been odd
 	mean    time.Duration // of services, smoothed
+	told    int           // share of services that their jobs have told, smoothed, of odds
 	running deque[launched]
 	late    []launched   // that were the first in running, and take longer than those that are alike
 	brief   deque[offer] // for this app alone, freshest last
 }
 
-// launched is one launch.
-type launched struct {
-	ref  probe.Ref
-	task uint32
-	at   time.Duration
+// bandOf is how far from what is expected a service may be.
+func bandOf(expected, hop time.Duration) time.Duration {
+	return max(min(expected/bandShare, bandMost), hop)
 }
 
-// band is how far apart services may be that are alike.
-func (f *forecast) band(hop time.Duration) time.Duration {
-	return max(min(f.low/bandShare, bandMost), hop)
+// weightOf is how many of those that are alike a service takes the time of: what counts is how many slots run what is odd.
+func weightOf(d, usual time.Duration) int {
+	return int(min(max(d/max(usual, 1), 1), mostWeight))
 }
 
-// learn takes a service.
-func (f *forecast) learn(d, hop time.Duration) {
+// learn takes a service of a job.
+func (f *forecast) learn(j *job, d, hop time.Duration) {
 	f.mean += (d - f.mean) / 16
+	if j.heard(d, hop) {
+		f.told += (odds - f.told) / toldWindow
+		return
+	}
+	f.told -= f.told / toldWindow
 	if f.seen == 0 {
 		f.seen, f.low, f.odd = 1, d, 0
 		return
 	}
-	f.seen = min(f.seen+1, oddWindow)
-	if band := f.band(hop); d < f.low-band || d > f.low+band {
+	if band := bandOf(f.low, hop); d < f.low-band || d > f.low+band {
 		f.varied = true
-		f.odd += min((odds-f.odd)/f.seen*f.weight(d), odds-f.odd)
-		f.settled = f.settled && f.odd <= oddMost
-		if f.misses++; f.misses == mostMisses { // it has changed
-			f.seen, f.low, f.odd, f.misses, f.settled = 1, d, 0, 0, false
+		if f.miss(weightOf(d, f.low)) {
+			f.low = d
 		}
 		return
 	}
-	f.misses = max(f.misses-1, 0)
-	f.odd -= f.odd / f.seen
+	f.hit()
 	if d < f.low {
 		f.low -= (f.low - d) / 4
 	} else {
 		f.low += (d - f.low) / 64
 	}
-	f.settled = f.settled || f.seen >= minAlike && f.odd < oddFew
 }
 
-// weight is how many of those that are alike a service takes the time of: what counts is how many slots run what is odd.
-func (f *forecast) weight(d time.Duration) int {
-	return int(min(max(d/max(f.low, 1), 1), mostWeight))
+// varies reports whether most services are not alike, nor told by their jobs.
+func (f *forecast) varies() bool { return f.varied && !f.settled && f.told < toldMost }
+
+// foresee is what the service of a task that is launched now will be, as its job says or as others of its app have been; 0: nobody can say.
+func (c *Core) foresee(now time.Duration, f *forecast, l launched) time.Duration {
+	j := c.find(l.ref)
+	if j.statement != nil {
+		d := c.believe(now, j)
+		c.promised(j, l)
+		if d > 0 {
+			return d
+		}
+	}
+	d := c.expect(now, f)
+	c.note(f, l)
+	return d
 }
 
-// varies reports whether services are not alike.
-func (f *forecast) varies() bool { return f.varied && !f.settled }
-
-// expect is what the next service will be; 0: nobody can say.
+// expect is what the next service will be if it is like the others; 0: they are not alike.
 func (c *Core) expect(now time.Duration, f *forecast) time.Duration {
 	if !f.settled {
 		return 0
 	}
-	late := f.low + f.low/10 + f.band(c.hop()) + 10*c.hop()
-	for i := 0; i < len(f.late); {
-		if c.runsStill(&f.late[i]) {
-			i++
-			continue
-		}
-		f.late[i] = f.late[len(f.late)-1]
-		f.late = f.late[:len(f.late)-1]
-	}
+	late := c.lateBy(f.low)
+	f.late = c.stillRun(f.late)
 	for f.running.len() > 0 && !f.overdue(now) {
 		l := f.running.at(0)
 		if c.runsStill(l) {
@@ -116,21 +145,25 @@ func (c *Core) expect(now time.Duration, f *forecast) time.Duration {
 	return f.low
 }
 
+// lateBy is how long after its launch a task of which a service was expected is late.
+func (c *Core) lateBy(expected time.Duration) time.Duration {
+	return expected + expected/10 + bandOf(expected, c.hop()) + 10*c.hop()
+}
+
 // overdue reports whether what runs and is late would be too many odd ones.
 func (f *forecast) overdue(now time.Duration) bool {
 	if !f.varied {
 		return len(f.late) > 0
 	}
-	odd := f.odd
-	for i := range f.late {
-		odd += unit * f.weight(now-f.late[i].at)
-	}
-	return odd > oddMost
+	return f.odd+oddOf(now, f.late, f.low) > oddMost
 }
 
-func (c *Core) runsStill(l *launched) bool {
-	j := c.find(l.ref)
-	return j != nil && j.tasks[l.task].state == stateRunning && j.tasks[l.task].launched == l.at
+// oddOf is what launches that are late would add to the share of the odd ones.
+func oddOf(now time.Duration, late []launched, usual time.Duration) (odd int) {
+	for i := range late {
+		odd += unit * weightOf(now-late[i].at, usual)
+	}
+	return odd
 }
 
 // note takes note of a launch.
@@ -140,4 +173,29 @@ func (c *Core) note(f *forecast, l launched) {
 		f.running.filter(c.runsStill)
 	}
 	f.running.push(l)
+}
+
+// launched is one launch.
+type launched struct {
+	ref  probe.Ref
+	task uint32
+	at   time.Duration
+}
+
+func (c *Core) runsStill(l *launched) bool {
+	j := c.find(l.ref)
+	return j != nil && j.tasks[l.task].state == stateRunning && j.tasks[l.task].launched == l.at
+}
+
+// stillRun keeps of some launches, in any order, those that run.
+func (c *Core) stillRun(list []launched) []launched {
+	for i := 0; i < len(list); {
+		if c.runsStill(&list[i]) {
+			i++
+			continue
+		}
+		list[i] = list[len(list)-1]
+		list = list[:len(list)-1]
+	}
+	return list
 }

@@ -21,6 +21,7 @@ type Spec struct {
 	Tasks           int           // ≥ 1
 	Need            Need          // what each task takes of its worker, but for those in Groups
 	ProbeRatio      float64       // reservations per task, 1…16; 0: task.DefaultProbeRatio
+	Estimate        time.Duration // what each task takes, as the job says; 0: it does not
 	Deadline        time.Duration // from now, > 0; 0: task.DefaultDeadline
 	MaxAttempts     int           // starts per task, 1…100; 0: task.DefaultMaxAttempts
 	AtMostOnce      bool          // no task starts twice; doubtful ones end Unknown
@@ -130,6 +131,7 @@ func (c *Core) submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	j := c.newJob()
 	c.stats.Submitted++
 	c.enroll(now, j, s.User)
+	c.heed(j, &s)
 	c.form(j, &s)
 	j.mixed = len(s.Groups) > 0 || s.Spread != ""
 	j.submitted, j.deadline = now, after(now, s.Deadline)
