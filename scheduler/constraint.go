@@ -16,7 +16,7 @@ func specOf(j *task.Job) (placement.Spec, *task.Error) {
 	own := placement.Demand(j, nil)
 	s := placement.Spec{
 		App: j.App, User: j.User, Require: own.Require, Prefer: own.Prefer, Exclude: own.Exclude, Spread: j.Spread,
-		Need: own.Need, Tasks: len(j.Tasks), ProbeRatio: j.ProbeRatio, Deadline: j.Deadline, MaxAttempts: j.MaxAttempts,
+		Need: own.Need, Tasks: len(j.Tasks), ProbeRatio: j.ProbeRatio, Estimate: j.Estimate, Deadline: j.Deadline, MaxAttempts: j.MaxAttempts,
 		AtMostOnce: j.Delivery == task.AtMostOnce, CancelOnFailure: j.OnFailure == task.CancelRest,
 		Epoch: j.Epoch, Attempts: attemptsOf(j), Finished: j.Finished,
 		Keys: keysOf(j),

@@ -48,7 +48,7 @@ func (c *Core) bindJobLate(now time.Duration, j *job, out []Effect) []Effect {
 // covered reports whether reservations for what waits under a set would reach every worker, and are of more use than offers.
 func (c *Core) covered(now time.Duration, s *set) bool {
 	q := s.request
-	if len(c.idle.peers) == 0 || q.stock > fewOffers*unit && q.rounds == 0 || !q.forecast.varies() && !c.starved(now, q) {
+	if len(c.idle.peers) == 0 || q.stock > fewOffers*unit && q.rounds == 0 || !q.forecast.varies(now) && !c.starved(now, q) {
 		return false
 	}
 	if f := q.forecast; f.seen > 0 && f.mean <= c.hop()/2 {
@@ -71,7 +71,11 @@ func (c *Core) starved(now time.Duration, q *request) bool {
 	if !f.varied || q.rounds == 0 || c.load.Slots < starvedSlots*c.schedulers {
 		return false
 	}
-	return now-max(c.idle.came, q.oldest()) > starvedServices*max(f.mean, c.hop())
+	usual := f.mean
+	if f.tells(now) { // all slots may run what takes long
+		usual = f.long
+	}
+	return now-max(c.idle.came, q.oldest()) > starvedServices*max(usual, c.hop())
 }
 
 const (

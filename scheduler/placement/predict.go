@@ -16,8 +16,9 @@ const (
 	minAlike   = 64                   // services before the next one is expected to be like them
 	bandShare  = 4                    // services are alike within a quarter of what most of them exceed,
 	bandMost   = 2 * time.Millisecond // of that at most, or within a hop
-	toldWindow = 64                   // services over which the share of those is taken that their jobs have told
-	toldMost   = odds / 2             // of them, to say that services cannot be foretold
+	toldWindow = 1024                 // services over which the share of those is taken that their jobs have told
+	toldFew    = odds / 8             // with a smaller share they are as none,
+	toldLeast  = odds / 64            // and with one smaller than this while peers wait for offers
 )
 
 // record is how often services were what was expected of them.
@@ -61,6 +62,8 @@ type forecast struct {
 	low     time.Duration // what most services take at least
 	varied  bool          // some have been odd
 	mean    time.Duration // of services, smoothed
+	long    time.Duration // the longest of late
+	wanted  time.Duration // when a peer said last that it waits for offers for the app
 	told    int           // share of services that their jobs have told, smoothed, of odds
 	running deque[launched]
 	late    []launched   // that were the first in running, and take longer than those that are alike
@@ -80,6 +83,7 @@ func weightOf(d, usual time.Duration) int {
 // learn takes a service of a job.
 func (f *forecast) learn(j *job, d, hop time.Duration) {
 	f.mean += (d - f.mean) / 16
+	f.long = max(d, f.long-f.long/toldWindow)
 	if j.heard(d, hop) {
 		f.told += (odds - f.told) / toldWindow
 		return
@@ -104,8 +108,15 @@ func (f *forecast) learn(j *job, d, hop time.Duration) {
 	}
 }
 
-// varies reports whether most services are not alike, nor told by their jobs.
-func (f *forecast) varies() bool { return f.varied && !f.settled && f.told < toldMost }
+// varies reports whether services are not alike, nor told by their jobs.
+func (f *forecast) varies(now time.Duration) bool { return f.varied && !f.settled && !f.tells(now) }
+
+// tells reports whether jobs tell what their tasks take often enough for offers to be of more use than reservations: with one service in eight told they are
+// about as good, and with half of them a tenth better. Worse than either is that one scheduler has reservations and another waits for offers, which come
+// to those that have none last. So the share is taken over many services, and where peers wait for offers a small one is enough.
+func (f *forecast) tells(now time.Duration) bool {
+	return f.told >= toldFew || f.told >= toldLeast && f.wanted > 0 && now-f.wanted < minNetWait
+}
 
 // foresee is what the service of a task that is launched now will be, as its job says or as others of its app have been; 0: nobody can say.
 func (c *Core) foresee(now time.Duration, f *forecast, l launched) time.Duration {

@@ -76,9 +76,12 @@ func (j *job) heard(d, hop time.Duration) bool {
 		s.mean = d
 	}
 	s.mean += (d - s.mean) / 16
-	if band := bandOf(j.estimate, hop); d < j.estimate-band || d > j.estimate+band {
+	switch band := bandOf(j.estimate, hop); {
+	case d > j.estimate+band:
 		s.miss(weightOf(d, s.mean))
-	} else {
+	case d < j.estimate-band:
+		s.miss(1)
+	default:
 		s.hit()
 	}
 	return believed

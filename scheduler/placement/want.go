@@ -234,6 +234,9 @@ func (c *Core) Want(now time.Duration, from PeerID, m probe.Want, out []Effect) 
 	if m.Quota == 0 {
 		return out
 	}
+	if f := x.forecasts[x.peerSet(from, m.Set).app]; f != nil {
+		f.wanted = now
+	}
 	w := want{from: from, number: m.Set, set: x.peerSet(from, m.Set), arrived: now - max(m.Age, 0) - c.hop(), left: m.Quota}
 	k := len(x.wants)
 	for k > 0 && x.wants[k-1].arrived > w.arrived {

@@ -161,7 +161,7 @@ func (n *session) submit(seq uint32, j *job, epoch uint32, deadline time.Duratio
 	spec := placement.Spec{
 		App: s.w.apps[0], Tasks: len(j.tasks), ProbeRatio: j.ratio, Deadline: deadline, MaxAttempts: j.maxAttempts,
 		Require: j.require, AtMostOnce: j.once, CancelOnFailure: j.rest, Epoch: epoch, Finished: finished,
-		User: j.crowd.user, Need: j.tasks[0].takes.spec(), Groups: j.groups(), Keys: j.keys,
+		User: j.crowd.user, Estimate: j.crowd.estimate, Need: j.tasks[0].takes.spec(), Groups: j.groups(), Keys: j.keys,
 	}
 	for _, a := range attempts {
 		spec.Attempts = append(spec.Attempts, placement.Attempts{Task: uint32(a.Task), N: uint16(a.Failed)})
