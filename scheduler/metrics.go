@@ -100,6 +100,8 @@ func newMeters(s *Scheduler) *meters {
 	counter("dunnock_relaxed_constraints_total", func(st placement.Stats) uint64 { return st.Relaxed })
 	counter(`dunnock_affinity_total{result="hit"}`, func(st placement.Stats) uint64 { return st.NearLaunches })
 	counter(`dunnock_affinity_total{result="spill"}`, func(st placement.Stats) uint64 { return st.FarLaunches })
+	counter(`dunnock_estimates_total{result="used"}`, func(st placement.Stats) uint64 { return st.Told })
+	counter(`dunnock_estimates_total{result="wrong"}`, func(st placement.Stats) uint64 { return st.Untrue })
 	counter("dunnock_superseded_jobs_total", func(st placement.Stats) uint64 { return st.Superseded })
 	counter("dunnock_refused_reservations_total", func(st placement.Stats) uint64 { return st.Refused })
 	counter("dunnock_declined_launches_total", func(st placement.Stats) uint64 { return st.Declined })

@@ -171,7 +171,7 @@ func roundTrip[T interface {
 }
 
 func FuzzParseService(f *testing.F) {
-	for _, s := range []string{"const:100ms", "exp:1s", "jobexp:1m", "lognormal:1s,1.5", "pareto:1ms,0.9", "bimodal:0.5,1ms,1s", "exp:", "x"} {
+	for _, s := range []string{"const:100ms", "exp:1s", "jobexp:1m", "lognormal:1s,1.5", "pareto:1ms,0.9", "bimodal:0.5,1ms,1s", "jobbimodal:0.5,1ms,1s", "exp:", "x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -184,6 +184,22 @@ func FuzzParseService(f *testing.F) {
 			}
 			if m := v.Mean(); m < 0 || m > MaxService {
 				t.Fatalf("%v has mean %v", v, m)
+			}
+		}
+	})
+}
+
+func FuzzParseEstimates(f *testing.F) {
+	for _, s := range []string{"none", "mean", "wrong:0.1,5", "wrong:1,0", "wrong", "x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		roundTrip(t, ParseEstimates, s)
+		if v, err := ParseEstimates(s); err == nil {
+			for _, random := range []uint64{0, 1 << 63, math.MaxUint64} {
+				if d := v.Draw(random, MaxService); d < 0 || d > MaxService {
+					t.Fatalf("%v says %v", v, d)
+				}
 			}
 		}
 	})

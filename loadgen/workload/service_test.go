@@ -31,6 +31,7 @@ func TestParseService(t *testing.T) {
 		{"pareto:10ms,1e0", "pareto:10ms,1"},
 		{"bimodal:.9,10ms,1s", "bimodal:0.9,10ms,1s"},
 		{"bimodal:1,1s,1s", "bimodal:1,1s,1s"},
+		{"jobbimodal:.9, 10ms,1s", "jobbimodal:0.9,10ms,1s"},
 		{"exp:24h", "exp:24h0m0s"},
 	} {
 		v, err := ParseService(c.in)
@@ -76,7 +77,7 @@ func anyDuration(low, high time.Duration) *rapid.Generator[time.Duration] {
 
 func anyService() *rapid.Generator[Service] {
 	return rapid.Custom(func(t *rapid.T) Service {
-		v := Service{kind: serviceKind(rapid.IntRange(int(serviceConst), int(serviceBimodal)).Draw(t, "kind"))}
+		v := Service{kind: serviceKind(rapid.IntRange(int(serviceConst), int(serviceJobBimodal)).Draw(t, "kind"))}
 		v.a = anyDuration(1, MaxService).Draw(t, "a")
 		switch v.kind {
 		case serviceConst, serviceExp, serviceJobExp:
@@ -84,7 +85,7 @@ func anyService() *rapid.Generator[Service] {
 			v.shape = rapid.Float64Range(0, 10).Draw(t, "sigma")
 		case servicePareto:
 			v.shape = rapid.Float64Range(0.01, 100).Draw(t, "alpha")
-		case serviceBimodal:
+		case serviceBimodal, serviceJobBimodal:
 			v.shape = rapid.Float64Range(0, 1).Draw(t, "p")
 			v.b = anyDuration(v.a, MaxService).Draw(t, "b")
 		}
@@ -137,6 +138,7 @@ func TestServiceMean(t *testing.T) {
 		{"pareto:1s,1", 0, 0.06},
 		{"pareto:1s,0.5", 0, 1e-2},
 		{"bimodal:0.9,10ms,1s", ms(109), 2e-5},
+		{"jobbimodal:0.9,10ms,1s", ms(109), 2e-5},
 		{"exp:20h", 0, 1e-5},
 	} {
 		v := mustService(t, c.spec)
@@ -226,16 +228,16 @@ func TestServiceBimodalShare(t *testing.T) {
 	}
 }
 
-// TestFillDrawsEachPlace: filling a job gives what Draw gives at each place, and jobexp one draw for all.
+// TestFillDrawsEachPlace: filling a job gives what Draw gives at each place, and jobexp and jobbimodal one draw for all.
 func TestFillDrawsEachPlace(t *testing.T) {
 	t.Parallel()
-	for _, spec := range []string{"const:5ms", "exp:100ms", "lognormal:100ms,1", "pareto:10ms,2", "bimodal:0.5,1ms,2ms", "jobexp:100ms"} {
+	for _, spec := range []string{"const:5ms", "exp:100ms", "lognormal:100ms,1", "pareto:10ms,2", "bimodal:0.5,1ms,2ms", "jobexp:100ms", "jobbimodal:0.5,1ms,2ms"} {
 		v, draws := mustService(t, spec), newStream(3, labelServices)
 		times := make([]time.Duration, 50)
 		v.fill(times, draws)
 		for i, got := range times {
 			place := uint64(i)
-			if spec == "jobexp:100ms" {
+			if strings.HasPrefix(spec, "job") {
 				place = 0
 			}
 			if want := v.Draw(draws.at(place)); got != want {

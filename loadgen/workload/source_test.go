@@ -69,6 +69,7 @@ func TestDigests(t *testing.T) {
 		{"10", "pareto:10ms,1.5", "poisson", 0, 0.9, 0x05de665ea8ce772c},
 		{"10", "pareto:10ms,0.7", "poisson", 123.4, 0, 0x487dc9ac18c83879},
 		{"10", "bimodal:0.9,10ms,1s", "poisson", 0, 0.9, 0xd56368afddd57a29},
+		{"10", "jobbimodal:0.9,10ms,1s", "poisson", 0, 0.9, 0xc25205e55a6501aa},
 		{"uniform:1,20", "exp:100ms", "const", 0, 0.9, 0x6a201254f1cec657},
 		{"geom:10", "exp:100ms", "burst:7", 0, 0.9, 0x7dcaabf49a18a55e},
 		{"bimodal:0.9,1,100", "const:1ms", "const", 3, 0, 0x3080db2c705ce6ac},

@@ -1,6 +1,9 @@
 package placement
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Offers for brief apps. A worker whose attempts of an app take less than a message on its way offers more of that app than it has slots: a task that is launched on such an
 // offer runs as soon as one of the others has ended. No slot is free for it, so they are used behind the offers of slots that are, and for nothing but
@@ -27,19 +30,38 @@ func (c *Core) appOf(t *offer) string {
 	return c.profiles[t.worker].offer.Apps[t.brief-1]
 }
 
+// maxForecasts is for how many apps it is known what they are like, before those are forgotten under which no constraint set is kept.
+const maxForecasts = 1024
+
 // forecastOf returns what is known of an app.
-func (x *idle) forecastOf(app string) *forecast {
+func (c *Core) forecastOf(app string) *forecast {
+	x := c.idle
 	f := x.forecasts[app]
-	if f == nil {
-		f = &forecast{}
-		x.forecasts[app] = f
+	if f != nil {
+		return f
 	}
+	if len(x.forecasts) >= maxForecasts {
+		c.forgetForecasts()
+	}
+	f = &forecast{}
+	x.forecasts[app] = f
 	return f
+}
+
+// forgetForecasts forgets what apps are like that are nobody's any more.
+func (c *Core) forgetForecasts() {
+	kept := make(map[*forecast]bool)
+	for _, s := range c.sets {
+		if s.request != nil {
+			kept[s.request.forecast] = true
+		}
+	}
+	maps.DeleteFunc(c.idle.forecasts, func(_ string, f *forecast) bool { return !kept[f] && f.brief.len() == 0 })
 }
 
 // keepBrief holds an offer for a brief app, and drops those that are too old.
 func (c *Core) keepBrief(now time.Duration, s *slot, t offer) {
-	list := &c.idle.forecastOf(c.appOf(&t)).brief
+	list := &c.forecastOf(c.appOf(&t)).brief
 	for list.len() > 0 {
 		if first := list.at(0); c.good(first) && now < first.until {
 			break

@@ -141,6 +141,8 @@ type Stats struct {
 	NearLaunches  uint64 // of tasks with an affinity key, at a worker that it has chosen
 	FarLaunches   uint64 // of such tasks, at another one
 	Spills        uint64 // of such tasks, that might run anywhere since theirs had no slot in time
+	Told          uint64 // launches that said what their job does of its tasks
+	Untrue        uint64 // services that were not what their job had said
 	UnderShare    uint64 // jobs that got more reservations, because their user was under its share while others waited
 	Stale         uint64 // messages without effect: late, repeated, or about something unknown
 }

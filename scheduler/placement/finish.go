@@ -67,7 +67,7 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 			c.acquit(wk)
 		}
 		if c.idle != nil && j.of(m.Task).set.need == nil {
-			c.request(j.of(m.Task).set).forecast.learn(j, max(m.Service, 0), c.hop())
+			c.learn(c.request(j.of(m.Task).set).forecast, j, max(m.Service, 0))
 		}
 		return c.end(now, j, m.Task, task.OK, causeNone, out)
 	case probe.StatusPermanent:

@@ -519,6 +519,7 @@ func drawSpec(t *rapid.T) placement.Spec {
 		Deadline:   rapid.SampledFrom([]time.Duration{20 * time.Millisecond, time.Hour, time.Hour, time.Hour}).Draw(t, "deadline"),
 		AtMostOnce: rapid.IntRange(0, 3).Draw(t, "once") == 0, CancelOnFailure: rapid.IntRange(0, 3).Draw(t, "rest") == 0,
 	}
+	s.User, s.Estimate = rapid.SampledFrom([]string{"", "ann"}).Draw(t, "user"), rapid.SampledFrom([]time.Duration{0, 0, time.Millisecond, time.Hour}).Draw(t, "estimate")
 	if rapid.IntRange(0, 1).Draw(t, "constrained") == 0 {
 		s.Require, s.Prefer, s.Exclude = drawConstraints(t)
 		s.Spread = rapid.SampledFrom([]string{"", "", "zone", "none"}).Draw(t, "spread")

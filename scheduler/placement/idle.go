@@ -75,7 +75,7 @@ func newIdle() *idle {
 // request returns what is done for a set.
 func (c *Core) request(s *set) *request {
 	if s.request == nil {
-		s.request = &request{roundAt: never, netAt: never, forecast: c.idle.forecastOf(s.app)}
+		s.request = &request{roundAt: never, netAt: never, forecast: c.forecastOf(s.app)}
 	}
 	return s.request
 }

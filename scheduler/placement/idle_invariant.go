@@ -54,6 +54,9 @@ func (k *checker) idle() {
 		}
 	}
 	k.expect(used == numbers, "%d sets have a number, and %d numbers are used", numbers, used)
+	for i := range x.stated.promises {
+		k.expect(i == 0 || x.stated.promises[(i-1)/2].due <= x.stated.promises[i].due, "promise %d is late before the one above it", i)
+	}
 	k.expect(x.credit >= minCredit-len(x.peers)-len(c.sets) && x.credit <= maxCredit, "credit is %d", x.credit)
 	for i := range x.wants {
 		w := &x.wants[i]

@@ -80,11 +80,11 @@ func weightOf(d, usual time.Duration) int {
 	return int(min(max(d/max(usual, 1), 1), mostWeight))
 }
 
-// learn takes a service of a job.
-func (f *forecast) learn(j *job, d, hop time.Duration) {
+// learn takes a service of a task of a job.
+func (c *Core) learn(f *forecast, j *job, d time.Duration) {
 	f.mean += (d - f.mean) / 16
 	f.long = max(d, f.long-f.long/toldWindow)
-	if j.heard(d, hop) {
+	if c.heard(j, d) {
 		f.told += (odds - f.told) / toldWindow
 		return
 	}
@@ -93,7 +93,7 @@ func (f *forecast) learn(j *job, d, hop time.Duration) {
 		f.seen, f.low, f.odd = 1, d, 0
 		return
 	}
-	if band := bandOf(f.low, hop); d < f.low-band || d > f.low+band {
+	if band := bandOf(f.low, c.hop()); d < f.low-band || d > f.low+band {
 		f.varied = true
 		if f.miss(weightOf(d, f.low)) {
 			f.low = d
@@ -120,12 +120,10 @@ func (f *forecast) tells(now time.Duration) bool {
 
 // foresee is what the service of a task that is launched now will be, as its job says or as others of its app have been; 0: nobody can say.
 func (c *Core) foresee(now time.Duration, f *forecast, l launched) time.Duration {
-	j := c.find(l.ref)
-	if j.statement != nil {
-		d := c.believe(now, j)
+	if j := c.find(l.ref); j.statement != nil {
 		c.promised(j, l)
-		if d > 0 {
-			return d
+		if j.statement.settled { // the others are not like its tasks
+			return c.believe(now, j)
 		}
 	}
 	d := c.expect(now, f)

@@ -2,6 +2,7 @@ package placement_test
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"dunnock/probe"
@@ -39,6 +40,29 @@ func (s *script) peers(verb string, w probe.WorkerID) []placement.Effect {
 	default:
 		return c.PeerDown(s.Now, p, nil)
 	}
+}
+
+// learn has jobs of one task each end, at once.
+func (s *script) learn(w probe.WorkerID) []placement.Effect {
+	spec, at := s.spec(), s.Now
+	for range s.Int("n", 1) {
+		last := s.asked[s.key()]
+		m := probe.Offer{Slot: s.key().slot, Call: last.Call + 1}
+		s.asked[s.key()] = probe.GetTask{Slot: m.Slot, Call: m.Call}
+		ref, out, err := s.core.Submit(at, spec, s.core.Offer(at, w, m, nil))
+		if err != nil {
+			s.Fatalf("%v", err)
+		}
+		launch := slices.IndexFunc(out, func(e placement.Effect) bool { return e.Kind == placement.EffectLaunch && e.Ref == ref })
+		if launch < 0 {
+			s.Fatalf("nothing was launched: %v", out)
+		}
+		service := s.Duration("service", 0)
+		s.core.Finished(at, w, probe.Finished{
+			Slot: m.Slot, Call: m.Call, Ref: ref, Attempt: out[launch].Attempt, Status: probe.StatusOK, Service: service,
+		}, nil)
+	}
+	return nil
 }
 
 // peerWords renders what is said to a peer.

@@ -14,9 +14,9 @@ import (
 
 // TestScripts runs the scripts under testdata/script. The verbs:
 //
-//	core [policy=NAME] [seed=N] [max-sets=N …]  starts anew, without workers
+//	core [policy=NAME] [seed=N] [hop=TIME] [max-sets=N …]  starts anew, without workers
 //	up w=N [slots=1] [apps=a,b] [labels=k:v,… has=gpu:1,… fair=1]  drain, resume, left, lost, down, worker w=N
-//	submit job=NAME tasks=N [user ratio d deadline attempts app require=k:v,… prefer exclude spread=KEY needs=SLOTS takes=gpu:1,… group1=tasks:0,1;require:k:v,…;… finished=HEX epoch had=TASK:N,…] [once] [cancel-rest]
+//	submit job=NAME tasks=N [user estimate ratio d deadline attempts app require=k:v,… prefer exclude spread=KEY needs=SLOTS takes=gpu:1,… group1=tasks:0,1;require:k:v,…;… finished=HEX epoch had=TASK:N,…] [once] [cancel-rest]
 //	ask w=N slot=N [job=NAME]  a GetTask with the slot's next call, on the worker's oldest reservation (of that job)
 //	again w=N slot=N           the slot's last GetTask again
 //	get w= slot= call= job= res=   any GetTask
@@ -28,6 +28,7 @@ import (
 //	told w=N [job=NAME] [dropped]
 //	offer w=N slot=N [call] [ready=0s]  the slot's next call, or that
 //	hand from=N w=N slot=N call=N [ready=0s left=4s hops=1]  peer, peer-down p=N  define p=N set=N [app=app require=k:v,…]
+//	learn w=N slot=N n=N service=  that many jobs of one task each, as of submit, run in the slot, one after the other; what is said of that is not shown
 //	want p=N set=N [age=0s quota=1 now=0]  spare p=N set=N [lack=1 floor=0]  offers
 //	cancel, suspend, unsuspend job=NAME    tick    wake    load    stats    job, waits job=NAME    task job=NAME task=N
 func TestScripts(t *testing.T) {
@@ -100,6 +101,8 @@ func (s *script) message(verb string, lines *[]string) []placement.Effect {
 		return c.WorkerDown(s.Now, w, nil)
 	case "adopt", "found", "told", "suspend", "unsuspend":
 		return s.again(verb, w)
+	case "learn":
+		return s.learn(w)
 	case "offer", "hand", "take-back", "want", "define", "spare", "peer", "peer-down":
 		return s.peers(verb, w)
 	case "submit":
@@ -176,7 +179,7 @@ func (s *script) show(verb string) []string {
 			s.Fatalf("%v", err)
 		}
 		s.reset(placement.Config{
-			Policy: policy, MaxSets: s.Int("max-sets", 0), MaxListed: s.Int("max-listed", 0), MaxJobs: s.Int("max-jobs", 0), MaxTasks: s.Int("max-tasks", 0), MaxWaiting: s.Int("max-waiting", 0),
+			Policy: policy, Hop: s.Duration("hop", 0), MaxSets: s.Int("max-sets", 0), MaxListed: s.Int("max-listed", 0), MaxJobs: s.Int("max-jobs", 0), MaxTasks: s.Int("max-tasks", 0), MaxWaiting: s.Int("max-waiting", 0),
 		}, uint64(s.Int("seed", 1)))
 		s.Now = 0
 		return nil
@@ -262,13 +265,13 @@ func nonZero(st placement.Stats) string {
 	return strings.Join(words, " ")
 }
 
-func (s *script) submit(lines *[]string) []placement.Effect {
-	name := s.Word("job")
+// spec is the job of a line.
+func (s *script) spec() placement.Spec {
 	spec := placement.Spec{
 		App: s.WordOr("app", "app"), Require: s.labels("require"), Tasks: s.Int("tasks", 1), MaxAttempts: s.Int("attempts", 0),
 		AtMostOnce: s.Has("once"), CancelOnFailure: s.Has("cancel-rest"), Epoch: uint32(s.Int("epoch", 0)),
 	}
-	spec.User = s.Word("user")
+	spec.User, spec.Estimate = s.Word("user"), s.Duration("estimate", 0)
 	spec.Need = placement.Need{Slots: s.Int("needs", 0), Resources: amounts(s.Word("takes"))}
 	spec.Prefer, spec.Exclude, spec.Spread = s.labels("prefer"), s.labels("exclude"), s.Word("spread")
 	for i := 1; s.Word("group"+strconv.Itoa(i)) != ""; i++ {
@@ -298,7 +301,12 @@ func (s *script) submit(lines *[]string) []placement.Effect {
 			s.Fatalf("%v", err)
 		}
 	}
-	ref, effects, err := s.core.Submit(s.Now, spec, nil)
+	return spec
+}
+
+func (s *script) submit(lines *[]string) []placement.Effect {
+	name := s.Word("job")
+	ref, effects, err := s.core.Submit(s.Now, s.spec(), nil)
 	if err != nil {
 		*lines = append(*lines, "error "+err.Error())
 		return nil

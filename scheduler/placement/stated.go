@@ -20,7 +20,7 @@ const statements = 1 << 10
 // statement is what has come of what the jobs of a user state about the tasks of an app.
 type statement struct {
 	record
-	mean time.Duration // of the services, smoothed
+	mean time.Duration // of the services that were as stated, smoothed
 	late []launched    // that should have ended
 }
 
@@ -52,37 +52,35 @@ func (c *Core) heed(j *job, s *Spec) {
 	j.estimate, j.statement = s.Estimate, &x.of[d.Sum64()%statements]
 }
 
-// believe is what the next task of a job will take by its own word; 0: it gives none, or none that is believed.
+// believe is what the next task of a job will take by its word, which was good so far; 0: too much runs that should have ended.
 func (c *Core) believe(now time.Duration, j *job) time.Duration {
 	s := j.statement
-	if s == nil || !s.settled {
-		return 0
-	}
 	c.fallDue(now)
 	if s.late = c.stillRun(s.late); s.odd+oddOf(now, s.late, s.mean) > oddMost {
 		return 0
 	}
+	c.stats.Told++
 	return j.estimate
 }
 
 // heard learns from a service what its job's word is worth, and reports whether it was believed.
-func (j *job) heard(d, hop time.Duration) bool {
+func (c *Core) heard(j *job, d time.Duration) bool {
 	s := j.statement
 	if s == nil {
 		return false
 	}
 	believed := s.settled
-	if s.seen == 0 {
-		s.mean = d
-	}
-	s.mean += (d - s.mean) / 16
-	switch band := bandOf(j.estimate, hop); {
-	case d > j.estimate+band:
-		s.miss(weightOf(d, s.mean))
-	case d < j.estimate-band:
-		s.miss(1)
-	default:
+	band := bandOf(j.estimate, c.hop())
+	if d >= j.estimate-band && d <= j.estimate+band {
 		s.hit()
+		s.mean += (d - s.mean) / 16
+		return believed
+	}
+	c.stats.Untrue++
+	if d < j.estimate { // its slot is offered when it is free: nobody has waited for it
+		s.miss(1)
+	} else {
+		s.miss(weightOf(d, s.mean))
 	}
 	return believed
 }

@@ -133,7 +133,7 @@ func protections() []string {
 // ofOffers are the protections of idle offers.
 func ofOffers() []string {
 	return []string{
-		"placement.Stats.OffersUsed", "placement.Stats.OffersDropped", "placement.Stats.HandsTaken", "placement.Stats.Spares", "placement.Stats.Nets",
+		"placement.Stats.OffersUsed", "placement.Stats.OffersDropped", "placement.Stats.HandsTaken", "placement.Stats.Spares", "placement.Stats.Nets", "placement.Stats.Told", "placement.Stats.Untrue",
 		"queue.OfferStats.Renewed", "queue.OfferStats.Voided", "queue.OfferStats.Held", "queue.OfferStats.Early", "queue.OfferStats.Overruns", "queue.OfferStats.Coming",
 		"queue.OfferStats.Brief", "queue.OfferStats.Retreats",
 		"lost peer connection", "replaced peer connection", "offer sent back",

@@ -38,6 +38,7 @@ type Plan struct {
 	Odd    [oddities]int // by kind: tasks or jobs, per thousand
 	Black  int           // workers on which everything fails at once
 	Even   bool          // tasks take all the same for a while, so that it is expected of the next ones
+	Stated bool          // of those of a job, which says so; some say something else
 	Sleepy bool          // clients are stopped for so long that their jobs are given up
 	Brief  bool          // tasks take less than a message
 	Picky  int           // jobs, per thousand, that only every other worker may run

@@ -49,6 +49,7 @@ func (p *Plan) disturbPeers(share, most int) {
 	if p.Even = d.permille(400); p.Even {
 		p.Jobs, p.MostTasks = max(p.Jobs, 40), max(p.MostTasks, 10)
 		p.Service = max(p.Service/4, 200*time.Microsecond)
+		p.Stated = newDice(p.Seed, 17<<32).coin()
 	}
 	if d.permille(300) {
 		p.Picky = d.between(50, 700)
@@ -62,15 +63,34 @@ func (w *world) evenly(j *job, at time.Duration) time.Duration {
 	if !p.Even {
 		return at
 	}
+	service := p.Service
+	if p.Stated {
+		service = w.state(j)
+	}
 	for _, t := range j.tasks {
 		if j.index < p.Jobs/2 {
 			t.odd = -1
 		}
 		if t.odd != oddLong {
-			t.service = p.Service
+			t.service = service
 		}
 	}
 	return (p.Storm*time.Duration(j.index) + at) / time.Duration(p.Jobs+1)
+}
+
+// state has a job say what its tasks take, which is much or little: the first half of the jobs say what is so, and of the others one in four says more, or less, or nothing.
+func (w *world) state(j *job) time.Duration {
+	p := &w.plan
+	d := newDice(p.Seed, 18<<32+uint64(j.index))
+	service := p.Service
+	if d.coin() {
+		service *= 5
+	}
+	j.crowd.estimate = service
+	if d.permille(250) && j.index >= p.Jobs/2 {
+		j.crowd.estimate = []time.Duration{0, service / 5, 3 * service}[d.n(3)]
+	}
+	return service
 }
 
 // disk is what picky jobs need, and every other worker has.
