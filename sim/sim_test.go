@@ -16,6 +16,7 @@ type flags struct {
 	jobs    int
 	warmup  int
 	seed    uint64
+	says    string // what jobs state; "": nothing
 	users   workload.Users
 	needs   []workload.Need
 	wishes  workload.Wishes // their seed is that of the simulation
@@ -33,6 +34,11 @@ func source(tb testing.TB, f flags, slots int) *workload.Source {
 		spec.Tasks.UnmarshalText([]byte(f.tasks)), spec.Service.UnmarshalText([]byte(f.service)), spec.Arrival.UnmarshalText([]byte(f.arrival)),
 	} {
 		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if f.says != "" {
+		if err := spec.Estimates.UnmarshalText([]byte(f.says)); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -20,7 +20,7 @@ type submitCmd struct {
 	ProbeRatio   float64           `help:"Reservations per task, 1 to 16." default:"2" placeholder:"D"`
 	Deadline     time.Duration     `env:"DUNNOCK_JOB_DEADLINE" help:"From acceptance, at most 24h; set by DUNNOCK_JOB_DEADLINE." default:"5m" placeholder:"DURATION"`
 	TaskTimeout  time.Duration     `help:"Of one attempt at a task; 0s: only the deadline." default:"0s" placeholder:"DURATION"`
-	Estimate     time.Duration     `help:"What a task takes, at most 24h, for workers that serve the shortest job first; 0s: not known." default:"0s" placeholder:"DURATION"`
+	Estimate     time.Duration     `help:"What a task takes, at most 24h. Right to a quarter, or 2ms, it has slots asked for ahead of their end, and workers that serve the shortest job first go by it; 0s: not known." default:"0s" placeholder:"DURATION"`
 	MaxAttempts  int               `help:"Times a task may start, 1 to 100." default:"3" placeholder:"N"`
 	Delivery     string            `help:"at-least-once, or at-most-once: no task starts twice." enum:"at-least-once,at-most-once" default:"at-least-once" placeholder:"WORD"`
 	OnDisconnect string            `help:"What becomes of running tasks when this command dies: cancel them after a second, or drain, let them finish." enum:"cancel,drain" default:"cancel" placeholder:"WORD"`

@@ -40,6 +40,7 @@ func mutants() []mutant {
 	list = append(list, ofQueue()...)
 	list = append(list, ofOffers()...)
 	list = append(list, ofBrief()...)
+	list = append(list, ofEstimates()...)
 	list = append(list, ofWide()...)
 	list = append(list, ofAffinity()...)
 	list = append(list, ofPeers()...)
@@ -83,7 +84,7 @@ func ofOffers() []mutant {
 		{name: "offers: where workers sort, tasks wait there", file: placeJob, old: "c.idle != nil && c.sorters == 0", new: "c.idle != nil", tests: true},
 		{name: "offers: a fleet that is covered has reservations", file: placeCovered, old: "if s.needy() == 0 || !c.covered(now, s) {", new: "if s.needy() >= 0 {", tests: true},
 		{name: "offers: who gets none where others have reservations has them too", file: placeCovered, old: "!c.starved(now, q)", new: "(true || c.starved(now, q))", by: "./sim", tests: true},
-		{name: "offers: few odd services do not end what is expected", file: placePredict, old: "f.settled = f.settled && f.odd <= oddMost", new: "f.settled = false", by: "./sim", tests: true},
+		{name: "offers: few odd services do not end what is expected", file: placePredict, old: "r.settled = r.settled && r.odd <= oddMost", new: "r.settled = false", by: "./sim", tests: true},
 		{name: "offers: what may have waited for a slot measures no hop", file: "scheduler/placement/hop.go", old: "(s.sure == likely || s.sure == perhaps)", new: "true", tests: true},
 		{name: "offers: few answers make no long hop", file: queueAhead, old: "return h.n >= hopAnswers && near*nearShare >= h.n", new: "return h.n >= hopAnswers", tests: true},
 		{name: "offers: nothing is expected beside what is late", file: placePredict, old: "return len(f.late) > 0", new: "return false", tests: true},
