@@ -51,7 +51,6 @@ const fewSlots = 4
 // first two of the core, one for a slot, and one of the queue's memory.
 type small struct {
 	queue  fifo
-	_      [8]byte
 	core   Core
 	alarms [1]time.Duration
 	slots  [fewSlots]slot

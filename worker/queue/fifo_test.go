@@ -18,6 +18,12 @@ func TestFIFOMatchesSlice(t *testing.T) {
 		var want []entry
 		now, pushed := time.Duration(0), uint32(0)
 		everyone := func(probe.SchedulerID) bool { return true }
+		for range rapid.SampledFrom([]int{0, 0, 100, 300}).Draw(t, "before") { // long enough for Cancels far from the head
+			pushed++
+			e := entry{scheduler: probe.SchedulerID(1 + pushed%3), ref: 1, res: pushed, demand: demand{count: 1 + pushed%2}}
+			q.push(now, e, nil)
+			want = append(want, e)
+		}
 		t.Repeat(map[string]func(*rapid.T){
 			"push": func(t *rapid.T) {
 				for range rapid.IntRange(1, 20).Draw(t, "n") {
@@ -66,6 +72,26 @@ func TestFIFOMatchesSlice(t *testing.T) {
 					want = slices.Delete(want, i, i+1)
 				}
 			},
+			"cancel a trail": func(t *rapid.T) {
+				if len(want) == 0 {
+					t.SkipNow()
+				}
+				i, step := rapid.IntRange(0, len(want)-1).Draw(t, "i"), rapid.IntRange(0, 3).Draw(t, "step")
+				for ; i < len(want) && rapid.IntRange(0, 60).Draw(t, "on") > 0; i += step {
+					e := want[i]
+					if got := q.cancel(e.scheduler, e.ref, e.res); got != e.count {
+						t.Fatalf("cancel: got %d, want %d", got, e.count)
+					}
+					want = slices.Delete(want, i, i+1)
+				}
+			},
+			"each": func(t *rapid.T) {
+				var got []entry
+				q.each(func(e *entry) { got = append(got, *e) })
+				if !slices.Equal(got, want) {
+					t.Fatalf("each: got %+v, want %+v", got, want)
+				}
+			},
 			"drop": func(t *rapid.T) {
 				s := probe.SchedulerID(rapid.IntRange(1, 3).Draw(t, "s"))
 				var n uint64
@@ -112,6 +138,62 @@ func TestFIFOCancelsBehindAnOldEntry(t *testing.T) {
 	}
 	if len(q.ring) != minRing {
 		t.Errorf("a ring of %d for one entry", len(q.ring))
+	}
+}
+
+// TestFIFOFitsBehindGaps: what is looked at for something that fits are entries, not gaps, wherever those have come to.
+func TestFIFOFitsBehindGaps(t *testing.T) {
+	t.Parallel()
+	core := New(Config{Slots: 1})
+	core.wide = &wide{needs: []need{{Need: probe.Need{Slots: 1}}, {Need: probe.Need{Slots: 2}}}}
+	q := newFIFO()
+	const gaps = lookahead / 2
+	const entries = nearHead + gaps + lookahead - 1
+	for i := range uint32(entries) {
+		q.push(0, entry{scheduler: 1, ref: 1, res: i, demand: demand{count: 1, need: 1}}, nil)
+	}
+	q.push(0, entry{scheduler: 1, ref: 1, res: entries, demand: demand{count: 1}}, nil)
+	for i := range uint32(gaps) { // in the middle
+		q.cancel(1, 1, nearHead+i)
+	}
+	for range nearHead - 1 {
+		q.pop(0, 1)
+	}
+	if e, ok := q.popFit(0, core); ok {
+		t.Errorf("%+v is behind more than %d entries", e, lookahead)
+	}
+	q.cancel(1, 1, entries-1)
+	if e, ok := q.popFit(0, core); !ok || e.res != entries {
+		t.Errorf("got %+v, %v, of %d entries", e, ok, q.len())
+	}
+}
+
+// TestFIFOCancelsOfManyKeys: of a job with ten thousand keys everything is cancelled at a worker in its order, in three streams: of what is next
+// there, of what was sampled for second workers, and of what was sampled for any. How long the queue is must not matter.
+func TestFIFOCancelsOfManyKeys(t *testing.T) {
+	t.Parallel()
+	const keys = 10_000
+	q := newFIFO()
+	for i := range uint32(3 * keys) {
+		q.push(0, entry{scheduler: 1, ref: 1, res: i, demand: demand{count: 1}}, nil)
+	}
+	sum := 0
+	for i := range uint32(keys) {
+		q.pop(0, 1)
+		for stream := range uint32(2) {
+			res := (stream+1)*keys + i ^ 3 // nearly in order
+			_, looked := q.find(entry{scheduler: 1, ref: 1, res: res})
+			sum += looked
+			if q.cancel(1, 1, res) != 1 {
+				t.Fatalf("the reservation of key %d, stream %d, is not there", i, stream)
+			}
+		}
+		if _, err := q.check(func(probe.SchedulerID) bool { return true }); i%1000 == 0 && err != nil {
+			t.Fatal(err)
+		}
+	}
+	if q.len() != 0 || sum > 2*keys*200 {
+		t.Errorf("%d entries are left; a cancel looked at %d", q.len(), sum/(2*keys))
 	}
 }
 
