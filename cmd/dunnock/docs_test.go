@@ -212,3 +212,31 @@ func TestFlagsInPages(t *testing.T) {
 		t.Errorf("only %d flags were found", named)
 	}
 }
+
+// TestLimitsInTheirPage sees to it that operators find what they can set where limits are told.
+func TestLimitsInTheirPage(t *testing.T) {
+	t.Parallel()
+	parser, err := newParser(&cli{}, &process{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "limits.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := 0
+	for _, command := range parser.Model.Children {
+		for _, f := range command.Flags {
+			if f.Group == nil || f.Group.Key != "limits" {
+				continue
+			}
+			limits++
+			if !strings.Contains(string(page), "`--"+f.Name+"`") {
+				t.Errorf("docs/limits.md does not have --%s of %s", f.Name, command.Name)
+			}
+		}
+	}
+	if limits < 10 {
+		t.Errorf("only %d limits were found", limits)
+	}
+}
