@@ -66,19 +66,19 @@ func (y *yard) answer() {
 	for len(y.out) > 0 {
 		e := y.out[0]
 		y.out = y.out[1:]
-		switch e.Kind {
-		case EffectGetTask:
-			w := y.wants[e.Ref]
-			w.started, w.ends = y.now, y.now+y.service(w.need)
-			y.runs[e.Slot] = w
-			y.waits[w.user]--
-			y.starts[w.user]++
-			m := probe.Launch{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Attempt: 1, Deadline: time.Hour}
-			y.out = append(y.out, y.core.Launch(y.now, 1, &m, nil)...)
-		case EffectRefuse:
+		if e.Kind == EffectRefuse {
 			y.t.Fatalf("%+v was refused", y.wants[e.Ref])
-		default:
 		}
+		if e.Kind != EffectGetTask {
+			continue
+		}
+		w := y.wants[e.Ref]
+		w.started, w.ends = y.now, y.now+y.service(w.need)
+		y.runs[e.Slot] = w
+		y.waits[w.user]--
+		y.starts[w.user]++
+		m := probe.Launch{Slot: e.Slot, Call: e.Call, Ref: e.Ref, Attempt: 1, Deadline: time.Hour}
+		y.out = append(y.out, y.core.Launch(y.now, 1, &m, nil)...)
 	}
 	y.check()
 }
