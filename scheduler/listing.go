@@ -194,7 +194,7 @@ func (s *Scheduler) whyPart(j *job, v *placement.WaitView, several bool, now tim
 	if v.Preferring {
 		workers += ", which " + plural(v.Eligible, "is", "are") + " preferred for now"
 	}
-	waited := (now - j.accepted).Round(time.Millisecond)
+	waited := max(now-v.Since, 0).Round(time.Millisecond)
 	again := ""
 	if v.Again > 0 {
 		again = fmt.Sprintf("; queues were full, and more are made in %v", max(v.Again-now, 0).Round(time.Millisecond))
@@ -207,7 +207,7 @@ func (s *Scheduler) whyPart(j *job, v *placement.WaitView, several bool, now tim
 	case v.Need != "":
 		return fmt.Sprintf("%s for %s: %s at %s that %s as much, for %v", who, v.Need, queued(v.Reservations), workers, plural(v.Eligible, "has", "have"), waited) + again + s.whoseTurn(j, now)
 	case s.cfg.Policy == placement.IdleOffer:
-		return who + s.whyNoOffer(v, workers, waited) + again
+		return who + s.whyNoOffer(v, workers, now, waited) + again
 	}
 	return fmt.Sprintf("%s for a free slot: %s at %s, for %v", who, queued(v.Reservations), workers, waited) + again + s.whoseTurn(j, now)
 }
@@ -304,7 +304,7 @@ func (s *Scheduler) whyNear(v *placement.WaitView, workers string, now, waited t
 }
 
 // whyNoOffer says what tasks wait for that are launched on slots that offer themselves.
-func (s *Scheduler) whyNoOffer(v *placement.WaitView, workers string, waited time.Duration) string {
+func (s *Scheduler) whyNoOffer(v *placement.WaitView, workers string, now, waited time.Duration) string {
 	why := fmt.Sprintf(" for a free slot: none of %s has offered one", workers)
 	if v.Asked > 0 {
 		why += fmt.Sprintf(", and of %s %s been asked", counted(len(s.peers), "other scheduler", "other schedulers"), counted(v.Asked, "has", "have"))
@@ -312,5 +312,14 @@ func (s *Scheduler) whyNoOffer(v *placement.WaitView, workers string, waited tim
 	if v.Reservations > 0 {
 		why += "; " + queued(v.Reservations) + " there, because nothing was launched for long"
 	}
-	return fmt.Sprintf("%s; for %v", why, waited)
+	why = fmt.Sprintf("%s; for %v", why, waited)
+	switch {
+	case v.Older >= placement.MaxOlder:
+		why += fmt.Sprintf(", behind %d older jobs or more", v.Older)
+	case v.Older > 0:
+		why += ", behind " + counted(v.Older, "older job", "older jobs")
+	case v.HeadSince > 0:
+		why += fmt.Sprintf(", at the head of the queue for %v", max(now-v.HeadSince, 0).Round(time.Millisecond))
+	}
+	return why
 }

@@ -224,10 +224,21 @@ func TestWhyNoOffer(t *testing.T) {
 		time.Sleep(30 * time.Millisecond)
 		var d api.JobDetail
 		newCaller(t, f, o.schedulers[0]).do("GET", "/v1/jobs/"+h.ID().String(), "", 200, &d)
-		for _, want := range []string{"1 task waits for a free slot", "none of 1 eligible worker has offered one", "of 1 other scheduler 1 has been asked", "for 30ms"} {
+		for _, want := range []string{"1 task waits for a free slot", "none of 1 eligible worker has offered one", "of 1 other scheduler 1 has been asked", "for 30ms, at the head of the queue for "} {
 			if !strings.Contains(d.Why, want) {
 				t.Errorf("%q does not say %q", d.Why, want)
 			}
+		}
+		second := fleettest.Submit(t, o.f.Client(o.schedulers[0]), echoJob(3, "500ms"))
+		time.Sleep(100 * time.Millisecond)
+		newCaller(t, f, o.schedulers[0]).do("GET", "/v1/jobs/"+second.ID().String(), "", 200, &d)
+		if want := "; for 100ms, behind 1 older job"; !strings.HasSuffix(d.Why, want) {
+			t.Errorf("%q does not end in %q", d.Why, want)
+		}
+		time.Sleep(1020 * time.Millisecond) // the first job's last task was launched 150 ms ago, and the second's first with it
+		newCaller(t, f, o.schedulers[0]).do("GET", "/v1/jobs/"+second.ID().String(), "", 200, &d)
+		if !strings.HasPrefix(d.Why, "2 tasks wait") || !strings.Contains(d.Why, "; for 1.12s, at the head of the queue for 15") || !strings.HasSuffix(d.Why, "ms") {
+			t.Errorf("%q does not say for how long it has been at the head", d.Why)
 		}
 	})
 }

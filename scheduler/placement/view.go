@@ -103,6 +103,9 @@ func (j *job) eligible() int {
 type WaitView struct {
 	Tasks        int              // that wait
 	First        int              // one of them: the one at the head
+	Since        time.Duration    // when that began to wait: when its job came, or its last attempt ended
+	Older        int              // under IdleOffer: jobs that came before and wait under the same constraints, up to MaxOlder
+	HeadSince    time.Duration    // under IdleOffer, with no older ones: since when it is the next to be launched here; 0: it is not, or queues are the workers'
 	Require      []probe.Label    // that their workers must have for now; shared, and not to be changed
 	Preferring   bool             // what they prefer is among these
 	Need         string           // what each takes, as "4 slots, gpu=1"; empty: one slot
@@ -118,6 +121,32 @@ type WaitView struct {
 	Emptied      time.Duration    // without any: when the last one was gone; 0: not known
 
 	of *set // with Keys
+}
+
+// MaxOlder bounds how many older jobs are counted.
+const MaxOlder = 1000
+
+// since is when a task that waits began to.
+func (j *job) since(t uint32) time.Duration {
+	if r := &j.tasks[t]; r.attempt > 0 {
+		return r.launched + r.service
+	}
+	return j.submitted
+}
+
+// inLine says of a group's first task where it is among those that wait for offers.
+func (g *group) inLine(v *WaitView) {
+	if !g.queued {
+		return
+	}
+	for o := g.prevWaiting; o != nil && v.Older < MaxOlder; o = o.prevWaiting {
+		if o.timer.j != g.timer.j {
+			v.Older++
+		}
+	}
+	if v.Older == 0 {
+		v.HeadSince = max(v.Since, g.set.request.launched)
+	}
 }
 
 // joins adds a group with a key to the part of those like it, if there is one.
@@ -157,6 +186,8 @@ func (c *Core) Waits(ref probe.Ref, most int, out []WaitView) []WaitView {
 		v := WaitView{
 			Tasks: g.waiting(), First: int(j.head(g)), Require: g.set.require, Preferring: g.prefers, Reservations: g.left, Eligible: len(g.set.eligible),
 		}
+		v.Since = j.since(uint32(v.First))
+		g.inLine(&v)
 		if g.set.need != nil {
 			v.Need = g.set.need.String()
 		}
