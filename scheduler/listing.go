@@ -165,27 +165,33 @@ const maxReasons = 5
 // runs under the lock.
 func (s *Scheduler) whyConstrained(j *job, now time.Duration) string {
 	parts := s.core.Waits(j.ref, maxReasons+1, nil)
-	lines := make([]string, 0, maxReasons+1)
+	lines, inQueues := make([]string, 0, maxReasons+1), false
 	for i := range parts {
 		if i == maxReasons {
 			lines = append(lines, "and more under other constraints")
 			break
 		}
-		lines = append(lines, s.whyPart(j, &parts[i], len(parts) > 1, now))
+		line, queued := s.whyPart(&parts[i], len(parts) > 1, now)
+		lines, inQueues = append(lines, line), inQueues || queued
 	}
-	return strings.Join(lines, "; ")
+	why := strings.Join(lines, "; ")
+	if inQueues {
+		why += s.whoseTurn(j, now)
+	}
+	return why
 }
 
-func (s *Scheduler) whyPart(j *job, v *placement.WaitView, several bool, now time.Duration) string {
+// whyPart says what tasks under the same constraints wait for, and whether it is in workers' queues.
+func (s *Scheduler) whyPart(v *placement.WaitView, several bool, now time.Duration) (why string, queues bool) {
 	who := counted(v.Tasks, "task waits", "tasks wait")
 	if several {
 		who += fmt.Sprintf(" (task %d first)", v.First)
 	}
 	if v.Eligible == 0 {
 		if v.Emptied == 0 {
-			return fmt.Sprintf("%s: %s", who, v.Lack)
+			return fmt.Sprintf("%s: %s", who, v.Lack), false
 		}
-		return fmt.Sprintf("%s: %s; the last one left %.1f s ago", who, v.Lack, (now - v.Emptied).Seconds())
+		return fmt.Sprintf("%s: %s; the last one left %.1f s ago", who, v.Lack, (now - v.Emptied).Seconds()), false
 	}
 	workers := counted(v.Eligible, "eligible worker", "eligible workers")
 	if len(v.Require) > 0 {
@@ -201,15 +207,15 @@ func (s *Scheduler) whyPart(j *job, v *placement.WaitView, several bool, now tim
 	}
 	switch {
 	case v.Near:
-		return who + s.whyNear(v, workers, now, waited) + again
+		return who + s.whyNear(v, workers, now, waited) + again, true
 	case v.Reservations == 0 && v.Again > 0:
-		return who + s.whyFull(v, waited, now) + s.whoseTurn(j, now)
+		return who + s.whyFull(v, waited, now), true
 	case v.Need != "":
-		return fmt.Sprintf("%s for %s: %s at %s that %s as much, for %v", who, v.Need, queued(v.Reservations), workers, plural(v.Eligible, "has", "have"), waited) + again + s.whoseTurn(j, now)
-	case s.cfg.Policy == placement.IdleOffer:
-		return who + s.whyNoOffer(v, workers, now, waited) + again
+		return fmt.Sprintf("%s for %s: %s at %s that %s as much, for %v", who, v.Need, queued(v.Reservations), workers, plural(v.Eligible, "has", "have"), waited) + again, true
+	case v.Offers:
+		return who + s.whyNoOffer(v, workers, now, waited) + again, false
 	}
-	return fmt.Sprintf("%s for a free slot: %s at %s, for %v", who, queued(v.Reservations), workers, waited) + again + s.whoseTurn(j, now)
+	return fmt.Sprintf("%s for a free slot: %s at %s, for %v", who, queued(v.Reservations), workers, waited) + again, true
 }
 
 // whyFull says that the queues that were asked of late were all full.

@@ -190,8 +190,8 @@ func fullQueuesAreSaid(t *testing.T, policy placement.Policy, discipline string)
 			t.Errorf("why %q, want %q", detail.Why, want)
 		}
 		http.do("GET", "/v1/jobs/"+second.ID().String(), "", 200, &detail)
-		if strings.Contains(detail.Why, "full") {
-			t.Errorf("why %q of a job whose reservation is queued", detail.Why)
+		if want := "1 task waits for a free slot: 1 reservation is queued at 1 worker with gpu=a100, for 2s"; !strings.HasPrefix(detail.Why, want) {
+			t.Errorf("why %q, want %q", detail.Why, want)
 		}
 		for _, h := range []*client.Handle{first, second, third} {
 			ran(t, h)

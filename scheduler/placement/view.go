@@ -104,8 +104,9 @@ type WaitView struct {
 	Tasks        int              // that wait
 	First        int              // one of them: the one at the head
 	Since        time.Duration    // when that began to wait: when its job came, or its last attempt ended
-	Older        int              // under IdleOffer: jobs that came before and wait under the same constraints, up to MaxOlder
-	HeadSince    time.Duration    // under IdleOffer, with no older ones: since when it is the next to be launched here; 0: it is not, or queues are the workers'
+	Offers       bool             // they wait for offers, not in workers' queues
+	Older        int              // with Offers: jobs that came before and wait under the same constraints, up to MaxOlder
+	HeadSince    time.Duration    // with Offers and no older ones: since when it is the next to be launched here
 	Require      []probe.Label    // that their workers must have for now; shared, and not to be changed
 	Preferring   bool             // what they prefer is among these
 	Need         string           // what each takes, as "4 slots, gpu=1"; empty: one slot
@@ -136,9 +137,10 @@ func (j *job) since(t uint32) time.Duration {
 
 // inLine says of a group's first task where it is among those that wait for offers.
 func (g *group) inLine(v *WaitView) {
-	if !g.queued {
+	if !g.queued || !g.timer.j.onOffers(g) {
 		return
 	}
+	v.Offers = true
 	for o := g.prevWaiting; o != nil && v.Older < MaxOlder; o = o.prevWaiting {
 		if o.timer.j != g.timer.j {
 			v.Older++
