@@ -13,8 +13,8 @@ type lack struct {
 	app      bool          // nobody has it
 	labels   []probe.Label // each of which nobody has who has the app and the labels in with
 	with     []probe.Label
-	excluded bool          // who has the app and all labels is excluded
-	need     string        // what those have too little of that have all that
+	excluded bool   // who has the app and all labels is excluded
+	need     string // what those have too little of that have all that
 }
 
 // lacks says why nobody is eligible for a set, in the order in which a user would look: the app, then all labels that nobody has, then the first

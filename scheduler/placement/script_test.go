@@ -174,15 +174,7 @@ func (s *script) show(verb string) []string {
 	c := s.core
 	switch verb {
 	case "core":
-		policy, err := placement.ParsePolicy(s.WordOr("policy", "late-binding"))
-		if err != nil {
-			s.Fatalf("%v", err)
-		}
-		s.reset(placement.Config{
-			Policy: policy, Hop: s.Duration("hop", 0), MaxSets: s.Int("max-sets", 0), MaxListed: s.Int("max-listed", 0), MaxJobs: s.Int("max-jobs", 0), MaxTasks: s.Int("max-tasks", 0), MaxWaiting: s.Int("max-waiting", 0),
-		}, uint64(s.Int("seed", 1)))
-		s.Now = 0
-		return nil
+		return s.anew()
 	case "wake":
 		if at, due := c.NextWake(); due {
 			return []string{"at " + at.String()}
@@ -193,44 +185,12 @@ func (s *script) show(verb string) []string {
 	case "stats":
 		return []string{nonZero(c.Stats())}
 	case "job":
-		v, ok := c.Job(s.ref())
-		if !ok {
-			return []string{"unknown"}
-		}
-		line := fmt.Sprintf("%d tasks: %d waiting, %d running, %d failed; %d reservations, %d eligible workers",
-			v.Tasks, v.Waiting, v.Running, v.Failed, v.Reservations, v.Eligible)
-		if v.Claiming {
-			line += ", claiming"
-		}
-		if v.Suspended {
-			line += ", suspended"
-		}
-		return []string{line}
+		return s.job()
 	case "offers":
 		free, soon := c.Offers()
 		return []string{fmt.Sprintf("%d free, %d soon", free, soon)}
 	case "waits":
-		var lines []string
-		for _, v := range c.Waits(s.ref(), 10, nil) {
-			line := fmt.Sprintf("%d tasks, %d first: %d reservations at %d workers with %v", v.Tasks, v.First, v.Reservations, v.Eligible, v.Require)
-			if v.Need != "" {
-				line += ", taking " + v.Need
-			}
-			if v.Preferring {
-				line += ", preferred"
-			}
-			if v.Keys > 0 {
-				line += fmt.Sprintf(", %d keys", v.Keys)
-			}
-			if v.Near {
-				line += fmt.Sprintf(", of the first %v, until %v", v.Chosen, v.Until)
-			}
-			if v.Lack != "" {
-				line += fmt.Sprintf("; %s since %v", v.Lack, v.Emptied)
-			}
-			lines = append(lines, line)
-		}
-		return lines
+		return s.waits()
 	case "worker":
 		v, ok := c.Worker(probe.WorkerID(s.Int("w", 0)))
 		if !ok {
@@ -253,6 +213,61 @@ func (s *script) show(verb string) []string {
 	}
 	s.Fatalf("unknown verb")
 	return nil
+}
+
+// anew begins with another core, without workers.
+func (s *script) anew() []string {
+	policy, err := placement.ParsePolicy(s.WordOr("policy", "late-binding"))
+	if err != nil {
+		s.Fatalf("%v", err)
+	}
+	s.reset(placement.Config{
+		Policy: policy, Hop: s.Duration("hop", 0), MaxSets: s.Int("max-sets", 0), MaxListed: s.Int("max-listed", 0), MaxJobs: s.Int("max-jobs", 0), MaxTasks: s.Int("max-tasks", 0), MaxWaiting: s.Int("max-waiting", 0),
+	}, uint64(s.Int("seed", 1)))
+	s.Now = 0
+	return nil
+}
+
+// job shows one job.
+func (s *script) job() []string {
+	v, ok := s.core.Job(s.ref())
+	if !ok {
+		return []string{"unknown"}
+	}
+	line := fmt.Sprintf("%d tasks: %d waiting, %d running, %d failed; %d reservations, %d eligible workers",
+		v.Tasks, v.Waiting, v.Running, v.Failed, v.Reservations, v.Eligible)
+	if v.Claiming {
+		line += ", claiming"
+	}
+	if v.Suspended {
+		line += ", suspended"
+	}
+	return []string{line}
+}
+
+// waits shows what tasks of a job wait for.
+func (s *script) waits() []string {
+	var lines []string
+	for _, v := range s.core.Waits(s.ref(), 10, nil) {
+		line := fmt.Sprintf("%d tasks, %d first: %d reservations at %d workers with %v", v.Tasks, v.First, v.Reservations, v.Eligible, v.Require)
+		if v.Need != "" {
+			line += ", taking " + v.Need
+		}
+		if v.Preferring {
+			line += ", preferred"
+		}
+		if v.Keys > 0 {
+			line += fmt.Sprintf(", %d keys", v.Keys)
+		}
+		if v.Near {
+			line += fmt.Sprintf(", of the first %v, until %v", v.Chosen, v.Until)
+		}
+		if v.Lack != "" {
+			line += fmt.Sprintf("; %s since %v", v.Lack, v.Emptied)
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 func nonZero(st placement.Stats) string {
