@@ -170,3 +170,27 @@ func TestArchiveIsNoWorkForTheCollector(t *testing.T) {
 	}
 	runtime.KeepAlive(&a)
 }
+
+// A job that was submitted again is found, and listed, as it was the last time, and stays when its first life goes.
+func TestArchiveOfTheSameJobTwice(t *testing.T) {
+	var a archive
+	j := &job{spec: task.Job{ID: newJobID(), App: "app"}, outcome: task.OK, tasks: make([]record, 1), order: []uint32{0}}
+	a.add(j)
+	j.ended, j.digest = 1, 2
+	a.add(j)
+	for range 2 {
+		if again := a.find(j.spec.ID); again == nil || again.digest != 2 {
+			t.Fatalf("found %+v", again)
+		}
+		if list := a.newest(10, nil); len(list) != 1 {
+			t.Fatalf("%d are listed", len(list))
+		}
+		if ended, _ := a.oldest(); ended == 0 {
+			a.drop()
+		}
+	}
+	a.drop()
+	if len(a.index) != 0 || len(a.pages) != 0 {
+		t.Errorf("%d jobs and %d pages are left", len(a.index), len(a.pages))
+	}
+}
