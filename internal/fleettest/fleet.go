@@ -4,9 +4,9 @@
 package fleettest
 
 import (
-	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -164,8 +164,8 @@ func (n *Node) Wait() error {
 	return n.err
 }
 
-// Metric returns the value of a metric, with its labels if it has some, as the node's /metrics says it.
-func (n *Node) Metric(name string) float64 {
+// Metrics returns what the node's /metrics says.
+func (n *Node) Metrics() string {
 	n.f.t.Helper()
 	c := http.Client{Transport: &http.Transport{DialContext: n.f.Dial, DisableKeepAlives: true}}
 	res, err := c.Get("http://" + n.Addr + "/metrics")
@@ -173,8 +173,18 @@ func (n *Node) Metric(name string) float64 {
 		n.f.t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		if text, found := strings.CutPrefix(lines.Text(), name+" "); found {
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		n.f.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Metric returns the value of a metric, with its labels if it has some, as the node's /metrics says it.
+func (n *Node) Metric(name string) float64 {
+	n.f.t.Helper()
+	for line := range strings.Lines(n.Metrics()) {
+		if text, found := strings.CutPrefix(strings.TrimSuffix(line, "\n"), name+" "); found {
 			v, err := strconv.ParseFloat(text, 64)
 			if err != nil {
 				n.f.t.Fatalf("metric %s of %s: %v", name, n.Name, err)
