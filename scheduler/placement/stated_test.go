@@ -18,6 +18,7 @@ type mint struct {
 }
 
 func newMint(tb testing.TB, apps ...string) *mint {
+	tb.Helper()
 	m := &mint{tb: tb, core: New(Config{Policy: IdleOffer, Hop: 500 * time.Microsecond}, rand.New(rand.NewPCG(1, 2)))}
 	m.core.WorkerUp(0, 1, Worker{Slots: 2, Apps: apps}, nil)
 	return m
