@@ -86,6 +86,7 @@ func (s *Scheduler) submit(t *turn, spec task.Job, attach func(j *job, again boo
 	if err := s.check(&spec); err != nil {
 		return s.rejected(err)
 	}
+	share(spec.Tasks)
 	digest := digestOf(&spec)
 	now := s.enter()
 	err := s.accept(now, t, spec, digest, attach)

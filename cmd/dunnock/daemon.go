@@ -115,3 +115,6 @@ func checkSlots(slots int) error {
 	}
 	return nil
 }
+
+// heapHelp is what the daemons say of their memory; see package heap.
+const heapHelp = `Garbage is collected when the heap has doubled, as in every Go program, but not below 32 MiB, where a busy process would do little else. GOGC and GOMEMLIMIT in the environment mean what they mean to any Go program; with GOGC set, or a GOMEMLIMIT below 256MiB, there is no such floor. Where memory is bounded from outside, as by a control group, set GOMEMLIMIT to nine tenths of that.`

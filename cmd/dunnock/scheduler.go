@@ -40,7 +40,9 @@ Examples:
 
     dunnock scheduler --name s1 --http 127.0.0.1:7070 --gossip 127.0.0.1:7946
     dunnock scheduler --name s2 --join 127.0.0.1:7946
-    DUNNOCK_JOIN=dns+nodes.internal:7946 dunnock scheduler`
+    DUNNOCK_JOIN=dns+nodes.internal:7946 dunnock scheduler
+
+` + heapHelp
 }
 
 // Run runs a scheduler until it is told to leave.

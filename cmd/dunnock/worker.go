@@ -37,7 +37,9 @@ Examples:
     dunnock worker --join 127.0.0.1:7946 --app zip='exec:gzip -9'
     dunnock worker --join 127.0.0.1:7946 --builtin --slots 16 --resource gpu=2 --resource memory=65536
     dunnock worker --app query=http://127.0.0.1:9000/run --label ssd=true
-    dunnock worker --join 127.0.0.1:7946 --builtin --discipline fair --weight org/team=3`
+    dunnock worker --join 127.0.0.1:7946 --builtin --discipline fair --weight org/team=3
+
+` + heapHelp
 }
 
 // Run runs a worker until it is told to leave.

@@ -188,3 +188,20 @@ func BenchmarkDisciplines(b *testing.B) {
 		})
 	}
 }
+
+// TestMemoryOfReservations: what one that waits takes, whatever the discipline, also just when the memory for it has grown.
+func TestMemoryOfReservations(t *testing.T) {
+	const most = 128
+	all := classes(1 << 10)
+	for _, d := range everyDiscipline() {
+		for _, entries := range []int{1025, 1 << 16, 1<<16 + 1, 56_816} { // the last one is behind a step of a quarter
+			var b *bench
+			grown := heapOf(func() { b = full(d, entries, all) })
+			per := float64(grown) / float64(entries)
+			t.Logf("%v, %d reservations: %.1f bytes each", d, entries, per)
+			if b.core.Load().Entries != entries || per > most {
+				t.Errorf("%v: %d reservations take %.1f bytes each, want %d of at most %d", d, b.core.Load().Entries, per, entries, most)
+			}
+		}
+	}
+}

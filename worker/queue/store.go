@@ -3,6 +3,7 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"time"
 
 	"dunnock/probe"
@@ -30,10 +31,10 @@ type item struct {
 //
 // The index is a table of chains through the items, not a map: it allocates only when it grows, and holds entries that are alike.
 type store struct {
-	items   []item // a power of two of them; count 0: free
+	items   []item // count 0: free
 	free    uint32
 	live    int
-	buckets []uint32 // as many as items
+	buckets []uint32 // a power of two: as many as items, or up to half of them fewer
 	seq     uint64
 	peak    int           // most items since the last tidy
 	review  time.Duration // when to tidy
@@ -41,10 +42,21 @@ type store struct {
 
 func newStore() store { return store{free: none, review: never} }
 
+// doubles is up to how many items the memory doubles when it is full. A larger one grows by a quarter, so that an item never takes more than 128 bytes of it.
+const doubles = 1 << 10
+
+// larger is how many items there is to be memory for when all of it is taken.
+func (s *store) larger() int {
+	if n := len(s.items); n >= doubles {
+		return n + n/4
+	}
+	return max(2*len(s.items), minRing)
+}
+
 // add stores an entry and returns where.
 func (s *store) add(now time.Duration, e entry) uint32 {
 	if s.free == none {
-		s.resize(max(2*len(s.items), minRing))
+		s.resize(s.larger())
 		if len(s.items) > minRing {
 			s.review = after(now, keepRing)
 		}
@@ -163,7 +175,7 @@ func (s *store) resize(size int) []uint32 {
 	for i := uint32(size); i > n; i-- {
 		items[i-1].next, s.free = s.free, i-1
 	}
-	s.buckets = make([]uint32, size)
+	s.buckets = make([]uint32, 1<<(bits.Len(uint(size))-1))
 	for b := range s.buckets {
 		s.buckets[b] = none
 	}
@@ -210,8 +222,8 @@ func (s *store) each(do func(*entry)) {
 func (s *store) check(connected func(probe.SchedulerID) bool) (uint64, error) {
 	size := len(s.items)
 	switch {
-	case size&(size-1) != 0 || len(s.buckets) != size:
-		return 0, fmt.Errorf("store: %d items in %d buckets, want the same power of two", size, len(s.buckets))
+	case bits.OnesCount(uint(len(s.buckets))) > 1 || len(s.buckets) > size || 2*len(s.buckets) < size:
+		return 0, fmt.Errorf("store: %d items in %d buckets, want a power of two that is as many, or up to half fewer", size, len(s.buckets))
 	case s.live > s.peak:
 		return 0, fmt.Errorf("store: %d items, at most %d", s.live, s.peak)
 	case size > minRing && s.review == never:
