@@ -32,6 +32,7 @@ func TestMemoryOfIdleWorkers(t *testing.T) {
 }
 
 func memoryOfIdleWorkers(t *testing.T, policy placement.Policy) {
+	t.Helper()
 	const workers, most = 200, 32 << 10
 	listen := func() net.Listener {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

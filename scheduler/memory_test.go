@@ -72,6 +72,7 @@ func TestMemoryOfWaitingTasks(t *testing.T) {
 }
 
 func memoryOfWaitingTasks(t *testing.T, policy placement.Policy, tasks int, most float64, tune func(*task.Job)) {
+	t.Helper()
 	f := fleettest.New(t)
 	defer f.Stop()
 	hold := func(ctx context.Context, _ worker.Task) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }
