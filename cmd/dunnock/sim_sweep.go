@@ -117,6 +117,7 @@ type sweepWorkloadFlags struct {
 	Keys      axisFlag `help:"Affinity keys of the tasks, as for sim run (default: none)." placeholder:"FORM,…"`
 	Cache     axisFlag `help:"Keys of which workers keep what they stand for (default: no such thing)." placeholder:"N,…"`
 	MissCost  axisFlag `help:"With --cache: how many times as long a task takes whose key is not there (default: 5)." placeholder:"X,…"`
+	Estimates axisFlag `help:"What jobs say that their tasks take, as for sim run (default: none)." placeholder:"FORM,…"`
 	Affinity  axisFlag `help:"Tell the schedulers the tasks' keys: true, false or both (default: true)." placeholder:"BOOL,…"`
 }
 

@@ -29,6 +29,7 @@ const (
 	arrival
 	warmup
 	keys
+	estimates
 	truth // true or false
 )
 
@@ -42,6 +43,7 @@ type value struct {
 	arrival  workload.Arrival
 	warmup   workload.Warmup
 	keys     workload.Keys
+	says     workload.Estimates
 	truth    bool
 }
 
@@ -95,6 +97,9 @@ func (k kind) parse(text string) (v value, err error) {
 	case keys:
 		v.keys, err = workload.ParseKeys(text)
 		v.text = v.keys.String()
+	case estimates:
+		v.says, err = workload.ParseEstimates(text)
+		v.text = v.says.String()
 	case truth:
 		if text != "true" && text != "false" {
 			err = fmt.Errorf("want true or false, got %q", text)
@@ -138,7 +143,7 @@ func (k kind) split(text string) []string {
 	var parts []string
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
-		ofForm := (k == tasks || k == service || k == arrival || k == keys) && len(parts) > 0 && strings.Contains(parts[len(parts)-1], ":") &&
+		ofForm := (k == tasks || k == service || k == arrival || k == keys || k == estimates) && len(parts) > 0 && strings.Contains(parts[len(parts)-1], ":") &&
 			(part == "" || part[0] < 'a' || part[0] > 'z')
 		if ofForm {
 			parts[len(parts)-1] += "," + part

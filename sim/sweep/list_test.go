@@ -29,6 +29,7 @@ func TestLists(t *testing.T) {
 		{service, "exp:100ms,lognormal:100ms,1.5,bimodal:0.9,10ms,1s,const:1ms", []string{"exp:100ms", "lognormal:100ms,1.5", "bimodal:0.9,10ms,1s", "const:1ms"}},
 		{tasks, "1,10,100,bimodal:0.9,1,100", []string{"1", "10", "100", "bimodal:0.9,1,100"}},
 		{arrival, "poisson,burst:50,const", []string{"poisson", "burst:50", "const"}},
+		{estimates, "none,wrong:0.1,5,mean", []string{"none", "wrong:0.1,5", "mean"}},
 		{warmup, "100,5s", []string{"100", "5s"}},
 		{path, "a,b", []string{"a,b"}},
 	} {
@@ -108,22 +109,25 @@ func TestCells(t *testing.T) {
 
 // Any parameter's value is part of the key.
 func TestKeyHasEverything(t *testing.T) {
-	base, err := must(t, "policy", "late-binding").Cells()
+	base, err := must(t, "policy", "late-binding,idle-offer").Cells()
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]string{base[0].Key: "nothing"}
+	seen := map[string]string{base[0].Key: "nothing", base[1].Key: "idle-offer"}
 	for name, v := range map[string]string{
 		"policy": "late-binding-nocancel", "workers": "7", "slots": "5", "schedulers": "3", "probe-ratio": "3", "net-delay": "1ms", "client-delay": "1ms",
 		"task-overhead": "1ms", "job-deadline": "1h", "max-attempts": "4", "tasks": "3", "service": "const:1ms", "arrival": "const", "load": "0.3",
 		"rate": "3", "time-scale": "2", "jobs": "3", "duration": "3s", "warmup": "3", "fault-drop": "0.1", "fault-delay": "0.1", "fault-duplicate": "0.1",
 		"fault-reorder": "0.1", "fault-extra-delay": "1ms", "fault-partition": "1s", "fault-worker-crash": "1s", "fault-scheduler-crash": "1s",
 		"fault-outage": "2s", "fault-lease": "1s", "fault-redial": "1s", "fault-until": "1s",
-		"task-slots": "2", "keys": "zipf:9,1.1", "cache": "20", "miss-cost": "3", "affinity": "false",
+		"task-slots": "2", "keys": "zipf:9,1.1", "cache": "20", "miss-cost": "3", "affinity": "false", "estimates": "mean",
 	} {
 		set := []string{name, v}
 		if name == "cache" || name == "affinity" {
 			set = append(set, "keys", "uniform:9")
+		}
+		if name == "estimates" {
+			set = append(set, "policy", "idle-offer")
 		}
 		cells, err := must(t, set...).Cells()
 		if err != nil {
@@ -135,9 +139,9 @@ func TestKeyHasEverything(t *testing.T) {
 		}
 		seen[cells[0].Key] = name
 	}
-	// policy central looks at its decision time, and a workload needs a file: 36 others, and the base.
-	if want := len(Names()) - 2 + 1; len(seen) != want {
-		t.Errorf("tried %d parameters, want %d: a new one belongs into this test", len(seen)-1, want-1)
+	// policy central looks at its decision time, and a workload needs a file: all others, and the base of two policies.
+	if want := len(Names()) - 2 + 2; len(seen) != want {
+		t.Errorf("tried %d parameters, want %d: a new one belongs into this test", len(seen)-2, want-2)
 	}
 }
 
@@ -154,6 +158,7 @@ func TestCellFaults(t *testing.T) {
 		{[]string{"workload", "a", "tasks", "1,10"}, "tasks has no place beside it"},
 		{[]string{"workload", "a", "service", "exp:1s"}, "service has no place beside it"},
 		{[]string{"workload", "a", "keys", "uniform:9"}, "keys has no place beside it"},
+		{[]string{"workload", "a", "estimates", "mean"}, "estimates has no place beside it"},
 		{[]string{"cache", "9"}, "cache, affinity: no task has a key without keys"},
 		{[]string{"affinity", "true,false"}, "cache, affinity: no task has a key without keys"},
 		{[]string{"policy", "random", "keys", "uniform:9", "cache", "9"}, "policy random is a model without caches"},

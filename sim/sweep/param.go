@@ -64,6 +64,7 @@ func workloadParams() []param {
 		{"cache", whole, "", true, func(r *run, v value) { r.config.Cache.Keys = int(v.number) }},
 		{"miss-cost", number, "5", true, func(r *run, v value) { r.missCost = v.number }},
 		{"affinity", truth, "true", false, func(r *run, v value) { r.config.NoAffinity = !v.truth }},
+		{"estimates", estimates, "", false, func(r *run, v value) { r.spec.Estimates = v.says }},
 	}
 }
 
@@ -89,6 +90,8 @@ func ignored(policy, name string) bool {
 	switch name {
 	case "decision":
 		return policy != "central"
+	case "estimates":
+		return policy != "idle-offer"
 	case "probe-ratio":
 		return policy == "ideal" || policy == "random" || policy == "central"
 	}
