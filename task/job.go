@@ -72,7 +72,7 @@ type Job struct {
 	ProbeRatio   float64           // reservations per task, 1…16, default 2
 	Deadline     time.Duration     // from acceptance, >0…24 h, default 5 m
 	TaskTimeout  time.Duration     // of one attempt; 0: only the deadline
-	Estimate     time.Duration     // of one task's service time, 0…24 h, for workers that serve the shortest first; 0: nothing is known
+	Estimate     time.Duration     // of one task's service time, 0…24 h: slots are asked for ahead of their end by it, and workers may serve the shortest first; 0: nothing is known
 	MaxAttempts  int               // starts per task, 1…100, default 3
 	Delivery     Delivery          // default AtLeastOnce
 	OnFailure    OnFailure         // default Continue
