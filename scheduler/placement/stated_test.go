@@ -78,14 +78,14 @@ func TestForecastsAreBounded(t *testing.T) {
 
 // TestWordsAreKeptApart: what is known of a user of an app is not known of another user, nor of the user in another app.
 func TestWordsAreKeptApart(t *testing.T) {
-	m := newMint(t, "a", "ab")
+	m := newMint(t, "a", "ab", "b")
 	for i := range 128 {
 		m.run(Spec{App: "a", User: "bob", Estimate: time.Duration(i%2*40+10) * time.Millisecond}, time.Duration(i%2*40+10)*time.Millisecond)
 	}
 	for _, c := range []struct {
 		app, user string
 		want      time.Duration
-	}{{"a", "bob", time.Second}, {"a", "", 0}, {"a", "ann", 0}, {"ab", "bob", 0}, {"ab", "ob", 0}} {
+	}{{"a", "bob", time.Second}, {"a", "", 0}, {"a", "ann", 0}, {"b", "bob", 0}, {"ab", "bob", 0}, {"ab", "ob", 0}} {
 		if got := m.run(Spec{App: c.app, User: c.user, Estimate: time.Second}, time.Millisecond); got != c.want {
 			t.Errorf("user %q of app %q: %v is expected, want %v", c.user, c.app, got, c.want)
 		}
