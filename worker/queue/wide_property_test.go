@@ -342,9 +342,9 @@ func TestDominantSharesAreTheory(t *testing.T) {
 				y.reserve(user, needs[u])
 			}
 		}
-		const warm = 300
+		const warm = 200
 		var began time.Duration
-		for i := range 2000 {
+		for i := range 1000 {
 			if i == warm {
 				began = y.now
 				clear(y.taken)
