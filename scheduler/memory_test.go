@@ -121,8 +121,9 @@ func memoryOfWaitingTasks(t *testing.T, policy placement.Policy, tasks int, most
 	if per > most {
 		t.Errorf("a task that waits takes %.1f bytes beside its payload, want at most %.0f", per, most)
 	}
-	if n := runtime.NumGoroutine(); n > goroutines {
-		t.Errorf("%d goroutines, with one job there were %d", n, goroutines)
+	const few = 10 // that come and go, whatever waits
+	if n := runtime.NumGoroutine(); n > goroutines+few {
+		t.Errorf("%d goroutines, with %d jobs there were %d", n, warm, goroutines)
 	}
 	conn.Close(stream.ErrClosed)
 	<-ended
