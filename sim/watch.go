@@ -101,8 +101,10 @@ func (c *cores) beginWatch() {
 	w.busy, w.lanes = make([]int, len(c.workers)), make([]holding, len(c.workers)*w.most)
 	w.taken = make([]uint32, len(c.workers)*len(c.engine.fleet.resources))
 	for i := range c.workers {
-		load := c.workers[i].core.Load()
-		w.busy[i] = load.Running + load.Stopping + load.Stuck // of one slot each, so far
+		if core := c.workers[i].core; core != nil { // else it is down just now
+			load := core.Load()
+			w.busy[i] = load.Running + load.Stopping + load.Stuck // of one slot each, so far
+		}
 	}
 }
 

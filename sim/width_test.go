@@ -3,6 +3,7 @@ package sim_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"dunnock/loadgen/workload"
 	"dunnock/sim"
@@ -80,6 +81,23 @@ func TestWideTasksAreRefused(t *testing.T) {
 		_, err := sim.Run(t.Context(), sim.Config{Policy: c.policy, Workers: 20, Slots: 4}, wideSource(t, 0.5, c.width, 10))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// TestWideTasksAndCrashes: workers come and go, and some of them are down when the first wide task is launched.
+func TestWideTasksAndCrashes(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(4) {
+		r, err := sim.Run(t.Context(), sim.Config{
+			Policy: "late-binding", Workers: 20, Slots: 4, Schedulers: 3, NetDelay: 500_000, Seed: seed, Check: true, MaxAttempts: 100,
+			Faults: sim.Faults{WorkerCrashEvery: 20 * time.Millisecond, Outage: time.Second},
+		}, wideSource(t, 0.3, "bimodal:0.9,1,4", 100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.FailedTasks != 0 || len(r.TaskSlots) != 2 {
+			t.Errorf("seed %d: %d tasks failed, of jobs %v; want none, of two widths", seed, r.FailedTasks, r.TaskSlots)
 		}
 	}
 }
