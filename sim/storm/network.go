@@ -10,6 +10,7 @@ type line struct {
 	broken bool          // what is on its way does not arrive
 	black  time.Duration // since when nothing arrives any more and nobody is told; 0: it works
 	wild   bool          // messages may come twice, or be overtaken: what TCP does not do, and the cores survive
+	astray bool          // that has happened to one
 }
 
 // end is one end of a connection.
@@ -72,6 +73,7 @@ func (e *end) send(do func()) {
 	w.messages++
 	at := w.transit(e.p.node, e.peer.p.node)
 	if e.line.wild && w.plan.Wild > 0 && !w.healed() && w.chance.permille(w.plan.Wild) {
+		e.line.astray = true
 		late := max(at, e.last) + w.chance.below(20*time.Millisecond)
 		e.late = max(e.late, late)
 		if w.chance.coin() {

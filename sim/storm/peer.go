@@ -228,6 +228,7 @@ func (s *scheduler) advise(f *placement.Effect) {
 			if l == nil {
 				return // its offers are void
 			}
+			l.handed(f.Slot, f.Call)
 			m = probe.Hand{Worker: l.k.incarnation(l.life), Slot: f.Slot, Call: f.Call, Ready: f.Wait, Left: f.Deadline, Hops: uint8(f.Attempt), Brief: uint16(f.Res)}
 		} else {
 			s.w.count("offer sent back")

@@ -1,6 +1,7 @@
 package storm
 
 import (
+	"slices"
 	"time"
 
 	"dunnock/worker/queue"
@@ -25,15 +26,26 @@ func (b *book) restBy() time.Duration {
 // crossing is for how long a message may be on its way when all is well.
 func (p *Plan) crossing() time.Duration { return 2 * (p.Delay + p.Jitter) }
 
+// handLife is for how long a scheduler holds an offer at least that was made to another and handed on, after which it may be nobody's until its worker makes it anew.
+const handLife = 4500 * time.Millisecond
+
+// handed notes that an offer of a worker is handed on.
+func (l *link) handed(lane uint16, call uint32) {
+	if k := l.k; k.up && k.life == l.life && int32(call-k.handed[lane]) > 0 {
+		k.handed[lane] = call
+	}
+}
+
 // offersAtRest judges what is left of offers when nothing waits: each slot is offered, by its present call, and that is held by somebody who may use it; nobody holds
-// another one, and nobody wants any.
+// another one, and nobody wants any. Where what peers say goes astray a want may have come behind the word that it is over: it stands until as many offers have been handed
+// on as it was for.
 func (b *book) offersAtRest() {
 	w := b.w
 	held := make(map[laneOfLife]uint32)
 	for _, s := range w.schedulers {
 		ofUs, ofPeers := s.core.Wanted()
 		offers := s.core.HeldOffers(w.now, nil)
-		if (ofUs > 0 && len(offers) > 0 && w.plan.Picky == 0) || ofPeers > 0 { // it hands on what it gets while there is a want
+		if (ofUs > 0 && len(offers) > 0 && w.plan.Picky == 0 && !s.misheard()) || ofPeers > 0 { // it hands on what it gets while there is a want
 			w.fail("%s is at rest with %d wants of others and %d of its own", w.name(s.node), ofUs, ofPeers)
 		}
 		for _, o := range offers {
@@ -79,13 +91,18 @@ func (b *book) offeredAtRest(k *worker, held map[laneOfLife]uint32) {
 			w.fail("%s is at rest with an offer to somebody who is not connected", w.name(k.node))
 			return
 		}
-		if !p.s.samples(k) {
+		if !p.s.samples(k) || (k.handed[i] == v.Call && w.now-v.Since >= handLife) {
 			continue
 		}
 		if call, ok := held[laneOfLife{k.node, uint16(i)}]; !ok || call != v.Call {
 			w.fail("%s is at rest with lane %d on offer to %s, call %d since %v, and nobody holds that", w.name(k.node), i, w.name(p.s.node), v.Call, v.Since)
 		}
 	}
+}
+
+// misheard reports whether a scheduler may have heard a word of a peer twice, or behind a later one.
+func (s *scheduler) misheard() bool {
+	return slices.ContainsFunc(s.peers, func(p *peer) bool { return p != nil && p.end.line.astray })
 }
 
 // samples reports whether a scheduler may place tasks on a worker.

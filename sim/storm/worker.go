@@ -20,6 +20,7 @@ type worker struct {
 	armed    time.Duration
 	draining bool
 	briefs   map[uint16]uint32 // lanes that were offered for a brief app, and their calls
+	handed   []uint32          // by lane: the latest call that its scheduler has handed on to another
 	moved    time.Duration     // when an attempt was started last
 	waits    bool              // for the time to look again whether it may leave
 	black    bool              // everything fails here at once
@@ -48,7 +49,7 @@ func (k *worker) begin() {
 	k.briefs = make(map[uint16]uint32)
 	k.check = k.core.CheckInvariants
 	k.callers, k.lives, k.armed, k.draining, k.waits = nil, nil, never, false, false
-	k.handlers, k.held = make([]*start, k.w.plan.lanes()), make([]*held, k.w.plan.lanes())
+	k.handlers, k.held, k.handed = make([]*start, k.w.plan.lanes()), make([]*held, k.w.plan.lanes()), make([]uint32, k.w.plan.lanes())
 	k.w.news(k)
 }
 
