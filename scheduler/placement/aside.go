@@ -113,11 +113,13 @@ func (c *Core) settleAside(now time.Duration, out []Effect) []Effect {
 	return out
 }
 
-// asideWake is when it has taken too long to hear of a launch.
-func (c *Core) asideWake() time.Duration {
+// asideWake is when it has taken too long to hear of a launch. Those for which it is so now are settled at the end of the event.
+func (c *Core) asideWake(now time.Duration) time.Duration {
 	at := never
 	for i := range c.idle.aside {
-		at = min(at, c.idle.aside[i].until)
+		if until := c.idle.aside[i].until; until > now {
+			at = min(at, until)
+		}
 	}
 	return at
 }

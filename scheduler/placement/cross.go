@@ -75,13 +75,15 @@ func (c *Core) takeUpCalls(now time.Duration, out []Effect) []Effect {
 	return out
 }
 
-// callsWake is when the next call has waited for too long.
-func (c *Core) callsWake() time.Duration {
+// callsWake is when the next call has waited for too long. Those for which it is so now are taken up at the end of the event.
+func (c *Core) callsWake(now time.Duration) time.Duration {
 	at := never
 	for i := range c.idle.calls {
 		t := &c.idle.calls[i]
 		if w := c.worker(t.worker); w != nil && int(t.m.Slot) < len(w.slots) {
-			at = min(at, c.crossEnd(&w.slots[t.m.Slot]))
+			if end := c.crossEnd(&w.slots[t.m.Slot]); end > now {
+				at = min(at, end)
+			}
 		}
 	}
 	return at

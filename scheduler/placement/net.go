@@ -117,6 +117,6 @@ func (c *Core) lookAfter(now time.Duration, out []Effect) []Effect {
 		c.retain(s)
 		x.wake = min(x.wake, q.at())
 	}
-	x.wake = min(x.wake, c.callsWake(), c.asideWake())
+	x.wake = min(x.wake, c.callsWake(now), c.asideWake(now))
 	return out
 }
