@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"dunnock/client"
+	"dunnock/task"
 )
 
 // fleet is what is measured: a scheduler, worker processes, and a client in this one.
@@ -57,6 +58,16 @@ func (f *fleet) stop() {
 	if f.scheduler != nil {
 		_ = f.scheduler.stop()
 	}
+}
+
+// complete submits a job and waits until it has ended.
+func (f *fleet) complete(ctx context.Context, job task.Job) error {
+	h, err := f.client.Submit(ctx, job)
+	if err != nil {
+		return err
+	}
+	_, err = h.Wait(ctx)
+	return err
 }
 
 // waitFor waits until the scheduler lists so many workers.

@@ -7,6 +7,7 @@
 //	go run ./internal/bench -workers 64 -slots 4 -processes 2
 //	go run ./internal/bench -queued 1000000    submits to a scheduler with so many tasks that wait
 //	go run ./internal/bench -rest    a job of one task at a time, beside one request of plain fasthttp
+//	go run ./internal/bench -large 8    jobs of one task at a low rate, beside 8 in flight with payloads or results of 1 MiB
 //
 // Figures are of this machine and this moment; compare only what one run measured.
 package main
@@ -48,6 +49,7 @@ func main() {
 	flag.IntVar(&o.tasks, "tasks", 10, "tasks of a job")
 	flag.IntVar(&o.inFlight, "in-flight", 64, "jobs in flight")
 	flag.IntVar(&o.queued, "queued", 0, "measure how long submits take with so many tasks queued, instead")
+	flag.IntVar(&o.large, "large", 0, "measure the response of small jobs beside so many jobs in flight with payloads, or results, of 1 MiB, instead")
 	flag.IntVar(&o.rounds, "rounds", 5, "measured rounds")
 	flag.DurationVar(&o.length, "length", 3*time.Second, "length of a round")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of every process to files with this prefix")
@@ -68,7 +70,7 @@ type options struct {
 	workers, processes     int
 	first                  int
 	rest                   bool
-	queued                 int
+	queued, large          int
 	rounds                 int
 	length                 time.Duration
 	profile                string
@@ -101,14 +103,18 @@ func (o *options) run(ctx context.Context) error {
 		return o.measureRest(ctx)
 	case o.queued > 0:
 		return o.measureQueued(ctx)
+	case o.large > 0:
+		return o.measureLarge(ctx)
 	}
 	return o.measure(ctx)
 }
 
 // runWorkers runs the workers of one process.
 func (o *options) runWorkers(ctx context.Context, log *slog.Logger, ready func(node.Ready)) error {
+	large := make([]byte, largeBytes)
 	apps := map[string]worker.Handler{
 		"noop": func(context.Context, worker.Task) ([]byte, error) { return nil, nil },
+		"fill": func(context.Context, worker.Task) ([]byte, error) { return large, nil },
 		"hold": func(ctx context.Context, _ worker.Task) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() },
 	}
 	g, ctx := errgroup.WithContext(ctx)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"dunnock/client"
 	"dunnock/task"
 )
 
@@ -72,7 +71,7 @@ func (o *options) round(ctx context.Context, f *fleet) (round, error) {
 	for range o.inFlight {
 		wg.Go(func() {
 			mine := newHistogram()
-			err := o.drive(ctx, f.client, began.Add(o.length), mine)
+			err := o.drive(ctx, f, began.Add(o.length), mine)
 			mu.Lock()
 			defer mu.Unlock()
 			all.Merge(mine)
@@ -97,17 +96,13 @@ func (o *options) round(ctx context.Context, f *fleet) (round, error) {
 }
 
 // drive submits one job after the other until the round is over.
-func (o *options) drive(ctx context.Context, c *client.Client, until time.Time, h *hdrhistogram.Histogram) error {
+func (o *options) drive(ctx context.Context, f *fleet, until time.Time, h *hdrhistogram.Histogram) error {
 	for {
 		start := time.Now()
 		if start.After(until) {
 			return nil
 		}
-		job, err := c.Submit(ctx, noopJob(o.tasks))
-		if err != nil {
-			return err
-		}
-		if _, err := job.Wait(ctx); err != nil {
+		if err := f.complete(ctx, noopJob(o.tasks)); err != nil {
 			return err
 		}
 		if err := h.RecordValue(int64(time.Since(start))); err != nil {
@@ -148,7 +143,7 @@ func report(rounds []round) error {
 	return t.Flush()
 }
 
-func median[T float64 | time.Duration](rounds []round, of func(round) T) T {
+func median[R any, T float64 | time.Duration](rounds []R, of func(R) T) T {
 	values := make([]T, 0, len(rounds))
 	for _, r := range rounds {
 		values = append(values, of(r))

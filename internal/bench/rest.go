@@ -34,14 +34,7 @@ func (o *options) measureRest(ctx context.Context) error {
 		_, _, err := client.Get(nil, url)
 		return err
 	}
-	job := func(ctx context.Context) error {
-		h, err := f.client.Submit(ctx, noopJob(1))
-		if err != nil {
-			return err
-		}
-		_, err = h.Wait(ctx)
-		return err
-	}
+	job := func(ctx context.Context) error { return f.complete(ctx, noopJob(1)) }
 	jobs, requests := newHistogram(), newHistogram()
 	until := time.Now().Add(time.Duration(o.rounds) * o.length)
 	for time.Now().Before(until) && err == nil {

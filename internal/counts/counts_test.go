@@ -1,8 +1,10 @@
 package main
 
 import (
+	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -39,7 +41,7 @@ goos:
 ,allocs/op,CI,allocs/op,CI,vs base,P
 dunnock/a Same,7,0%,7,0%,~,p=1.000 n=4
 dunnock/a First,0,0%,1,0%,?,p=0.029 n=4
-dunnock/a Fewer,4,0%,2,0%,-50.00%,p=0.029 n=4
+dunnock/a Fewer,4000000,0%,3840000,0%,-4.00%,p=0.029 n=4
 dunnock/a Chance,4,0%,5,0%,~,p=0.400 n=4
 dunnock/a Gone,4,0%
 dunnock/a New,,,4,0%
@@ -62,7 +64,7 @@ func TestJudge(t *testing.T) {
 in internal/counts/baseline.txt, and no longer counted:
   dunnock/a Gone allocs/op
 less than in internal/counts/baseline.txt (` + "`make bench-accept`" + ` keeps it so):
-  dunnock/a Fewer: 2 allocs/op, was 4
+  dunnock/a Fewer: 3840000 allocs/op, was 4000000
 not yet in internal/counts/baseline.txt (` + "`make bench-accept`" + ` adds it):
   dunnock/a New allocs/op
 6 counts compared: 2 are more, 1 less
@@ -132,4 +134,24 @@ func TestBaseline(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What is missing is said at once, not after a minute of counting.
+func TestMissingIsSaidFirst(t *testing.T) {
+	t.Chdir(t.TempDir())
+	fault := func(want string) {
+		t.Helper()
+		err := run(t.Context(), []string{"-benchstat", filepath.Join(t.TempDir(), "benchstat")}, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want what says %q", err, want)
+		}
+	}
+	fault("from the root of the repository")
+	if err := os.MkdirAll(filepath.Dir(baseline), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(baseline, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fault("builds benchstat")
 }

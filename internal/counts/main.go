@@ -35,16 +35,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := command.Parse(flags, args, func() { flags.SetOutput(out); flags.PrintDefaults() }); err != nil {
 		return err
 	}
+	was, err := lookFirst(*benchstat)
+	if err != nil && !*accept {
+		return err
+	}
 	counted, err := countAll(ctx)
 	if err != nil {
 		return err
 	}
 	if *accept {
 		return os.WriteFile(baseline, []byte(counted), 0o644) //nolint:gosec // a source file, for all to read
-	}
-	was, err := os.ReadFile(baseline)
-	if err != nil {
-		return err
 	}
 	dir, err := os.MkdirTemp("", "counts")
 	if err != nil {
@@ -64,7 +64,19 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprint(out, v)
-	return v.fault(release(string(was)), runtime.Version())
+	return v.fault(release(was), runtime.Version())
+}
+
+// lookFirst reads the baseline and looks for benchstat: counting takes a minute, and what is missing is said before.
+func lookFirst(benchstat string) (was string, err error) {
+	text, err := os.ReadFile(baseline)
+	if err != nil {
+		return "", fmt.Errorf("%w: run this from the root of the repository", err)
+	}
+	if _, err := exec.LookPath(benchstat); err != nil {
+		return "", fmt.Errorf("%w: `make counts` builds benchstat and names it", err)
+	}
+	return string(text), nil
 }
 
 // countAll runs the benchmarks of all groups.

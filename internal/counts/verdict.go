@@ -126,7 +126,7 @@ func (v *verdict) add(unit string, row []string) error {
 	if row[5] == "~" {
 		return nil
 	}
-	line := fmt.Sprintf("%s: %v %s, was %v", name, now, unit, was)
+	line := fmt.Sprintf("%s: %s %s, was %s", name, plain(now), unit, plain(was))
 	switch {
 	case now > was*(1+tolerance(unit)):
 		v.worse = append(v.worse, line)
@@ -135,3 +135,6 @@ func (v *verdict) add(unit string, row []string) error {
 	}
 	return nil
 }
+
+// plain writes a count with all its digits.
+func plain(count float64) string { return strconv.FormatFloat(count, 'f', -1, 64) }

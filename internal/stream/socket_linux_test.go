@@ -177,6 +177,31 @@ func TestSocketOptions(t *testing.T) {
 	}
 }
 
+// What lies unread is bounded on a near connection, as the kernel would bound it that is asked for that: it may grant less, and keeps as much for itself.
+func TestUnreadIsBounded(t *testing.T) {
+	nc1, nc2 := tcpPair(t)
+	defer nc2.Close()
+	plain := newSocket(nc2)
+	room := func(s *socket) (n int) {
+		t.Helper()
+		var err error
+		if fault := s.raw.Control(func(fd uintptr) { n, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF) }); fault != nil || err != nil {
+			t.Fatal(fault, err)
+		}
+		return n
+	}
+	unasked := room(&plain)
+	if err := nc2.(*net.TCPConn).SetReadBuffer(unreadMost); err != nil {
+		t.Fatal(err)
+	}
+	want := room(&plain)
+	c := New(nc1, nil, quiet)
+	defer c.Close(io.EOF)
+	if got := room(&c.sock); got != want || want == unasked {
+		t.Errorf("the kernel keeps %d, want %d; unasked it is %d", got, want, unasked)
+	}
+}
+
 // Unix sockets are written directly as well.
 func TestUnixSocket(t *testing.T) {
 	t.Chdir(t.TempDir()) // whose name may be longer than that of a socket
