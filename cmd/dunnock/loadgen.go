@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"dunnock/loadgen"
 	"dunnock/loadgen/workload"
@@ -31,6 +32,14 @@ type loadgenFleetFlags struct {
 	Scheduler []string    `help:"URL of a scheduler. Repeatable: jobs are spread over all of them (default: http://127.0.0.1:7070, unless there is --local)." placeholder:"URL"`
 	Local     *localFleet `help:"Start a fleet of processes on this machine for as long as it takes, such as schedulers=2,workers=20,slots=4; what is left out is 2, 4 and 4 (default: none)." placeholder:"SIZES"`
 	Policy    string      `help:"How the schedulers of --local place tasks: idle-offer, late-binding or late-binding-nocancel (default: idle-offer)." placeholder:"NAME"`
+}
+
+// sendFlags say how jobs are sent.
+type sendFlags struct {
+	Payload     string        `help:"Payload of every task of another app than sleep, or @FILE (default: empty)." placeholder:"TEXT"`
+	ProbeRatio  float64       `help:"Reservations per task, 1 to 16." default:"2" placeholder:"D"`
+	Timeout     time.Duration `help:"Deadline of each job." default:"1m" placeholder:"DURATION"`
+	MaxInFlight int           `help:"Jobs under way at once; what is due beyond is dropped and counted as an error, and never delayed." default:"10000" placeholder:"N"`
 }
 
 // localFleet is the size of a fleet to start.

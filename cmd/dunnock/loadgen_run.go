@@ -20,13 +20,12 @@ type loadgenRunCmd struct {
 	loadgenFleetFlags `embed:""`
 	failIfFlag        `embed:""`
 
-	App         string        `help:"App that the tasks are for. Those of sleep take as long as --service says; of another, --service is what you believe they take, for --load." default:"sleep" placeholder:"NAME"`
-	Payload     string        `help:"Payload of every task of another app than sleep, or @FILE (default: empty)." placeholder:"TEXT"`
-	ProbeRatio  float64       `help:"Reservations per task, 1 to 16." default:"2" placeholder:"D"`
-	Timeout     time.Duration `help:"Deadline of each job." default:"1m" placeholder:"DURATION"`
-	MaxInFlight int           `help:"Jobs under way at once; what is due beyond is dropped and counted as an error, and never delayed." default:"10000" placeholder:"N"`
-	Repeat      int           `help:"Run so many times, each with the next seed, so that there are intervals." default:"1" placeholder:"N"`
-	Strict      bool          `help:"Exit with code 1 if a run is invalid, because the generator did not keep up (default: no)."`
+	App string `help:"App that the tasks are for. Those of sleep take as long as --service says; of another, --service is what you believe they take, for --load." default:"sleep" placeholder:"NAME"`
+
+	sendFlags `embed:""`
+
+	Repeat int  `help:"Run so many times, each with the next seed, so that there are intervals." default:"1" placeholder:"N"`
+	Strict bool `help:"Exit with code 1 if a run is invalid, because the generator did not keep up (default: no)."`
 
 	Bound        bool           `help:"Set each run beside the simulator and beside an omniscient scheduler." default:"true" negatable:""`
 	NetDelay     *time.Duration `help:"For the simulator: what a message between scheduler and worker takes, one way (default: measured beforehand)." placeholder:"DURATION"`

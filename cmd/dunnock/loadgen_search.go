@@ -21,23 +21,22 @@ type loadgenSearchCmd struct {
 	loadgenFleetFlags `embed:""`
 	formatFlag        `embed:""`
 
-	SLO         []objective.Condition `name:"slo" required:"" help:"What has to hold, such as 'p99<30ms'; several with several flags. Unless one is about errors, 'errors<=0.1%' is another." sep:"none" placeholder:"CONDITION"`
-	jobFlags    `embed:""`
-	From        level         `help:"Where to begin: a load such as 0.4, or jobs per second such as 100/s (default: 0.4, or 100/s for an app other than sleep). It goes down to a 16th of it." placeholder:"LEVEL"`
-	To          level         `help:"Where to stop, in the same unit (default: 1, or 1000000/s)." placeholder:"LEVEL"`
-	Precision   float64       `help:"How far apart the level that holds and the one that does not may be, as a fraction." default:"0.05" placeholder:"FRACTION"`
-	Duration    time.Duration `help:"Length of a run." default:"10s" placeholder:"DURATION"`
-	LeastJobs   int           `help:"Jobs of a run at least: at low rates it takes longer than --duration." default:"200" placeholder:"N"`
-	Warmup      time.Duration `help:"What statistics leave out at the beginning of each run." default:"1s" placeholder:"DURATION"`
-	Votes       int           `help:"Runs that decide on a level by majority, an odd number; on the two ends, up to twice as many less one." default:"3" placeholder:"N"`
-	MaxProbes   int           `help:"Runs at most." default:"60" placeholder:"N"`
-	MaxTime     time.Duration `help:"How long the search may take." default:"30m" placeholder:"DURATION"`
-	App         string        `help:"App that the tasks are for, as for loadgen run." default:"sleep" placeholder:"NAME"`
-	Payload     string        `help:"Payload of every task of another app than sleep, or @FILE (default: empty)." placeholder:"TEXT"`
-	ProbeRatio  float64       `help:"Reservations per task, 1 to 16." default:"2" placeholder:"D"`
-	Timeout     time.Duration `help:"Deadline of each job." default:"1m" placeholder:"DURATION"`
-	MaxInFlight int           `help:"Jobs under way at once; what is due beyond is dropped and counted as an error, and never delayed." default:"10000" placeholder:"N"`
-	Seed        uint64        `help:"Of the first run's jobs; each run after it takes the next." default:"1" placeholder:"N"`
+	SLO       []objective.Condition `name:"slo" required:"" help:"What has to hold, such as 'p99<30ms'; several with several flags. Unless one is about errors, 'errors<=0.1%' is another." sep:"none" placeholder:"CONDITION"`
+	jobFlags  `embed:""`
+	From      level         `help:"Where to begin: a load such as 0.4, or jobs per second such as 100/s (default: 0.4, or 100/s for an app other than sleep). It goes down to a 16th of it." placeholder:"LEVEL"`
+	To        level         `help:"Where to stop, in the same unit (default: 1, or 1000000/s)." placeholder:"LEVEL"`
+	Precision float64       `help:"How far apart the level that holds and the one that does not may be, as a fraction." default:"0.05" placeholder:"FRACTION"`
+	Duration  time.Duration `help:"Length of a run." default:"10s" placeholder:"DURATION"`
+	LeastJobs int           `help:"Jobs of a run at least: at low rates it takes longer than --duration." default:"200" placeholder:"N"`
+	Warmup    time.Duration `help:"What statistics leave out at the beginning of each run." default:"1s" placeholder:"DURATION"`
+	Votes     int           `help:"Runs that decide on a level by majority, an odd number; on the two ends, up to twice as many less one." default:"3" placeholder:"N"`
+	MaxProbes int           `help:"Runs at most." default:"60" placeholder:"N"`
+	MaxTime   time.Duration `help:"How long the search may take." default:"30m" placeholder:"DURATION"`
+	App       string        `help:"App that the tasks are for, as for loadgen run." default:"sleep" placeholder:"NAME"`
+
+	sendFlags `embed:""`
+
+	Seed uint64 `help:"Of the first run's jobs; each run after it takes the next." default:"1" placeholder:"N"`
 
 	payload []byte
 }

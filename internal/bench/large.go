@@ -37,16 +37,11 @@ type small struct {
 // or whose result is large, through the same connections: so many of those are always in flight. Requests to a plain fasthttp server in between,
 // over a connection of their own, tell how much of the difference is that the CPUs are busy.
 func (o *options) measureLarge(ctx context.Context) error {
-	f, err := o.start(ctx)
+	f, e, stop, err := o.startBeside(ctx)
 	if err != nil {
 		return err
 	}
-	defer f.stop()
-	e, err := o.spawn(ctx, "echo")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = e.stop() }()
+	defer stop()
 	cells := []beside{
 		{name: "alone"},
 		{"payloads", task.Job{App: "noop", Tasks: []task.Task{{Payload: make([]byte, largeBytes)}}}},

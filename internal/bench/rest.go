@@ -18,16 +18,11 @@ import (
 // request to a plain fasthttp server in another process, by turns: on a machine that others use as well only what was measured at
 // the same time can be compared. A job takes four hops each way where the request takes one.
 func (o *options) measureRest(ctx context.Context) error {
-	f, err := o.start(ctx)
+	f, e, stop, err := o.startBeside(ctx)
 	if err != nil {
 		return err
 	}
-	defer f.stop()
-	e, err := o.spawn(ctx, "echo")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = e.stop() }()
+	defer stop()
 	client := &fasthttp.HostClient{Addr: e.http}
 	url := "http://" + e.http + "/"
 	request := func(context.Context) error {
@@ -90,4 +85,16 @@ func echo(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = s.Shutdown() })
 	defer stop()
 	return s.Serve(ln)
+}
+
+// startBeside starts a fleet, and a plain fasthttp server to measure beside it; stop ends both.
+func (o *options) startBeside(ctx context.Context) (f *fleet, echo *process, stop func(), err error) {
+	if f, err = o.start(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	if echo, err = o.spawn(ctx, "echo"); err != nil {
+		f.stop()
+		return nil, nil, nil, err
+	}
+	return f, echo, func() { _ = echo.stop(); f.stop() }, nil
 }

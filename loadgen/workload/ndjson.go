@@ -90,18 +90,10 @@ func (p *ndjson) field(name []byte, seen *[fields]bool, j *Job) (err *InputError
 		j.Est, err = p.number(nameEst, -1)
 	case fieldPriority:
 		j.Priority, err = p.integer(namePriority, -maxPriority, maxPriority)
-	case fieldSlots:
-		j.Slots, err = p.integer(nameSlots, 1, MaxWidth)
+	case fieldSlots, fieldResources, fieldRequire, fieldPrefer, fieldExclude:
+		err = p.demand(known[i], known[i], &j.Demand)
 	case fieldKeys:
 		j.Keys, err = p.integers(nameKeys, 1, MaxKeys, j.Keys)
-	case fieldResources:
-		j.Resources, err = p.amounts(nameResources)
-	case fieldRequire:
-		j.Require, err = p.labels(nameRequire)
-	case fieldPrefer:
-		j.Prefer, err = p.labels(namePrefer)
-	case fieldExclude:
-		j.Exclude, err = p.strings(nameExclude)
 	case fieldSpread:
 		var key []byte
 		key, err = p.string(nameSpread)

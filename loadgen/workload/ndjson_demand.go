@@ -112,20 +112,27 @@ func (p *ndjson) group(i int, g *Group) *InputError {
 			return &InputError{Field: field, Reason: "is there twice"}
 		}
 		seen[at] = true
-		switch known[at] {
-		case nameTasks:
+		if known[at] == nameTasks {
 			g.Tasks, err = p.integers(field, 0, MaxTasks-1, nil)
-		case nameSlots:
-			g.Slots, err = p.integer(field, 1, MaxWidth)
-		case nameResources:
-			g.Resources, err = p.amounts(field)
-		case nameRequire:
-			g.Require, err = p.labels(field)
-		case namePrefer:
-			g.Prefer, err = p.labels(field)
-		case nameExclude:
-			g.Exclude, err = p.strings(field)
+			return err
 		}
-		return err
+		return p.demand(known[at], field, &g.Demand)
 	})
+}
+
+// demand reads the field of that name of what a job or a group asks of workers; errors call it in.
+func (p *ndjson) demand(name, in string, d *Demand) (err *InputError) {
+	switch name {
+	case nameSlots:
+		d.Slots, err = p.integer(in, 1, MaxWidth)
+	case nameResources:
+		d.Resources, err = p.amounts(in)
+	case nameRequire:
+		d.Require, err = p.labels(in)
+	case namePrefer:
+		d.Prefer, err = p.labels(in)
+	case nameExclude:
+		d.Exclude, err = p.strings(in)
+	}
+	return err
 }
