@@ -52,11 +52,11 @@ func (f *fleet) stop() {
 	if f.client != nil {
 		_ = f.client.Close()
 	}
+	if f.scheduler != nil { // before the workers, which it would look for
+		_ = f.scheduler.stop()
+	}
 	for _, w := range f.workers {
 		_ = w.stop()
-	}
-	if f.scheduler != nil {
-		_ = f.scheduler.stop()
 	}
 }
 

@@ -5,6 +5,7 @@
 //
 //	go run ./internal/bench
 //	go run ./internal/bench -workers 64 -slots 4 -processes 2
+//	go run ./internal/bench -shapes 1x8,1x64,4x16,64x1    the same, of fleets of several shapes by turns
 //	go run ./internal/bench -queued 1000000    submits to a scheduler with so many tasks that wait
 //	go run ./internal/bench -rest    a job of one task at a time, beside one request of plain fasthttp
 //	go run ./internal/bench -large 8    jobs of one task at a low rate, beside 8 in flight with payloads or results of 1 MiB
@@ -44,6 +45,10 @@ func main() {
 	flag.IntVar(&o.slots, "slots", 16, "slots of a worker")
 	flag.IntVar(&o.workers, "workers", 1, "workers in all")
 	flag.IntVar(&o.processes, "processes", 1, "processes that the workers are spread over")
+	flag.Func("shapes", "measure fleets of several shapes by turns, instead: WORKERSxSLOTS of each, separated by commas, such as 1x8,4x16,64x1; the workers of each are spread over as many processes as -processes says, or one worker a process", func(list string) (err error) {
+		o.shapes, err = parseShapes(list)
+		return err
+	})
 	flag.IntVar(&o.first, "first", 0, "internal: the number of a process's first worker")
 	flag.BoolVar(&o.rest, "rest", false, "measure the response of a job of one task when nothing else is going on, instead")
 	flag.IntVar(&o.tasks, "tasks", 10, "tasks of a job")
@@ -69,6 +74,7 @@ type options struct {
 	slots, tasks, inFlight int
 	workers, processes     int
 	first                  int
+	shapes                 []shape
 	rest                   bool
 	queued, large          int
 	rounds                 int
@@ -95,10 +101,12 @@ func (o *options) run(ctx context.Context) error {
 	case "echo":
 		return echo(ctx)
 	}
-	if o.workers < o.processes || o.processes < 1 {
+	if o.processes < 1 || o.workers < o.processes && len(o.shapes) == 0 {
 		return fmt.Errorf("%d workers cannot be spread over %d processes", o.workers, o.processes)
 	}
 	switch {
+	case len(o.shapes) > 0:
+		return o.measureShapes(ctx)
 	case o.rest:
 		return o.measureRest(ctx)
 	case o.queued > 0:

@@ -28,6 +28,8 @@ type round struct {
 // cpu is CPU time per task.
 func (r round) cpu(part int) time.Duration { return r.used[part].cpu / time.Duration(r.tasks) }
 
+func (r round) rate() float64 { return r.tasksPerSecond }
+
 func (r round) cpuOfAll() time.Duration { return r.cpu(0) + r.cpu(1) + r.cpu(2) }
 
 // measure starts the fleet, drives it for some rounds, and prints them.
@@ -129,18 +131,19 @@ func report(rounds []round) error {
 	cpu := func(part int) time.Duration {
 		return median(rounds, func(r round) time.Duration { return r.cpu(part) })
 	}
-	row("median", median(rounds, func(r round) float64 { return r.tasksPerSecond }), median(rounds, round.cpuOfAll), cpu(0), cpu(1), cpu(2),
+	row("median", median(rounds, round.rate), median(rounds, round.cpuOfAll), cpu(0), cpu(1), cpu(2),
 		median(rounds, func(r round) time.Duration { return r.p50.Round(time.Microsecond) }),
 		median(rounds, func(r round) time.Duration { return r.p99.Round(time.Microsecond) }))
 	fmt.Fprintln(t, "\nin 100 tasks\treads\twrites\tswitches\t")
 	for part, name := range [parts]string{"client", "scheduler", "worker"} {
-		per := func(of func(usage) uint64) float64 {
-			return median(rounds, func(r round) float64 { return 100 * float64(of(r.used[part])) / float64(r.tasks) })
-		}
-		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.1f\t\n", name, per(func(u usage) uint64 { return u.reads }), per(func(u usage) uint64 { return u.writes }),
-			per(func(u usage) uint64 { return u.switches }))
+		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.1f\t\n", name, per100(rounds, part, readsOf), per100(rounds, part, writesOf), per100(rounds, part, switchesOf))
 	}
 	return t.Flush()
+}
+
+// per100 is a count in 100 tasks, of a part.
+func per100(rounds []round, part int, of func(usage) uint64) float64 {
+	return median(rounds, func(r round) float64 { return 100 * float64(of(r.used[part])) / float64(r.tasks) })
 }
 
 func median[R any, T float64 | time.Duration](rounds []R, of func(R) T) T {

@@ -25,6 +25,10 @@ func (u usage) sub(v usage) usage {
 	return usage{u.cpu - v.cpu, u.reads - v.reads, u.writes - v.writes, u.switches - min(v.switches, u.switches)}
 }
 
+func readsOf(u usage) uint64    { return u.reads }
+func writesOf(u usage) uint64   { return u.writes }
+func switchesOf(u usage) uint64 { return u.switches }
+
 // clockTick is the unit of /proc/PID/stat: 100 a second on every Linux.
 const clockTick = 10 * time.Millisecond
 
