@@ -46,7 +46,8 @@ func missingRedis() string {
 	return ""
 }
 
-// runRedis turns this process into a redis-server, so that it is one process here as elsewhere. Whoever connects tries until it listens.
+// runRedis turns this process into a redis-server, so that it is one process here as elsewhere. Whoever connects tries
+// until it listens.
 func runRedis(_ context.Context, _ *setup, ready func(string)) error {
 	program, err := exec.LookPath(redisProgram)
 	if err != nil {

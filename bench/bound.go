@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// omniscient returns the responses of jobs under one queue over all slots, first come first served and without delays: nothing that runs the tasks of a
-// job in order and does not know how long they take is faster on the whole. Jobs arrive in order.
+// omniscient returns the responses of jobs under one queue over all slots, first come first served and without delays:
+// nothing that runs the tasks of a job in order and does not know how long they take is faster on the whole. Jobs
+// arrive in order.
 func omniscient(slots int, jobs []jobRecord) []time.Duration {
 	free := make(freeSlots, slots) // when each slot is free, since the start
 	responses := make([]time.Duration, len(jobs))

@@ -18,7 +18,8 @@ type cell struct {
 
 	// A closed loop keeps this many jobs in flight.
 	InFlight int
-	// An open loop sends jobs when they are due: so many a second, or so many that slots are busy for this part of the time.
+	// An open loop sends jobs when they are due: so many a second, or so many that slots are busy for this part of the
+	// time.
 	Rate, Load float64
 	// Service is how long tasks sleep, in the words of dunnock loadgen; empty: not at all.
 	Service string

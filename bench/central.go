@@ -11,9 +11,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// centralContender is the simplest thing that places well: one queue in the memory of one process. A client sends a job in one request, which is
-// answered when it is done; each slot of a worker asks for its next task in the request that brings the last one's result, and
-// the answer is held back until there is one.
+// centralContender is the simplest thing that places well: one queue in the memory of one process. A client sends a job
+// in one request, which is answered when it is done; each slot of a worker asks for its next task in the request that
+// brings the last one's result, and the answer is held back until there is one.
 func centralContender() contender {
 	return contender{
 		name: "central", what: "a central queue in memory, over fasthttp",

@@ -12,8 +12,8 @@ type contender struct {
 	// what it is, how it was set up, and what it does not do that others do.
 	what, setup, lacks string
 
-	// Roles. A role says where it listens through ready, once, and returns when ctx is done. Workers are started once the broker is ready, and
-	// the client once all workers are; the broker may be nil.
+	// Roles. A role says where it listens through ready, once, and returns when ctx is done. Workers are started once
+	// the broker is ready, and the client once all workers are; the broker may be nil.
 	broker func(ctx context.Context, s *setup, ready func(addr string)) error
 	worker func(ctx context.Context, s *setup, ready func(addr string)) error
 	// client returns when every worker can be reached.
@@ -43,8 +43,8 @@ type setup struct {
 
 // submitter sends jobs. It is used by many goroutines at once.
 type submitter interface {
-	// do sends the tasks of a job, waits until all are done, and writes how long each was served into served, as its worker measured it. What it
-	// is given is the caller's again when it returns.
+	// do sends the tasks of a job, waits until all are done, and writes how long each was served into served, as its
+	// worker measured it. What it is given is the caller's again when it returns.
 	do(ctx context.Context, payloads [][]byte, served []time.Duration) error
 	close() error
 }

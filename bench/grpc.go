@@ -40,7 +40,8 @@ func grpcContender() contender {
 	}
 }
 
-// grpcService is what protoc-gen-go-grpc would generate for: service Work { rpc Do(google.protobuf.BytesValue) returns (google.protobuf.BytesValue); }.
+// grpcService is what protoc-gen-go-grpc would generate for: service Work { rpc Do(google.protobuf.BytesValue) returns
+// (google.protobuf.BytesValue); }.
 var grpcService = grpc.ServiceDesc{ //nolint:gochecknoglobals // constant
 	ServiceName: "bench.Work",
 	HandlerType: (*grpcServer)(nil),

@@ -102,7 +102,8 @@ func pullMessages(ctx context.Context, nc *nats.Conn, messages jetstream.Message
 		if err := e.run(ctx, m.Data(), result); err != nil {
 			return err
 		}
-		// The subject of a task says where its result goes: a message of a stream has no other place for it but a header, which costs more.
+		// The subject of a task says where its result goes: a message of a stream has no other place for it but a
+		// header, which costs more.
 		if err := errors.Join(nc.Publish(m.Subject()[len(natsSubject)+1:], result), m.Ack()); err != nil {
 			return err
 		}

@@ -40,8 +40,8 @@ func readMeter(s *setup) (meter, error) {
 	return m, errors.Join(append(faults, err)...)
 }
 
-// processorTime is what a process has used so far, user and system, to the nanosecond: /proc/PID/stat has it to the hundredth of a second. The
-// number of the clock is made as glibc's clock_getcpuclockid makes it.
+// processorTime is what a process has used so far, user and system, to the nanosecond: /proc/PID/stat has it to the
+// hundredth of a second. The number of the clock is made as glibc's clock_getcpuclockid makes it.
 func processorTime(pid int) (time.Duration, error) {
 	const scheduled = 2 // CPUCLOCK_SCHED of <linux/posix-timers.h>, of a process
 	var ts unix.Timespec
@@ -54,7 +54,8 @@ func processorTime(pid int) (time.Duration, error) {
 // tick is the unit of /proc/stat.
 const tick = 10 * time.Millisecond
 
-// readProcessors reads how long all processors together were busy, and were there. What the hypervisor has given to others counts as busy.
+// readProcessors reads how long all processors together were busy, and were there. What the hypervisor has given to
+// others counts as busy.
 func readProcessors() (busy, all time.Duration, err error) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {

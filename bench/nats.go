@@ -16,8 +16,8 @@ import (
 
 const natsSubject = "work"
 
-// natsContender is request and reply over a queue group, without JetStream, as one writes it who wants the most of it: the requests of a job leave
-// together and their replies meet in one subscription.
+// natsContender is request and reply over a queue group, without JetStream, as one writes it who wants the most of it:
+// the requests of a job leave together and their replies meet in one subscription.
 func natsContender() contender {
 	return contender{
 		name: "nats", what: "NATS core over a queue group, all replies to one inbox",
@@ -32,7 +32,8 @@ func natsContender() contender {
 	}
 }
 
-// natsRequestContender differs in its client only: a call of Conn.Request for each task, which is what the documentation shows.
+// natsRequestContender differs in its client only: a call of Conn.Request for each task, which is what the
+// documentation shows.
 func natsRequestContender() contender {
 	c := natsContender()
 	c.name, c.what = "nats-request", "NATS core over a queue group, a Request per task"
@@ -100,8 +101,8 @@ func runNATSWorker(ctx context.Context, s *setup, ready func(string)) error {
 	return nil
 }
 
-// natsClient has one subscription for all replies: the last two words of a subject are the place of the job among those in flight and the
-// number of the task.
+// natsClient has one subscription for all replies: the last two words of a subject are the place of the job among those
+// in flight and the number of the task.
 type natsClient struct {
 	nc    *nats.Conn
 	inbox string

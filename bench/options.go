@@ -174,7 +174,8 @@ func (o *options) skipMissing(progress io.Writer) {
 	})
 }
 
-// measure makes all runs: round by round, and in a round cell by cell, with the contenders in turn. A run that fails is told and the others go on.
+// measure makes all runs: round by round, and in a round cell by cell, with the contenders in turn. A run that fails is
+// told and the others go on.
 func (o *options) measure(ctx context.Context, k *keep, progress io.Writer) error {
 	rounds := 0
 	for i := range o.cells {

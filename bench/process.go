@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// startTimeout is how long a process has to say that it is ready, and to find the others, endTimeout to end: on a busy machine too.
+// startTimeout is how long a process has to say that it is ready, and to find the others, endTimeout to end: on a busy
+// machine too.
 const (
 	startTimeout = time.Minute
 	endTimeout   = time.Minute

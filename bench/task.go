@@ -9,7 +9,8 @@ import (
 	"dunnock/worker/app"
 )
 
-// A task is 100 bytes, of which the first eight say how long to sleep. Its result is eight bytes: how long it was served.
+// A task is 100 bytes, of which the first eight say how long to sleep. Its result is eight bytes: how long it was
+// served.
 const resultBytes = 8
 
 var errShort = errors.New("a task or result is too short")

@@ -1,4 +1,5 @@
-// Package docs holds the pages, and what a machine can tell of them: that links lead somewhere, and that what they name is there.
+// Package docs holds the pages, and what a machine can tell of them: that links lead somewhere, and that what they name
+// is there.
 package docs
 
 import (

@@ -42,10 +42,10 @@ type Config struct {
 	// Advertise is the host:port at which others reach Bind, if that is another one (NAT, containers); port 0 stands
 	// for the bound port. Default: Bind, or if that is every address, the machine's only private one.
 	Advertise string
-	// Join is whom to ask for the fleet, at most 64 entries: "host:port" of a node, "dns+name:port" for all addresses of
-	// a name, "file+path" for a file of host:port lines (# starts a comment). Names are resolved and files
-	// read at each attempt. One live node is enough; naming some that
-	// rarely change lets a fleet heal after a partition. The node itself may be among them. Default: none; others join this node.
+	// Join is whom to ask for the fleet, at most 64 entries: "host:port" of a node, "dns+name:port" for all addresses
+	// of a name, "file+path" for a file of host:port lines (# starts a comment). Names are resolved and files read at
+	// each attempt. One live node is enough; naming some that rarely change lets a fleet heal after a partition. The
+	// node itself may be among them. Default: none; others join this node.
 	Join []string
 
 	// HTTPAddr is the host:port where others reach this node's HTTP and fleet stream. Required.
@@ -58,8 +58,8 @@ type Config struct {
 	// Zone is the failure domain, at most 63 bytes. Default: none.
 	Zone string
 
-	// ProbeInterval is how often the node checks one random other, 100 ms to 1 m. A killed node is missed after about 5 of
-	// them. Shorter ones find dead nodes sooner and take overloaded ones for dead. Default 1 s.
+	// ProbeInterval is how often the node checks one random other, 100 ms to 1 m. A killed node is missed after about 5
+	// of them. Shorter ones find dead nodes sooner and take overloaded ones for dead. Default 1 s.
 	ProbeInterval time.Duration
 	// GossipInterval is how often news is passed on, 10 ms to 10 s. With no
 	// news nothing is sent. Default 50 ms.

@@ -9,8 +9,9 @@
 // # Life of a node
 //
 // [Open] checks the configuration and binds the sockets, so that [Node.Addr] is known and faults show at once.
-// [Node.Run] joins the fleet, and goes on trying for ever: nodes may be started in any order, and
-// halves of a fleet that were cut off from one another find together again through [Config.Join]. [Node.View] is the current view; [Node.Changed] says when there is another:
+// [Node.Run] joins the fleet, and goes on trying for ever: nodes may be started in any order, and halves of a fleet
+// that were cut off from one another find together again through [Config.Join]. [Node.View] is the current view;
+// [Node.Changed] says when there is another:
 //
 //	for v := node.View(); ; v = node.View() {
 //		use(v)
@@ -26,12 +27,12 @@
 //
 // # Names
 //
-// A node's identity in gossip is role, name and incarnation ([view.Identity]). Under a bare name memberlist would refuse
-// the new address of a restarted node until its earlier life is declared
-// dead, which takes seconds. The newest incarnation of a name is the one in the view.
+// A node's identity in gossip is role, name and incarnation ([view.Identity]). Under a bare name memberlist would
+// refuse the new address of a restarted node until its earlier life is declared dead, which takes seconds. The newest
+// incarnation of a name is the one in the view.
 //
-// Two live nodes may not have one role and name: the later one's Run returns
-// [ErrNameTaken]. An earlier life that is listed may also be dead and not yet missed; the two
-// are told apart by asking it over HTTP ([Health]). Until a node has asked, it announces itself as [view.Joining], which
-// no view shows: so a mistaken second "w1" never takes work from the first.
+// Two live nodes may not have one role and name: the later one's Run returns [ErrNameTaken]. An earlier life that is
+// listed may also be dead and not yet missed; the two are told apart by asking it over HTTP ([Health]). Until a node
+// has asked, it announces itself as [view.Joining], which no view shows: so a mistaken second "w1" never takes work
+// from the first.
 package gossip

@@ -22,18 +22,19 @@ const (
 	maxJoinPause   = 2 * time.Second
 	// warnInterval spaces the warnings about one failure that lasts.
 	warnInterval = time.Minute
-	// An attempt asks at most maxJoinTries addresses, joinParallel at a time so that silent ones delay
-	// it little, and stops at joinEnough answers: one knows the whole fleet, and three are unlikely to be all in one part of a divided one.
+	// An attempt asks at most maxJoinTries addresses, joinParallel at a time so that silent ones delay it little, and
+	// stops at joinEnough answers: one knows the whole fleet, and three are unlikely to be all in one part of a divided
+	// one.
 	maxJoinTries = 16
 	joinParallel = 4
 	joinEnough   = 3
 )
 
-// keepJoined sees to it that we are in touch with whom Config.Join names, until
-// ctx is done. While nobody else is there it tries again and again, soon; with company but someone named not
-// answering, more and more rarely; and once in a RejoinInterval it looks in any case whether someone named is outside our
-// fleet. That is the only way by which two parts that have forgotten each other meet again, and by which the islands that
-// form when many nodes start at once become one.
+// keepJoined sees to it that we are in touch with whom Config.Join names, until ctx is done. While nobody else is there
+// it tries again and again, soon; with company but someone named not answering, more and more rarely; and once in a
+// RejoinInterval it looks in any case whether someone named is outside our fleet. That is the only way by which two
+// parts that have forgotten each other meet again, and by which the islands that form when many nodes start at once
+// become one.
 func (n *Node) keepJoined(ctx context.Context) {
 	if len(n.targets) == 0 {
 		return
@@ -72,8 +73,8 @@ func (n *Node) keepJoined(ctx context.Context) {
 	}
 }
 
-// concern is how much it matters that nobody is there: to a node that drains, and may well be the last of a fleet that ends, not at
-// all.
+// concern is how much it matters that nobody is there: to a node that drains, and may well be the last of a fleet that
+// ends, not at all.
 func (n *Node) concern() slog.Level {
 	if n.draining.Load() {
 		return slog.LevelDebug

@@ -15,18 +15,21 @@ import (
 const (
 	// lostFor is for how long who was lost is looked for. Later only Config.Join brings parts of a fleet together.
 	lostFor = deadTime
-	// lostPause is the time between two looks, and lostTries by how many of all nodes each lost one is tried in that time.
+	// lostPause is the time between two looks, and lostTries by how many of all nodes each lost one is tried in that
+	// time.
 	lostPause = time.Second
 	lostTries = 3
-	// lostParallel bounds the tries of one node that have no answer yet: one takes as long as streamTimeout if packets are dropped.
+	// lostParallel bounds the tries of one node that have no answer yet: one takes as long as streamTimeout if packets
+	// are dropped.
 	lostParallel = 4
 	// maxLost bounds how many are remembered. If more are lost, any of them will tell us of the others.
 	maxLost = 256
 )
 
-// lost is who was given up without having said that it leaves. Whoever was cut off and believes most of the others dead hears nothing new once it can
-// be reached: nobody probes the dead, gossip is silent without news, and states are exchanged with the living only, now and then. So
-// the lost are asked for their state again and again for a while, which tells both sides that they are alive.
+// lost is who was given up without having said that it leaves. Whoever was cut off and believes most of the others dead
+// hears nothing new once it can be reached: nobody probes the dead, gossip is silent without news, and states are
+// exchanged with the living only, now and then. So the lost are asked for their state again and again for a while,
+// which tells both sides that they are alive.
 type lost struct {
 	nodes  map[string]*lostNode // by identity
 	trying int

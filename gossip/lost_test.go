@@ -13,8 +13,8 @@ import (
 	"dunnock/probe"
 )
 
-// Who was cut off, and is not alone because some that cannot be reached are not given up yet, is found again soon after the cut has healed, by everybody
-// and without waiting for a turn of what only looks now and then.
+// Who was cut off, and is not alone because some that cannot be reached are not given up yet, is found again soon after
+// the cut has healed, by everybody and without waiting for a turn of what only looks now and then.
 func TestCutOffIsFoundAgainSoon(t *testing.T) {
 	for i := range 20 {
 		lasts := 6*time.Second + time.Duration(i)*time.Second

@@ -42,10 +42,10 @@ type Node struct {
 	// claimed: nobody else has the name, as far as we can know. Set under turn.
 	claimed atomic.Bool
 
-	// turn, of capacity 1, is full while someone starts, announces, leaves or closes. It guards what follows, and keeps apart
-	// the calls to memberlist that may not overlap (UpdateNode with itself, Leave with Shutdown). It is no mutex because some
-	// of them wait, and waiting for a mutex is nothing that a synctest bubble can see. memberlist calls
-	// us back while it is full; so callbacks never wait for it.
+	// turn, of capacity 1, is full while someone starts, announces, leaves or closes. It guards what follows, and keeps
+	// apart the calls to memberlist that may not overlap (UpdateNode with itself, Leave with Shutdown). It is no mutex
+	// because some of them wait, and waiting for a mutex is nothing that a synctest bubble can see. memberlist calls us
+	// back while it is full; so callbacks never wait for it.
 	turn     chan struct{}
 	running  bool
 	closed   bool
@@ -141,11 +141,11 @@ func (n *Node) settleAdvertised(ctx context.Context) error {
 }
 
 // Run gossips until ctx is done, leaves the fleet as [Node.Leave] does within a second, and returns nil; or returns
-// [ErrNameTaken], with the other node's address, as soon as that is known. It joins the fleet, tries again for as
-// long as it takes, joins anew when contact to everyone is lost, and looks for a while for those who were lost without having said
-// that they leave; all that shows in the log only. When Run returns, the
-// sockets are closed and all that it started has ended, except that memberlist does not let one wait for a probe under
-// way: its goroutine touches nothing but closed sockets and ends within four ProbeIntervals.
+// [ErrNameTaken], with the other node's address, as soon as that is known. It joins the fleet, tries again for as long
+// as it takes, joins anew when contact to everyone is lost, and looks for a while for those who were lost without
+// having said that they leave; all that shows in the log only. When Run returns, the sockets are closed and all that it
+// started has ended, except that memberlist does not let one wait for a probe under way: its goroutine touches nothing
+// but closed sockets and ends within four ProbeIntervals.
 //
 // Run may be called once.
 func (n *Node) Run(ctx context.Context) error {
@@ -245,9 +245,10 @@ func (n *Node) SetState(s view.State) error {
 	return n.announceLocked()
 }
 
-// Leave tells the others that the node ends, waits until that has been sent to several or timeout (if not
-// positive, a second) is over, and closes the node, so that Run returns. The wait is about eight GossipIntervals with
-// one other node, usually fewer with more. The error says that the time ran out; the node is closed all the same. A closed node has nothing to leave.
+// Leave tells the others that the node ends, waits until that has been sent to several or timeout (if not positive, a
+// second) is over, and closes the node, so that Run returns. The wait is about eight GossipIntervals with one other
+// node, usually fewer with more. The error says that the time ran out; the node is closed all the same. A closed node
+// has nothing to leave.
 func (n *Node) Leave(timeout time.Duration) error {
 	if timeout <= 0 {
 		timeout = leaveTimeout

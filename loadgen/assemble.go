@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// maxLag and maxLagShare bound the 99th percentile of the lag in a valid run: this long, or this part of the response's median if that is more.
+	// maxLag and maxLagShare bound the 99th percentile of the lag in a valid run: this long, or this part of the
+	// response's median if that is more.
 	maxLag      = 2 * time.Millisecond
 	maxLagShare = 0.05
 )

@@ -19,8 +19,8 @@ import (
 type BoundConfig struct {
 	// Net, Client and Overhead are the fleet's delays, as [Calibrate] measures them.
 	Net, Client, Overhead time.Duration
-	// Sharing is whose turn it is in the workers' queues: their discipline and what goes with it. A fleet says its discipline, not its
-	// weights.
+	// Sharing is whose turn it is in the workers' queues: their discipline and what goes with it. A fleet says its
+	// discipline, not its weights.
 	Sharing sim.Sharing
 	// From says where they are from: "calibrated", "flags" or "none".
 	From string
@@ -41,7 +41,8 @@ func (b *BoundConfig) validate() (faults []error) {
 }
 
 const (
-	// boundRuns is how many simulations with seeds of their own a mean is of, so that the luck of one does not show in the ratio.
+	// boundRuns is how many simulations with seeds of their own a mean is of, so that the luck of one does not show in
+	// the ratio.
 	boundRuns = 5
 	// boundTasks is from how many tasks on one is enough: its luck evens out, and it takes longer.
 	boundTasks = 2_000_000

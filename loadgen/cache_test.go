@@ -16,8 +16,8 @@ import (
 	"dunnock/worker/app"
 )
 
-// TestCachesAgreeWithTheSimulator runs a workload with affinity keys on a live fleet whose workers have caches, with the keys told and without, and in the
-// simulator: what affinity gains is the same in both.
+// TestCachesAgreeWithTheSimulator runs a workload with affinity keys on a live fleet whose workers have caches, with
+// the keys told and without, and in the simulator: what affinity gains is the same in both.
 func TestCachesAgreeWithTheSimulator(t *testing.T) {
 	t.Parallel()
 	const schedulers, workers, slots = 2, 10, 2

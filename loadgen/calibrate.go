@@ -14,25 +14,30 @@ import (
 const (
 	// calibrateJobs is how many jobs a calibration sends, one after the other.
 	calibrateJobs = 200
-	// calibrateService is how long their tasks take: longer than it takes to launch them all, so that starts and ends do not get in each other's way.
+	// calibrateService is how long their tasks take: longer than it takes to launch them all, so that starts and ends
+	// do not get in each other's way.
 	calibrateService = 5 * time.Millisecond
-	// calibratePause is between two of them: processors that have just worked answer sooner than they do under a load of tasks that sleep.
+	// calibratePause is between two of them: processors that have just worked answer sooner than they do under a load
+	// of tasks that sleep.
 	calibratePause = 2 * time.Millisecond
 )
 
 // ErrNoSleep says that a fleet cannot be calibrated because none of its workers has the app sleep.
 var ErrNoSleep = errors.New("no worker has the app " + SleepApp + ", which a calibration needs")
 
-// Calibration is what [Calibrate] measures: medians over jobs that are alone. In the simulator's terms the response of such a job is two client delays,
-// four net delays (reservation, call, launch, result), its service, and the task overhead; so is it here, by construction.
+// Calibration is what [Calibrate] measures: medians over jobs that are alone. In the simulator's terms the response of
+// such a job is two client delays, four net delays (reservation, call, launch, result), its service, and the task
+// overhead; so is it here, by construction.
 type Calibration struct {
 	Jobs  int `json:"jobs"`
 	Tasks int `json:"tasks"` // of each
-	// Net is one message between scheduler and worker, one way: half of a task's wait, in which a reservation goes out and a call comes back.
+	// Net is one message between scheduler and worker, one way: half of a task's wait, in which a reservation goes out
+	// and a call comes back.
 	Net time.Duration `json:"net_delay_ns"`
 	// Client is one message between client and scheduler, one way: half of what it takes to be accepted.
 	Client time.Duration `json:"client_delay_ns"`
-	// Overhead is what is left of the response: what a task occupies its slot for beyond the service that its worker measures.
+	// Overhead is what is left of the response: what a task occupies its slot for beyond the service that its worker
+	// measures.
 	Overhead time.Duration `json:"task_overhead_ns"`
 
 	Response time.Duration `json:"response_ns"`
@@ -46,8 +51,9 @@ func (c *Calibration) Flags() string {
 	return fmt.Sprintf("--net-delay %v --client-delay %v --task-overhead %v", c.Net, c.Client, c.Overhead)
 }
 
-// Calibrate measures the delays of a fleet at rest, with jobs of so many tasks, but no more than there are slots: the more workers a job is
-// sampled on, the longer its messages take, on one machine more so than on many. What else the fleet does meanwhile is in them too.
+// Calibrate measures the delays of a fleet at rest, with jobs of so many tasks, but no more than there are slots: the
+// more workers a job is sampled on, the longer its messages take, on one machine more so than on many. What else the
+// fleet does meanwhile is in them too.
 func Calibrate(ctx context.Context, cfg Config, tasks int) (*Calibration, error) {
 	cfg = cfg.withDefaults()
 	if len(cfg.Fleet.Nodes) > 0 && !slices.Contains(cfg.Fleet.Apps, SleepApp) {

@@ -29,22 +29,24 @@ const SleepApp = "sleep"
 
 // Config of a run. Zero fields take the default that their comment gives.
 type Config struct {
-	// Schedulers to spread the jobs over: "host:port" or "http://host:port". A job that cannot reach its own goes to the next. At least one.
+	// Schedulers to spread the jobs over: "host:port" or "http://host:port". A job that cannot reach its own goes to
+	// the next. At least one.
 	Schedulers []string
 	// App that the tasks are for. Default SleepApp, whose payload is the task's planned service time.
 	App string
 	// Payload of every task of another app.
 	Payload []byte
-	// Cache is what workers keep of what the workload's affinity keys stand for, with SleepApp: tasks whose key is not there take longer. The zero Cache is no such
-	// thing. NoAffinity keeps the keys from the schedulers.
+	// Cache is what workers keep of what the workload's affinity keys stand for, with SleepApp: tasks whose key is not
+	// there take longer. The zero Cache is no such thing. NoAffinity keeps the keys from the schedulers.
 	Cache      workload.Cache
 	NoAffinity bool
 	// ProbeRatio is reservations per task, 1 to 16. Default 2.
 	ProbeRatio float64
 	// Timeout is the deadline of each job, more than 0 and at most 24 h. Default DefaultTimeout.
 	Timeout time.Duration
-	// MaxInFlight is how many jobs may be under way at once, 1 to MaxMaxInFlight. One that is due beyond it is dropped and counted as an
-	// error ([CodeOverload]): to delay it silently would make the load that of a closed loop. Default DefaultMaxInFlight.
+	// MaxInFlight is how many jobs may be under way at once, 1 to MaxMaxInFlight. One that is due beyond it is dropped
+	// and counted as an error ([CodeOverload]): to delay it silently would make the load that of a closed loop. Default
+	// DefaultMaxInFlight.
 	MaxInFlight int
 	// Plan says what the jobs are to be.
 	Plan Plan
@@ -69,7 +71,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Dial opens connections. Default: a net.Dialer's.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// NoAlarm leaves it to Go's timers to wake the generator, which is then up to 1 ms late when nothing else runs; for testing/synctest bubbles.
+	// NoAlarm leaves it to Go's timers to wake the generator, which is then up to 1 ms late when nothing else runs; for
+	// testing/synctest bubbles.
 	NoAlarm bool
 }
 

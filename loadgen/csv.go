@@ -19,9 +19,10 @@ type line struct {
 	code                  string // empty: none
 }
 
-// csvHeader names the columns, times in milliseconds: the run; the job's number in the workload, from 0; whether it is of the warm-up; its
-// intended start; how late it was sent, when it was accepted since then; its response; wait and service of the task that ended last, and
-// the rest of the response; its user, its tasks and those that did not end ok; the scheduler that took it; and the code of its error.
+// csvHeader names the columns, times in milliseconds: the run; the job's number in the workload, from 0; whether it is
+// of the warm-up; its intended start; how late it was sent, when it was accepted since then; its response; wait and
+// service of the task that ended last, and the rest of the response; its user, its tasks and those that did not end ok;
+// the scheduler that took it; and the code of its error.
 func csvHeader() []string {
 	return []string{
 		"run", "job", "warmup", "at_ms", "lag_ms", "accept_ms", "response_ms", "wait_ms", "service_ms", "rest_ms", "user", "tasks", "failed",

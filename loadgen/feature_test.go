@@ -217,7 +217,8 @@ func (f *feature) live(t *testing.T, source *workload.Source, cache workload.Cac
 	return r
 }
 
-// TestFeaturesAgreeWithTheSimulator runs the same jobs on a live fleet in virtual time and in the simulator, which decide with the same code: whatever is asked of either, they agree within a tenth.
+// TestFeaturesAgreeWithTheSimulator runs the same jobs on a live fleet in virtual time and in the simulator, which
+// decide with the same code: whatever is asked of either, they agree within a tenth.
 func TestFeaturesAgreeWithTheSimulator(t *testing.T) {
 	t.Parallel()
 	for _, f := range features() {

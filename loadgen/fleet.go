@@ -77,8 +77,8 @@ func (f *Fleet) simulated() []workload.Node {
 	return nodes
 }
 
-// Ask asks schedulers for their fleet, all at once and for two seconds at most. All have to answer, and to be of the same fleet: a run that is spread over
-// some that do not exist, or over two fleets, measures neither.
+// Ask asks schedulers for their fleet, all at once and for two seconds at most. All have to answer, and to be of the
+// same fleet: a run that is spread over some that do not exist, or over two fleets, measures neither.
 func Ask(ctx context.Context, schedulers []string) (Fleet, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, fmt.Errorf("no answer within %v", askTimeout))
 	defer cancel()
@@ -177,8 +177,8 @@ func (f *Fleet) askNodes(ctx context.Context, scheduler string) error {
 // maxMetrics bounds the metrics of one scheduler, in bytes.
 const maxMetrics = 4 << 20
 
-// messages returns what all schedulers together have said to workers and heard from them so far, as their metrics have it: reservations,
-// calls, launches, refusals, results and cancellations.
+// messages returns what all schedulers together have said to workers and heard from them so far, as their metrics have
+// it: reservations, calls, launches, refusals, results and cancellations.
 func (f *Fleet) messages(ctx context.Context) (float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

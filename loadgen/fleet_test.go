@@ -11,7 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestAskNamesWhoDoesNotAnswer: a machine that takes connections and says nothing is given up after two seconds, and named.
+// TestAskNamesWhoDoesNotAnswer: a machine that takes connections and says nothing is given up after two seconds, and
+// named.
 func TestAskNamesWhoDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

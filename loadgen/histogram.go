@@ -37,7 +37,8 @@ func newHistogram() histogram { return histogram{counts: newCounts()} }
 
 func newCounts() *hdrhistogram.Histogram { return hdrhistogram.New(leastValue, mostValue, 3) }
 
-// newSparseHistogram makes one whose quantiles are within 1 %. It takes little memory until many different values have come.
+// newSparseHistogram makes one whose quantiles are within 1 %. It takes little memory until many different values have
+// come.
 func newSparseHistogram() histogram {
 	return histogram{counts: hdrhistogram.NewPacked(leastValue, mostValue, 2)}
 }

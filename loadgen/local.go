@@ -92,7 +92,8 @@ type localNode struct {
 	ended        chan struct{} // closed when it has
 }
 
-// StartLocal starts a fleet and returns when every scheduler is connected to every worker. The workers have the built-in apps.
+// StartLocal starts a fleet and returns when every scheduler is connected to every worker. The workers have the
+// built-in apps.
 func StartLocal(ctx context.Context, cfg LocalConfig) (*Local, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -121,8 +122,8 @@ func StartLocal(ctx context.Context, cfg LocalConfig) (*Local, error) {
 	return l, nil
 }
 
-// own starts the processes and stays until they have ended. It is bound to its thread, because a process is told of its parent's death when
-// the thread ends that started it.
+// own starts the processes and stays until they have ended. It is bound to its thread, because a process is told of its
+// parent's death when the thread ends that started it.
 func (l *Local) own(ctx context.Context, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// localProcess keeps Ctrl-C, which goes to a terminal's whole group of processes, from a local fleet, and has the system end the fleet when
-// this process ends without a chance to.
+// localProcess keeps Ctrl-C, which goes to a terminal's whole group of processes, from a local fleet, and has the
+// system end the fleet when this process ends without a chance to.
 func localProcess() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -7,8 +7,8 @@ import (
 	"dunnock/internal/alarm"
 )
 
-// pacer wakes one goroutine when jobs are due. Go's own timers are up to 1 ms late when the process is idle, as a generator is between two
-// jobs, so it has the kernel's alarm clock beside them.
+// pacer wakes one goroutine when jobs are due. Go's own timers are up to 1 ms late when the process is idle, as a
+// generator is between two jobs, so it has the kernel's alarm clock beside them.
 type pacer struct {
 	origin time.Time // of the run
 	clock  *alarm.Clock

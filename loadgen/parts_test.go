@@ -18,8 +18,8 @@ import (
 	"dunnock/task"
 )
 
-// TestHistogramAgainstASort: quantiles are of nearest rank and within the histogram's precision; mean and maximum are exact; merging is as if all had been
-// counted in one.
+// TestHistogramAgainstASort: quantiles are of nearest rank and within the histogram's precision; mean and maximum are
+// exact; merging is as if all had been counted in one.
 func TestHistogramAgainstASort(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -151,7 +151,8 @@ func TestTimelineShares(t *testing.T) {
 	}
 }
 
-// TestRecorderSorts: jobs end in any order, some never run; what is written is the rest in the order of arrival, and nothing is kept.
+// TestRecorderSorts: jobs end in any order, some never run; what is written is the rest in the order of arrival, and
+// nothing is kept.
 func TestRecorderSorts(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

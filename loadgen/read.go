@@ -11,8 +11,8 @@ import (
 // maxResults bounds a file of results, in bytes.
 const maxResults = 256 << 20
 
-// ReadResults reads what `dunnock loadgen run --json` has printed: one object a run, one after the other. There is at least one. Errors
-// name the line.
+// ReadResults reads what `dunnock loadgen run --json` has printed: one object a run, one after the other. There is at
+// least one. Errors name the line.
 func ReadResults(r io.Reader) ([]*Result, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxResults+1))
 	switch {

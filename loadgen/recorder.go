@@ -8,9 +8,9 @@ import (
 	"dunnock/task"
 )
 
-// recorder writes jobs as they ran: their intended starts, and the service times that workers measured. A workload file is in the order of
-// arrivals and jobs end in any, so it keeps what has ended after one that has not; at most as much as comes within a job's
-// deadline. A nil one records nothing.
+// recorder writes jobs as they ran: their intended starts, and the service times that workers measured. A workload file
+// is in the order of arrivals and jobs end in any, so it keeps what has ended after one that has not; at most as much
+// as comes within a job's deadline. A nil one records nothing.
 type recorder struct {
 	outs  []*workload.Writer    // each keeps its first error
 	next  int                   // index of the job to write next

@@ -2,9 +2,9 @@ package loadgen
 
 import "dunnock/sim"
 
-// Result is what one run showed. Its JSON form is what `dunnock loadgen run --json` prints, one object a run: with repeats
-// there are as many objects, one after the other, and [ReadResults] reads them all. Up to Digest the fields are those of
-// [sim.Result], by the same names. Statistics leave the warm-up out; counts are of the whole run.
+// Result is what one run showed. Its JSON form is what `dunnock loadgen run --json` prints, one object a run: with
+// repeats there are as many objects, one after the other, and [ReadResults] reads them all. Up to Digest the fields are
+// those of [sim.Result], by the same names. Statistics leave the warm-up out; counts are of the whole run.
 type Result struct {
 	Policy     string  `json:"policy"` // as the fleet says
 	Load       float64 `json:"load"`   // offered, as a fraction of all slots: as asked for, else what the jobs' service times came to
@@ -16,14 +16,15 @@ type Result struct {
 	Tasks      uint64  `json:"tasks"` // of them
 
 	// ResponseMS is of jobs, from their intended start to their last outcome here, in milliseconds. It counts every job
-	// that a scheduler accepted, however it ended: one that timed out counts with all the time that it took. Jobs that were refused or
-	// never sent are in Errors only. Quantiles are of nearest rank, within 0.1 %.
+	// that a scheduler accepted, however it ended: one that timed out counts with all the time that it took. Jobs that
+	// were refused or never sent are in Errors only. Quantiles are of nearest rank, within 0.1 %.
 	ResponseMS sim.Response `json:"response_ms"`
 	WaitMS     sim.Wait     `json:"wait_ms"` // of tasks that started: submit to launch, by the scheduler's clock
 
 	// MessagesPerTask counts what schedulers and workers said to each other, over all tasks; null if that is not known.
 	MessagesPerTask *float64 `json:"messages_per_task"`
-	// Utilization is the fraction of all slots that ran a task, from the first arrival after the warm-up to the last one.
+	// Utilization is the fraction of all slots that ran a task, from the first arrival after the warm-up to the last
+	// one.
 	Utilization float64 `json:"utilization"`
 	FailedTasks uint64  `json:"failed_tasks"` // that did not end OK, those of jobs that no scheduler took included
 	Events      uint64  `json:"events"`       // arrivals and ends of jobs, and outcomes of tasks
@@ -32,8 +33,9 @@ type Result struct {
 	RSSBytes    int64   `json:"rss_bytes"` // of the generator, at the end
 	Digest      string  `json:"digest"`    // of the jobs as planned: 16 hexadecimal digits, the same for the same flags and seed
 
-	// Valid says that the generator kept up: the 99th percentile of its lag is at most 2 ms, or 5 % of the response's median
-	// if that is more. Of a run that is not, Invalid says why, and its figures tell more of the generator than of the fleet.
+	// Valid says that the generator kept up: the 99th percentile of its lag is at most 2 ms, or 5 % of the response's
+	// median if that is more. Of a run that is not, Invalid says why, and its figures tell more of the generator than
+	// of the fleet.
 	Valid       bool   `json:"valid"`
 	Invalid     string `json:"invalid,omitempty"`
 	Interrupted bool   `json:"interrupted,omitempty"` // ended by Ctrl-C: statistics are of what ran until then
@@ -51,15 +53,16 @@ type Result struct {
 	Go         string  `json:"go"`
 	Local      bool    `json:"local"` // the fleet was started for the run, on the generator's machine
 
-	// LagMS is how late jobs were sent, in milliseconds: from the intended start to the call that submits. It is part of the response.
+	// LagMS is how late jobs were sent, in milliseconds: from the intended start to the call that submits. It is part
+	// of the response.
 	LagMS     Quantiles `json:"lag_ms"`
 	ServiceMS Quantiles `json:"service_ms"` // of tasks that started: launch to finish, by the worker's clock
 	// AcceptMS is how long schedulers took to accept a job, from the call that submits.
 	AcceptMS  Quantiles `json:"accept_ms"`
 	Breakdown Breakdown `json:"breakdown_ms"`
 
-	// Errors counts jobs by the code of their error: that of the refusal, [CodeOverload] of jobs that were not sent, else that of
-	// the first task that did not end ok. Empty if there was none.
+	// Errors counts jobs by the code of their error: that of the refusal, [CodeOverload] of jobs that were not sent,
+	// else that of the first task that did not end ok. Empty if there was none.
 	Errors    map[string]uint64 `json:"errors"`
 	Abandoned uint64            `json:"abandoned,omitempty"` // jobs still under way when an interrupted run ended; they are in no statistic
 
@@ -67,15 +70,16 @@ type Result struct {
 	// together under the name "…".
 	Users     []UserShare   `json:"users"`
 	PerWorker []WorkerShare `json:"per_worker"`
-	// TaskSlots is of jobs after the warm-up, by how many slots their tasks take; without those before the first whose tasks take several.
+	// TaskSlots is of jobs after the warm-up, by how many slots their tasks take; without those before the first whose
+	// tasks take several.
 	TaskSlots map[string]WidthShare `json:"task_slots,omitempty"`
 
 	Stages   []Stage    `json:"stages,omitempty"` // of a run in stages
 	Timeline []Interval `json:"timeline"`         // by intended start, the warm-up included; at most [MaxIntervals]
 	// Curve is the distribution of the response: points of rising percentile, closer and closer to 100 at the end.
 	Curve []Point `json:"response_curve"`
-	// Histogram is that of the response in nanoseconds: HdrHistogram V2, compressed, base64. [DecodeHistogram] reads it,
-	// [MergeHistograms] adds those of several runs up.
+	// Histogram is that of the response in nanoseconds: HdrHistogram V2, compressed, base64. [DecodeHistogram] reads
+	// it, [MergeHistograms] adds those of several runs up.
 	Histogram string  `json:"response_hdr"`
 	WaitCurve []Point `json:"wait_curve"`
 
@@ -117,8 +121,8 @@ type Quantiles struct {
 	Max   float64 `json:"max"`
 }
 
-// Breakdown says where the response of jobs went, as means in milliseconds that add up to the mean of those jobs' response: along the task whose
-// outcome came last. Jobs in which that task did not end ok are left out.
+// Breakdown says where the response of jobs went, as means in milliseconds that add up to the mean of those jobs'
+// response: along the task whose outcome came last. Jobs in which that task did not end ok are left out.
 type Breakdown struct {
 	Jobs    uint64  `json:"jobs"`
 	Lag     float64 `json:"lag"`     // until the generator sent the job
@@ -134,8 +138,9 @@ type UserShare struct {
 	Tasks      uint64    `json:"tasks"`
 	Errors     uint64    `json:"errors"`      // jobs
 	ResponseMS Quantiles `json:"response_ms"` // of those after the warm-up
-	// Shares are which fraction of all slots and of each resource of the fleet its tasks had, from the first arrival after the warm-up to the last one. The
-	// largest is its dominant share. Only of users, where workers have resources.
+	// Shares are which fraction of all slots and of each resource of the fleet its tasks had, from the first arrival
+	// after the warm-up to the last one. The largest is its dominant share. Only of users, where workers have
+	// resources.
 	Shares map[string]float64 `json:"shares,omitempty"`
 }
 
@@ -174,8 +179,8 @@ type Stage struct {
 	Errors      map[string]uint64 `json:"errors"`
 }
 
-// Interval is a piece of a run's time: the jobs whose intended start lies in it. All lengths are equal: one second, or doubled as often as
-// a long run needs.
+// Interval is a piece of a run's time: the jobs whose intended start lies in it. All lengths are equal: one second, or
+// doubled as often as a long run needs.
 type Interval struct {
 	StartS   float64 `json:"start_s"`
 	LengthS  float64 `json:"length_s"`
@@ -225,8 +230,9 @@ type Node struct {
 	Version   string            `json:"version,omitempty"` // empty: not known, as of a fleet that was there before
 }
 
-// Bound sets a run beside what the same jobs take elsewhere: their arrivals and their service times as measured, through
-// an omniscient queue without delays (policy ideal) and through the simulator with the fleet's policy and delays.
+// Bound sets a run beside what the same jobs take elsewhere: their arrivals and their service times as measured,
+// through an omniscient queue without delays (policy ideal) and through the simulator with the fleet's policy and
+// delays.
 type Bound struct {
 	Skipped string `json:"skipped,omitempty"` // why there is none; then nothing else is set
 

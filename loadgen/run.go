@@ -16,8 +16,8 @@ import (
 const (
 	// leadTime is from when everything is ready to the start of the run.
 	leadTime = 20 * time.Millisecond
-	// maxBehind is how late the generator may be before it gives up: it cannot do what it was asked to, and the rest of the run would
-	// only show that.
+	// maxBehind is how late the generator may be before it gives up: it cannot do what it was asked to, and the rest of
+	// the run would only show that.
 	maxBehind = 5 * time.Second
 	// interruptGrace is how long an interrupted run waits for the jobs that are under way.
 	interruptGrace = 2 * time.Second
@@ -25,7 +25,8 @@ const (
 	progressInterval = 500 * time.Millisecond
 )
 
-// BehindError says that the generator could not keep up with its plan and stopped. The result of the run until then is there.
+// BehindError says that the generator could not keep up with its plan and stopped. The result of the run until then is
+// there.
 type BehindError struct {
 	Due  time.Duration // since the start, of the job that came so late
 	Late time.Duration
@@ -49,13 +50,13 @@ func (e *OutputError) Error() string { return e.Output + ": " + e.Err.Error() }
 // Unwrap returns the reason.
 func (e *OutputError) Unwrap() error { return e.Err }
 
-// Run sends the jobs of a source when they are due, whatever became of those before them, and returns what they met once the last has
-// ended. When the context ends it sends no more, waits two seconds for what is under way, and returns the result of that, marked as
-// interrupted.
+// Run sends the jobs of a source when they are due, whatever became of those before them, and returns what they met
+// once the last has ended. When the context ends it sends no more, waits two seconds for what is under way, and returns
+// the result of that, marked as interrupted.
 //
-// The error is that of the configuration or of the source, or that no scheduler could be reached; then there is no result. With a
-// [*BehindError], an [*OutputError], or an error of the source that came up late, there is one, and after the first and the last it is marked
-// as invalid.
+// The error is that of the configuration or of the source, or that no scheduler could be reached; then there is no
+// result. With a [*BehindError], an [*OutputError], or an error of the source that came up late, there is one, and
+// after the first and the last it is marked as invalid.
 func Run(ctx context.Context, cfg Config, source *workload.Source) (*Result, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -103,11 +104,13 @@ func (r *run) openRecord() {
 	}
 }
 
-// connectTries is how many submissions [connect] makes for each scheduler: none of n is left out but with a chance below n·e⁻¹⁶.
+// connectTries is how many submissions [connect] makes for each scheduler: none of n is left out but with a chance
+// below n·e⁻¹⁶.
 const connectTries = 16
 
-// connect has the client open its connections, by submissions that every scheduler refuses: no worker has an app of this name. The first
-// job of a run would have to wait for them. Which scheduler a job goes to is the client's own business, so jobs of random ids go to all.
+// connect has the client open its connections, by submissions that every scheduler refuses: no worker has an app of
+// this name. The first job of a run would have to wait for them. Which scheduler a job goes to is the client's own
+// business, so jobs of random ids go to all.
 func connect(ctx context.Context, c *client.Client, schedulers []string) error {
 	var refusals sync.WaitGroup
 	faults := make([]error, connectTries*len(schedulers))
@@ -220,7 +223,8 @@ func (r *run) job(j *job) {
 	r.tally.finish(j, sent, accepted, ended, h.Scheduler(), results)
 }
 
-// gaveUp reports whether the jobs under way have been given up: the end that the closed client then gives them is not the fleet's.
+// gaveUp reports whether the jobs under way have been given up: the end that the closed client then gives them is not
+// the fleet's.
 func (r *run) gaveUp() bool {
 	select {
 	case <-r.gone:
@@ -239,7 +243,8 @@ func refusalCode(err error) string {
 	return string(task.CodeInternal)
 }
 
-// drain waits for the jobs under way: until they have ended, which they have by their deadline, or for a moment once the run is interrupted.
+// drain waits for the jobs under way: until they have ended, which they have by their deadline, or for a moment once
+// the run is interrupted.
 func (r *run) drain(ctx context.Context, interrupted bool) {
 	ended := make(chan struct{})
 	go func() {

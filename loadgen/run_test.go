@@ -131,8 +131,8 @@ func near(t *testing.T, what string, got, want, tolerance float64) {
 	}
 }
 
-// TestArrivalsDoNotWaitForResponses: a fleet that serves ten jobs a second gets a hundred a second, and each job's response has in it that those
-// before it had to be served first.
+// TestArrivalsDoNotWaitForResponses: a fleet that serves ten jobs a second gets a hundred a second, and each job's
+// response has in it that those before it had to be served first.
 func TestArrivalsDoNotWaitForResponses(t *testing.T) {
 	t.Parallel()
 	inBubble(t, 1, 1, 1, func(b *bubble) {
@@ -153,8 +153,8 @@ func TestArrivalsDoNotWaitForResponses(t *testing.T) {
 	})
 }
 
-// TestAStallShowsInEveryJobOfIt: a pause of a second of a fleet that is fast otherwise is met by the jobs of a second, and not by one, which is
-// what a generator would see that waits for responses.
+// TestAStallShowsInEveryJobOfIt: a pause of a second of a fleet that is fast otherwise is met by the jobs of a second,
+// and not by one, which is what a generator would see that waits for responses.
 func TestAStallShowsInEveryJobOfIt(t *testing.T) {
 	t.Parallel()
 	inBubble(t, 1, 1, 1200, func(b *bubble) {
@@ -376,8 +376,8 @@ func readJobs(t *testing.T, in *bytes.Buffer) []workload.Job {
 	return jobs
 }
 
-// TestRecordIsWhatRan: the same arrivals, users and numbers of tasks, with the service times that workers measured, in the order of arrivals
-// although jobs end in another.
+// TestRecordIsWhatRan: the same arrivals, users and numbers of tasks, with the service times that workers measured, in
+// the order of arrivals although jobs end in another.
 func TestRecordIsWhatRan(t *testing.T) {
 	t.Parallel()
 	const plan = `{"at_ms":1,"user":"a","service_ms":[500,20],"est_ms":7}
@@ -409,8 +409,8 @@ func TestRecordIsWhatRan(t *testing.T) {
 	})
 }
 
-// TestBoundAgreesWithABubble: a fleet whose CPU costs nothing and whose messages take what the simulator is told takes as long as the
-// simulator says.
+// TestBoundAgreesWithABubble: a fleet whose CPU costs nothing and whose messages take what the simulator is told takes
+// as long as the simulator says.
 func TestBoundAgreesWithABubble(t *testing.T) {
 	t.Parallel()
 	inBubble(t, 2, 10, 4, func(b *bubble) {

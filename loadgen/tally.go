@@ -277,7 +277,8 @@ func (t *tally) results(j *job, accepted, ended time.Duration, results []task.Re
 			s.wait.add(r.Wait)
 			s.busy += float64(r.Service) * slots
 		}
-		// A wait begins when the job is accepted, a hop before that is known here, as the launch is a hop before the start.
+		// A wait begins when the job is accepted, a hop before that is known here, as the launch is a hop before the
+		// start.
 		start := min(accepted+r.Wait, ended-r.Service)
 		t.timeline.run(start, start+r.Service, slots)
 		if t.stocks != nil && j.user != "" {
@@ -370,7 +371,8 @@ func (u *userTally) shares(t *tally, name string) map[string]float64 {
 // maxWidths bounds how many widths have statistics of their own.
 const maxWidths = 64
 
-// width returns the statistics of jobs whose tasks take as many slots as a job's; nil where there are none but plain ones.
+// width returns the statistics of jobs whose tasks take as many slots as a job's; nil where there are none but plain
+// ones.
 func (t *tally) width(j *job) *widthTally {
 	if t.widths == nil {
 		return nil

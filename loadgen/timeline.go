@@ -2,8 +2,8 @@ package loadgen
 
 import "time"
 
-// timeline gathers what happened in each piece of a run's time. When there are more than MaxIntervals, neighbours are merged and all are
-// twice as long from then on, so that its memory is bounded.
+// timeline gathers what happened in each piece of a run's time. When there are more than MaxIntervals, neighbours are
+// merged and all are twice as long from then on, so that its memory is bounded.
 type timeline struct {
 	length    time.Duration
 	intervals []*interval
@@ -96,7 +96,8 @@ func (t *timeline) run(from, to time.Duration, slots float64) {
 	}
 }
 
-// busyBetween returns how much slot time was taken between two times, as if that of an interval were spread evenly over it.
+// busyBetween returns how much slot time was taken between two times, as if that of an interval were spread evenly over
+// it.
 func (t *timeline) busyBetween(from, to time.Duration) float64 {
 	sum := 0.0
 	for i, v := range t.intervals {

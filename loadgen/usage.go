@@ -58,7 +58,8 @@ func (c *class) takes(t int) (slots int, own map[string]uint32) {
 	return slots, nil
 }
 
-// usage is how much a user's tasks took at what time: pieces of equal length, at most MaxIntervals, which double when there would be more.
+// usage is how much a user's tasks took at what time: pieces of equal length, at most MaxIntervals, which double when
+// there would be more.
 type usage struct {
 	length time.Duration
 	pieces [][]float64 // amount × nanoseconds
@@ -101,7 +102,8 @@ func (u *usage) halve() {
 	u.pieces, u.length = kept, 2*u.length
 }
 
-// shares returns what fraction of everything was taken between two times, as if what a piece has were spread evenly over it; nil without resources.
+// shares returns what fraction of everything was taken between two times, as if what a piece has were spread evenly
+// over it; nil without resources.
 func (u *usage) shares(s *stocks, from, to time.Duration) map[string]float64 {
 	if s == nil || to <= from {
 		return nil

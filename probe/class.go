@@ -19,8 +19,8 @@ const (
 	DisciplineSRPT     = "srpt"
 )
 
-// NeedsClass reports whether a worker of this discipline wants to know the class of what is reserved. One that says nothing is
-// first in, first out. One that this scheduler has never heard of is told: it asked for it by its name.
+// NeedsClass reports whether a worker of this discipline wants to know the class of what is reserved. One that says
+// nothing is first in, first out. One that this scheduler has never heard of is told: it asked for it by its name.
 func NeedsClass(discipline string) bool { return discipline != "" && discipline != DisciplineFIFO }
 
 // Class is what a worker goes by when it chooses whose turn it is.
@@ -55,10 +55,12 @@ func Work(estimate time.Duration, tasks int) time.Duration {
 	return estimate * time.Duration(max(tasks, 0))
 }
 
-// AppendClassedReserve appends the encoding of m followed by the class of its job, for workers whose discipline needs it.
+// AppendClassedReserve appends the encoding of m followed by the class of its job, for workers whose discipline needs
+// it.
 //
-// The user's path is there as text each time. To number paths on each connection would save some ten bytes of a message, of which hundreds
-// share a write, and would cost a table at both ends that has to be bounded, agreed on, and built again with each connection.
+// The user's path is there as text each time. To number paths on each connection would save some ten bytes of a
+// message, of which hundreds share a write, and would cost a table at both ends that has to be bounded, agreed on, and
+// built again with each connection.
 func AppendClassedReserve(b []byte, m Reserve, c *Class) []byte {
 	b = AppendReserve(b, m)
 	b = wire.AppendBytes(b, c.User)
@@ -67,7 +69,8 @@ func AppendClassedReserve(b []byte, m Reserve, c *Class) []byte {
 	return wire.AppendDuration(b, c.Work)
 }
 
-// DecodeClassedReserve reads a Reserve with its class into c. A Reserve without one is of the zero class. c.User aliases body.
+// DecodeClassedReserve reads a Reserve with its class into c. A Reserve without one is of the zero class. c.User
+// aliases body.
 func DecodeClassedReserve(body []byte, c *Class) (Reserve, error) {
 	r := wire.NewReader(body)
 	m := readReserve(&r)

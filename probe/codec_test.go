@@ -187,7 +187,8 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// FuzzDecoders: any bytes give a message, ErrMalformed or ErrVersion, and a message encodes to something that decodes to it again.
+// FuzzDecoders: any bytes give a message, ErrMalformed or ErrVersion, and a message encodes to something that decodes
+// to it again.
 func FuzzDecoders(f *testing.F) {
 	all := codecs()
 	order := []any{

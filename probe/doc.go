@@ -8,12 +8,11 @@
 // worker reports the end of an attempt with [Finished]. When all tasks of a job are
 // bound, the scheduler takes back what reservations are left ([Cancel]): proactive cancellation.
 //
-// Under idle offers a slot that frees offers itself ([Offer]) to a scheduler, which launches on that without being asked. Schedulers tell
-// each other what waits ([Want]) and hand offers on ([Hand]).
+// Under idle offers a slot that frees offers itself ([Offer]) to a scheduler, which launches on that without being
+// asked. Schedulers tell each other what waits ([Want]) and hand offers on ([Hand]).
 //
-// Every GetTask and offer carries a call number, counted per lane: without idle offers a lane is a slot. A Launch or NoTask names the
-// call that it answers; each call is consumed once, so a repeated or late
-// message changes nothing.
+// Every GetTask and offer carries a call number, counted per lane: without idle offers a lane is a slot. A Launch or
+// NoTask names the call that it answers; each call is consumed once, so a repeated or late message changes nothing.
 //
 // The package is pure: no I/O, no clock, no goroutine. Encoders append to the
 // caller's buffer; decoded byte slices alias the frame that they came from. Neither allocates.

@@ -116,9 +116,9 @@ func AppendHello(b []byte, h *Hello) []byte {
 // ErrVersion says that a peer speaks another version of the protocol.
 var ErrVersion = errors.New("the protocol version differs")
 
-// DecodeHello reads a Hello. It checks names and bounds, so that what it
-// returns can be used as it is. The error is [wire.ErrMalformed], or [ErrVersion] with both versions: they are the first field in
-// all of them, and nothing behind it can be relied on in another one.
+// DecodeHello reads a Hello. It checks names and bounds, so that what it returns can be used as it is. The error is
+// [wire.ErrMalformed], or [ErrVersion] with both versions: they are the first field in all of them, and nothing behind
+// it can be relied on in another one.
 func DecodeHello(body []byte) (Hello, error) {
 	r := wire.NewReader(body)
 	h := Hello{Version: r.Uint32()}

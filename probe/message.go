@@ -101,8 +101,9 @@ type Launch struct {
 	Payload  []byte
 }
 
-// Coming says that the Launch that uses an Offer is on its way, and so long that it goes in pieces: a payload may need longer than an offer is good for.
-// Small as it is, it gets ahead of that payload and of those before it. From then on the slot is the launch's, as if it had asked.
+// Coming says that the Launch that uses an Offer is on its way, and so long that it goes in pieces: a payload may need
+// longer than an offer is good for. Small as it is, it gets ahead of that payload and of those before it. From then on
+// the slot is the launch's, as if it had asked.
 type Coming struct {
 	Slot uint16
 	Call uint32 // the Offer
@@ -127,8 +128,8 @@ const (
 )
 
 // Finished reports the end of an attempt. The slot is free again. The worker keeps it until it is acknowledged, and
-// says it again, as a [KindFound], to whom it may concern: to the same life of the scheduler on its next connection, or to another that
-// claims the job.
+// says it again, as a [KindFound], to whom it may concern: to the same life of the scheduler on its next connection, or
+// to another that claims the job.
 type Finished struct {
 	Seq     uint64 // numbers what this life of the worker reports to this life of the scheduler, from 1; 0: another scheduler's, found by a Claim
 	Slot    uint16
@@ -163,8 +164,9 @@ type Refuse struct {
 	Reason Refusal
 }
 
-// Decline gives back a Launch that the worker did not start: neither an attempt nor a failure. With [RefusedFenced]
-// it may also name an attempt that runs, which another scheduler has claimed. With Ref 0, which no job has, it takes back the offer of that slot and call.
+// Decline gives back a Launch that the worker did not start: neither an attempt nor a failure. With [RefusedFenced] it
+// may also name an attempt that runs, which another scheduler has claimed. With Ref 0, which no job has, it takes back
+// the offer of that slot and call.
 type Decline struct {
 	Slot   uint16
 	Call   uint32
@@ -179,8 +181,9 @@ type Kill struct {
 	Call uint32 // of the Launch
 }
 
-// Drain announces that the worker is leaving: sample it no more. Running attempts finish. Left is the last word of one that is idle: it hangs up and will not be back, and
-// what was launched and has no end has never started. A connection that ends without it has broken.
+// Drain announces that the worker is leaving: sample it no more. Running attempts finish. Left is the last word of one
+// that is idle: it hangs up and will not be back, and what was launched and has no end has never started. A connection
+// that ends without it has broken.
 type Drain struct{ Left bool }
 
 // Load tells how full the worker is, over all schedulers: for listings, never
@@ -190,16 +193,17 @@ type Load struct {
 	Queued uint32 // reservations in the queue
 }
 
-// Claim says that the speaker owns a job from now on, under an epoch that is higher than any before. The worker starts nothing of
-// the job for others any more, hands over what it holds of it (Adopt, Found), and says when that was all (Told).
+// Claim says that the speaker owns a job from now on, under an epoch that is higher than any before. The worker starts
+// nothing of the job for others any more, hands over what it holds of it (Adopt, Found), and says when that was all
+// (Told).
 type Claim struct {
 	Ref   Ref // the speaker's, for all that is said of the job from here on
 	Job   task.JobID
 	Epoch uint32 // > 0
 }
 
-// Adopt says that an attempt of the scheduler's runs: one it launched on an earlier connection, or one of a job that it claims. Its end
-// is reported as if the scheduler had launched it by that call.
+// Adopt says that an attempt of the scheduler's runs: one it launched on an earlier connection, or one of a job that it
+// claims. Its end is reported as if the scheduler had launched it by that call.
 type Adopt struct {
 	Slot    uint16
 	Call    uint32
@@ -209,8 +213,8 @@ type Adopt struct {
 	Elapsed time.Duration // since its start, on the worker's clock
 }
 
-// Told ends what a worker says that it holds: of a claimed job, or, with Ref 0, of everything, once after each handshake. What it did not say of
-// a job that it had been told to run never started, unless Dropped.
+// Told ends what a worker says that it holds: of a claimed job, or, with Ref 0, of everything, once after each
+// handshake. What it did not say of a job that it had been told to run never started, unless Dropped.
 type Told struct {
 	Ref     Ref
 	Acked   uint64 // with Ref 0: results up to this number are not kept any more

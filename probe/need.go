@@ -11,7 +11,8 @@ type Amount struct {
 	N    uint32
 }
 
-// Need is what one task takes of a worker while it runs. The zero Need is that of most tasks: one slot, and nothing else.
+// Need is what one task takes of a worker while it runs. The zero Need is that of most tasks: one slot, and nothing
+// else.
 type Need struct {
 	Slots     uint16               // 0 is 1
 	Resources [MaxResources]uint32 // by place in the worker's [Hello].Resources
@@ -20,8 +21,8 @@ type Need struct {
 // Plain reports whether a task takes one slot and nothing else.
 func (n *Need) Plain() bool { return n.Slots <= 1 && n.Resources == [MaxResources]uint32{} }
 
-// AppendNeedReserve appends the encoding of m with the class of its job and what its tasks take: a [KindReserveNeed]. A Reserve of plain tasks is sent as
-// [KindReserve], which costs the less.
+// AppendNeedReserve appends the encoding of m with the class of its job and what its tasks take: a [KindReserveNeed]. A
+// Reserve of plain tasks is sent as [KindReserve], which costs the less.
 func AppendNeedReserve(b []byte, m Reserve, c *Class, n *Need) []byte {
 	b = AppendClassedReserve(b, m, c)
 	b = wire.AppendUint(b, uint64(n.Slots))

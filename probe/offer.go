@@ -10,8 +10,8 @@ import (
 // MaxLanes is how many lanes a worker can have. See [Offer].
 const MaxLanes = 2 * MaxSlots
 
-// How many lanes a worker has beside two for each of its slots, for launches of brief apps: six for each slot, but at least 128, as many as can end while a
-// message goes out and another comes in, and together at most [MaxLanes].
+// How many lanes a worker has beside two for each of its slots, for launches of brief apps: six for each slot, but at
+// least 128, as many as can end while a message goes out and another comes in, and together at most [MaxLanes].
 const (
 	briefPerSlot = 6
 	leastBrief   = 128
@@ -22,19 +22,19 @@ func Lanes(slots int) int {
 	return max(2*slots, min(2*slots+max(briefPerSlot*slots, leastBrief), MaxLanes))
 }
 
-// PolicyIdleOffer is the policy of a fleet whose schedulers take offers, as their Hello has it. A worker makes none to a scheduler of
-// another.
+// PolicyIdleOffer is the policy of a fleet whose schedulers take offers, as their Hello has it. A worker makes none to
+// a scheduler of another.
 const PolicyIdleOffer = "idle-offer"
 
-// Offer says that a slot is free, or soon will be, and the queue empty: whoever has the offer may launch one task on it, by a [Launch]
-// that names its lane and call. That may be the scheduler that it was sent to or, when it was handed on, any other that the worker is
-// connected with.
+// Offer says that a slot is free, or soon will be, and the queue empty: whoever has the offer may launch one task on
+// it, by a [Launch] that names its lane and call. That may be the scheduler that it was sent to or, when it was handed
+// on, any other that the worker is connected with.
 //
-// Offers and GetTasks are numbered together, in lanes: one sequence of calls each, strictly one after the other. A worker of k slots that only
-// asks when a slot is free has k lanes, which are its slots. One that offers a slot before it is free does it in another lane than the
-// one whose attempt still runs, and one whose attempts of an app end sooner than a message gets anywhere may offer more of that app than it has
-// slots, so it has up to [Lanes]. Which slot runs what was launched in a lane is the worker's own affair; Slot in all
-// messages is the number of a lane.
+// Offers and GetTasks are numbered together, in lanes: one sequence of calls each, strictly one after the other. A
+// worker of k slots that only asks when a slot is free has k lanes, which are its slots. One that offers a slot before
+// it is free does it in another lane than the one whose attempt still runs, and one whose attempts of an app end sooner
+// than a message gets anywhere may offer more of that app than it has slots, so it has up to [Lanes]. Which slot runs
+// what was launched in a lane is the worker's own affair; Slot in all messages is the number of a lane.
 //
 // An offer carries no class: it leaves while nothing is queued, so that it is nobody's turn in particular.
 type Offer struct {
@@ -44,8 +44,8 @@ type Offer struct {
 	Brief uint16        // 0: any task will do; else the offer is for the app of index Brief - 1 in the worker's Hello, and no slot's in particular
 }
 
-// Want says between schedulers what of one set of waiting tasks is to be had from the other's offers. It replaces what was said
-// of the set before.
+// Want says between schedulers what of one set of waiting tasks is to be had from the other's offers. It replaces what
+// was said of the set before.
 type Want struct {
 	Set   uint32        // that a [SetDef] on this connection has named
 	Age   time.Duration // of the oldest job that waits
@@ -71,8 +71,9 @@ type Spare struct {
 	Floor uint32 // the giver keeps at least so many
 }
 
-// SetDef gives a number to a set of tasks that are alike in what they need and in their class, for what is said of them on this connection
-// by the speaker. It is said before the number is used; a number that is defined again means the new set from then on.
+// SetDef gives a number to a set of tasks that are alike in what they need and in their class, for what is said of them
+// on this connection by the speaker. It is said before the number is used; a number that is defined again means the new
+// set from then on.
 type SetDef struct {
 	Set      uint32 // ≥ 1
 	App      string

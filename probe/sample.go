@@ -28,9 +28,9 @@ func SampleNext[T any](rng *rand.Rand, s []T, i int) T {
 	return s[i]
 }
 
-// Below returns a number drawn uniformly from 0…n−1, n ≥ 1. It is made of the generator's 64-bit outputs alone (Lemire, "Fast Random Integer
-// Generation in an Interval", 2019), so that one seed samples the same workers on every machine and with every release of
-// Go: the library promises neither for its own.
+// Below returns a number drawn uniformly from 0…n−1, n ≥ 1. It is made of the generator's 64-bit outputs alone (Lemire,
+// "Fast Random Integer Generation in an Interval", 2019), so that one seed samples the same workers on every machine
+// and with every release of Go: the library promises neither for its own.
 func Below(rng *rand.Rand, n uint64) uint64 {
 	if n&(n-1) == 0 {
 		return rng.Uint64() & (n - 1)

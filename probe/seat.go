@@ -6,12 +6,14 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Affinity: a key chooses workers by rendezvous hashing (Thaler and Ravishankar, "A name-based mapping scheme for rendezvous", 1996). Everyone who knows the
-// same workers chooses the same ones, whatever order they came in, and a worker that leaves moves only the keys that had chosen it.
+// Affinity: a key chooses workers by rendezvous hashing (Thaler and Ravishankar, "A name-based mapping scheme for
+// rendezvous", 1996). Everyone who knows the same workers chooses the same ones, whatever order they came in, and a
+// worker that leaves moves only the keys that had chosen it.
 //
-// Hashing a key with each worker's name costs as much as there are workers: 25 µs for one key among 10,000. So workers sit in a table of 2¹⁶ seats, where their
-// names put them, and a key does not hash workers but goes through the seats in an order of its own, a pseudo-random permutation. The first worker it meets
-// is its first choice. That is the same thing, with the place of a worker's seat in the key's order as its rank, and costs seats ÷ workers steps for each
+// Hashing a key with each worker's name costs as much as there are workers: 25 µs for one key among 10,000. So workers
+// sit in a table of 2¹⁶ seats, where their names put them, and a key does not hash workers but goes through the seats
+// in an order of its own, a pseudo-random permutation. The first worker it meets is its first choice. That is the same
+// thing, with the place of a worker's seat in the key's order as its rank, and costs seats ÷ workers steps for each
 // choice. The other way round, which place a seat has is found as quickly, so that among few workers all are ranked.
 
 const (
@@ -33,7 +35,8 @@ func KeyOf(affinity string) Key {
 	return Key(max(xxhash.Sum64String(affinity), 1))
 }
 
-// SeatsOf says where a worker sits: it has a seat for each slot, up to 64, so that it is chosen by a share of the keys that goes by its slots.
+// SeatsOf says where a worker sits: it has a seat for each slot, up to 64, so that it is chosen by a share of the keys
+// that goes by its slots.
 type SeatsOf struct {
 	Name  uint64 // the xxhash of its name
 	Slots int
@@ -45,7 +48,8 @@ func (o SeatsOf) Own() int { return min(o.Slots, maxOwnSeat) }
 // seat is where it sits with its slot i.
 func (o SeatsOf) seat(i int) uint16 { return uint16(mix(o.Name+uint64(i)*golden) >> 48) }
 
-// Seats is the table of all workers. The zero Seats is an empty one, and takes up nothing until the first worker is added.
+// Seats is the table of all workers. The zero Seats is an empty one, and takes up nothing until the first worker is
+// added.
 type Seats struct {
 	first []uint32 // by seat: its first sitter, index + 1 into sitters
 	all   []sitter
@@ -97,8 +101,8 @@ func (s *Seats) Remove(w WorkerID, of SeatsOf) {
 	s.taken -= of.Own()
 }
 
-// Dense reports whether walking through seats to some of the workers, which have that many seats together, is quicker than ranking
-// all of those, for a key that is to choose n.
+// Dense reports whether walking through seats to some of the workers, which have that many seats together, is quicker
+// than ranking all of those, for a key that is to choose n.
 func Dense(seatsOfThem, n int) bool { return seatsOfThem*seatsOfThem > seats*max(n, 1) }
 
 // Len is how many seats its workers have, each counted for itself where several have the same.
@@ -177,8 +181,8 @@ func (r *Ranker) Of(of SeatsOf) uint64 {
 	return best<<47 | tie(r.tie, of.Name)>>17
 }
 
-// Insert puts a worker of a rank among the best n so far, which are sorted by their rank, and returns them. It is for going through
-// few workers; ranks has the rank of each in best.
+// Insert puts a worker of a rank among the best n so far, which are sorted by their rank, and returns them. It is for
+// going through few workers; ranks has the rank of each in best.
 func Insert(best []WorkerID, ranks []uint64, w WorkerID, rank uint64, n int) ([]WorkerID, []uint64) {
 	if len(best) == n && rank >= ranks[n-1] {
 		return best, ranks
@@ -226,8 +230,8 @@ func scramble(x uint8, k uint32) uint8 {
 	return uint8((h * 0x2c1b3c6d) >> 24)
 }
 
-// mix is the output function of SplitMix64: a bijection in which each bit of the input moves each bit of the output with probability
-// one half.
+// mix is the output function of SplitMix64: a bijection in which each bit of the input moves each bit of the output
+// with probability one half.
 func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb

@@ -42,8 +42,8 @@ func chosen(s *probe.Seats, k probe.Key, n int, out []probe.WorkerID) []probe.Wo
 	return out
 }
 
-// TestSeatsAreRanks walks through tables from which workers have come and gone: a walk meets all that are there, in the order of their ranks, whatever
-// was there before; and the best few that Insert keeps are its beginning.
+// TestSeatsAreRanks walks through tables from which workers have come and gone: a walk meets all that are there, in the
+// order of their ranks, whatever was there before; and the best few that Insert keeps are its beginning.
 func TestSeatsAreRanks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var s probe.Seats
@@ -103,8 +103,8 @@ func TestSharedSeats(t *testing.T) {
 	}
 }
 
-// TestKeysMoveOnlyWhereTheyMust takes workers out and puts others in: only the keys move that had chosen one, or choose one now, and those are about
-// 1/n of all. It holds of first and of second choices.
+// TestKeysMoveOnlyWhereTheyMust takes workers out and puts others in: only the keys move that had chosen one, or choose
+// one now, and those are about 1/n of all. It holds of first and of second choices.
 func TestKeysMoveOnlyWhereTheyMust(t *testing.T) {
 	for _, n := range []int{2, 10, 100, 1000} {
 		keys := min(1000*n, 20_000)
@@ -155,7 +155,8 @@ func TestKeysMoveOnlyWhereTheyMust(t *testing.T) {
 	}
 }
 
-// TestKeysSpread has many keys choose: workers get keys by their slots, and pairs of first and second choices are like independent ones.
+// TestKeysSpread has many keys choose: workers get keys by their slots, and pairs of first and second choices are like
+// independent ones.
 func TestKeysSpread(t *testing.T) {
 	const n, keys = 16, 50_000
 	var s probe.Seats
@@ -169,7 +170,8 @@ func TestKeysSpread(t *testing.T) {
 		pairs[c[0]][c[1]]++
 	}
 	for i := range first {
-		// 64 seats of 1024, so that a hundredth more or less of the seats is as likely as not to be met first by chance.
+		// 64 seats of 1024, so that a hundredth more or less of the seats is as likely as not to be met first by
+		// chance.
 		if p := first[i] / keys * n; p < 0.9 || p > 1.1 {
 			t.Errorf("worker %d is the first choice of %.3f times its share", i, p)
 		}

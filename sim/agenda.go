@@ -24,11 +24,11 @@ func (a *entry) before(b *entry) bool {
 // soonMost is how long the sorted part of an agenda is at most.
 const soonMost = 64
 
-// agenda holds the events that do not come in the order in which they were planned. The next few are sorted; the others lie
-// in buckets of times that are the larger the farther away they are, as in a radix heap (Ahuja, Mehlhorn, Orlin and
-// Tarjan, "Faster algorithms for the shortest path problem", 1990): the number of a bucket is that of the highest bit in which its times
-// differ from base. When the sorted part is used up, the first bucket with something in it is spread over those below, until one is
-// short enough to be sorted.
+// agenda holds the events that do not come in the order in which they were planned. The next few are sorted; the others
+// lie in buckets of times that are the larger the farther away they are, as in a radix heap (Ahuja, Mehlhorn, Orlin and
+// Tarjan, "Faster algorithms for the shortest path problem", 1990): the number of a bucket is that of the highest bit
+// in which its times differ from base. When the sorted part is used up, the first bucket with something in it is spread
+// over those below, until one is short enough to be sorted.
 //
 // A heap of 40,000 events costs a cache line or two for each of its last levels; here an event is copied a
 // few times, always to the end of something. What is more, the next events are known, see [warmer].

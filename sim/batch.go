@@ -9,9 +9,9 @@ import (
 )
 
 // batch probes ⌈d·m⌉ distinct workers for the m tasks of a job together, and sends one task each to the m least full,
-// counting what runs and what waits there (batch sampling: Ousterhout et al., SOSP 2013, §3.2). In a fleet of
-// fewer workers than tasks, each next task goes to the worker that is then least full. A task takes three hops to start,
-// and 2d + 2 messages.
+// counting what runs and what waits there (batch sampling: Ousterhout et al., SOSP 2013, §3.2). In a fleet of fewer
+// workers than tasks, each next task goes to the worker that is then least full. A task takes three hops to start, and
+// 2d + 2 messages.
 type batch struct {
 	queues *Queues
 	rngs   []*rand.Rand // by scheduler

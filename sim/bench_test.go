@@ -8,8 +8,8 @@ import (
 	"dunnock/sim"
 )
 
-// BenchmarkRun simulates fleets at load 0.9 with jobs of 100 tasks, in simulated tasks per second of one core. Allocations are those of
-// the set-up: jobs and tasks make none. With -short it is one small fleet and few jobs.
+// BenchmarkRun simulates fleets at load 0.9 with jobs of 100 tasks, in simulated tasks per second of one core.
+// Allocations are those of the set-up: jobs and tasks make none. With -short it is one small fleet and few jobs.
 func BenchmarkRun(b *testing.B) {
 	fleets, jobs := []int{1000, 10_000}, 20_000
 	if testing.Short() {

@@ -7,8 +7,9 @@ import (
 	"dunnock/sim"
 )
 
-// TestBriefTasksKeepSlotsBusy: where tasks take far less than a message, slots would be idle but for what is launched ahead: of 20 µs and hops of 0.5 ms each slot could do
-// 2 in a round trip, at a load of 0.04. Whatever is beyond that would wait for ever longer.
+// TestBriefTasksKeepSlotsBusy: where tasks take far less than a message, slots would be idle but for what is launched
+// ahead: of 20 µs and hops of 0.5 ms each slot could do 2 in a round trip, at a load of 0.04. Whatever is beyond that
+// would wait for ever longer.
 func TestBriefTasksKeepSlotsBusy(t *testing.T) {
 	t.Parallel()
 	for _, schedulers := range []int{1, 2, 5} {

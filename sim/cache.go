@@ -18,8 +18,8 @@ type Affinity struct {
 	Cache    int     `json:"cache,omitempty"`     // keys that a worker keeps; 0: caches were not modelled
 	MissCost float64 `json:"miss_cost,omitempty"` // how many times as long a miss takes
 	HitRate  float64 `json:"hit_rate"`            // of the tasks that met a cache
-	// NearRate is how many of the launches were at a worker that the key had chosen, and SpillRate how many tasks had waited for those in vain. Of the
-	// whole run, and 0 if schedulers did not know the keys.
+	// NearRate is how many of the launches were at a worker that the key had chosen, and SpillRate how many tasks had
+	// waited for those in vain. Of the whole run, and 0 if schedulers did not know the keys.
 	NearRate  float64 `json:"near_rate"`
 	SpillRate float64 `json:"spill_rate"`
 }

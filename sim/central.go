@@ -2,9 +2,9 @@ package sim
 
 import "time"
 
-// central is a single scheduler that knows the state of every slot without delay but needs a decision time for each task, one after
-// the other: a task joins the queue of [ideal] when it has been decided on. It saturates at one task per
-// decision time, whatever the number of slots.
+// central is a single scheduler that knows the state of every slot without delay but needs a decision time for each
+// task, one after the other: a task joins the queue of [ideal] when it has been decided on. It saturates at one task
+// per decision time, whatever the number of slots.
 type central struct {
 	ideal
 	decision  time.Duration

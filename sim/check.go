@@ -23,7 +23,8 @@ type CheckLine struct {
 // CheckConfig says how thoroughly to check.
 type CheckConfig struct {
 	Seed uint64 // that the seeds of the replications come from
-	// Scale multiplies how much is simulated, 0.01 to 100. Intervals shrink with its root. 0 stands for 1, a few seconds.
+	// Scale multiplies how much is simulated, 0.01 to 100. Intervals shrink with its root. 0 stands for 1, a few
+	// seconds.
 	Scale float64
 }
 
@@ -34,8 +35,9 @@ const replications = 10
 // that one of twenty lines lies outside by chance in one of fifty checks.
 const student999 = 4.781
 
-// Check holds the simulator against closed forms: waits of M/M/1 and M/M/c, queue lengths under the power of d choices, utilisation, Little's law, and
-// the conservation of tasks. The error says that it could not be done; what does not agree is in the lines.
+// Check holds the simulator against closed forms: waits of M/M/1 and M/M/c, queue lengths under the power of d choices,
+// utilisation, Little's law, and the conservation of tasks. The error says that it could not be done; what does not
+// agree is in the lines.
 func Check(ctx context.Context, cfg CheckConfig) ([]CheckLine, error) {
 	if cfg.Scale == 0 {
 		cfg.Scale = 1
@@ -62,7 +64,8 @@ type checker struct {
 // service is the mean service time of all checks, in milliseconds.
 const service = 100.0
 
-// experiment is a run whose outcome is known: jobs of one task, whose arrivals are Poisson and services exponential, without any network delay.
+// experiment is a run whose outcome is known: jobs of one task, whose arrivals are Poisson and services exponential,
+// without any network delay.
 type experiment struct {
 	config Config
 	load   float64
@@ -185,8 +188,8 @@ func (k *checker) split() error {
 	}, 1)
 }
 
-// observed counts how full the queues are that probes find. Probes go to uniform workers at the times of a Poisson process, so what
-// they find is what there is on the average of time (Wolff 1982).
+// observed counts how full the queues are that probes find. Probes go to uniform workers at the times of a Poisson
+// process, so what they find is what there is on the average of time (Wolff 1982).
 type observed struct {
 	*perTask
 	found  []uint64 // by length
@@ -214,8 +217,8 @@ func (o *observed) atLeast(k int) float64 {
 	return float64(n) / float64(o.probes)
 }
 
-// choices is the power of d choices. The theory is that of an infinite fleet; one of n workers is off by something in proportion to 1/n,
-// for which 2/n is granted.
+// choices is the power of d choices. The theory is that of an infinite fleet; one of n workers is off by something in
+// proportion to 1/n, for which 2/n is granted.
 func (k *checker) choices() error {
 	const workers, bias = 2000, 2.0 / 2000
 	for _, c := range []struct {
@@ -241,7 +244,8 @@ func (k *checker) choices() error {
 	return nil
 }
 
-// books is what holds exactly in each run: Little's law over a run that begins and ends empty, and the conservation of tasks.
+// books is what holds exactly in each run: Little's law over a run that begins and ends empty, and the conservation of
+// tasks.
 func (k *checker) books() error {
 	for _, policy := range Policies() {
 		e, r, err := k.run(experiment{config: Config{Policy: policy, Workers: 100, Slots: 4}, load: 0.9, jobs: 50_000}, 0)

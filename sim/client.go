@@ -10,8 +10,8 @@ import (
 	"dunnock/scheduler/placement"
 )
 
-// clients own the jobs of a run with faults, as the fleet's clients do: they know which tasks have their outcome, and hand what is
-// unfinished to another scheduler when theirs is gone.
+// clients own the jobs of a run with faults, as the fleet's clients do: they know which tasks have their outcome, and
+// hand what is unfinished to another scheduler when theirs is gone.
 type clients struct {
 	rng   *rand.Rand
 	delay time.Duration // before another try, at least, and half of it at most
@@ -29,8 +29,8 @@ func newClients(cfg *Config) clients {
 	return clients{rng: newStream(cfg.Seed, labelNetwork).generator(1), delay: cfg.Faults.Redial}
 }
 
-// submit hands a job, or what is unfinished of it, to a scheduler: its own the first time, later any that is up. When none takes it the
-// client tries again.
+// submit hands a job, or what is unfinished of it, to a scheduler: its own the first time, later any that is up. When
+// none takes it the client tries again.
 func (k *clients) submit(e *Engine, c *cores, id JobID) {
 	k.last = e.now
 	j := &e.jobs[id]

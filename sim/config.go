@@ -27,7 +27,8 @@ const (
 // Sharing is whose turn it is in a worker's queue: what workers are configured with.
 type Sharing = queue.Config
 
-// Config says what is simulated. The zero Config is a fleet of the default size under late binding, without network delay.
+// Config says what is simulated. The zero Config is a fleet of the default size under late binding, without network
+// delay.
 type Config struct {
 	// Policy is how tasks are placed, one of [Policies]. Default "late-binding".
 	Policy string
@@ -35,39 +36,43 @@ type Config struct {
 	Workers int
 	// Slots is how many tasks a worker runs at a time: 1 to 4096, default 4.
 	Slots int
-	// Schedulers is how many share the jobs: 1 to 4096, default 10. Policies ideal and central have one whatever this says.
+	// Schedulers is how many share the jobs: 1 to 4096, default 10. Policies ideal and central have one whatever this
+	// says.
 	Schedulers int
 	// ProbeRatio is reservations or probes per task: 1 to 16, default 2.
 	ProbeRatio float64
 	// NetDelay is what every message between a scheduler and a worker takes, one way: 0 to 1 h.
 	NetDelay time.Duration
-	// ClientDelay is what a message between a client and a scheduler takes, one way: 0 to 1 h. It only adds to each response, twice.
+	// ClientDelay is what a message between a client and a scheduler takes, one way: 0 to 1 h. It only adds to each
+	// response, twice.
 	ClientDelay time.Duration
 	// TaskOverhead is what running a task takes beyond its service time: 0 to 1 h. It occupies the slot.
 	TaskOverhead time.Duration
 	// Decision is what policy central needs for each task: 0 to 1 h.
 	Decision time.Duration
-	// Deadline is that of each job, more than 0 and at most 24 h, which is also the default: a run is to show its queues, not
-	// to cut them off. The fleet's own default is shorter.
+	// Deadline is that of each job, more than 0 and at most 24 h, which is also the default: a run is to show its
+	// queues, not to cut them off. The fleet's own default is shorter.
 	Deadline time.Duration
 	// MaxAttempts is how often a task may start: 1 to 100, default 3. It takes faults to need a second one.
 	MaxAttempts int
-	// Sharing is whose turn it is in the workers' queues: its fields Discipline, Weights, Ageing and StarvationBound. The zero value is first
-	// in, first out. Policies that do not run the fleet's own code know nothing else.
+	// Sharing is whose turn it is in the workers' queues: its fields Discipline, Weights, Ageing and StarvationBound.
+	// The zero value is first in, first out. Policies that do not run the fleet's own code know nothing else.
 	Sharing Sharing
 	// Seed is where all randomness of the run comes from: any. The workload has a seed of its own.
 	Seed uint64
 	// Load is what the workload was asked to offer, for the report. 0: it is measured.
 	Load float64
-	// Nodes is what each worker has beside slots: its labels and resources. Nil: nothing; else one a worker. Policy per-task knows labels only, other models
-	// nothing of it.
+	// Nodes is what each worker has beside slots: its labels and resources. Nil: nothing; else one a worker. Policy
+	// per-task knows labels only, other models nothing of it.
 	Nodes []workload.Node
-	// Cache models what workers keep of what affinity keys stand for; the zero Cache is no model: tasks take what they take. Policies late-binding and those
-	// like it only.
+	// Cache models what workers keep of what affinity keys stand for; the zero Cache is no model: tasks take what they
+	// take. Policies late-binding and those like it only.
 	Cache workload.Cache
-	// NoAffinity keeps the workload's keys from the schedulers. Other policies than late-binding and those like it do not know them in any case.
+	// NoAffinity keeps the workload's keys from the schedulers. Other policies than late-binding and those like it do
+	// not know them in any case.
 	NoAffinity bool
-	// AffinityWait is how long a task waits for the workers that its key has chosen: at most 1 m; 0: the fleet's default; below 0: no time.
+	// AffinityWait is how long a task waits for the workers that its key has chosen: at most 1 m; 0: the fleet's
+	// default; below 0: no time.
 	AffinityWait time.Duration
 	// Check has every core check its invariants after every step, which makes a run much slower.
 	Check bool

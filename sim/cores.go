@@ -14,9 +14,9 @@ import (
 // cores is the fleet itself: the very cores that its schedulers and workers run, in shells of virtual time. It is what
 // late-binding and its kin are simulated with, so a decision here is the decision of the fleet.
 //
-// A shell here does what a live one does and no more: it hands a message to its core, carries out the effects in their order, and sees to it
-// that the core is woken when it wants to be. Instead of a payload a launch carries its task's service time, and a
-// handler is a timer.
+// A shell here does what a live one does and no more: it hands a message to its core, carries out the effects in their
+// order, and sees to it that the core is woken when it wants to be. Instead of a payload a launch carries its task's
+// service time, and a handler is a timer.
 type cores struct {
 	engine     *Engine
 	schedulers []scheduler
@@ -61,8 +61,8 @@ type touched struct {
 	all       bool
 }
 
-// coreTimer is what a timer of cores is for. Its Worker is the number of the node and its Job the node's life; with timerEnd, Slot and Task are the
-// slot and the call.
+// coreTimer is what a timer of cores is for. Its Worker is the number of the node and its Job the node's life; with
+// timerEnd, Slot and Task are the slot and the call.
 type coreTimer TimerKind
 
 const (
@@ -196,7 +196,8 @@ func (c *cores) Submit(e *Engine, id JobID) {
 		return
 	}
 	if err := c.submit(e.jobs[id].scheduler, id, nil); err != nil {
-		// Workers are always there without faults. Either none of them could run it, or a bound of the scheduler's memory is in the way.
+		// Workers are always there without faults. Either none of them could run it, or a bound of the scheduler's
+		// memory is in the way.
 		e.fail(fmt.Errorf("job %d: %w", e.jobs[id].index, err))
 	}
 }
@@ -280,8 +281,8 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 	c.carryOutQueued(m.Worker, out)
 }
 
-// classify writes the class of a reservation's job into fields that a Reserve has no use for. It says what a scheduler of the fleet
-// would say.
+// classify writes the class of a reservation's job into fields that a Reserve has no use for. It says what a scheduler
+// of the fleet would say.
 func (c *cores) classify(m *Message, id JobID) {
 	e, j := c.engine, &c.engine.jobs[id]
 	m.Attempt = uint16(j.priority)

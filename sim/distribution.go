@@ -10,11 +10,13 @@ import (
 
 // Distribution is what a run showed beyond its [Result], for plots. It leaves the warm-up out.
 type Distribution struct {
-	// ResponseMS are quantiles of the response of jobs in milliseconds, as in [Response], one for each rank that was asked for.
+	// ResponseMS are quantiles of the response of jobs in milliseconds, as in [Response], one for each rank that was
+	// asked for.
 	ResponseMS []float64
 	// WaitMS are those of the wait of tasks.
 	WaitMS []float64
-	// ServiceMS is the mean time that a task occupied its slot, in milliseconds. Attempts that a fault ended are not in it.
+	// ServiceMS is the mean time that a task occupied its slot, in milliseconds. Attempts that a fault ended are not in
+	// it.
 	ServiceMS float64
 }
 

@@ -10,8 +10,9 @@ import (
 	"dunnock/worker/queue"
 )
 
-// TestDominantShares: two users whose tasks take most of different resources, both wanting more than there is, get equal dominant shares from fair
-// workers, close to what theory gives them (Ghodsi et al., NSDI 2011, §4.1: two thirds each), and unequal ones from queues that are first in, first out.
+// TestDominantShares: two users whose tasks take most of different resources, both wanting more than there is, get
+// equal dominant shares from fair workers, close to what theory gives them (Ghodsi et al., NSDI 2011, §4.1: two thirds
+// each), and unequal ones from queues that are first in, first out.
 func TestDominantShares(t *testing.T) {
 	t.Parallel()
 	shares := func(d queue.Discipline) (ann, bob float64) {

@@ -14,8 +14,8 @@ import (
 	"dunnock/task"
 )
 
-// Engine runs one simulation: it keeps virtual time, brings messages and timers to a [Policy] in their order, and keeps the books
-// of jobs. Its methods are for the policy, while the engine calls it.
+// Engine runs one simulation: it keeps virtual time, brings messages and timers to a [Policy] in their order, and keeps
+// the books of jobs. Its methods are for the policy, while the engine calls it.
 //
 // Time is integer nanoseconds. Events are ordered by their time and, at one time, by when they were planned, so that a
 // run is the same whatever the machine. Messages, which all take equally long, wait in a queue; what ends at any time,
@@ -81,8 +81,8 @@ type job struct {
 	asks      *asks    // nil: its tasks say nothing about workers but slots
 }
 
-// Run simulates the jobs of a source. It ends when all of them have, or with the error of the context, the source or, under
-// [Config].Check, the core that found its state wrong.
+// Run simulates the jobs of a source. It ends when all of them have, or with the error of the context, the source or,
+// under [Config].Check, the core that found its state wrong.
 func Run(ctx context.Context, cfg Config, source *workload.Source) (*Result, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -334,8 +334,8 @@ func (e *Engine) plan(at time.Duration, t Timer) {
 	e.agenda.push(entry{at: at, seq: e.seq, timer: t})
 }
 
-// Start says that a slot begins to run a task now. The policy is woken with t when that ends. Job and Task of t name the task;
-// the rest is the policy's own.
+// Start says that a slot begins to run a task now. The policy is woken with t when that ends. Job and Task of t name
+// the task; the rest is the policy's own.
 //
 // The wait that is recorded is what has passed since the arrival but for the hop that brings any task to its worker, as
 // a scheduler of the fleet counts it.
@@ -347,8 +347,8 @@ func (e *Engine) Start(t Timer) {
 	e.After(e.Service(t.Job, t.Task), t)
 }
 
-// Finish says that a task's result has reached its scheduler, and from which worker. With the last one the job has ended
-// and its ID may be used for another.
+// Finish says that a task's result has reached its scheduler, and from which worker. With the last one the job has
+// ended and its ID may be used for another.
 func (e *Engine) Finish(id JobID, index, worker uint32) {
 	e.finish(id, index, worker, task.OK)
 }

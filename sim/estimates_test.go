@@ -7,8 +7,9 @@ import (
 	"dunnock/sim"
 )
 
-// TestEstimates: in a small fleet, whose tasks are of two kinds, jobs that say of which theirs are take little longer than under an omniscient scheduler. Where
-// many say something else, or all do, they wait no longer than if nobody had said anything.
+// TestEstimates: in a small fleet, whose tasks are of two kinds, jobs that say of which theirs are take little longer
+// than under an omniscient scheduler. Where many say something else, or all do, they wait no longer than if nobody had
+// said anything.
 func TestEstimates(t *testing.T) {
 	t.Parallel()
 	run := func(policy, says string, seed uint64) *sim.Result {

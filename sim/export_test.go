@@ -8,9 +8,9 @@ func NewCores(e *Engine) Policy {
 	return newCores(e)
 }
 
-// NewStallWatch is the cores under policy idle-offer, with an eye on tasks that wait though a slot is offered to somebody. Longest gets the longest time for which
-// a scheduler whose tasks wait launched none while another one held an offer and some slot was offered, throughout. An offer may be void: its worker has taken
-// it back for a reservation.
+// NewStallWatch is the cores under policy idle-offer, with an eye on tasks that wait though a slot is offered to
+// somebody. Longest gets the longest time for which a scheduler whose tasks wait launched none while another one held
+// an offer and some slot was offered, throughout. An offer may be void: its worker has taken it back for a reservation.
 func NewStallWatch(longest *time.Duration) func(*Engine) Policy {
 	return func(e *Engine) Policy {
 		e.cfg.Policy = "idle-offer"

@@ -19,39 +19,47 @@ const (
 	DefaultRedial     = 10 * time.Millisecond
 )
 
-// Faults is what goes wrong in a run, all of it from the seed. The zero Faults is nothing. It is for what faults cost, in response and
-// messages, in fleets of any size. Whether promises are kept is for package storm, which models clients and connections as they are.
+// Faults is what goes wrong in a run, all of it from the seed. The zero Faults is nothing. It is for what faults cost,
+// in response and messages, in fleets of any size. Whether promises are kept is for package storm, which models clients
+// and connections as they are.
 //
-// Messages travel on connections, one for each scheduler and worker, as in the fleet: what is lost is the connection and all that was on its
-// way, not a single message, and both ends are told; what is cut off is silent until a lease runs out. What was bound over a connection
-// that is lost is void, as if the worker were another when it is back: in the fleet it lives on, so that what this costs here is an upper bound.
+// Messages travel on connections, one for each scheduler and worker, as in the fleet: what is lost is the connection
+// and all that was on its way, not a single message, and both ends are told; what is cut off is silent until a lease
+// runs out. What was bound over a connection that is lost is void, as if the worker were another when it is back: in
+// the fleet it lives on, so that what this costs here is an upper bound.
 type Faults struct {
 	// Drop is the probability that the connection is lost with a message: 0 to 0.5.
 	Drop float64
-	// Delay is the probability that a message, and with it what follows on its connection, is late by up to ExtraDelay: 0 to 0.5.
+	// Delay is the probability that a message, and with it what follows on its connection, is late by up to ExtraDelay:
+	// 0 to 0.5.
 	Delay float64
-	// Duplicate is the probability that a message comes again, up to ExtraDelay later: 0 to 0.5. TCP does not do that; the
-	// cores are to survive it all the same.
+	// Duplicate is the probability that a message comes again, up to ExtraDelay later: 0 to 0.5. TCP does not do that;
+	// the cores are to survive it all the same.
 	Duplicate float64
-	// Reorder is the probability that a message is overtaken by those that follow within ExtraDelay: 0 to 0.5. As with Duplicate.
+	// Reorder is the probability that a message is overtaken by those that follow within ExtraDelay: 0 to 0.5. As with
+	// Duplicate.
 	Reorder float64
-	// ExtraDelay is the most that a message is late, above 0 and at most 1 h, default 10 ms. Delays are uniform below it.
+	// ExtraDelay is the most that a message is late, above 0 and at most 1 h, default 10 ms. Delays are uniform below
+	// it.
 	ExtraDelay time.Duration
 
 	// PartitionEvery is the mean time between partitions: 0, which is never, to 1 h. One in two cuts off a worker from
 	// all schedulers, the others from one of them.
 	PartitionEvery time.Duration
-	// WorkerCrashEvery is the mean time between crashes of workers: 0, which is never, to 1 h. In one of two the process dies, and its peers are told one
-	// hop later; in the others it is the machine, and only a lease tells.
+	// WorkerCrashEvery is the mean time between crashes of workers: 0, which is never, to 1 h. In one of two the
+	// process dies, and its peers are told one hop later; in the others it is the machine, and only a lease tells.
 	WorkerCrashEvery time.Duration
-	// SchedulerCrashEvery is the same of schedulers. Their clients are told one hop later in any case, and submit what is unfinished to another one.
+	// SchedulerCrashEvery is the same of schedulers. Their clients are told one hop later in any case, and submit what
+	// is unfinished to another one.
 	SchedulerCrashEvery time.Duration
-	// Outage is the mean length of a partition, and the mean time until a crashed node is up again: above 0 and at most 1 h, default 1 s.
+	// Outage is the mean length of a partition, and the mean time until a crashed node is up again: above 0 and at most
+	// 1 h, default 1 s.
 	Outage time.Duration
 
 	// Lease is the silence after which an end gives up its connection: above 0 and at most 1 h, default 1.5 s.
 	Lease time.Duration
-	// Redial is how long a scheduler waits at least before it dials again, and half of what it waits at most: above 0 and at most 1 h, default 10 ms.
+	// Redial is how long a scheduler waits at least before it dials again, and half of what it waits at most: above 0
+	// and at most 1 h, default 10 ms.
 	Redial time.Duration
 	// Until is when things stop going wrong, so that a run can show that it recovers. 0: never.
 	Until time.Duration
@@ -119,7 +127,8 @@ type faults struct {
 	partitions, workers, schedulers, outages workload.Service
 }
 
-// fault is what a timer of the fault model, of class classFault, is for. Its Worker is a worker; its Job a scheduler, or a job; its Task a connection's life.
+// fault is what a timer of the fault model, of class classFault, is for. Its Worker is a worker; its Job a scheduler,
+// or a job; its Task a connection's life.
 type fault TimerKind
 
 const (

@@ -16,8 +16,9 @@ func storm() sim.Faults {
 	}
 }
 
-// TestFaultsEveryTaskEndsOnce runs small fleets under each fault alone and all of them together, with every core checking itself after every
-// step. A run ends only when each task of each job has an outcome, and fails when one has two.
+// TestFaultsEveryTaskEndsOnce runs small fleets under each fault alone and all of them together, with every core
+// checking itself after every step. A run ends only when each task of each job has an outcome, and fails when one has
+// two.
 func TestFaultsEveryTaskEndsOnce(t *testing.T) {
 	t.Parallel()
 	all := storm()

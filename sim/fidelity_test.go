@@ -23,16 +23,16 @@ import (
 	"dunnock/worker"
 )
 
-// TestFidelity runs the same jobs through the simulator and through a fleet of real schedulers, workers and clients in virtual time, and
-// expects the same response at p50 and p99, and the same messages per task.
+// TestFidelity runs the same jobs through the simulator and through a fleet of real schedulers, workers and clients in
+// virtual time, and expects the same response at p50 and p99, and the same messages per task.
 //
-// What differs is where jobs are sampled, by other random streams. With another seed of sampling the simulator itself differs
-// from one run of 12,000 jobs to the next by 0.2 % at p50 and 0.4 % at p99 (standard deviation, constant service), and so does a fleet. The
-// tolerance is for that; the simulator's part of it is averaged away.
+// What differs is where jobs are sampled, by other random streams. With another seed of sampling the simulator itself
+// differs from one run of 12,000 jobs to the next by 0.2 % at p50 and 0.4 % at p99 (standard deviation, constant
+// service), and so does a fleet. The tolerance is for that; the simulator's part of it is averaged away.
 //
-// And constant services end at the very instants at which messages arrive. What then comes first is in the simulator what was planned
-// first, so that a slot still asks for a reservation whose cancellation has just come; here it is the Go scheduler's choice. That is 0.1 %
-// of the messages and up to 0.6 % of p99.
+// And constant services end at the very instants at which messages arrive. What then comes first is in the simulator
+// what was planned first, so that a slot still asks for a reservation whose cancellation has just come; here it is the
+// Go scheduler's choice. That is 0.1 % of the messages and up to 0.6 % of p99.
 func TestFidelity(t *testing.T) {
 	t.Parallel()
 	for _, s := range []struct {
@@ -72,8 +72,9 @@ func TestFidelity(t *testing.T) {
 	}
 }
 
-// TestFidelityWithoutChance leaves nothing to chance: with one worker it does not matter what is sampled, and with one scheduler nothing
-// else happens at the same instant. Then jobs take as long in the fleet as in the simulator, to the nanosecond.
+// TestFidelityWithoutChance leaves nothing to chance: with one worker it does not matter what is sampled, and with one
+// scheduler nothing else happens at the same instant. Then jobs take as long in the fleet as in the simulator, to the
+// nanosecond.
 func TestFidelityWithoutChance(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []string{"late-binding", "late-binding-nocancel"} {

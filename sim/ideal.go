@@ -1,8 +1,9 @@
 package sim
 
-// ideal is one omniscient first-in first-out queue over all slots: a task starts one hop after its arrival if a slot is free then, else at
-// the instant when one frees and it is its turn, and its result takes one hop back. No policy that learns anything by messages can have a
-// shorter mean response without knowing service times beforehand, so it is the bound that the others are held against.
+// ideal is one omniscient first-in first-out queue over all slots: a task starts one hop after its arrival if a slot is
+// free then, else at the instant when one frees and it is its turn, and its result takes one hop back. No policy that
+// learns anything by messages can have a shorter mean response without knowing service times beforehand, so it is the
+// bound that the others are held against.
 type ideal struct {
 	free    []uint32 // workers, once for each free slot
 	waiting pending

@@ -97,7 +97,8 @@ func yes(label string, of float64) []workload.Share {
 	return []workload.Share{{Key: label, Value: "yes", Of: of}}
 }
 
-// Under every policy that knows labels a task runs where it may, and nowhere else; under the fleet's own also with resources, preferences and zones.
+// Under every policy that knows labels a task runs where it may, and nowhere else; under the fleet's own also with
+// resources, preferences and zones.
 func TestTasksRunWhereTheyMay(t *testing.T) {
 	t.Parallel()
 	for policy, start := range map[string]func(*Engine) Policy{"late-binding": newCores, "idle-offer": newCores, "per-task": newPerTask} {

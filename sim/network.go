@@ -18,8 +18,8 @@ type network struct {
 	drop, delay, duplicate, reorder uint64
 }
 
-// connection is what there is between a scheduler and a worker. Each time it is dialled begins another life, from 1; an end that is up
-// holds the number of the life that it is on, and is told of the loss of exactly that one.
+// connection is what there is between a scheduler and a worker. Each time it is dialled begins another life, from 1; an
+// end that is up holds the number of the life that it is on, and is told of the loss of exactly that one.
 type connection struct {
 	life      uint32
 	scheduler uint32 // life that this end is on; 0: none
@@ -151,7 +151,8 @@ func (f *faults) lose(e *Engine, s, w uint32, told time.Duration) {
 	}
 }
 
-// cut makes a connection silent. If that outlasts the lease, both ends give it up, each when its own lease runs out; otherwise what is sent arrives late.
+// cut makes a connection silent. If that outlasts the lease, both ends give it up, each when its own lease runs out;
+// otherwise what is sent arrives late.
 func (f *faults) cut(e *Engine, s, w uint32, outage time.Duration) {
 	c := f.network.at(s, w)
 	c.cut = max(c.cut, e.now+outage)
@@ -173,7 +174,8 @@ func (f *faults) redial(e *Engine, s, w uint32) {
 	f.plan(e, e.cfg.NetDelay+d, faultDial, s, w, 0)
 }
 
-// dial opens a connection if both nodes are up, as soon as they can hear each other. A node that comes up is dialled then.
+// dial opens a connection if both nodes are up, as soon as they can hear each other. A node that comes up is dialled
+// then.
 func (f *faults) dial(e *Engine, s, w uint32) {
 	c := f.network.at(s, w)
 	if c.open || f.cores.schedulers[s].core == nil || f.cores.workers[w].core == nil {

@@ -8,8 +8,8 @@ import (
 	"dunnock/worker/queue"
 )
 
-// beginOffers connects the schedulers with each other and has every slot offered to its home, as if all had been up for a while. What that takes is
-// not counted.
+// beginOffers connects the schedulers with each other and has every slot offered to its home, as if all had been up for
+// a while. What that takes is not counted.
 func (c *cores) beginOffers() {
 	for i := range c.schedulers {
 		for p := range c.schedulers {

@@ -9,8 +9,10 @@ import (
 	"dunnock/worker/queue"
 )
 
-// TestIdleOffersAgreeWithAModel compares with an independent model of the same protocol, which has one record for a scheduler and one for a worker and knows
-// no failures, constraints or lanes, and leaves an offer that is held unfound for longer, which takes fewer messages: mean response in ms and messages a task of 200 workers × 4 slots, 0.5 ms a hop, as a mean of the same four seeds there.
+// TestIdleOffersAgreeWithAModel compares with an independent model of the same protocol, which has one record for a
+// scheduler and one for a worker and knows no failures, constraints or lanes, and leaves an offer that is held unfound
+// for longer, which takes fewer messages: mean response in ms and messages a task of 200 workers × 4 slots, 0.5 ms a
+// hop, as a mean of the same four seeds there.
 func TestIdleOffersAgreeWithAModel(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -69,7 +71,8 @@ func TestDisciplinesUnderIdleOffers(t *testing.T) {
 	}
 }
 
-// TestNoTaskWaitsBesideAnOffer bounds for how long a scheduler whose tasks wait may launch none while another one holds an offer: what it takes to find it.
+// TestNoTaskWaitsBesideAnOffer bounds for how long a scheduler whose tasks wait may launch none while another one holds
+// an offer: what it takes to find it.
 func TestNoTaskWaitsBesideAnOffer(t *testing.T) {
 	t.Parallel()
 	const hop = 500 * time.Microsecond
@@ -98,8 +101,9 @@ func TestNoTaskWaitsBesideAnOffer(t *testing.T) {
 	}
 }
 
-// TestAskingAheadSurvivesNoise: services that are nearly alike, as sleeps on a busy machine are, are foretold like those that are; and where schedulers see too
-// many odd ones to foretell them, or only some do, tasks wait little longer than under late binding.
+// TestAskingAheadSurvivesNoise: services that are nearly alike, as sleeps on a busy machine are, are foretold like
+// those that are; and where schedulers see too many odd ones to foretell them, or only some do, tasks wait little
+// longer than under late binding.
 func TestAskingAheadSurvivesNoise(t *testing.T) {
 	t.Parallel()
 	run := func(policy, service string) *sim.Result {
@@ -131,8 +135,9 @@ func TestAskingAheadSurvivesNoise(t *testing.T) {
 	}
 }
 
-// TestFreeSlotsAreNotOfferedFarAhead: where slots are free for long, few offers are answered at once, and workers must not take what those took for hops: tasks would be launched on
-// slots that are free milliseconds later, beside free ones.
+// TestFreeSlotsAreNotOfferedFarAhead: where slots are free for long, few offers are answered at once, and workers must
+// not take what those took for hops: tasks would be launched on slots that are free milliseconds later, beside free
+// ones.
 func TestFreeSlotsAreNotOfferedFarAhead(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(2) {

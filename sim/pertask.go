@@ -9,9 +9,9 @@ import (
 	"dunnock/probe"
 )
 
-// perTask probes d workers, of those that it may run on, for each task and sends it to the one that the probe found least full, counting what
-// runs and what waits there (power of d choices: Mitzenmacher 2001). A probe ratio between two numbers counts as the larger. A task takes three
-// hops to start, and 2d + 2 messages.
+// perTask probes d workers, of those that it may run on, for each task and sends it to the one that the probe found
+// least full, counting what runs and what waits there (power of d choices: Mitzenmacher 2001). A probe ratio between
+// two numbers counts as the larger. A task takes three hops to start, and 2d + 2 messages.
 type perTask struct {
 	queues *Queues
 	rngs   []*rand.Rand // by scheduler

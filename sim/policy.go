@@ -8,18 +8,18 @@ import (
 	"dunnock/probe"
 )
 
-// Policy decides where and when the tasks of simulated jobs run. The engine calls it for one event at a time, in the order of
-// time, and it answers by calling the engine.
+// Policy decides where and when the tasks of simulated jobs run. The engine calls it for one event at a time, in the
+// order of time, and it answers by calling the engine.
 //
-// It owes the engine, for each task of each job submitted to it, one call of [Engine.Start] at the instant when a slot begins to run the
-// task, and one of [Engine.Finish] when the scheduler has its result.
+// It owes the engine, for each task of each job submitted to it, one call of [Engine.Start] at the instant when a slot
+// begins to run the task, and one of [Engine.Finish] when the scheduler has its result.
 type Policy interface {
 	// Submit takes a job that has just arrived at its scheduler.
 	Submit(e *Engine, job JobID)
 	// Deliver takes a message that has just reached its receiver. It is good until Deliver returns.
 	Deliver(e *Engine, m *Message)
-	// Wake takes a timer that has just gone off: [Engine.Start] sets one of kind [TimerDone] for the end of the task, and a
-	// policy may set others with [Engine.After].
+	// Wake takes a timer that has just gone off: [Engine.Start] sets one of kind [TimerDone] for the end of the task,
+	// and a policy may set others with [Engine.After].
 	Wake(e *Engine, t Timer)
 }
 
@@ -53,8 +53,8 @@ const (
 	classFault                // let the fault model act
 )
 
-// Message travels between a scheduler and a worker, or two schedulers, in one network delay. Which fields mean something depends on its Kind: those
-// of the fleet's own messages are in package probe.
+// Message travels between a scheduler and a worker, or two schedulers, in one network delay. Which fields mean
+// something depends on its Kind: those of the fleet's own messages are in package probe.
 type Message struct {
 	Ref       probe.Ref
 	Service   time.Duration // Launch: of the task, in place of a payload. Finished: as measured
@@ -98,7 +98,8 @@ const (
 	MessageAnswer                          // says it, in Count
 )
 
-// makers returns what makes each policy. To add one, add a line here and a file for it; [RunPolicy] runs one that is not here.
+// makers returns what makes each policy. To add one, add a line here and a file for it; [RunPolicy] runs one that is
+// not here.
 func makers() map[string]func(*Engine) Policy {
 	return map[string]func(*Engine) Policy{
 		"batch":                 newBatch,

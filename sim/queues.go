@@ -61,8 +61,9 @@ func (q *Queues) Done(e *Engine, t Timer) {
 	e.Send(&Message{Kind: MessageFinished, Scheduler: e.Scheduler(t.Job), Worker: t.Worker, Job: t.Job, Task: t.Task})
 }
 
-// Deliver takes what is common to the policies with such workers: a launch at a worker, which pushes the task; a probe there, which is answered with how
-// full the worker is; and a result at a scheduler, which finishes the task. Other messages are the policy's.
+// Deliver takes what is common to the policies with such workers: a launch at a worker, which pushes the task; a probe
+// there, which is answered with how full the worker is; and a result at a scheduler, which finishes the task. Other
+// messages are the policy's.
 func (q *Queues) Deliver(e *Engine, m *Message) {
 	switch m.Kind { //nolint:exhaustive // the fleet's own messages are not for these workers
 	case MessageLaunch:

@@ -6,8 +6,8 @@ import (
 	"dunnock/probe"
 )
 
-// random sends each task to a worker that is drawn uniformly, where it waits its turn. A task starts one hop after its arrival at the
-// earliest, and takes two messages.
+// random sends each task to a worker that is drawn uniformly, where it waits its turn. A task starts one hop after its
+// arrival at the earliest, and takes two messages.
 type random struct {
 	queues *Queues
 	rngs   []*rand.Rand // by scheduler

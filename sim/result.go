@@ -27,9 +27,11 @@ type Result struct {
 	ResponseMS Response `json:"response_ms"` // of jobs
 	WaitMS     Wait     `json:"wait_ms"`     // of tasks: submit to launch
 
-	// MessagesPerTask counts reservations, calls, launches, refusals, results, cancellations, probes and answers over all tasks.
+	// MessagesPerTask counts reservations, calls, launches, refusals, results, cancellations, probes and answers over
+	// all tasks.
 	MessagesPerTask float64 `json:"messages_per_task"`
-	// Utilization is the fraction of all slots that ran a task, from the first arrival after the warm-up to the last one.
+	// Utilization is the fraction of all slots that ran a task, from the first arrival after the warm-up to the last
+	// one.
 	Utilization float64 `json:"utilization"`
 	FailedTasks uint64  `json:"failed_tasks"` // that did not end OK
 	Events      uint64  `json:"events"`
@@ -50,13 +52,14 @@ type UserResult struct {
 	Tasks      uint64   `json:"tasks"` // of them
 	ResponseMS Response `json:"response_ms"`
 	WaitMS     Wait     `json:"wait_ms"`
-	// Shares are which fraction of all slots and of each resource of the fleet the user's tasks had, from the first arrival after the warm-up to the last one.
-	// The largest is its dominant share. Only of users, where workers have resources.
+	// Shares are which fraction of all slots and of each resource of the fleet the user's tasks had, from the first
+	// arrival after the warm-up to the last one. The largest is its dominant share. Only of users, where workers have
+	// resources.
 	Shares map[string]float64 `json:"shares,omitempty"`
 }
 
-// Response is the distribution of the response of jobs, in milliseconds: from the arrival at the scheduler to the last result
-// there, and two client delays. Quantiles are of nearest rank, within 0.1 %.
+// Response is the distribution of the response of jobs, in milliseconds: from the arrival at the scheduler to the last
+// result there, and two client delays. Quantiles are of nearest rank, within 0.1 %.
 type Response struct {
 	Mean float64    `json:"mean"`
 	P50  float64    `json:"p50"`
@@ -125,7 +128,8 @@ func wait(h *histogram) Wait {
 
 func inMS(ns float64) float64 { return ns / float64(time.Millisecond) }
 
-// rss returns the memory that the process has in use, in bytes: as the kernel says where it does, else as the Go runtime does.
+// rss returns the memory that the process has in use, in bytes: as the kernel says where it does, else as the Go
+// runtime does.
 func rss() int64 {
 	if statm, err := os.ReadFile("/proc/self/statm"); err == nil {
 		if fields := strings.Fields(string(statm)); len(fields) > 1 {

@@ -31,8 +31,8 @@ func (r *ring) top() (time.Duration, uint64) {
 	return d.at, d.seq
 }
 
-// push returns the place of a new last message, for the caller to fill. One place is kept free: that of the message that was removed
-// last, which its receiver may be looking at.
+// push returns the place of a new last message, for the caller to fill. One place is kept free: that of the message
+// that was removed last, which its receiver may be looking at.
 func (r *ring) push() *delivery {
 	if r.tail-r.head == uint64(len(r.buf))-1 {
 		r.grow()

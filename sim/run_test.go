@@ -12,9 +12,9 @@ import (
 	"dunnock/sim"
 )
 
-// TestReference compares with an independent simulation: mean response in ms and p99 of 1,000 workers × 4 slots, 10 schedulers, constant 100 ms,
-// 0.5 ms a hop and probe ratio 2, as a mean of 20 seeds there. Here it is one seed and fewer jobs, for which the tolerance makes
-// up; docs/results has the whole comparison, which agrees within 1 %.
+// TestReference compares with an independent simulation: mean response in ms and p99 of 1,000 workers × 4 slots, 10
+// schedulers, constant 100 ms, 0.5 ms a hop and probe ratio 2, as a mean of 20 seeds there. Here it is one seed and
+// fewer jobs, for which the tolerance makes up; docs/results has the whole comparison, which agrees within 1 %.
 func TestReference(t *testing.T) {
 	t.Parallel()
 	policies := []string{"ideal", "per-task", "batch", "late-binding-nocancel", "late-binding"}
@@ -61,7 +61,8 @@ func TestMessagesPerTask(t *testing.T) {
 	}
 }
 
-// TestSameJobsUnderEveryPolicy: a job with one task that never waits takes the same time whatever places it, but for hops.
+// TestSameJobsUnderEveryPolicy: a job with one task that never waits takes the same time whatever places it, but for
+// hops.
 func TestSameJobsUnderEveryPolicy(t *testing.T) {
 	t.Parallel()
 	hops := map[string]int{"ideal": 2, "random": 2, "per-task": 4, "batch": 4, "late-binding": 4, "late-binding-nocancel": 4, "central": 2, "idle-offer": 2}
@@ -85,7 +86,8 @@ func TestCentralSaturates(t *testing.T) {
 	}
 }
 
-// TestNothingIsRefused: a fleet would refuse jobs that their deadlines leave no time for. Here there is no admission: their tasks wait until then.
+// TestNothingIsRefused: a fleet would refuse jobs that their deadlines leave no time for. Here there is no admission:
+// their tasks wait until then.
 func TestNothingIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []string{"late-binding", "late-binding-nocancel", "idle-offer"} {

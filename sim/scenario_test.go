@@ -14,9 +14,9 @@ import (
 	"dunnock/worker/queue"
 )
 
-// TestScenarios runs the scripts under testdata/scenario: each scenario twice, and both times the summary and the digest must be those of the
-// script, on every machine and with every release of Go. The first jobs of each run once more with every core checking
-// itself after every step. A scenario is
+// TestScenarios runs the scripts under testdata/scenario: each scenario twice, and both times the summary and the
+// digest must be those of the script, on every machine and with every release of Go. The first jobs of each run once
+// more with every core checking itself after every step. A scenario is
 //
 //	run policy=late-binding workers=100 tasks=10 service=exp:100ms load=0.9 jobs=2000 warmup=300
 //

@@ -66,8 +66,8 @@ func (p *part) advance(t *tally, now time.Duration) {
 	p.since = now
 }
 
-// of returns which fraction of the fleet a user had of slots and of each resource, from the first arrival after the warm-up to the last; nil where workers
-// have none.
+// of returns which fraction of the fleet a user had of slots and of each resource, from the first arrival after the
+// warm-up to the last; nil where workers have none.
 func (s *shares) of(e *Engine, user int) map[string]float64 {
 	length := float64(e.tally.last - e.tally.first)
 	if s == nil || user >= len(s.users) || length <= 0 {

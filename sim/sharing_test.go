@@ -15,8 +15,8 @@ import (
 	"dunnock/worker/queue"
 )
 
-// sharing is jobs of ten tasks on 50 workers × 4 slots: those of a quiet user who wants a quarter of the slots, and those of others who want what
-// flood says.
+// sharing is jobs of ten tasks on 50 workers × 4 slots: those of a quiet user who wants a quarter of the slots, and
+// those of others who want what flood says.
 type sharing struct {
 	policy         string // late-binding
 	discipline     queue.Discipline
@@ -50,8 +50,9 @@ func (c sharing) run(t *testing.T) *sim.Result {
 // sharingPolicies are those under which workers keep queues.
 func sharingPolicies() []string { return []string{"late-binding", "idle-offer"} }
 
-// TestFairIsolates is Sparrow's experiment (SOSP 2013, §7.5): a user who wants less than its share does not notice, within 15 %, that
-// another wants far more than there is; it is 3. First in, first out, it waits behind all of that. Under idle offers too: workers that are fair make none.
+// TestFairIsolates is Sparrow's experiment (SOSP 2013, §7.5): a user who wants less than its share does not notice,
+// within 15 %, that another wants far more than there is; it is 3. First in, first out, it waits behind all of that.
+// Under idle offers too: workers that are fair make none.
 func TestFairIsolates(t *testing.T) {
 	alone := sharing{discipline: queue.FIFO, service: "exp:100ms", load: 0.25, jobs: 3000}.run(t).Users["quiet"].ResponseMS.Mean
 	for _, policy := range sharingPolicies() {
@@ -76,7 +77,8 @@ func TestFairIsolates(t *testing.T) {
 	}
 }
 
-// TestFairIsolatesGroups gives the quiet user nearly all of its group's half, and three others the other half: shares go by path, not by heads.
+// TestFairIsolatesGroups gives the quiet user nearly all of its group's half, and three others the other half: shares
+// go by path, not by heads.
 func TestFairIsolatesGroups(t *testing.T) {
 	alone := sharing{discipline: queue.FIFO, service: "exp:100ms", quiet: "a/quiet:0.4", load: 0.4, jobs: 3000}.run(t).Users["a/quiet"].ResponseMS.Mean
 	for _, policy := range sharingPolicies() {
@@ -89,8 +91,9 @@ func TestFairIsolatesGroups(t *testing.T) {
 	}
 }
 
-// TestFairIsolatesWideTasks sets a quiet user's plain tasks beside a flood of tasks of four slots, and its tasks of four slots beside a flood of plain ones: with dominant shares neither notices
-// much. The simulator fails a run in which more runs at a worker than it has.
+// TestFairIsolatesWideTasks sets a quiet user's plain tasks beside a flood of tasks of four slots, and its tasks of
+// four slots beside a flood of plain ones: with dominant shares neither notices much. The simulator fails a run in
+// which more runs at a worker than it has.
 func TestFairIsolatesWideTasks(t *testing.T) {
 	run := func(policy string, quiet, flood int, load float64) *sim.Result {
 		text := wideJobs(t, quiet, flood, load)
@@ -119,7 +122,8 @@ func TestFairIsolatesWideTasks(t *testing.T) {
 	}
 }
 
-// wideJobs is a file of jobs of ten exponential tasks for 200 slots: the quiet user's, which keep a tenth of them busy, and a flood that would keep as many as load says.
+// wideJobs is a file of jobs of ten exponential tasks for 200 slots: the quiet user's, which keep a tenth of them busy,
+// and a flood that would keep as many as load says.
 func wideJobs(t *testing.T, quiet, flood int, load float64) []byte {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, uint64(quiet)))
@@ -149,7 +153,8 @@ func wideJobs(t *testing.T, quiet, flood int, load float64) []byte {
 	return text
 }
 
-// isolation is a quiet user who wants what a share of the fleet would give it or less, and others who want the rest and more, for 12 s on 200 slots.
+// isolation is a quiet user who wants what a share of the fleet would give it or less, and others who want the rest and
+// more, for 12 s on 200 slots.
 type isolation struct {
 	quiet   string // its path
 	load    float64
@@ -195,9 +200,11 @@ func (c *isolation) run(t *testing.T, policy, service string, slots int, seed ui
 	return r
 }
 
-// TestFairIsolatesEverywhere holds the 15 % for quiet users of a tenth to nine tenths of their share, by heads, by path and by weight, with tasks that take the same time each, or very different
-// times. Tasks that are equal to the microsecond are the worst that there is: an empty fleet is filled by the flood in half of a task's time, and without staggering no slot frees anywhere in the other half ever after. Without
-// credit for what it has left to others, a user of nine tenths of its share queues for its own half whenever it has more than that.
+// TestFairIsolatesEverywhere holds the 15 % for quiet users of a tenth to nine tenths of their share, by heads, by path
+// and by weight, with tasks that take the same time each, or very different times. Tasks that are equal to the
+// microsecond are the worst that there is: an empty fleet is filled by the flood in half of a task's time, and without
+// staggering no slot frees anywhere in the other half ever after. Without credit for what it has left to others, a user
+// of nine tenths of its share queues for its own half whenever it has more than that.
 func TestFairIsolatesEverywhere(t *testing.T) {
 	cells := []isolation{
 		{"quiet", 0.1, ",flood:1.4", nil, 1.10},
@@ -241,7 +248,8 @@ func TestFairIsolatesEverywhere(t *testing.T) {
 	}
 }
 
-// TestShortestFirst gives jobs very different sizes: serving what has the least left first takes a good part of the mean away.
+// TestShortestFirst gives jobs very different sizes: serving what has the least left first takes a good part of the
+// mean away.
 func TestShortestFirst(t *testing.T) {
 	run := func(d queue.Discipline) *sim.Result {
 		spec := workload.Spec{Load: 0.9, Slots: 80, Seed: 3}

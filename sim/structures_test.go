@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestAgendaOrders holds the agenda against a sorted slice: bursts at near, far and equal times, and now and then at times before what
-// is next.
+// TestAgendaOrders holds the agenda against a sorted slice: bursts at near, far and equal times, and now and then at
+// times before what is next.
 func TestAgendaOrders(t *testing.T) {
 	t.Parallel()
 	before := func(a, b entry) int {
@@ -91,7 +91,8 @@ func TestRingIsFIFO(t *testing.T) {
 	}
 }
 
-// TestHistogramMatchesSorting holds quantiles against the sorted values: within 0.1 %, and exactly for small and for equal values.
+// TestHistogramMatchesSorting holds quantiles against the sorted values: within 0.1 %, and exactly for small and for
+// equal values.
 func TestHistogramMatchesSorting(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 1))

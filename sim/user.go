@@ -20,7 +20,8 @@ type user struct {
 
 const (
 	nobody = 0
-	// maxReported bounds the users whose jobs have statistics of their own: a megabyte or two each where values are widely spread.
+	// maxReported bounds the users whose jobs have statistics of their own: a megabyte or two each where values are
+	// widely spread.
 	maxReported = 256
 )
 

@@ -6,8 +6,8 @@ import (
 	"dunnock/probe"
 )
 
-// watch counts what runs at each worker by what its jobs say that it takes: whatever the cores think, it must never be more than
-// there is.
+// watch counts what runs at each worker by what its jobs say that it takes: whatever the cores think, it must never be
+// more than there is.
 type watch struct {
 	busy  []int     // slots, by worker
 	taken []uint32  // of resources, by worker and resource

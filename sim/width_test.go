@@ -29,8 +29,9 @@ func wideSource(t *testing.T, load float64, width string, jobs int) *workload.So
 	return source
 }
 
-// TestWideTasks runs tasks of several slots beside plain ones with every core checked after every step, and with the simulator's own count of what runs
-// at each worker. Wide ones wait longer than plain ones, and not for ever: also where the fleet is asked for more than it has.
+// TestWideTasks runs tasks of several slots beside plain ones with every core checked after every step, and with the
+// simulator's own count of what runs at each worker. Wide ones wait longer than plain ones, and not for ever: also
+// where the fleet is asked for more than it has.
 func TestWideTasks(t *testing.T) {
 	type fleet struct {
 		policy     string

@@ -41,7 +41,8 @@ type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`          // one line for a person
 	Detail  string `json:"detail,omitempty"` // more, such as the tail of standard error; may have several lines
-	// RetryAfterMS is how long to wait before trying again, in milliseconds; 0: trying again at once is no better or worse.
+	// RetryAfterMS is how long to wait before trying again, in milliseconds; 0: trying again at once is no better or
+	// worse.
 	RetryAfterMS int64 `json:"retry_after_ms,omitempty"`
 }
 

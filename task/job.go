@@ -245,8 +245,9 @@ func (t *Task) plain() bool {
 	return t.Slots == 0 && len(t.Require)+len(t.Prefer)+len(t.Exclude)+len(t.Resources) == 0
 }
 
-// ValidateDemand says whether what a task says about workers, its constraints and what it takes, is within its bounds. The error is an [*Error] with code
-// [CodeInvalidJob] whose message begins with where, such as "tasks[3].", and the field as it is called in JSON.
+// ValidateDemand says whether what a task says about workers, its constraints and what it takes, is within its bounds.
+// The error is an [*Error] with code [CodeInvalidJob] whose message begins with where, such as "tasks[3].", and the
+// field as it is called in JSON.
 func (t *Task) ValidateDemand(where string) error {
 	if err := validLabels(where+"require", t.Require); err != nil {
 		return err
@@ -260,8 +261,8 @@ func (t *Task) ValidateDemand(where string) error {
 	return validNeed(where, t.Slots, 0, t.Resources)
 }
 
-// WorkerLabel is the key of a label that every worker has beside its own: its name. To require it is to name the worker, and what an
-// exclusion without a key means.
+// WorkerLabel is the key of a label that every worker has beside its own: its name. To require it is to name the
+// worker, and what an exclusion without a key means.
 const WorkerLabel = "worker"
 
 // Excluded splits what an entry of Exclude says into a label's key and value; a worker's name is a label too.

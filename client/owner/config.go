@@ -28,26 +28,29 @@ const (
 
 // Config tunes a [Core]. Zero fields but Schedulers take the default that their comment gives.
 type Config struct {
-	// Schedulers by names that all clients of a fleet use for them, such as their addresses: only what they hash to counts.
-	// 1 to [MaxSchedulers].
+	// Schedulers by names that all clients of a fleet use for them, such as their addresses: only what they hash to
+	// counts. 1 to [MaxSchedulers].
 	Schedulers []string
-	// Tries is how often a job that nobody has accepted yet is handed to the fleet before its submission has failed: each
-	// time to every scheduler that is there, or to none because none is. It bounds as well how often a job may be superseded without a task of it ending in between. Default 5,
-	// at least 1; 1 never tries again. A job that was accepted is tried until its deadline.
+	// Tries is how often a job that nobody has accepted yet is handed to the fleet before its submission has failed:
+	// each time to every scheduler that is there, or to none because none is. It bounds as well how often a job may be
+	// superseded without a task of it ending in between. Default 5, at least 1; 1 never tries again. A job that was
+	// accepted is tried until its deadline.
 	Tries int
-	// MinBackoff is the wait before a scheduler is dialled again, and before a job that every scheduler has refused is handed out again if
-	// they do not say for how long; each further wait is twice as long, up to MaxBackoff, and each is drawn from the upper half of its range.
-	// Default 10 ms, 1 ms to MaxBackoff.
+	// MinBackoff is the wait before a scheduler is dialled again, and before a job that every scheduler has refused is
+	// handed out again if they do not say for how long; each further wait is twice as long, up to MaxBackoff, and each
+	// is drawn from the upper half of its range. Default 10 ms, 1 ms to MaxBackoff.
 	MinBackoff time.Duration
 	// MaxBackoff bounds the wait, and so how long a scheduler that is back may go unnoticed. Default 1 s, at most 1 m.
 	MaxBackoff time.Duration
-	// Patience is how long a new job waits for the connection to the scheduler that is its first choice, while another is there
-	// already. Default 250 ms, at least 1 ms: longer than a handshake across a continent, shorter than a user notices.
+	// Patience is how long a new job waits for the connection to the scheduler that is its first choice, while another
+	// is there already. Default 250 ms, at least 1 ms: longer than a handshake across a continent, shorter than a user
+	// notices.
 	Patience time.Duration
-	// Grace is how long after a job's deadline the scheduler's word is waited for, before the job is ended without it. Default 1 s, at least 1 ms.
+	// Grace is how long after a job's deadline the scheduler's word is waited for, before the job is ended without it.
+	// Default 1 s, at least 1 ms.
 	Grace time.Duration
-	// Spares is how many connections are kept beyond the first while there are jobs, so that what a dead scheduler leaves behind is handed
-	// on without a handshake. Default 1; negative: none.
+	// Spares is how many connections are kept beyond the first while there are jobs, so that what a dead scheduler
+	// leaves behind is handed on without a handshake. Default 1; negative: none.
 	Spares int
 	// MaxJobs bounds the unfinished jobs; [Core.Submit] fails with task.CodeOverloaded beyond. Default 1,048,576.
 	MaxJobs int

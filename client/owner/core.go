@@ -92,8 +92,8 @@ type Stats struct {
 	Stale       uint64 // messages without effect: late, repeated, or about something unknown
 }
 
-// New makes a core without jobs and connections. The generator is the core's from here on; the same seed and the same events
-// give the same effects. A Config that does not [Config.Validate] panics.
+// New makes a core without jobs and connections. The generator is the core's from here on; the same seed and the same
+// events give the same effects. A Config that does not [Config.Validate] panics.
 func New(cfg Config, rng *rand.Rand) *Core {
 	if err := cfg.Validate(); err != nil {
 		panic("owner: " + err.Error())
@@ -119,7 +119,8 @@ func (c *Core) Stats() Stats { return c.stats }
 
 // Submit takes a job in and hands it to a scheduler as soon as one is there.
 //
-// The error is an [*task.Error], and nothing has happened: task.CodeOverloaded at Config.MaxJobs, CodeInvalidJob for a Spec out of its ranges.
+// The error is an [*task.Error], and nothing has happened: task.CodeOverloaded at Config.MaxJobs, CodeInvalidJob for a
+// Spec out of its ranges.
 func (c *Core) Submit(now time.Duration, spec *Spec, out []Effect) (Ref, []Effect, error) {
 	switch {
 	case spec.Tasks < 1 || spec.Tasks > math.MaxInt32:
@@ -181,8 +182,8 @@ func (c *Core) limit(j *job, from time.Duration) {
 	}
 }
 
-// Cancel ends a job for its user. If a scheduler has it, that is told, and its word on every task is waited for. An unknown Ref is no
-// mistake: the job may just have ended.
+// Cancel ends a job for its user. If a scheduler has it, that is told, and its word on every task is waited for. An
+// unknown Ref is no mistake: the job may just have ended.
 func (c *Core) Cancel(ref Ref, out []Effect) []Effect {
 	j := c.find(ref)
 	switch {
@@ -199,7 +200,8 @@ func (c *Core) Cancel(ref Ref, out []Effect) []Effect {
 	return append(out, Effect{Kind: EffectCancel, Scheduler: j.place, Seq: j.seq})
 }
 
-// Finished is the bitmap of the tasks of a job that have an outcome, bit i%8 of byte i/8. It is valid until the next call.
+// Finished is the bitmap of the tasks of a job that have an outcome, bit i%8 of byte i/8. It is valid until the next
+// call.
 func (c *Core) Finished(ref Ref) []byte {
 	if j := c.find(ref); j != nil && c.without != protectFinished {
 		return j.finished

@@ -1,7 +1,7 @@
-// Package owner decides which scheduler has a client's jobs, and what becomes of them when one is lost. A job is its client's: a scheduler holds
-// it only for as long as the client does. The owner keeps of each job what another scheduler needs to go on with it: how many tasks it
-// has, which of them have their outcome, how often the others have failed, and under which epoch it was submitted last. It knows no
-// payload, no result and no address.
+// Package owner decides which scheduler has a client's jobs, and what becomes of them when one is lost. A job is its
+// client's: a scheduler holds it only for as long as the client does. The owner keeps of each job what another
+// scheduler needs to go on with it: how many tasks it has, which of them have their outcome, how often the others have
+// failed, and under which epoch it was submitted last. It knows no payload, no result and no address.
 //
 // # Vocabulary
 //
@@ -51,6 +51,7 @@
 //   - calls [Core.Tick] at or soon after [Core.NextWake], which may change with every call;
 //   - keeps payloads and results.
 //
-// Messages that are late, repeated or unknown have no effect and are counted in [Stats]. Nothing is allocated from Submit to EffectDone where no attempt
-// fails, once there have been as many jobs of the size before, and nothing is kept of a job after that.
+// Messages that are late, repeated or unknown have no effect and are counted in [Stats]. Nothing is allocated from
+// Submit to EffectDone where no attempt fails, once there have been as many jobs of the size before, and nothing is
+// kept of a job after that.
 package owner

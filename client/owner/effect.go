@@ -14,25 +14,27 @@ type EffectKind uint8
 const (
 	// EffectConnect asks for a connection: Scheduler. The answer is SchedulerUp or SchedulerDown.
 	EffectConnect EffectKind = iota + 1
-	// EffectSubmit sends a Submit: Scheduler, Seq, Ref, Epoch, and Deadline, what is left of the job's. What else differs from the last
-	// submission is in [Core.Finished] and [Core.AppendAttempts]. A job that is over this scheduler's limits is not sent; the caller says
-	// Rejected in the scheduler's place.
+	// EffectSubmit sends a Submit: Scheduler, Seq, Ref, Epoch, and Deadline, what is left of the job's. What else
+	// differs from the last submission is in [Core.Finished] and [Core.AppendAttempts]. A job that is over this
+	// scheduler's limits is not sent; the caller says Rejected in the scheduler's place.
 	EffectSubmit
 	// EffectCancel sends a Cancel: Scheduler, Seq.
 	EffectCancel
 	// EffectStill sends a Still with [Core.AppendSeqs]: Scheduler.
 	EffectStill
-	// EffectAccepted tells that a scheduler has taken the job: Ref, Scheduler, Epoch. The first one is the promise of an outcome for
-	// every task; later ones tell who runs the job now.
+	// EffectAccepted tells that a scheduler has taken the job: Ref, Scheduler, Epoch. The first one is the promise of
+	// an outcome for every task; later ones tell who runs the job now.
 	EffectAccepted
 	// EffectRefused tells that no scheduler took the job, and it is over: Ref, Code. The Ref is unknown from here on.
 	EffectRefused
-	// EffectOutcome tells the one outcome of a task: Ref, Task, Outcome. Without a Code it is that of the TaskDone being handled, and
-	// goes with what that says; with one the owner itself ends the task.
+	// EffectOutcome tells the one outcome of a task: Ref, Task, Outcome. Without a Code it is that of the TaskDone
+	// being handled, and goes with what that says; with one the owner itself ends the task.
 	EffectOutcome
-	// EffectRetry tells that an attempt was in vain, and will be followed by another: Ref, Task. It is what the TaskRetry being handled says.
+	// EffectRetry tells that an attempt was in vain, and will be followed by another: Ref, Task. It is what the
+	// TaskRetry being handled says.
 	EffectRetry
-	// EffectDone tells that every task has its outcome: Ref, Outcome, and Count, how many did not end OK. The Ref is unknown from here on.
+	// EffectDone tells that every task has its outcome: Ref, Outcome, and Count, how many did not end OK. The Ref is
+	// unknown from here on.
 	EffectDone
 )
 

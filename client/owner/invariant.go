@@ -6,11 +6,11 @@ import (
 	"math/bits"
 )
 
-// CheckInvariants walks the whole state and returns what is wrong with it, or nil. It takes time in proportion to all jobs and is meant for
-// tests and simulations.
+// CheckInvariants walks the whole state and returns what is wrong with it, or nil. It takes time in proportion to all
+// jobs and is meant for tests and simulations.
 //
-// The one invariant that is more than bookkeeping is liveness: a job that waits will be looked at at a set time, or some scheduler is
-// being connected to or will be. And none waits while a scheduler is there that it could go to.
+// The one invariant that is more than bookkeeping is liveness: a job that waits will be looked at at a set time, or
+// some scheduler is being connected to or will be. And none waits while a scheduler is there that it could go to.
 func (c *Core) CheckInvariants() error {
 	k := checker{c: c}
 	k.records()

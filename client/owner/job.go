@@ -8,8 +8,8 @@ import (
 	"dunnock/task"
 )
 
-// Ref names a job of one [Core] from Submit to EffectDone or EffectRefused. It is never used again. Its Index is small, and unique among the
-// jobs that are not done, for a caller that keeps something of its own with each.
+// Ref names a job of one [Core] from Submit to EffectDone or EffectRefused. It is never used again. Its Index is small,
+// and unique among the jobs that are not done, for a caller that keeps something of its own with each.
 type Ref uint64
 
 // Index is below the largest number of jobs that there have been at once.

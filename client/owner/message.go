@@ -8,8 +8,8 @@ import (
 	"dunnock/task"
 )
 
-// at returns the job that a scheduler speaks of, if it is in this state there. What a scheduler says of an older submission, or of one
-// that was made to another, is about a job that is not its any more.
+// at returns the job that a scheduler speaks of, if it is in this state there. What a scheduler says of an older
+// submission, or of one that was made to another, is about a job that is not its any more.
 func (c *Core) at(s Scheduler, seq uint32, in state) *job {
 	j := c.bySeq[seq]
 	if j == nil || j.state != in || (j.place != s && c.without != protectSeq) {
@@ -35,8 +35,8 @@ func (c *Core) Accepted(now time.Duration, s Scheduler, m submission.Accepted, o
 	return append(out, Effect{Kind: EffectAccepted, Ref: j.ref, Scheduler: s, Epoch: j.epoch})
 }
 
-// Rejected takes a scheduler's refusal. A job that was accepted before, or that is refused for now (overloaded, no_workers, draining), goes
-// to the next scheduler; any other refusal is final.
+// Rejected takes a scheduler's refusal. A job that was accepted before, or that is refused for now (overloaded,
+// no_workers, draining), goes to the next scheduler; any other refusal is final.
 func (c *Core) Rejected(now time.Duration, s Scheduler, m submission.Rejected, out []Effect) []Effect {
 	j := c.at(s, m.Seq, submitted)
 	if j == nil {
@@ -44,8 +44,8 @@ func (c *Core) Rejected(now time.Duration, s Scheduler, m submission.Rejected, o
 	}
 	c.stats.Refusals++
 	c.leave(j)
-	// It did not take the job, and so no later epoch is needed to take it back; unless it says that somebody else has the job under
-	// this epoch: then only a later one is better.
+	// It did not take the job, and so no later epoch is needed to take it back; unless it says that somebody else has
+	// the job under this epoch: then only a later one is better.
 	j.raise = j.owned && m.Err.Code == task.CodeConflict
 	forNow := j.owned
 	switch m.Err.Code {
@@ -70,7 +70,8 @@ func (c *Core) Rejected(now time.Duration, s Scheduler, m submission.Rejected, o
 // maxRetryAfterMS bounds what a scheduler may ask for; no job lives longer.
 const maxRetryAfterMS = int64(task.MaxDeadline / time.Millisecond)
 
-// TaskRetry notes that an attempt of a task has failed, so that the next scheduler does not begin to count anew. One that was known is not told again.
+// TaskRetry notes that an attempt of a task has failed, so that the next scheduler does not begin to count anew. One
+// that was known is not told again.
 func (c *Core) TaskRetry(s Scheduler, m *submission.TaskRetry, out []Effect) []Effect {
 	j := c.at(s, m.Seq, accepted)
 	if j == nil {
@@ -97,8 +98,9 @@ func (c *Core) noteAttempt(j *job, t uint32, failed int) {
 	j.attempts[t] = max(j.attempts[t], uint8(max(0, min(failed, int(j.maxAttempts)))))
 }
 
-// TaskDone takes the outcome of a task. A second one changes nothing; that happens when a job is joined again, which is told from its
-// beginning. One with code superseded is none: another scheduler has the job under a later epoch, and so may have the task.
+// TaskDone takes the outcome of a task. A second one changes nothing; that happens when a job is joined again, which is
+// told from its beginning. One with code superseded is none: another scheduler has the job under a later epoch, and so
+// may have the task.
 func (c *Core) TaskDone(now time.Duration, s Scheduler, m *submission.TaskDone, out []Effect) []Effect {
 	j := c.at(s, m.Seq, accepted)
 	if j == nil {
@@ -116,7 +118,8 @@ func (c *Core) TaskDone(now time.Duration, s Scheduler, m *submission.TaskDone, 
 	return c.conclude(j, m.Task, m.Outcome, "", out)
 }
 
-// JobDone takes a scheduler's last word about a job. It has told every outcome by then; should one be missing, it is unknown.
+// JobDone takes a scheduler's last word about a job. It has told every outcome by then; should one be missing, it is
+// unknown.
 func (c *Core) JobDone(s Scheduler, m submission.JobDone, out []Effect) []Effect {
 	j := c.at(s, m.Seq, accepted)
 	if j == nil {
@@ -135,8 +138,9 @@ func (c *Core) Ask(s Scheduler, _ submission.Ask, out []Effect) []Effect {
 	return append(out, Effect{Kind: EffectStill, Scheduler: s})
 }
 
-// Leave takes a scheduler's last word. What it has not answered by now it has not taken, so that such a job goes to the next as one that
-// was refused, and is in no doubt there. What it has accepted and not ended is as good as lost, which [Core.SchedulerDown] says next.
+// Leave takes a scheduler's last word. What it has not answered by now it has not taken, so that such a job goes to the
+// next as one that was refused, and is in no doubt there. What it has accepted and not ended is as good as lost, which
+// [Core.SchedulerDown] says next.
 func (c *Core) Leave(now time.Duration, s Scheduler, _ submission.Leave, out []Effect) []Effect {
 	if int(s) >= len(c.schedulers) || c.schedulers[s].state != up {
 		c.stats.Stale++
@@ -155,9 +159,10 @@ func (c *Core) Leave(now time.Duration, s Scheduler, _ submission.Leave, out []E
 
 var errLeaving = task.Errorf(task.CodeDraining, "the scheduler has left")
 
-// superseded takes a job back from a scheduler that has lost it to another owner, such as a client of its own that submitted the
-// same job elsewhere while the fleet was in parts. Under a later epoch it comes back with all that has finished; two owners who want it
-// at the same time back off from each other, and each turn of theirs leaves more of it finished.
+// superseded takes a job back from a scheduler that has lost it to another owner, such as a client of its own that
+// submitted the same job elsewhere while the fleet was in parts. Under a later epoch it comes back with all that has
+// finished; two owners who want it at the same time back off from each other, and each turn of theirs leaves more of it
+// finished.
 func (c *Core) superseded(now time.Duration, j *job, out []Effect) []Effect {
 	c.stats.Superseded++
 	c.leave(j)
@@ -172,7 +177,8 @@ func (c *Core) superseded(now time.Duration, j *job, out []Effect) []Effect {
 	return c.connectMore(now, out)
 }
 
-// superseding is how many doublings above the shortest wait a superseded job begins with: claims take some tens of milliseconds.
+// superseding is how many doublings above the shortest wait a superseded job begins with: claims take some tens of
+// milliseconds.
 const superseding = 2
 
 // conclude gives a task its outcome.
@@ -188,7 +194,8 @@ func (c *Core) conclude(j *job, t uint32, outcome task.Outcome, code task.Code, 
 	return append(out, Effect{Kind: EffectOutcome, Ref: j.ref, Task: t, Outcome: outcome, Code: code})
 }
 
-// giveUp ends a job that waits: tasks without an outcome get this one. A job that nobody has accepted is refused instead.
+// giveUp ends a job that waits: tasks without an outcome get this one. A job that nobody has accepted is refused
+// instead.
 func (c *Core) giveUp(j *job, outcome, rest task.Outcome, code task.Code, out []Effect) []Effect {
 	if !j.owned {
 		return c.refuse(j, code, out)
@@ -202,8 +209,8 @@ func (c *Core) giveUp(j *job, outcome, rest task.Outcome, code task.Code, out []
 	return c.done(j, outcome, out)
 }
 
-// done ends a job whose tasks all have their outcome. A scheduler that says OK knows only what ran there, and where all ended OK it
-// does not matter any more what ended the job.
+// done ends a job whose tasks all have their outcome. A scheduler that says OK knows only what ran there, and where all
+// ended OK it does not matter any more what ended the job.
 func (c *Core) done(j *job, outcome task.Outcome, out []Effect) []Effect {
 	switch {
 	case j.notOK == 0:

@@ -14,8 +14,9 @@ import (
 	"dunnock/task"
 )
 
-// machine drives a core as a shell would, with schedulers that do whatever the protocol allows and some of what it does not, and keeps
-// books of its own about what the core has promised. The books are plain lists and maps, and never forget.
+// machine drives a core as a shell would, with schedulers that do whatever the protocol allows and some of what it does
+// not, and keeps books of its own about what the core has promised. The books are plain lists and maps, and never
+// forget.
 type machine struct {
 	core *Core
 	cfg  Config
@@ -509,7 +510,8 @@ func (m *machine) done(j *modelJob, e *Effect) error {
 	return nil
 }
 
-// heal makes every scheduler answer and do its work, and requires all jobs to end, those that were accepted before their deadlines.
+// heal makes every scheduler answer and do its work, and requires all jobs to end, those that were accepted before
+// their deadlines.
 func (m *machine) heal() error {
 	for range 100_000 {
 		if m.core.Load().Jobs == 0 {

@@ -9,9 +9,9 @@ import (
 
 // place hands a job that waits to a scheduler, or sees to it that it is looked at again when that may be possible.
 //
-// The scheduler is chosen by rendezvous hashing of the job's id, so that all who submit one job agree (and its second submission joins
-// the first), among those that are connected and have not refused it just now. A new job waits a little for the connection to its first
-// choice. One that has lost its scheduler does not: whoever is there takes it.
+// The scheduler is chosen by rendezvous hashing of the job's id, so that all who submit one job agree (and its second
+// submission joins the first), among those that are connected and have not refused it just now. A new job waits a
+// little for the connection to its first choice. One that has lost its scheduler does not: whoever is there takes it.
 func (c *Core) place(now time.Duration, j *job, out []Effect) []Effect {
 	if now < j.patient && j.refused == 0 {
 		s := c.choose(j, func(s *scheduler) bool { return s.state == up || !s.suspect })
@@ -40,8 +40,8 @@ func (c *Core) place(now time.Duration, j *job, out []Effect) []Effect {
 	return out // the next connection takes it
 }
 
-// connectFavourite dials the scheduler that a job prefers to all others, if it is gone: for jobs to come, since a client that has found
-// another would not look for it otherwise.
+// connectFavourite dials the scheduler that a job prefers to all others, if it is gone: for jobs to come, since a
+// client that has found another would not look for it otherwise.
 func (c *Core) connectFavourite(now time.Duration, j *job, out []Effect) []Effect {
 	if c.connected == len(c.schedulers) {
 		return out
@@ -53,8 +53,8 @@ func (c *Core) connectFavourite(now time.Duration, j *job, out []Effect) []Effec
 	return c.connect(s, out)
 }
 
-// choose returns the first choice of a job among the schedulers of a kind that have not refused it, those that drain only if there are
-// no others; None if there is none at all.
+// choose returns the first choice of a job among the schedulers of a kind that have not refused it, those that drain
+// only if there are no others; None if there is none at all.
 func (c *Core) choose(j *job, among func(*scheduler) bool) Scheduler {
 	best, most, stays := None, uint64(0), false
 	for i := range c.schedulers {
@@ -70,8 +70,8 @@ func (c *Core) choose(j *job, among func(*scheduler) bool) Scheduler {
 	return best
 }
 
-// rank is the number by which a job prefers a scheduler (Thaler and Ravishankar, "A name-based mapping scheme for rendezvous", 1996): the
-// hashes of both, mixed by the finalizer of MurmurHash3.
+// rank is the number by which a job prefers a scheduler (Thaler and Ravishankar, "A name-based mapping scheme for
+// rendezvous", 1996): the hashes of both, mixed by the finalizer of MurmurHash3.
 func rank(job, scheduler uint64) uint64 {
 	x := job ^ scheduler
 	x = (x ^ x>>33) * 0xff51afd7ed558ccd
@@ -101,7 +101,8 @@ func (c *Core) submit(now time.Duration, j *job, s Scheduler, out []Effect) []Ef
 	return append(out, Effect{Kind: EffectSubmit, Scheduler: s, Seq: j.seq, Ref: j.ref, Epoch: j.epoch, Deadline: left})
 }
 
-// backOff ends a round in which everybody who is there has refused a job. It waits for as long as they say, or the submission has failed.
+// backOff ends a round in which everybody who is there has refused a job. It waits for as long as they say, or the
+// submission has failed.
 func (c *Core) backOff(now time.Duration, j *job, out []Effect) []Effect {
 	delay := c.backoff(j.tries)
 	if told := j.notBefore - now; told > 0 {
@@ -142,8 +143,8 @@ func (c *Core) lacks() bool {
 	return c.load.Jobs > 0 && c.connected+c.dialled < min(1+max(c.cfg.Spares, 0), len(c.schedulers))
 }
 
-// wants reports whether a scheduler is to be dialled as soon as it may be: to have enough connections, or because jobs wait
-// and it was there once. One that was never tried is dialled by the job that wants it.
+// wants reports whether a scheduler is to be dialled as soon as it may be: to have enough connections, or because jobs
+// wait and it was there once. One that was never tried is dialled by the job that wants it.
 func (c *Core) wants(s *scheduler) bool {
 	return s.state == closed && (c.lacks() || s.suspect && c.load.Waiting > 0)
 }
@@ -186,8 +187,8 @@ func (c *Core) SchedulerUp(now time.Duration, s Scheduler, out []Effect) []Effec
 	return c.connectMore(now, out)
 }
 
-// SchedulerDown says that a connection has ended, or that none could be made. The jobs that the scheduler had go to the next; nothing that it
-// said and that comes in later counts.
+// SchedulerDown says that a connection has ended, or that none could be made. The jobs that the scheduler had go to the
+// next; nothing that it said and that comes in later counts.
 func (c *Core) SchedulerDown(now time.Duration, s Scheduler, out []Effect) []Effect {
 	if int(s) >= len(c.schedulers) || c.schedulers[s].state == closed {
 		c.stats.Stale++

@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestPromises lets anything happen to an owner, right and wrong, and then heals everything: the books must agree after each step, and
-// every job must end.
+// TestPromises lets anything happen to an owner, right and wrong, and then heals everything: the books must agree after
+// each step, and every job must end.
 func TestPromises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pick := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "pick") }

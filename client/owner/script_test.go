@@ -12,7 +12,8 @@ import (
 	"dunnock/task"
 )
 
-// TestScripts runs the scripts under testdata/script. Waits are drawn, so that the times of a script are those of its seed.
+// TestScripts runs the scripts under testdata/script. Waits are drawn, so that the times of a script are those of its
+// seed.
 func TestScripts(t *testing.T) {
 	coretest.Run(t, "testdata/script", func() coretest.Machine { return &script{} })
 }

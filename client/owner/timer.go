@@ -23,8 +23,8 @@ func (c *Core) NextWake() (time.Duration, bool) {
 	return at, at != never
 }
 
-// Tick does what has come due: it ends jobs whose time is up, hands out again those that were refused, and dials. Calling it
-// early or often does no harm.
+// Tick does what has come due: it ends jobs whose time is up, hands out again those that were refused, and dials.
+// Calling it early or often does no harm.
 func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 	for {
 		at, j := c.timers.First()

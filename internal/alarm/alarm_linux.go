@@ -55,8 +55,8 @@ func (c *Clock) Wait() bool {
 	return err == nil
 }
 
-// SleepUntil sets the clock and waits for it or for a Go timer, whichever is first, and returns at t, or sooner if the context ends or
-// the clock is closed. It is for one goroutine, that does not Wait as well.
+// SleepUntil sets the clock and waits for it or for a Go timer, whichever is first, and returns at t, or sooner if the
+// context ends or the clock is closed. It is for one goroutine, that does not Wait as well.
 func (c *Clock) SleepUntil(ctx context.Context, t time.Duration) {
 	for c.Now() < t {
 		if c.file.SetReadDeadline(c.epoch.Add(t)) != nil {

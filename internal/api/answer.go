@@ -93,8 +93,8 @@ type TaskEvent struct {
 	Error     *task.Error `json:"error"`
 }
 
-// RetryEvent is the event "retry": an attempt at a task was in vain, and there will be another. It is what a client has to count, should it hand the
-// job to another scheduler.
+// RetryEvent is the event "retry": an attempt at a task was in vain, and there will be another. It is what a client has
+// to count, should it hand the job to another scheduler.
 type RetryEvent struct {
 	Event   string      `json:"event"`
 	Task    int         `json:"task"`

@@ -33,9 +33,10 @@ type small struct {
 	took           time.Duration
 }
 
-// measureLarge measures the response of jobs of one no-op task that begin at a low rate, first alone, then beside jobs of one task whose payload
-// or whose result is large, through the same connections: so many of those are always in flight. Requests to a plain fasthttp server in between,
-// over a connection of their own, tell how much of the difference is that the CPUs are busy.
+// measureLarge measures the response of jobs of one no-op task that begin at a low rate, first alone, then beside jobs
+// of one task whose payload or whose result is large, through the same connections: so many of those are always in
+// flight. Requests to a plain fasthttp server in between, over a connection of their own, tell how much of the
+// difference is that the CPUs are busy.
 func (o *options) measureLarge(ctx context.Context) error {
 	f, e, stop, err := o.startBeside(ctx)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 // queuedJob is how many tasks each of the jobs has that fill the scheduler.
 const queuedJob = 1000
 
-// measureQueued fills the scheduler with tasks that wait behind others that do not end, and measures, as it fills up, how long it takes
-// until a further job is accepted.
+// measureQueued fills the scheduler with tasks that wait behind others that do not end, and measures, as it fills up,
+// how long it takes until a further job is accepted.
 func (o *options) measureQueued(ctx context.Context) error {
 	f, err := o.start(ctx)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 )
 
 // measureRest measures the response of a job of one no-op task when nothing else is going on, and beside it that of one
-// request to a plain fasthttp server in another process, by turns: on a machine that others use as well only what was measured at
-// the same time can be compared. A job takes four hops each way where the request takes one.
+// request to a plain fasthttp server in another process, by turns: on a machine that others use as well only what was
+// measured at the same time can be compared. A job takes four hops each way where the request takes one.
 func (o *options) measureRest(ctx context.Context) error {
 	f, e, stop, err := o.startBeside(ctx)
 	if err != nil {

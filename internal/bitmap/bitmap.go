@@ -1,5 +1,5 @@
-// Package bitmap reads and writes sets of a job's tasks, as specs and messages carry them: task i is bit i%8 of byte i/8. What a bitmap has
-// no byte for is not in the set.
+// Package bitmap reads and writes sets of a job's tasks, as specs and messages carry them: task i is bit i%8 of byte
+// i/8. What a bitmap has no byte for is not in the set.
 package bitmap
 
 // Has reports whether task i is in a set.

@@ -132,6 +132,7 @@ func cpuGroupsWork() error {
 	if err != nil {
 		return err
 	}
-	// The processes that are to be throttled are scheduled as this one is, and some are not taken in: the kernel has no time to share for those that run in real time.
+	// The processes that are to be throttled are scheduled as this one is, and some are not taken in: the kernel has no
+	// time to share for those that run in real time.
 	return errors.Join(g.add(os.Getpid()), g.remove())
 }

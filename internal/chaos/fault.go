@@ -7,8 +7,8 @@ import (
 
 // fault is one thing that is broken and mended.
 type fault interface {
-	// touches names the nodes whose work the fault may cost, or pairs of nodes if it is only what is between the two. Faults
-	// that must cost nothing touch nobody, and so explain nothing.
+	// touches names the nodes whose work the fault may cost, or pairs of nodes if it is only what is between the two.
+	// Faults that must cost nothing touch nobody, and so explain nothing.
 	touches() (nodes []string, pairs [][2]string)
 	inject(ctx context.Context) error
 	// heal mends it, and returns when what was broken is ready again. It is called whatever inject returned.

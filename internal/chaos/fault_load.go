@@ -74,7 +74,8 @@ func (b *blackHole) heal(ctx context.Context) error {
 	return b.leave(ctx)
 }
 
-// poison is a job whose first task kills its worker. The fleet must give that task up after its attempts, and the rest must live.
+// poison is a job whose first task kills its worker. The fleet must give that task up after its attempts, and the rest
+// must live.
 type poison struct {
 	guest
 	r *run
@@ -307,8 +308,8 @@ func (d *reader) inject(ctx context.Context) (err error) {
 	return startAll(ctx, []*process{d.process})
 }
 
-// readerMemory is how much a scheduler may grow by it: what it retains by default and what a connection may leave unsent, 64 MiB
-// each, and as much again that the collector has yet to find.
+// readerMemory is how much a scheduler may grow by it: what it retains by default and what a connection may leave
+// unsent, 64 MiB each, and as much again that the collector has yet to find.
 const readerMemory = 256 << 20
 
 func (d *reader) heal(context.Context) error {

@@ -69,8 +69,8 @@ func (f *fleet) addrs(names []string) []netip.Addr {
 	return addrs
 }
 
-// halfOpen drops what travels on the connections that the first target has with each of the others, both ways. Neither end hears of it; new
-// connections work.
+// halfOpen drops what travels on the connections that the first target has with each of the others, both ways. Neither
+// end hears of it; new connections work.
 type halfOpen struct {
 	r       *run
 	targets []string
@@ -104,7 +104,8 @@ func (h *halfOpen) heal(context.Context) error {
 	return nil
 }
 
-// gossipCut takes a worker out of gossip, and leaves its connections alone: nothing may come of it but that it is not sampled.
+// gossipCut takes a worker out of gossip, and leaves its connections alone: nothing may come of it but that it is not
+// sampled.
 type gossipCut struct {
 	cut
 	r *run

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// peerCut drops all packets between the first target, a scheduler, and each of the others. Schedulers depend on no other, so nothing may come of it: what is
-// advice between them is missed, and what gossip believes meanwhile costs nothing.
+// peerCut drops all packets between the first target, a scheduler, and each of the others. Schedulers depend on no
+// other, so nothing may come of it: what is advice between them is missed, and what gossip believes meanwhile costs
+// nothing.
 type peerCut struct {
 	cut
 	r    *run
@@ -22,7 +23,8 @@ func newPeerCut(kind string) func(*run, []string) fault {
 
 func (p *peerCut) touches() ([]string, [][2]string) { return nil, nil }
 
-// heal waits until the schedulers that were cut off from each other are connected, if their policy has them connected at all.
+// heal waits until the schedulers that were cut off from each other are connected, if their policy has them connected
+// at all.
 func (p *peerCut) heal(ctx context.Context) error {
 	if err := p.cut.heal(ctx); err != nil {
 		return err
@@ -52,7 +54,8 @@ func (f *fleet) acquainted(ctx context.Context) error {
 	return nil
 }
 
-// offersKill kills a scheduler while it holds offers of slots that are free. Workers are to offer them to others at once.
+// offersKill kills a scheduler while it holds offers of slots that are free. Workers are to offer them to others at
+// once.
 type offersKill struct {
 	killed
 	r *run

@@ -155,7 +155,8 @@ func (f *fleet) newWorker(name string, fails bool) *process {
 	})
 }
 
-// newCommandWorker is 'dunnock worker' as a user runs it. Each of its attempts is a process, which costs far more than the others' do, so it has one slot.
+// newCommandWorker is 'dunnock worker' as a user runs it. Each of its attempts is a process, which costs far more than
+// the others' do, so it has one slot.
 func (f *fleet) newCommandWorker(name string) *process {
 	const slots = 1
 	return f.process(name, roleCommand, slots, func(life int) []string {

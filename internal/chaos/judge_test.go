@@ -110,7 +110,8 @@ func TestRefusalPromise(t *testing.T) {
 	}
 }
 
-// TestReadByTime holds that a fault which a worker writes down begins before the harness ends it, though that is in another file.
+// TestReadByTime holds that a fault which a worker writes down begins before the harness ends it, though that is in
+// another file.
 func TestReadByTime(t *testing.T) {
 	f := &fleet{dir: t.TempDir()}
 	for name, r := range map[string]ledger.Record{

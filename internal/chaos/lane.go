@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// lanes are schedules that run at once. Faults of different lanes may overlap, but not on one node, and never on all schedulers.
+// lanes are schedules that run at once. Faults of different lanes may overlap, but not on one node, and never on all
+// schedulers.
 type lanes struct {
 	schedulers int // how many there are
 
@@ -19,8 +20,8 @@ func newLanes(schedulers int) *lanes {
 	return &lanes{schedulers: schedulers, busy: map[string]bool{}, freed: make(chan struct{})}
 }
 
-// enter waits until the fault may hit its targets, and takes them. leave gives them back. A fault that hits everybody in turn has all to itself;
-// guests of one kind are not invited twice.
+// enter waits until the fault may hit its targets, and takes them. leave gives them back. A fault that hits everybody
+// in turn has all to itself; guests of one kind are not invited twice.
 func (l *lanes) enter(ctx context.Context, p *planned, everybody bool) (leave func(), err error) {
 	names := append([]string{"kind " + p.kind.name}, p.targets...)
 	for {

@@ -2,11 +2,12 @@
 //
 //	make chaos ARGS='--duration 60s --seed 1'
 //
-// It starts schedulers, workers and clients, each in a network of its own (see package lab), keeps them busy, and injects faults
-// by a schedule that the seed decides: processes are killed, stopped and restarted, connections cut, delayed and left half open, CPUs taken away.
-// Handlers and clients write what they see to ledgers outside the system; when all is healed, the fleet must come to rest,
-// and package check compares the ledgers. The exit status is 1 if anything was lost, done twice without a fault that explains it,
-// or otherwise not as promised, and 0 where the machine does not allow such a run, which then says so.
+// It starts schedulers, workers and clients, each in a network of its own (see package lab), keeps them busy, and
+// injects faults by a schedule that the seed decides: processes are killed, stopped and restarted, connections cut,
+// delayed and left half open, CPUs taken away. Handlers and clients write what they see to ledgers outside the system;
+// when all is healed, the fleet must come to rest, and package check compares the ledgers. The exit status is 1 if
+// anything was lost, done twice without a fault that explains it, or otherwise not as promised, and 0 where the machine
+// does not allow such a run, which then says so.
 package main
 
 import (

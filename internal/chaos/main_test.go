@@ -68,7 +68,8 @@ func dunnock(t *testing.T) string {
 	return path
 }
 
-// TestRun kills processes of a small fleet for some seconds. `make chaos` does the same for longer and with every kind of fault.
+// TestRun kills processes of a small fleet for some seconds. `make chaos` does the same for longer and with every kind
+// of fault.
 func TestRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a quarter of a minute")

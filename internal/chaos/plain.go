@@ -17,9 +17,10 @@ import (
 	"dunnock/task"
 )
 
-// plainJob follows a job by HTTP alone, as a program in any language would: one request for the job, and its events on the answer. When
-// that ends too early, the unfinished tasks go to the next scheduler under the same id and the next epoch. A job whose tasks may start
-// only once is not submitted again: nobody told this client which of them may have started.
+// plainJob follows a job by HTTP alone, as a program in any language would: one request for the job, and its events on
+// the answer. When that ends too early, the unfinished tasks go to the next scheduler under the same id and the next
+// epoch. A job whose tasks may start only once is not submitted again: nobody told this client which of them may have
+// started.
 type plainJob struct {
 	d        *driver
 	job      task.Job
@@ -35,8 +36,9 @@ const (
 	plainPause   = 20 * time.Millisecond // before the next scheduler
 )
 
-// silence ends what was not heard of for a while, unless that was for want of listening: who has stood still finds the time over, and in its socket
-// all that was said meanwhile; a result that was written to it is nowhere else. So the time is counted in short naps, of which one that took long is one.
+// silence ends what was not heard of for a while, unless that was for want of listening: who has stood still finds the
+// time over, and in its socket all that was said meanwhile; a result that was written to it is nowhere else. So the
+// time is counted in short naps, of which one that took long is one.
 type silence struct {
 	nap time.Duration
 	end func()
@@ -126,7 +128,8 @@ func (d *driver) followPlain(job task.Job) bool {
 	return true
 }
 
-// submit hands the unfinished tasks to one scheduler and reads the answer to its end. It returns the code of a refusal, or why the answer broke off.
+// submit hands the unfinished tasks to one scheduler and reads the answer to its end. It returns the code of a refusal,
+// or why the answer broke off.
 func (p *plainJob) submit(ctx context.Context, scheduler int) (refused string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

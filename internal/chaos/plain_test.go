@@ -52,7 +52,8 @@ const (
 	eventDone     = `{"event":"done","outcome":"failed","tasks":2,"failed":1}` + "\n"
 )
 
-// plainly runs a job of two tasks against schedulers that answer so, and returns what was written down and what they were asked.
+// plainly runs a job of two tasks against schedulers that answer so, and returns what was written down and what they
+// were asked.
 func plainly(t *testing.T, once bool, answers ...string) (lines []string, asked []map[string]any) {
 	t.Helper()
 	f := &fakeScheduler{answers: answers}

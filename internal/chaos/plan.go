@@ -27,8 +27,8 @@ func (p *planned) String() string {
 	return fmt.Sprintf("%s %s for %v", p.kind.name, strings.Join(p.targets, " "), p.hold)
 }
 
-// makePlan draws the faults of a run: as many as fit, every kind once before any comes again, each when the one before has settled. The same
-// arguments give the same plan.
+// makePlan draws the faults of a run: as many as fit, every kind once before any comes again, each when the one before
+// has settled. The same arguments give the same plan.
 func makePlan(seed, lane uint64, duration time.Duration, of []kind, fleet shape) []planned {
 	rng := rand.New(rand.NewPCG(seed, lane))
 	var plan []planned

@@ -166,7 +166,8 @@ func (p *process) leave(ctx context.Context) error {
 	return p.left(ctx, drainLimit)
 }
 
-// askToLeave is to be said once: a second time may come just when the process has left off listening, and would end it not well.
+// askToLeave is to be said once: a second time may come just when the process has left off listening, and would end it
+// not well.
 func (p *process) askToLeave() error {
 	p.plan()
 	return p.signal(syscall.SIGTERM)

@@ -139,8 +139,8 @@ func (r *run) recoveryPromises(recoveries map[string]*check.Recovery, machine *c
 	return all
 }
 
-// queuePromise is about the queues when many workers have joined. Fifty processes that start are much for a small machine: what it is too busy for is told, and
-// not judged.
+// queuePromise is about the queues when many workers have joined. Fifty processes that start are much for a small
+// machine: what it is too busy for is told, and not judged.
 func (r *run) queuePromise(machine *check.Machine) promise {
 	p := promise{"join: longest queue 1 s after", fmt.Sprintf("%.1f reservations per slot", r.notes.values["join.queue"]), "≤ 2, or twice the median", true, false}
 	for _, q := range r.notes.queues {
@@ -153,8 +153,8 @@ func (r *run) queuePromise(machine *check.Machine) promise {
 	return p
 }
 
-// latePromise is about tasks that were accepted under too much load, and not done. A job is accepted by how fast the fleet is then; if the machine
-// is much slower while it waits, it may come too late.
+// latePromise is about tasks that were accepted under too much load, and not done. A job is accepted by how fast the
+// fleet is then; if the machine is much slower while it waits, it may come too late.
 func latePromise(records []ledger.Record, machine *check.Machine) promise {
 	windows := windowsOf(records, "overload")
 	submits := map[string]ledger.Record{}
@@ -221,8 +221,8 @@ func poisonPromise(records []ledger.Record) promise {
 	return promise{"poison: tasks that kill their worker end failed", fmt.Sprintf("%d of %d", failed, len(jobs)), "all", failed == len(jobs) && failed > 0, false}
 }
 
-// refusalPromise is about what a client without the Go SDK hears of too much load. That an answer lacks its Retry-After is part of the code
-// that it writes down.
+// refusalPromise is about what a client without the Go SDK hears of too much load. That an answer lacks its Retry-After
+// is part of the code that it writes down.
 func refusalPromise(records []ledger.Record) promise {
 	refused, other := 0, 0
 	for _, r := range records {

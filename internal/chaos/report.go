@@ -103,7 +103,8 @@ func (p *report) judge(r *run, records []ledger.Record) {
 	p.Promises = r.promises(p, recoveries, records)
 }
 
-// atMostOnce marks outcomes of jobs whose tasks may start only once: in a fault, and at the first failure, these end without being ok.
+// atMostOnce marks outcomes of jobs whose tasks may start only once: in a fault, and at the first failure, these end
+// without being ok.
 const atMostOnce = ", at most once"
 
 // ends counts what was not ok while faults of a kind lasted and settled.

@@ -14,8 +14,8 @@ import (
 // readerTasks is how many tasks of appBulk the reader asks for: 512 MiB of results, far more than a scheduler may keep.
 const readerTasks = 8192
 
-// runReader is a client that asks for more than any buffer holds, reads the first line of the answer, and then nothing more. It stays
-// connected until it is killed.
+// runReader is a client that asks for more than any buffer holds, reads the first line of the answer, and then nothing
+// more. It stays connected until it is killed.
 func runReader(ctx context.Context, args []string) error {
 	var name, addr string
 	f := flag.NewFlagSet("reader", flag.ContinueOnError)

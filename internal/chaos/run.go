@@ -216,8 +216,8 @@ func (r *run) calm(ctx context.Context) (unrest []string) {
 	return unrest
 }
 
-// sizesAtRest measures again until the goroutines are about as many as before, or as long as the fleet takes to rest: servers keep those of
-// connections that have ended for a while, to use them for the next.
+// sizesAtRest measures again until the goroutines are about as many as before, or as long as the fleet takes to rest:
+// servers keep those of connections that have ended for a while, to use them for the next.
 func (r *run) sizesAtRest(ctx context.Context, before map[string]size) (after map[string]size) {
 	_ = poll(ctx, restLimit, func() error {
 		after = r.fleet.sizes(ctx)

@@ -14,8 +14,9 @@ import (
 // ownNamespace in the environment says that this process is root of a user namespace of its own.
 const ownNamespace = "CHAOS_OWN_NAMESPACE"
 
-// asRootOfOwn runs the harness again as root of a user namespace of its own, if this process is nobody's root: there it may make networks,
-// where the machine allows such namespaces at all. done is false if there is no need for it, or no way: then whoever tries on finds out why.
+// asRootOfOwn runs the harness again as root of a user namespace of its own, if this process is nobody's root: there it
+// may make networks, where the machine allows such namespaces at all. done is false if there is no need for it, or no
+// way: then whoever tries on finds out why.
 func asRootOfOwn(ctx context.Context, args []string) (done bool, err error) {
 	if os.Geteuid() == 0 || os.Getenv(ownNamespace) != "" {
 		return false, nil

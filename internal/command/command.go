@@ -1,5 +1,5 @@
-// Package command is what the commands around dunnock itself begin with: they end when they are told to, and say with their exit code how
-// it went.
+// Package command is what the commands around dunnock itself begin with: they end when they are told to, and say with
+// their exit code how it went.
 package command
 
 import (

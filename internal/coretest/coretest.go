@@ -1,4 +1,5 @@
-// Package coretest runs the scripts of a pure core: stories in lines, each an event, with what the core wants done below it.
+// Package coretest runs the scripts of a pure core: stories in lines, each an event, with what the core wants done
+// below it.
 package coretest
 
 import (
@@ -26,8 +27,8 @@ type Machine interface {
 //	10ms submit job=a tasks=3 once
 //	----
 //
-// of which the output repeats each line, with what it shows below. A line is a verb and its arguments; before them may stand the
-// time, which otherwise stands still. An argument that the verb does not look at is an error.
+// of which the output repeats each line, with what it shows below. A line is a verb and its arguments; before them may
+// stand the time, which otherwise stands still. An argument that the verb does not look at is an error.
 func Run(t *testing.T, dir string, machine func() Machine) {
 	t.Helper()
 	datadriven.Walk(t, dir, func(t *testing.T, path string) {

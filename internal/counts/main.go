@@ -4,7 +4,8 @@
 //	go run ./internal/counts -benchstat PATH            fails and names what costs more than in the baseline
 //	go run ./internal/counts -benchstat PATH -accept    makes what is counted now the baseline
 //
-// benchstat says which differences are more than chance. `make counts` builds it and runs this; `make bench-accept` accepts.
+// benchstat says which differences are more than chance. `make counts` builds it and runs this; `make bench-accept`
+// accepts.
 package main
 
 import (

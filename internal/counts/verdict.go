@@ -71,7 +71,8 @@ func (v verdict) fault(made, here string) error {
 	return errors.New(text)
 }
 
-// judge reads benchstat's CSV: tables with a head of two lines and the columns package and name, was, CI, now, CI, difference, p.
+// judge reads benchstat's CSV: tables with a head of two lines and the columns package and name, was, CI, now, CI,
+// difference, p.
 func judge(table string) (verdict, error) {
 	var v verdict
 	r := csv.NewReader(strings.NewReader(table))

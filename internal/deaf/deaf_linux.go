@@ -31,8 +31,8 @@ func Dial(t *testing.T) *net.TCPConn {
 	return dialled.(*net.TCPConn)
 }
 
-// Make has a TCP connection's kernel drop whatever comes for it before it acknowledges that, as if its machine were gone. There are kernels that grant that to root only;
-// the test of anybody else is skipped there.
+// Make has a TCP connection's kernel drop whatever comes for it before it acknowledges that, as if its machine were
+// gone. There are kernels that grant that to root only; the test of anybody else is skipped there.
 func Make(t *testing.T, nc net.Conn) {
 	t.Helper()
 	raw, err := nc.(*net.TCPConn).SyscallConn()

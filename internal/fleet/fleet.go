@@ -117,8 +117,8 @@ type member struct {
 	err    error         // what it returned; set before done is closed
 }
 
-// Start makes a fleet and returns when every scheduler is connected to every
-// worker and knows every other scheduler, or is connected with it where the policy has them talk. Until then ctx ends it; afterwards only Stop does.
+// Start makes a fleet and returns when every scheduler is connected to every worker and knows every other scheduler, or
+// is connected with it where the policy has them talk. Until then ctx ends it; afterwards only Stop does.
 func Start(ctx context.Context, cfg Config) (*Fleet, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

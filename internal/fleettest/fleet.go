@@ -228,15 +228,16 @@ func (f *Fleet) Dial(ctx context.Context, _, address string) (net.Conn, error) {
 	return d, nil
 }
 
-// Delay makes whatever is sent on connections to nodes of a role, and back, take that long one way: schedulers dial workers, and clients
-// schedulers. It is for connections to come, and begins as none.
+// Delay makes whatever is sent on connections to nodes of a role, and back, take that long one way: schedulers dial
+// workers, and clients schedulers. It is for connections to come, and begins as none.
 func (f *Fleet) Delay(to probe.Role, oneWay time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.delays[to] = oneWay
 }
 
-// Traffic returns the counts of connections to nodes of a role, of all there have been: those of schedulers to workers, or of clients to schedulers.
+// Traffic returns the counts of connections to nodes of a role, of all there have been: those of schedulers to workers,
+// or of clients to schedulers.
 func (f *Fleet) Traffic(to probe.Role) *Traffic { return f.traffic[to] }
 
 // Drop makes every connection to a node, open or to come, lose all bytes both ways without
@@ -252,7 +253,8 @@ func (f *Fleet) Drop(n *Node, drop bool) {
 	}
 }
 
-// Break ends every connection to a node that is open, as a network does that resets them. The node goes on, and may be dialled again.
+// Break ends every connection to a node that is open, as a network does that resets them. The node goes on, and may be
+// dialled again.
 func (f *Fleet) Break(n *Node) {
 	f.mu.Lock()
 	open := f.dialled[n.Addr]

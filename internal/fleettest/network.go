@@ -52,7 +52,8 @@ func (l *listener) Close() error {
 	return nil
 }
 
-// dial returns the dialling end of a new connection, once the other one is accepted. That takes no time; what is written does.
+// dial returns the dialling end of a new connection, once the other one is accepted. That takes no time; what is
+// written does.
 func (l *listener) dial(ctx context.Context, delay time.Duration, traffic *Traffic) (net.Conn, error) {
 	there, back := newWay(delay, traffic), newWay(delay, traffic)
 	select {
@@ -116,8 +117,8 @@ func (e *end) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// way is one direction of a connection: what is written can be read one delay later, in its order. It has no goroutine. The
-// writer sets the timer that wakes the reader, so that a message wakes nobody before it has arrived.
+// way is one direction of a connection: what is written can be read one delay later, in its order. It has no goroutine.
+// The writer sets the timer that wakes the reader, so that a message wakes nobody before it has arrived.
 type way struct {
 	delay    time.Duration
 	traffic  *Traffic

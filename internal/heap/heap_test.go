@@ -13,7 +13,8 @@ func nextGC() uint64 {
 	return m.NextGC
 }
 
-// With the floor a small heap is left to grow to 32 MiB; without it, or where the operator has said how much memory there is, it is not.
+// With the floor a small heap is left to grow to 32 MiB; without it, or where the operator has said how much memory
+// there is, it is not.
 func TestFloor(t *testing.T) {
 	t.Setenv("GOGC", "")
 	release := Floor()

@@ -1,8 +1,9 @@
-// Package lru is a set that keeps the keys that were used last: what a worker's cache is modelled by, in the simulator and in the built-in app that
-// stands in for work that is quicker where its data is.
+// Package lru is a set that keeps the keys that were used last: what a worker's cache is modelled by, in the simulator
+// and in the built-in app that stands in for work that is quicker where its data is.
 package lru
 
-// Set holds up to so many keys, and forgets the one that has not been used for longest. It is not safe for use by several goroutines. Make one with [New].
+// Set holds up to so many keys, and forgets the one that has not been used for longest. It is not safe for use by
+// several goroutines. Make one with [New].
 type Set struct {
 	most  int
 	at    map[uint64]int32

@@ -1,5 +1,5 @@
-// Command mutants takes out one protection of the fleet's code at a time and looks whether a checker notices. A protection that
-// can go without anybody noticing is untested, or not needed.
+// Command mutants takes out one protection of the fleet's code at a time and looks whether a checker notices. A
+// protection that can go without anybody noticing is untested, or not needed.
 //
 // It works on a copy of the checkout, and needs no network. `make mutants` runs it.
 package main

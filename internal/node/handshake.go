@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// handshakeTimeout is how long a fleet connection may be open before its peer has said who it is. Beats alone would keep
-// it open for ever.
+// handshakeTimeout is how long a fleet connection may be open before its peer has said who it is. Beats alone would
+// keep it open for ever.
 const handshakeTimeout = 5 * time.Second
 
 var errNoHandshake = errors.New("the peer has not said who it is in time")

@@ -1,8 +1,10 @@
-// Package page writes reports as single HTML pages that hold their data, their charts and the library that draws them, and ask nothing of any
-// network: they can be mailed, kept and opened anywhere, in the light and in the dark, on a wall and on a phone.
+// Package page writes reports as single HTML pages that hold their data, their charts and the library that draws them,
+// and ask nothing of any network: they can be mailed, kept and opened anywhere, in the light and in the dark, on a wall
+// and on a phone.
 //
-// A report has a header and a footer in HTML, which say the essential without JavaScript, and a script that fills what is between
-// with cards and charts (page.js says with what). Text from outside is data everywhere: the template escapes it, and scripts make text nodes of it.
+// A report has a header and a footer in HTML, which say the essential without JavaScript, and a script that fills what
+// is between with cards and charts (page.js says with what). Text from outside is data everywhere: the template escapes
+// it, and scripts make text nodes of it.
 package page
 
 import (
@@ -61,7 +63,8 @@ func (p *Page) Write(w io.Writer) error {
 	})
 }
 
-// Palette returns the colours of curves, light and dark: distinct for the colour-blind as well (after Okabe and Ito, 2008).
+// Palette returns the colours of curves, light and dark: distinct for the colour-blind as well (after Okabe and Ito,
+// 2008).
 func Palette() (light, dark []string) {
 	return []string{"#5b6470", "#d55e00", "#b8860b", "#0072b2", "#00845f", "#b3478f", "#56a0c9", "#8b5a2b"},
 		[]string{"#a7b0bb", "#ff8a3c", "#e8c547", "#5ab4f5", "#3fd0a0", "#e38cc6", "#9bd3f2", "#cfa06a"}

@@ -122,8 +122,8 @@ func (p *paper) repeats(f *figure) string {
 
 func exact(x, y float64) plot.Point { return plot.Point{X: x, Y: y, Low: y, High: y} }
 
-// live is the mean over runs, with the interval of how far it is from what was simulated: run by run, so that what the runs' own jobs differ by
-// cancels out. Both would go up and down together.
+// live is the mean over runs, with the interval of how far it is from what was simulated: run by run, so that what the
+// runs' own jobs differ by cancels out. Both would go up and down together.
 func (p *point) live(x float64, c column) plot.Point {
 	live, simulated := make([]float64, 0, len(p.counted)), make([]float64, 0, len(p.counted))
 	for _, r := range p.counted {

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// guessedOverhead is what a run takes beyond its length, until it has been measured: a fleet's start and end, its delays, simulations.
+	// guessedOverhead is what a run takes beyond its length, until it has been measured: a fleet's start and end, its
+	// delays, simulations.
 	guessedOverhead = 6 * time.Second
 	// patience is how long an interrupted run may take to end its fleet.
 	patience = 15 * time.Second
@@ -126,7 +127,8 @@ func (m *measurement) one(ctx context.Context, r *run) (*outcome, error) {
 // processors is what all processors of the machine have done since it started.
 type processors struct{ busy, all time.Duration }
 
-// otherShare returns how much of all processors was busy between two moments with what is not our own; nil if that is not known.
+// otherShare returns how much of all processors was busy between two moments with what is not our own; nil if that is
+// not known.
 func otherShare(before, after *processors, own time.Duration) *float64 {
 	if before == nil || after == nil || after.all <= before.all {
 		return nil

@@ -47,7 +47,8 @@ type point struct {
 	all     int
 }
 
-// flaw says why a run does not count; empty if it does. A run of the generator's capacity may show that it is too small.
+// flaw says why a run does not count; empty if it does. A run of the generator's capacity may show that it is too
+// small.
 func (p *plan) flaw(run *run, o *outcome) string {
 	r := o.Result
 	switch {
@@ -129,8 +130,9 @@ const (
 	unknown = "not known"
 )
 
-// agrees says whether live and simulated agree in a figure at the plan's point: by the mean ratio, and if it is known well enough. Where even
-// one end of the interval lies beyond what is allowed on its other side, more runs would not change the answer.
+// agrees says whether live and simulated agree in a figure at the plan's point: by the mean ratio, and if it is known
+// well enough. Where even one end of the interval lies beyond what is allowed on its other side, more runs would not
+// change the answer.
 func (a *agreement) agrees(e stat.Estimate) string {
 	half := (e.High - e.Low) / 2
 	switch {

@@ -89,7 +89,8 @@ repeats = 2
 lag-ms = 1.5
 `
 
-// paperOf measures a plan without measuring: live is a percent above simulated, and by a tenth of a percent more with each seed.
+// paperOf measures a plan without measuring: live is a percent above simulated, and by a tenth of a percent more with
+// each seed.
 func paperOf(t *testing.T, change func(*run, *outcome)) *paper {
 	t.Helper()
 	p, err := parsePlan([]byte(testPlan))
@@ -154,7 +155,8 @@ func TestAgrees(t *testing.T) {
 	}
 }
 
-// Four runs with ratios 1.011 to 1.014: mean 1.0125, standard error 0.000645, t₃ = 3.182. The p95's are twice as far from 1.
+// Four runs with ratios 1.011 to 1.014: mean 1.0125, standard error 0.000645, t₃ = 3.182. The p95's are twice as far
+// from 1.
 func TestAgreement(t *testing.T) {
 	p := paperOf(t, nil)
 	at := p.points[p.plan.Agreement.cell]
@@ -213,7 +215,8 @@ func TestFlaws(t *testing.T) {
 	}
 }
 
-// Each panel has a live point with a bar and a place on each line for every value that has a run that counts, and a cross for each run that does not.
+// Each panel has a live point with a bar and a place on each line for every value that has a run that counts, and a
+// cross for each run that does not.
 func TestFigure(t *testing.T) {
 	p := paperOf(t, spoiled)
 	f := p.draw(&p.plan.Figures[0])

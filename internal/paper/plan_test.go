@@ -41,8 +41,8 @@ func TestLength(t *testing.T) {
 	}
 }
 
-// Points that figures share run once, as often as whoever wants them most; the repeats of a point lie as far apart as the plan allows, and differ
-// by their seed only.
+// Points that figures share run once, as often as whoever wants them most; the repeats of a point lie as far apart as
+// the plan allows, and differ by their seed only.
 func TestRuns(t *testing.T) {
 	p := live(t)
 	runs := p.runs()

@@ -57,7 +57,8 @@ func (r *run) String() string {
 	return fmt.Sprintf("%s, seed %d", r.cell, r.seed)
 }
 
-// runs returns all runs in the order in which they are made: the first repeat of all points, then the second, so that the repeats of a point are far apart.
+// runs returns all runs in the order in which they are made: the first repeat of all points, then the second, so that
+// the repeats of a point are far apart.
 func (p *plan) runs() []run {
 	var cells []cell
 	repeats := make(map[cell]int)

@@ -29,7 +29,8 @@ type outcome struct {
 	Result *loadgen.Result `json:"result"` // without its curves
 }
 
-// state keeps outcomes in a file from which an interrupted measurement goes on. One measurement has it at a time: two would measure each other.
+// state keeps outcomes in a file from which an interrupted measurement goes on. One measurement has it at a time: two
+// would measure each other.
 type state struct {
 	file     *os.File // locked for as long as it is open
 	size     int64    // of its whole lines
@@ -122,7 +123,8 @@ func slim(r *loadgen.Result) {
 	}
 }
 
-// identify names a build of a program by its content: a version would be the same for every build of a tree that is being worked on.
+// identify names a build of a program by its content: a version would be the same for every build of a tree that is
+// being worked on.
 func identify(path string) (string, error) {
 	f, err := os.Open(path) //nolint:gosec // the user names it
 	if err != nil {

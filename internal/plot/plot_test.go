@@ -34,8 +34,8 @@ func TestGolden(t *testing.T) {
 	golden.Check(t, path, got)
 }
 
-// Two panels of four curves, and the legend: two with dots, of which one has a band, and one has no line and a bar for its one interval; one is a dashed
-// line; one has crosses and no line.
+// Two panels of four curves, and the legend: two with dots, of which one has a band, and one has no line and a bar for
+// its one interval; one is a dashed line; one has crosses and no line.
 func TestForms(t *testing.T) {
 	text := valid(t, forms())
 	for what, want := range map[string]int{

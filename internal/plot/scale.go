@@ -13,7 +13,8 @@ type scale struct {
 	tickValues []float64
 }
 
-// newScale covers all values with round ends. Positive values that reach over a factor of six get a logarithmic scale if they may.
+// newScale covers all values with round ends. Positive values that reach over a factor of six get a logarithmic scale
+// if they may.
 func newScale(low, high, from, to float64, mayLog bool) scale {
 	s := scale{from: from, to: to, log: mayLog && low > 0 && high/low > 6}
 	if s.log {

@@ -5,10 +5,10 @@ import "math"
 // maxBatches is how many batches there are at most; when they are full, neighbours are merged.
 const maxBatches = 64
 
-// Batches estimates the confidence interval of a mean from observations that depend on each other, by batch means (Law and
-// Kelton, "Simulation Modeling and Analysis", §9.5.3): consecutive observations are gathered into batches long enough that
-// their means hardly do. The length doubles as a run goes on, so that there are 32 to 64 batches in the end and memory is fixed. The zero
-// Batches is empty.
+// Batches estimates the confidence interval of a mean from observations that depend on each other, by batch means (Law
+// and Kelton, "Simulation Modeling and Analysis", §9.5.3): consecutive observations are gathered into batches long
+// enough that their means hardly do. The length doubles as a run goes on, so that there are 32 to 64 batches in the end
+// and memory is fixed. The zero Batches is empty.
 type Batches struct {
 	sums   [maxBatches]float64
 	full   int     // batches
@@ -39,7 +39,8 @@ func (b *Batches) Add(x float64) {
 	}
 }
 
-// HalfWidth returns half the width of the 95 % confidence interval; 0 with fewer than two batches, which say nothing about it.
+// HalfWidth returns half the width of the 95 % confidence interval; 0 with fewer than two batches, which say nothing
+// about it.
 func (b *Batches) HalfWidth() float64 {
 	if b.full < 2 {
 		return 0
@@ -59,8 +60,8 @@ func (b *Batches) HalfWidth() float64 {
 }
 
 // student95 returns the 97.5 % quantile of Student's t distribution: the exact values for few degrees of freedom, and
-// the expansion of Fisher and Cornish (1960) from 10 on, where it is good to three digits. Unlike [StudentQuantile] it gives the same
-// to the last bit on every machine, which what a simulation prints has to.
+// the expansion of Fisher and Cornish (1960) from 10 on, where it is good to three digits. Unlike [StudentQuantile] it
+// gives the same to the last bit on every machine, which what a simulation prints has to.
 func student95(freedom int) float64 {
 	few := [...]float64{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262}
 	if freedom <= len(few) {

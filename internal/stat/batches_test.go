@@ -35,8 +35,9 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// TestBatchesCover measures how often the interval covers the true mean of a series whose neighbours depend on each other (an
-// autoregression with coefficient 0.9), where the interval of independent observations would be a quarter as wide.
+// TestBatchesCover measures how often the interval covers the true mean of a series whose neighbours depend on each
+// other (an autoregression with coefficient 0.9), where the interval of independent observations would be a quarter as
+// wide.
 func TestBatchesCover(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 1))

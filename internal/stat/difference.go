@@ -24,7 +24,8 @@ func (d *Difference) Interval(alpha float64) (low, high float64) {
 	return d.Mean - half, d.Mean + half
 }
 
-// Paired compares values that belong together place by place, so that what both have in common cancels out. It takes two pairs at least.
+// Paired compares values that belong together place by place, so that what both have in common cancels out. It takes
+// two pairs at least.
 func Paired(a, b []float64) Difference {
 	meanA, _ := Moments(a)
 	meanB, _ := Moments(b)
@@ -37,8 +38,8 @@ func Paired(a, b []float64) Difference {
 	return Difference{A: meanA, B: meanB, Mean: mean, Err: math.Sqrt(variance / n), Freedom: n - 1}
 }
 
-// Welch compares independent values, two or more on each side, whose variances may differ; the degrees of freedom are Satterthwaite's
-// (Biometrics Bulletin, 1946).
+// Welch compares independent values, two or more on each side, whose variances may differ; the degrees of freedom are
+// Satterthwaite's (Biometrics Bulletin, 1946).
 func Welch(a, b []float64) Difference {
 	meanA, varianceA := Moments(a)
 	meanB, varianceB := Moments(b)

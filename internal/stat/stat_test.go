@@ -15,7 +15,8 @@ func near(t *testing.T, what string, got, want, tolerance float64) {
 	}
 }
 
-// The table that every textbook has. With one degree of freedom the distribution is Cauchy's, with two it has a closed form.
+// The table that every textbook has. With one degree of freedom the distribution is Cauchy's, with two it has a closed
+// form.
 func TestStudentQuantile(t *testing.T) {
 	for _, c := range []struct{ freedom, alpha, want float64 }{
 		{1, 0.05, 12.7062},
@@ -53,7 +54,8 @@ func TestEstimate(t *testing.T) {
 	}
 }
 
-// Worked by hand. Differences 1, 2, 3, 4: mean 2.5, variance 5/3, standard error 0.645497; t₃ = 3.18245, so the half-width is 2.05426.
+// Worked by hand. Differences 1, 2, 3, 4: mean 2.5, variance 5/3, standard error 0.645497; t₃ = 3.18245, so the
+// half-width is 2.05426.
 func TestPaired(t *testing.T) {
 	d := stat.Paired([]float64{10, 20, 30, 40}, []float64{11, 22, 33, 44})
 	near(t, "difference", d.Mean, 2.5, 0)
@@ -65,8 +67,8 @@ func TestPaired(t *testing.T) {
 	}
 }
 
-// Worked by hand. A: 1, 2, 3 with variance 1, share 1/3. B: 2, 4, 6, 8 with variance 20/3, share 5/3. Standard error √2; degrees of
-// freedom 4 / ((1/9)/2 + (25/9)/3) = 4.0755.
+// Worked by hand. A: 1, 2, 3 with variance 1, share 1/3. B: 2, 4, 6, 8 with variance 20/3, share 5/3. Standard error
+// √2; degrees of freedom 4 / ((1/9)/2 + (25/9)/3) = 4.0755.
 func TestWelch(t *testing.T) {
 	d := stat.Welch([]float64{1, 2, 3}, []float64{2, 4, 6, 8})
 	near(t, "difference", d.Mean, 3, 0)
@@ -79,7 +81,8 @@ func TestWelch(t *testing.T) {
 	}
 }
 
-// Equal values have their mean to the last digit, however many there are: a difference in it would be certain, and wrong.
+// Equal values have their mean to the last digit, however many there are: a difference in it would be certain, and
+// wrong.
 func TestEqualValues(t *testing.T) {
 	for n := 1; n < 50; n++ {
 		values := make([]float64, n)

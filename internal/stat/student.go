@@ -2,8 +2,9 @@ package stat
 
 import "math"
 
-// StudentQuantile returns t such that |T| > t has probability alpha under Student's t distribution with any positive number of degrees of
-// freedom, 0 < alpha < 1: the half-width of a confidence interval of level 1 − alpha in standard errors.
+// StudentQuantile returns t such that |T| > t has probability alpha under Student's t distribution with any positive
+// number of degrees of freedom, 0 < alpha < 1: the half-width of a confidence interval of level 1 − alpha in standard
+// errors.
 func StudentQuantile(alpha, freedom float64) float64 {
 	low, high := 0.0, 1.0
 	for studentTail(high, freedom) > alpha/2 && high < 1e12 {
@@ -23,14 +24,14 @@ func StudentQuantile(alpha, freedom float64) float64 {
 	return high
 }
 
-// studentTail returns P(T > t) for t ≥ 0: half the regularised incomplete beta function at freedom/(freedom+t²) (Abramowitz and Stegun,
-// 26.7.1).
+// studentTail returns P(T > t) for t ≥ 0: half the regularised incomplete beta function at freedom/(freedom+t²)
+// (Abramowitz and Stegun, 26.7.1).
 func studentTail(t, freedom float64) float64 {
 	return 0.5 * betaRegularised(freedom/2, 0.5, freedom/(freedom+t*t))
 }
 
-// betaRegularised is the regularised incomplete beta function I_x(a, b), by its continued fraction (Abramowitz and Stegun, 26.5.8),
-// evaluated by the method of Lentz.
+// betaRegularised is the regularised incomplete beta function I_x(a, b), by its continued fraction (Abramowitz and
+// Stegun, 26.5.8), evaluated by the method of Lentz.
 func betaRegularised(a, b, x float64) float64 {
 	switch {
 	case x <= 0:

@@ -26,8 +26,8 @@ func AppendSubmit(b []byte, seq uint32, j *task.Job) []byte {
 	return AppendJob(AppendSubmitHead(b, seq, j), j)
 }
 
-// AppendSubmitHead appends what differs from one submission of a job to the next: its number, Epoch, Deadline, Finished and
-// Attempts. [AppendJob]'s bytes must follow and end the message.
+// AppendSubmitHead appends what differs from one submission of a job to the next: its number, Epoch, Deadline, Finished
+// and Attempts. [AppendJob]'s bytes must follow and end the message.
 func AppendSubmitHead(b []byte, seq uint32, j *task.Job) []byte {
 	b = wire.AppendUint(b, uint64(seq))
 	b = wire.AppendUint(b, uint64(j.Epoch))
@@ -123,7 +123,8 @@ func same(r *wire.Reader, last *string) string {
 	return *last
 }
 
-// Submit is [DecodeSubmit], but the Tasks of a job of one task are memory of the Decoder's: copy what you keep before the next call.
+// Submit is [DecodeSubmit], but the Tasks of a job of one task are memory of the Decoder's: copy what you keep before
+// the next call.
 func (d *Decoder) Submit(body []byte, l task.Limits) (Submit, error) {
 	r := wire.NewReader(body)
 	m := Submit{Seq: r.Uint32()}

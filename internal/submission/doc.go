@@ -3,11 +3,10 @@
 // same kind of connection as package probe's, and say what the HTTP interface
 // says in JSON.
 //
-// The client numbers its jobs on a connection ([Submit.Seq]); the scheduler
-// answers [Rejected], or [Accepted] and then one [TaskDone] per
-// task as it finishes, a [TaskRetry] for each attempt that was in vain, and one [JobDone]. A job is the client's: when the connection
-// ends, the client hands what is left of it to this or another scheduler under the next epoch, and a scheduler that hears
-// of no owner for a while gives the job up.
+// The client numbers its jobs on a connection ([Submit.Seq]); the scheduler answers [Rejected], or [Accepted] and then
+// one [TaskDone] per task as it finishes, a [TaskRetry] for each attempt that was in vain, and one [JobDone]. A job is
+// the client's: when the connection ends, the client hands what is left of it to this or another scheduler under the
+// next epoch, and a scheduler that hears of no owner for a while gives the job up.
 package submission
 
 // Kind says which message a frame holds.

@@ -13,8 +13,8 @@ type Limits struct {
 	MessageBytes int // of one encoded Submit
 }
 
-// Submit asks the scheduler to run a job, or what is left of one: Job.Epoch, Deadline, Finished and Attempts say how far
-// the client has got with it.
+// Submit asks the scheduler to run a job, or what is left of one: Job.Epoch, Deadline, Finished and Attempts say how
+// far the client has got with it.
 type Submit struct {
 	Seq uint32 // numbers the client's jobs on this connection
 	Job task.Job
@@ -44,15 +44,15 @@ type TaskRetry struct {
 	Detail  []byte // likewise
 }
 
-// Ask wants to know which jobs of this connection the client still owns. It comes after a pause of the scheduler's process, in which
-// the client may have handed them to another; until the answer is there nothing of theirs is started.
+// Ask wants to know which jobs of this connection the client still owns. It comes after a pause of the scheduler's
+// process, in which the client may have handed them to another; until the answer is there nothing of theirs is started.
 type Ask struct{}
 
 // Still answers an Ask: the jobs that the client still owns here. The scheduler gives up the others of this connection.
 type Still struct{ Seqs []uint32 }
 
-// Leave is a leaving scheduler's last word: a Submit that it has not answered by now it has not taken and will not. The client
-// hangs up.
+// Leave is a leaving scheduler's last word: a Submit that it has not answered by now it has not taken and will not. The
+// client hangs up.
 type Leave struct{}
 
 // TaskDone is the one outcome of a task.

@@ -24,8 +24,9 @@ type Timer struct{ place int } // from 1
 // Set says whether it is in a heap.
 func (t *Timer) Set() bool { return t.place != 0 }
 
-// Heap is a binary heap of owners by the time at which each wants to be looked at. Each knows its place, so that it moves and leaves in
-// O(log n) without being looked for; where they come in the order of their times, that costs no step at all. The zero value is empty.
+// Heap is a binary heap of owners by the time at which each wants to be looked at. Each knows its place, so that it
+// moves and leaves in O(log n) without being looked for; where they come in the order of their times, that costs no
+// step at all. The zero value is empty.
 type Heap[T any] []entry[T]
 
 type entry[T any] struct {
@@ -113,7 +114,8 @@ func (h Heap[T]) put(i int, e entry[T]) {
 	e.timer.place = i + 1
 }
 
-// Check says what is wrong with a heap, if anything is: want is the time at which an owner wants to be looked at. It is for tests.
+// Check says what is wrong with a heap, if anything is: want is the time at which an owner wants to be looked at. It is
+// for tests.
 func (h Heap[T]) Check(want func(T) time.Duration) error {
 	for i, e := range h {
 		switch {

@@ -17,8 +17,8 @@ type Check struct {
 	Certain bool `json:"certain"`
 }
 
-// Check holds B against conditions and keeps what came of it. A condition for which there are no runs, or that asks for what they do not have, is
-// an error.
+// Check holds B against conditions and keeps what came of it. A condition for which there are no runs, or that asks for
+// what they do not have, is an error.
 func (c *Comparison) Check(conditions []objective.Condition) error {
 	for i := range conditions {
 		check, err := c.check(&conditions[i])

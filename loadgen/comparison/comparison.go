@@ -47,7 +47,8 @@ type Comparison struct {
 	Method string `json:"method"`
 	Lines  []Line `json:"lines"`  // of the response
 	Others []Pair `json:"others"` // not tested
-	// Verdict is VerdictLower, VerdictHigher (B than A), VerdictMixed, VerdictSame or VerdictUnknown; Text says it in words.
+	// Verdict is VerdictLower, VerdictHigher (B than A), VerdictMixed, VerdictSame or VerdictUnknown; Text says it in
+	// words.
 	Verdict  string   `json:"verdict"`
 	Text     string   `json:"text"`
 	Warnings []string `json:"warnings"` // what to know before one believes it
@@ -115,7 +116,8 @@ const (
 	VerdictUnknown = "unknown"
 )
 
-// Compare compares two sides, of which each has one run at least. Runs of one side that are not of one kind are an error.
+// Compare compares two sides, of which each has one run at least. Runs of one side that are not of one kind are an
+// error.
 func Compare(a, b []Run, cfg Config) (*Comparison, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err

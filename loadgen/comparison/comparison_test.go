@@ -109,7 +109,8 @@ func TestMixed(t *testing.T) {
 	}
 }
 
-// Two sides of the same kind are rarely told apart, though each comparison tests six lines; sides that differ by 30 % nearly always.
+// Two sides of the same kind are rarely told apart, though each comparison tests six lines; sides that differ by 30 %
+// nearly always.
 func TestErrorRates(t *testing.T) {
 	const comparisons = 400
 	rng := rand.New(rand.NewPCG(3, 3))
@@ -197,7 +198,8 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
-// What tells the sides apart is listed; if it is the jobs, there is a warning. What only the draw of the jobs explains is no difference.
+// What tells the sides apart is listed; if it is the jobs, there is a warning. What only the draw of the jobs explains
+// is no difference.
 func TestDiffers(t *testing.T) {
 	b := side("b", 101, 1, 1, 1)
 	for _, r := range b {

@@ -9,7 +9,8 @@ import (
 	"dunnock/loadgen/objective"
 )
 
-// leastBeyond is how many jobs of each run have to lie beyond a percentile for it to be more than the luck of the slowest few.
+// leastBeyond is how many jobs of each run have to lie beyond a percentile for it to be more than the luck of the
+// slowest few.
 const leastBeyond = 5
 
 // resolution is how far a value may be from what was measured: HdrHistogram keeps three digits.

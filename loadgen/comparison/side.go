@@ -95,8 +95,8 @@ func (d *Difference) essential() bool {
 	return true
 }
 
-// nearly reports whether two numbers that come from the jobs that were drawn are the same but for the draw: within 2 %, or
-// four standard deviations of a count of the jobs.
+// nearly reports whether two numbers that come from the jobs that were drawn are the same but for the draw: within 2 %,
+// or four standard deviations of a count of the jobs.
 func nearly(x, y float64, a, b *loadgen.Result) bool {
 	fewer := float64(max(min(a.Jobs, b.Jobs), 1))
 	return math.Abs(x-y) <= max(0.02, 4*math.Sqrt(2/fewer))*max(math.Abs(x), math.Abs(y))

@@ -56,7 +56,8 @@ func (c *Comparison) judge() {
 	}
 }
 
-// needed estimates how many runs a side would bring the intervals of lines within the tolerance, if there were no difference; 0 if very many.
+// needed estimates how many runs a side would bring the intervals of lines within the tolerance, if there were no
+// difference; 0 if very many.
 func (c *Comparison) needed(lines []*Line) int {
 	most := 0.0
 	for _, l := range lines {

@@ -143,7 +143,8 @@ type Check struct {
 	Holds     bool    `json:"holds"`
 }
 
-// Of checks a run. A relative condition is an error: there is nothing to relate to; so is a metric that the run does not have.
+// Of checks a run. A relative condition is an error: there is nothing to relate to; so is a metric that the run does
+// not have.
 func (c *Condition) Of(r *loadgen.Result) (Check, error) {
 	if c.relative {
 		return Check{}, fmt.Errorf("%s: a multiple takes another result to compare with", c.text)

@@ -30,8 +30,8 @@ type Metric struct {
 // Of returns the metric of a run: in milliseconds, as a fraction, or as a number. Not every run has every metric.
 func (m *Metric) Of(r *loadgen.Result) (float64, error) { return m.of(r) }
 
-// ErrNothing says that a metric is of a distribution without a value: no job was accepted, or no task started. Its quantiles are no zeros that
-// would hold any objective.
+// ErrNothing says that a metric is of a distribution without a value: no job was accepted, or no task started. Its
+// quantiles are no zeros that would hold any objective.
 var ErrNothing = errors.New("no job got so far")
 
 // Metrics returns all metrics.

@@ -18,8 +18,8 @@ const (
 	Unusable                    // the generator did not keep up, so the run says nothing of the fleet
 )
 
-// Probe runs the load once at a rate, which is in whatever unit the caller counts in, and reads the result. n counts the probes of a
-// search from 0: whoever draws the jobs from a seed takes a fresh one for each.
+// Probe runs the load once at a rate, which is in whatever unit the caller counts in, and reads the result. n counts
+// the probes of a search from 0: whoever draws the jobs from a seed takes a fresh one for each.
 type Probe func(ctx context.Context, rate float64, n int) (Reading, error)
 
 // SearchConfig bounds a search.
@@ -29,8 +29,8 @@ type SearchConfig struct {
 	Most  float64 // where to stop, at least Start
 	// Precision is how far apart the ends may be that are found: 0.05 is 5 % of the lower one. Above 0.
 	Precision float64
-	// Votes is how many runs decide on a rate by majority, an odd number from 1 up. On the two rates that the search is about to name it
-	// takes as many of 2·Votes − 1.
+	// Votes is how many runs decide on a rate by majority, an odd number from 1 up. On the two rates that the search is
+	// about to name it takes as many of 2·Votes − 1.
 	Votes int
 	// MaxProbes is how many runs there are at most, from Votes up.
 	MaxProbes int
@@ -94,8 +94,8 @@ type Found struct {
 	Steps     []Step  `json:"steps"` // in the order in which they were first tried
 }
 
-// Search finds the highest rate at which the probe says that the objective holds. With an error of a probe it returns what it knows until
-// then too, and an End only if the context was the reason, which is no error.
+// Search finds the highest rate at which the probe says that the objective holds. With an error of a probe it returns
+// what it knows until then too, and an End only if the context was the reason, which is no error.
 func Search(ctx context.Context, cfg SearchConfig, probe Probe) (*Found, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -186,7 +186,8 @@ func (s *search) bracket() (low, high float64) {
 	return low, high
 }
 
-// judge votes on a rate until a majority is certain. If a clear run may decide, the first run of a rate does if it is clear.
+// judge votes on a rate until a majority is certain. If a clear run may decide, the first run of a rate does if it is
+// clear.
 func (s *search) judge(ctx context.Context, rate float64, votes int, clearDecides bool) error {
 	step := s.step(rate)
 	majority := votes/2 + 1

@@ -74,8 +74,8 @@ func (a *Arrival) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// clock adds up the gaps between bursts of jobs. Whole nanoseconds and the rest of one are kept apart: neither a year of
-// arrivals nor a gap of 333333.3 ns loses anything by the addition.
+// clock adds up the gaps between bursts of jobs. Whole nanoseconds and the rest of one are kept apart: neither a year
+// of arrivals nor a gap of 333333.3 ns loses anything by the addition.
 type clock struct {
 	arrival Arrival
 	gap     float64 // mean gap between bursts in nanoseconds
@@ -93,7 +93,8 @@ func newClock(a Arrival, gap float64, draws stream) clock {
 	return clock{arrival: a, gap: float64(gap * float64(a.burst)), draws: draws}
 }
 
-// next returns the arrival of the next job in nanoseconds. It is math.MaxInt64 from the first one on that is after MaxAt.
+// next returns the arrival of the next job in nanoseconds. It is math.MaxInt64 from the first one on that is after
+// MaxAt.
 func (c *clock) next() int64 {
 	if c.left == 0 {
 		c.left = c.arrival.burst

@@ -27,9 +27,9 @@ func (f numberFault) reason(token []byte) string {
 	return ""
 }
 
-// scanDecimal reads the decimal number at the start of b and returns it times 10^shift, rounded half up, and how many bytes
-// it takes. No float comes between, so a number of nanoseconds written out comes back as it was. The grammar is that of
-// JSON; loose also takes a plus sign, leading zeros and a bare point, as other programs print them.
+// scanDecimal reads the decimal number at the start of b and returns it times 10^shift, rounded half up, and how many
+// bytes it takes. No float comes between, so a number of nanoseconds written out comes back as it was. The grammar is
+// that of JSON; loose also takes a plus sign, leading zeros and a bare point, as other programs print them.
 func scanDecimal(b []byte, shift int, loose bool) (v int64, n int, fault numberFault) {
 	m, n, ok := scanMantissa(b, loose)
 	if !ok {

@@ -12,8 +12,8 @@ import (
 // MaxGroups bounds the groups of one job.
 const MaxGroups = 999
 
-// Demand is what tasks say about their worker: what they take of it, and its labels. Fields are named and mean what they do in [task.Job] and [task.Task]. What
-// its maps and slices hold is shared by many jobs, and nobody changes it.
+// Demand is what tasks say about their worker: what they take of it, and its labels. Fields are named and mean what
+// they do in [task.Job] and [task.Task]. What its maps and slices hold is shared by many jobs, and nobody changes it.
 type Demand struct {
 	Slots     int               // that each task takes: 1…MaxWidth; 0 is 1, and in a group what the job says
 	Resources map[string]uint32 // that each task takes beside them
@@ -102,7 +102,8 @@ func (j *Job) checkDemands() *breach {
 	return nil
 }
 
-// AppendDemands appends what a job's tasks say about workers, slots left out, as the fields of a line of NDJSON, each after a comma.
+// AppendDemands appends what a job's tasks say about workers, slots left out, as the fields of a line of NDJSON, each
+// after a comma.
 func AppendDemands(b []byte, j *Job) []byte {
 	b = j.append(b)
 	if j.Spread != "" {

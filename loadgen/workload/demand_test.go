@@ -176,7 +176,8 @@ func TestFleetForms(t *testing.T) {
 	}
 }
 
-// TestNodes: each worker draws for itself, the same whatever else the fleet has, and of everything there is at least one.
+// TestNodes: each worker draws for itself, the same whatever else the fleet has, and of everything there is at least
+// one.
 func TestNodes(t *testing.T) {
 	t.Parallel()
 	const n = 20_000

@@ -18,8 +18,8 @@ const estimatesForms = "none, mean, wrong:P,FACTOR"
 // maxFactor bounds by how much an estimate may be wrong.
 const maxFactor = 1e6
 
-// Estimates is what generated jobs say that their tasks take. With the zero value they do not say it, but schedulers whose workers go by it are told the
-// mean, see [Job.Unsaid]; [ParseEstimates] makes others.
+// Estimates is what generated jobs say that their tasks take. With the zero value they do not say it, but schedulers
+// whose workers go by it are told the mean, see [Job.Unsaid]; [ParseEstimates] makes others.
 type Estimates struct {
 	kind   estimatesKind
 	share  float64

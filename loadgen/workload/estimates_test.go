@@ -29,7 +29,8 @@ func TestParseEstimates(t *testing.T) {
 	}
 }
 
-// TestJobsState generates jobs that say what their tasks take, and some that do not: nothing else of the workload changes.
+// TestJobsState generates jobs that say what their tasks take, and some that do not: nothing else of the workload
+// changes.
 func TestJobsState(t *testing.T) {
 	base := spec(t, "3", "exp:10ms", "poisson")
 	base.Rate = 100

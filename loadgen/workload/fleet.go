@@ -113,7 +113,8 @@ func amount(text string) (string, uint32, error) {
 	return name, uint32(n), nil
 }
 
-// Fleet says what workers have beside slots. The zero Fleet is nothing. Who has what depends on the seed and the worker's number alone.
+// Fleet says what workers have beside slots. The zero Fleet is nothing. Who has what depends on the seed and the
+// worker's number alone.
 type Fleet struct {
 	Labels []Share // each key once; one worker at least has each
 	Stocks []Stock // likewise

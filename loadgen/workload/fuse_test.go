@@ -52,7 +52,8 @@ func g(x float64) float64 { return x + 1 }
 	}
 }
 
-// fusable returns file:line of each product that may be fused. The value of a source is its text, or nil to read the file.
+// fusable returns file:line of each product that may be fused. The value of a source is its text, or nil to read the
+// file.
 func fusable(t *testing.T, sources map[string]any) []string {
 	t.Helper()
 	fset := token.NewFileSet()

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// jobsOf reads fuzzed input: whatever it is, reading ends, and errors name a line. Jobs that come out keep the bounds and, written, read
-// back as they were.
+// jobsOf reads fuzzed input: whatever it is, reading ends, and errors name a line. Jobs that come out keep the bounds
+// and, written, read back as they were.
 func jobsOf(t *testing.T, data []byte) []Job {
 	t.Helper()
 	src, err := Read(bytes.NewReader(data), Window{})

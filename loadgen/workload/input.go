@@ -44,16 +44,17 @@ func (e *InputError) Unwrap() error { return e.Err }
 // Read returns the source of the jobs in a workload file: NDJSON or an Eagle/Hawk trace, told apart by the first
 // character, plain or compressed with gzip.
 //
-// NDJSON is one object a line, {"at_ms":12.5,"user":"a","service_ms":[101.3,99],"est_ms":100,"priority":0,"slots":1}. at_ms and service_ms must be there.
-// Without est_ms the scheduler is told nothing. Other fields are errors.
+// NDJSON is one object a line, {"at_ms":12.5,"user":"a","service_ms":[101.3,99],"est_ms":100,"priority":0,"slots":1}.
+// at_ms and service_ms must be there. Without est_ms the scheduler is told nothing. Other fields are errors.
 //
-// The trace format is that of Hawk (Delgado et al., ATC 2015) and Eagle (SoCC 2016): the arrival, the number of tasks, the mean of
-// their durations and each duration, in seconds, with white space between. We read fractions of a second, where their
-// simulator drops them, and leave jobs that arrive together together, where it moves the later ones by 10 ms.
+// The trace format is that of Hawk (Delgado et al., ATC 2015) and Eagle (SoCC 2016): the arrival, the number of tasks,
+// the mean of their durations and each duration, in seconds, with white space between. We read fractions of a second,
+// where their simulator drops them, and leave jobs that arrive together together, where it moves the later ones by 10
+// ms.
 //
-// Numbers are rounded to the nearest nanosecond. Lines of white space are skipped. At
-// least one job must be there. The file is read as jobs are asked for, in memory bounded by the largest job
-// allowed. Read fails at once on a window that is not valid and on what is neither format, with an [*InputError] as [Source.Err] does later.
+// Numbers are rounded to the nearest nanosecond. Lines of white space are skipped. At least one job must be there. The
+// file is read as jobs are asked for, in memory bounded by the largest job allowed. Read fails at once on a window that
+// is not valid and on what is neither format, with an [*InputError] as [Source.Err] does later.
 func Read(r io.Reader, w Window) (*Source, error) {
 	if err := w.Validate(); err != nil {
 		return nil, fmt.Errorf("workload: %w", err)
@@ -79,8 +80,8 @@ type lineParser interface {
 	names() names
 }
 
-// detect tells the format from the first character that is not white space, and leaves all to be read again. It asks for no more than
-// it needs, so that a pipe can be read as it fills.
+// detect tells the format from the first character that is not white space, and leaves all to be read again. It asks
+// for no more than it needs, so that a pipe can be read as it fills.
 func detect(in *bufio.Reader) (lineParser, error) {
 	first := byte(' ')
 	for n := 1; isSpace(first); n++ {
@@ -157,8 +158,8 @@ type lines struct {
 	long   []byte // a line longer than the reader's buffer is put together here
 }
 
-// next returns the next line with its line end; the last one may lack it. It is valid until the next call. The error is io.EOF at the end and
-// an [*InputError] otherwise.
+// next returns the next line with its line end; the last one may lack it. It is valid until the next call. The error is
+// io.EOF at the end and an [*InputError] otherwise.
 func (l *lines) next() ([]byte, error) {
 	l.number++
 	l.long = l.long[:0]

@@ -232,7 +232,8 @@ func TestUnknownFiles(t *testing.T) {
 	}
 }
 
-// TestTruncated: wherever a compressed or plain file is cut, reading it ends with an error, or with the whole lines before the cut.
+// TestTruncated: wherever a compressed or plain file is cut, reading it ends with an error, or with the whole lines
+// before the cut.
 func TestTruncated(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{`{"at_ms":5.25,"user":"a","service_ms":[1.5,20],"est_ms":3}` + "\n", "5.25 2 3.5 1.5 20\n"} {
@@ -287,7 +288,8 @@ func (e *endless) Read(p []byte) (int, error) {
 	return copy(p, bytes.Repeat([]byte{e.c}, len(p))), nil
 }
 
-// TestEndlessLines: a line without end is given up at the limit, in a job, in a string, in a number, plain and out of a gzip bomb.
+// TestEndlessLines: a line without end is given up at the limit, in a job, in a string, in a number, plain and out of a
+// gzip bomb.
 func TestEndlessLines(t *testing.T) {
 	t.Parallel()
 	const good = `{"at_ms":5,"service_ms":[1]}` + "\n"

@@ -25,10 +25,11 @@ type Job struct {
 	At      time.Duration   // arrival, since the start of the run; 0…MaxAt, never before the previous job's
 	User    string          // path such as "org/team/ann"; empty: no user
 	Service []time.Duration // one a task, 0…MaxService; at least one
-	// Est is what the job says that its tasks take, of a file what is written there: at most MaxService. 0: nothing is known.
+	// Est is what the job says that its tasks take, of a file what is written there: at most MaxService. 0: nothing is
+	// known.
 	Est time.Duration
-	// Unsaid says that the job does not say Est by itself. It is the mean of its service times, and told where workers serve the
-	// shortest job first, which are nothing without, and nowhere else.
+	// Unsaid says that the job does not say Est by itself. It is the mean of its service times, and told where workers
+	// serve the shortest job first, which are nothing without, and nowhere else.
 	Unsaid bool
 	// Keys are the tasks' affinity keys by number, 1…MaxKeys, one a task; none if the job has no keys.
 	Keys []uint32

@@ -24,7 +24,8 @@ const (
 
 const keysForms = "uniform:NUMBER, zipf:NUMBER,EXPONENT"
 
-// Keys is a distribution of affinity keys over tasks: each task draws one of 1 to n, for itself. The zero value is none; [ParseKeys] makes one.
+// Keys is a distribution of affinity keys over tasks: each task draws one of 1 to n, for itself. The zero value is
+// none; [ParseKeys] makes one.
 type Keys struct {
 	kind     keysKind
 	n        int
@@ -113,8 +114,9 @@ func (r *keyring) fill(keys []uint32, from stream) {
 // KeyName is the affinity key that a number stands for.
 func KeyName(key uint32) string { return "k" + strconv.FormatUint(uint64(key), 10) }
 
-// Cache is a model of what workers keep of what keys stand for: each the keys that were used there last. A task whose key is there takes its service time,
-// and another one MissCost times as long, from which on the key is there. The zero Cache is none.
+// Cache is a model of what workers keep of what keys stand for: each the keys that were used there last. A task whose
+// key is there takes its service time, and another one MissCost times as long, from which on the key is there. The zero
+// Cache is none.
 type Cache struct {
 	Keys     int     // of one worker, 1…MaxCache
 	MissCost float64 // 1…MaxMissCost

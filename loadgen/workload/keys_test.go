@@ -26,7 +26,8 @@ func TestParseKeys(t *testing.T) {
 	}
 }
 
-// TestKeysAreDrawn generates jobs with keys and without: keys come as often as they should, and nothing else of the workload changes.
+// TestKeysAreDrawn generates jobs with keys and without: keys come as often as they should, and nothing else of the
+// workload changes.
 func TestKeysAreDrawn(t *testing.T) {
 	spec := Spec{Rate: 100, Seed: 7}
 	for _, set := range []error{

@@ -43,8 +43,8 @@ const millisecond = 6
 // maxInterned bounds how many users' names are kept so that a job of a known user allocates nothing.
 const maxInterned = 4096
 
-// ndjson parses lines of NDJSON. It reads the one shape it knows, in place and exactly: numbers become nanoseconds without a
-// float between, and an unknown or repeated field is an error that names it.
+// ndjson parses lines of NDJSON. It reads the one shape it knows, in place and exactly: numbers become nanoseconds
+// without a float between, and an unknown or repeated field is an error that names it.
 type ndjson struct {
 	line  []byte
 	at    int // of the next byte to read

@@ -8,7 +8,8 @@ import (
 	"dunnock/task"
 )
 
-// object reads an object: a name, which is valid until the next string is read, and what field reads after its colon, one after the other. in is what errors about the names call it.
+// object reads an object: a name, which is valid until the next string is read, and what field reads after its colon,
+// one after the other. in is what errors about the names call it.
 func (p *ndjson) object(in string, field func(name []byte) *InputError) *InputError {
 	if err := p.expect('{'); err != nil {
 		err.Field = in

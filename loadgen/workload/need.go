@@ -14,8 +14,8 @@ import (
 // maxNeeds bounds how many a [Spec] has.
 const maxNeeds = 256
 
-// Need is what the tasks of some jobs take of their workers. Of those that are of a job's user, or of nobody if that user has none, each job draws one, in proportion
-// to their shares.
+// Need is what the tasks of some jobs take of their workers. Of those that are of a job's user, or of nobody if that
+// user has none, each job draws one, in proportion to their shares.
 type Need struct {
 	User      string // empty: whose jobs have none of their own
 	Slots     int    // 0: one, or as [Spec].Width says

@@ -100,8 +100,8 @@ func (s *Service) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// Draw returns the service time for 64 random bits: the inverse of the distribution function at a number
-// that they choose, so that a larger one never give a shorter time. Whoever wants jobexp or jobbimodal draws once a job.
+// Draw returns the service time for 64 random bits: the inverse of the distribution function at a number that they
+// choose, so that a larger one never give a shorter time. Whoever wants jobexp or jobbimodal draws once a job.
 func (s Service) Draw(random uint64) time.Duration {
 	switch s.kind {
 	case serviceConst:

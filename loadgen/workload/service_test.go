@@ -228,7 +228,8 @@ func TestServiceBimodalShare(t *testing.T) {
 	}
 }
 
-// TestFillDrawsEachPlace: filling a job gives what Draw gives at each place, and jobexp and jobbimodal one draw for all.
+// TestFillDrawsEachPlace: filling a job gives what Draw gives at each place, and jobexp and jobbimodal one draw for
+// all.
 func TestFillDrawsEachPlace(t *testing.T) {
 	t.Parallel()
 	for _, spec := range []string{"const:5ms", "exp:100ms", "lognormal:100ms,1", "pareto:10ms,2", "bimodal:0.5,1ms,2ms", "jobexp:100ms", "jobbimodal:0.5,1ms,2ms"} {

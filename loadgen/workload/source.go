@@ -26,8 +26,8 @@ type feed interface {
 	fault(b *breach) error
 }
 
-// Generate returns the source of a Spec's jobs. Without an end in the window it ends where arrivals pass [MaxAt], with an error.
-// The error is all that [Spec.Validate] and [Window.Validate] find.
+// Generate returns the source of a Spec's jobs. Without an end in the window it ends where arrivals pass [MaxAt], with
+// an error. The error is all that [Spec.Validate] and [Window.Validate] find.
 func Generate(s Spec, w Window) (*Source, error) {
 	if s.Stages.Len() > 0 && w.Duration >= 0 {
 		w = w.endAfter(s.Stages.Length())
@@ -106,8 +106,8 @@ func (s *Source) admit(j *Job) (bool, error) {
 	return true, nil
 }
 
-// Err returns why the source ended early, or that not one job was left to measure, and nil if it has not ended or came to a good end. About
-// what a file says it is an [*InputError].
+// Err returns why the source ended early, or that not one job was left to measure, and nil if it has not ended or came
+// to a good end. About what a file says it is an [*InputError].
 func (s *Source) Err() error { return s.err }
 
 // Jobs returns how many jobs there were so far.

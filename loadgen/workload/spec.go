@@ -110,7 +110,8 @@ func (s *Spec) validateCapacity() (faults []error) {
 	return faults
 }
 
-// JobRate returns the mean rate of arrivals in jobs per second: Rate, or Load·Slots/(mean tasks·mean service), or the mean over the stages.
+// JobRate returns the mean rate of arrivals in jobs per second: Rate, or Load·Slots/(mean tasks·mean service), or the
+// mean over the stages.
 func (s *Spec) JobRate() float64 {
 	if s.Stages.Len() > 0 {
 		return s.Stages.average(s.StageRate)
@@ -118,8 +119,8 @@ func (s *Spec) JobRate() float64 {
 	return float64(time.Second) / s.gap()
 }
 
-// OfferedLoad returns the mean fraction of all slots that the jobs keep busy: Load, or what Rate comes to, or the mean over the stages; 0
-// without Slots.
+// OfferedLoad returns the mean fraction of all slots that the jobs keep busy: Load, or what Rate comes to, or the mean
+// over the stages; 0 without Slots.
 func (s *Spec) OfferedLoad() float64 {
 	if s.Stages.Len() > 0 {
 		return s.Stages.average(s.StageLoad)

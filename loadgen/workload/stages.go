@@ -24,8 +24,8 @@ type Stage struct {
 // Stages follow one another, the first from the start on. The zero value is none; [ParseStages] makes some.
 //
 // The arrivals in a stage are those of the process at the stage's rate, and the change of the rate is part of the
-// process: a gap that a stage's end cuts goes on at the next one's rate, so Poisson arrivals are a Poisson process all the way
-// (its time is that of rate 1, stretched), and constant ones keep their beat.
+// process: a gap that a stage's end cuts goes on at the next one's rate, so Poisson arrivals are a Poisson process all
+// the way (its time is that of rate 1, stretched), and constant ones keep their beat.
 type Stages struct{ list []Stage }
 
 const stagesForm = "want LOAD:DURATION or RATE/s:DURATION, separated by commas, such as 0.5:30s,0.8:30s or 100/s:1m"
@@ -145,8 +145,8 @@ func (s *Spec) StageRate(i int) float64 {
 	return float64(stage.Load*float64(s.Slots)) * float64(time.Second) / s.work()
 }
 
-// StageLoad returns the fraction of all slots that the jobs of the i-th stage keep busy: its load, or what its rate comes to; 0
-// without Slots.
+// StageLoad returns the fraction of all slots that the jobs of the i-th stage keep busy: its load, or what its rate
+// comes to; 0 without Slots.
 func (s *Spec) StageLoad(i int) float64 {
 	stage := s.Stages.list[i]
 	if stage.Rate == 0 || s.Slots == 0 {

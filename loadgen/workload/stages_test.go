@@ -79,8 +79,8 @@ func drawStages(t *rapid.T) Stages {
 	return v
 }
 
-// TestStagesStretchOneProcess holds arrivals in stages against a reference: the arrivals of the process at rate 1, each looked up where the
-// expected number of arrivals, which rises by the rate, passes it.
+// TestStagesStretchOneProcess holds arrivals in stages against a reference: the arrivals of the process at rate 1, each
+// looked up where the expected number of arrivals, which rises by the rate, passes it.
 func TestStagesStretchOneProcess(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

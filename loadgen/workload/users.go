@@ -15,7 +15,8 @@ const (
 	maxShare = 1e6
 )
 
-// Users says whose the jobs are, and how many of them each user submits. The zero value is nobody; [ParseUsers] makes one.
+// Users says whose the jobs are, and how many of them each user submits. The zero value is nobody; [ParseUsers] makes
+// one.
 type Users struct{ list []userShare }
 
 type userShare struct {
@@ -27,8 +28,8 @@ type userShare struct {
 //
 //	ann:1,org/bob:3      one job in four is ann's, the others are bob's
 //
-// What counts is a share beside the sum of all; where the sum is the load, each share is its user's load. Each job is drawn for itself, so that where
-// all jobs are a Poisson process, each user's are one too.
+// What counts is a share beside the sum of all; where the sum is the load, each share is its user's load. Each job is
+// drawn for itself, so that where all jobs are a Poisson process, each user's are one too.
 func ParseUsers(s string) (Users, error) {
 	var u Users
 	fault := func(format string, args ...any) error {

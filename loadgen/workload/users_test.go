@@ -47,7 +47,8 @@ func manyUsers(n int) string {
 	return strings.Join(parts, ",")
 }
 
-// TestUsersShare generates jobs with users and without: each user submits its share, and nothing else of the workload changes.
+// TestUsersShare generates jobs with users and without: each user submits its share, and nothing else of the workload
+// changes.
 func TestUsersShare(t *testing.T) {
 	spec := Spec{Rate: 100, Seed: 7}
 	for _, set := range []error{

@@ -17,12 +17,13 @@ const (
 type Window struct {
 	// Jobs ends the workload after so many jobs, those of the warm-up included. 0: no such end.
 	Jobs int
-	// Duration ends it before the first job that arrives this long after the start or later; up to MaxAt. 0: no such end.
+	// Duration ends it before the first job that arrives this long after the start or later; up to MaxAt. 0: no such
+	// end.
 	Duration time.Duration
 	// Warmup is the part at the beginning that statistics leave out.
 	Warmup Warmup
-	// TimeScale multiplies arrivals, service times and estimates, MinTimeScale…MaxTimeScale: with
-	// 0.01 a day's trace runs in a quarter of an hour, under the same load. 0 stands for 1. Duration and Warmup count time as scaled.
+	// TimeScale multiplies arrivals, service times and estimates, MinTimeScale…MaxTimeScale: with 0.01 a day's trace
+	// runs in a quarter of an hour, under the same load. 0 stands for 1. Duration and Warmup count time as scaled.
 	TimeScale float64
 }
 

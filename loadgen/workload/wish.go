@@ -9,8 +9,9 @@ import (
 	"dunnock/task"
 )
 
-// Wishes are labels that jobs and single tasks ask for, each with its probability. What a job and its tasks draw depends on the seed, the label and the job's place
-// alone. Where no worker has what a task requires together, or is free of what it excludes, it requires or excludes less.
+// Wishes are labels that jobs and single tasks ask for, each with its probability. What a job and its tasks draw
+// depends on the seed, the label and the job's place alone. Where no worker has what a task requires together, or is
+// free of what it excludes, it requires or excludes less.
 type Wishes struct {
 	RequireJobs, RequireTasks []Share
 	PreferJobs, PreferTasks   []Share
@@ -43,7 +44,8 @@ type WishList struct {
 	Shares []Share
 }
 
-// Validate reports all faults at once, for a fleet whose workers have this. Of a fleet that is not known, nil, everything may be asked for.
+// Validate reports all faults at once, for a fleet whose workers have this. Of a fleet that is not known, nil,
+// everything may be asked for.
 func (w *Wishes) Validate(nodes []Node) error {
 	var faults []error
 	seen := make(map[string]bool)
@@ -93,8 +95,8 @@ type maskDraw struct {
 	bit mask
 }
 
-// Wish has the jobs of a source ask for labels, in addition to what they say themselves; nodes is what the workers have, nil if that is not known. A job of a file
-// that has groups may not be wished anything for its tasks.
+// Wish has the jobs of a source ask for labels, in addition to what they say themselves; nodes is what the workers
+// have, nil if that is not known. A job of a file that has groups may not be wished anything for its tasks.
 func (s *Source) Wish(w Wishes, nodes []Node) error {
 	if err := w.Validate(nodes); err != nil {
 		return fmt.Errorf("workload: %w", err)
@@ -153,7 +155,8 @@ func (x *wishing) anybody(require, exclude mask) bool {
 	return false
 }
 
-// possible returns what of two sets can be asked for beside what is: labels are dropped from the last one on until somebody has what is left.
+// possible returns what of two sets can be asked for beside what is: labels are dropped from the last one on until
+// somebody has what is left.
 func (x *wishing) possible(job [2]mask, require, exclude mask) (mask, mask) {
 	for require|exclude != 0 && !x.anybody(job[0]|require, job[1]|exclude) {
 		if exclude != 0 {

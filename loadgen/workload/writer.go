@@ -23,8 +23,8 @@ const writeSize = 64 << 10
 // NewWriter returns a Writer onto w. Whoever wants it compressed hands in a gzip writer, and closes it.
 func NewWriter(w io.Writer) *Writer { return &Writer{out: w} }
 
-// Write appends a job. Jobs come in the order of their arrival; one that [Read] would not take is refused and not written. After a write
-// that failed every call returns its error.
+// Write appends a job. Jobs come in the order of their arrival; one that [Read] would not take is refused and not
+// written. After a write that failed every call returns its error.
 func (w *Writer) Write(j *Job) error {
 	if w.err != nil {
 		return w.err
@@ -57,8 +57,8 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
-// AppendJob appends a job as a line of NDJSON with its line end. What says nothing is left out: an empty User, an Est and a Priority of 0, one slot, no keys. The job must keep the
-// bounds of [Job].
+// AppendJob appends a job as a line of NDJSON with its line end. What says nothing is left out: an empty User, an Est
+// and a Priority of 0, one slot, no keys. The job must keep the bounds of [Job].
 func AppendJob(b []byte, j *Job) []byte {
 	b = append(b, `{"`+nameAt+`":`...)
 	b = appendMillis(b, j.At)

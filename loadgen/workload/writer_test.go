@@ -35,7 +35,8 @@ func anyJobs() *rapid.Generator[[]Job] {
 	})
 }
 
-// TestWriterRoundTrip: what is written is read back to the nanosecond, and each line is JSON that says the same to others.
+// TestWriterRoundTrip: what is written is read back to the nanosecond, and each line is JSON that says the same to
+// others.
 func TestWriterRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -8,11 +8,11 @@ type Config struct {
 	Every uint64
 	// Bytes is how much in results has come since the last when one is sent for fewer. Default 1 MiB.
 	Bytes int
-	// KeepFor is how long a result is kept that its owner may come for. Default 20 s: less than the 30 s for which a worker keeps what nobody
-	// acknowledges, since what it drops by itself makes it say that something is missing.
+	// KeepFor is how long a result is kept that its owner may come for. Default 20 s: less than the 30 s for which a
+	// worker keeps what nobody acknowledges, since what it drops by itself makes it say that something is missing.
 	KeepFor time.Duration
-	// MaxKept bounds the results of ours that a worker keeps because the first of them is kept for its owner. Default 65,536: a quarter of what
-	// a worker keeps for all its schedulers.
+	// MaxKept bounds the results of ours that a worker keeps because the first of them is kept for its owner. Default
+	// 65,536: a quarter of what a worker keeps for all its schedulers.
 	MaxKept uint64
 	// MaxKeptBytes bounds their bytes likewise. Default 16 MiB, a quarter as well.
 	MaxKeptBytes int
@@ -63,8 +63,8 @@ func (a *Account) Settled() uint64 { return a.settled.prefix() }
 // Acknowledged is the number up to which the worker was told.
 func (a *Account) Acknowledged() uint64 { return a.acked }
 
-// Take notes that a result has come, of so many bytes. One may come again, when others before it were lost with a connection: then it is no news, and is
-// settled by who has it since the first time.
+// Take notes that a result has come, of so many bytes. One may come again, when others before it were lost with a
+// connection: then it is no news, and is settled by who has it since the first time.
 func (a *Account) Take(seq uint64, bytes int) (again bool) {
 	if a.taken.has(seq) {
 		return true
@@ -75,7 +75,8 @@ func (a *Account) Take(seq uint64, bytes int) (again bool) {
 	return false
 }
 
-// Settle notes that a result has reached who owns it, or that nobody does. If an acknowledgement is due it returns for which results.
+// Settle notes that a result has reached who owns it, or that nobody does. If an acknowledgement is due it returns for
+// which results.
 func (a *Account) Settle(seq uint64) (up uint64, due bool) {
 	a.settled.add(seq)
 	return a.due()
@@ -98,16 +99,17 @@ func (a *Account) Acked(up uint64) {
 	a.mass.forget(up)
 }
 
-// Told takes the worker's word that it keeps nothing up to a number: what it has said at a handshake begins behind that. What is not kept
-// will not be said again and need not be settled. An acknowledgement that was lost on its way is due once more.
+// Told takes the worker's word that it keeps nothing up to a number: what it has said at a handshake begins behind
+// that. What is not kept will not be said again and need not be settled. An acknowledgement that was lost on its way is
+// due once more.
 func (a *Account) Told(seq uint64) {
 	a.taken.advance(seq)
 	a.settled.advance(seq)
 	a.acked = seq
 }
 
-// Void forgets everything, with the worker. Should it be back in the same life it says all that it keeps; it may have forgotten the scheduler,
-// and number from 1 again.
+// Void forgets everything, with the worker. Should it be back in the same life it says all that it keeps; it may have
+// forgotten the scheduler, and number from 1 again.
 func (a *Account) Void() {
 	a.taken.restart()
 	a.settled.restart()

@@ -2,7 +2,8 @@ package ack
 
 import "testing"
 
-// Results are acknowledged when they have reached their owners, many with one message, and none before all that came before it.
+// Results are acknowledged when they have reached their owners, many with one message, and none before all that came
+// before it.
 func TestSettle(t *testing.T) {
 	t.Parallel()
 	a := NewAccount(Config{})

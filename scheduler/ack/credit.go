@@ -1,7 +1,8 @@
 package ack
 
-// Credit is how much in results of one job its clients were sent and have not read. It decides when the job is to start nothing
-// more, and when it may go on: not before half of that was read, so that one that is read slowly does not stop and go with each result.
+// Credit is how much in results of one job its clients were sent and have not read. It decides when the job is to start
+// nothing more, and when it may go on: not before half of that was read, so that one that is read slowly does not stop
+// and go with each result.
 type Credit struct {
 	unread int64
 }

@@ -11,8 +11,9 @@ type kept struct {
 	at  time.Duration // since when nobody has it
 }
 
-// Keep notes that whoever had a claim to a result is gone without it, and may come for it, here or at another scheduler: its worker has to keep it.
-// It is settled by Expire. since is when the claim ended, which may have been a while ago.
+// Keep notes that whoever had a claim to a result is gone without it, and may come for it, here or at another
+// scheduler: its worker has to keep it. It is settled by Expire. since is when the claim ended, which may have been a
+// while ago.
 func (a *Account) Keep(since time.Duration, seq uint64) {
 	i := len(a.kept)
 	for i > 0 && a.kept[i-1].at > since {
@@ -24,8 +25,8 @@ func (a *Account) Keep(since time.Duration, seq uint64) {
 // Kept is how many results are kept for owners who may come.
 func (a *Account) Kept() int { return len(a.kept) }
 
-// Expire settles what was kept for long enough, and the oldest that is kept if its worker has to keep too much behind it. As
-// [Account.Settle] it returns for which results an acknowledgement is due by that, if one is.
+// Expire settles what was kept for long enough, and the oldest that is kept if its worker has to keep too much behind
+// it. As [Account.Settle] it returns for which results an acknowledgement is due by that, if one is.
 func (a *Account) Expire(now time.Duration) (up uint64, due bool) {
 	settled := false
 	for len(a.kept) > 0 && (now-a.kept[0].at > a.cfg.KeepFor || a.crowded()) {
@@ -42,8 +43,8 @@ func (a *Account) Expire(now time.Duration) (up uint64, due bool) {
 	return a.due()
 }
 
-// crowded reports whether a worker has to keep more results of ours, or more bytes of them, than it should for the sake of those that
-// nobody may come for.
+// crowded reports whether a worker has to keep more results of ours, or more bytes of them, than it should for the sake
+// of those that nobody may come for.
 func (a *Account) crowded() bool {
 	up := a.settled.prefix()
 	return a.taken.prefix() > up+a.cfg.MaxKept || a.mass.since(up) > int64(a.cfg.MaxKeptBytes)

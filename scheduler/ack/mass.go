@@ -1,6 +1,7 @@
 package ack
 
-// mass tells how much in results has come since a number, without a size for each: it notes now and then how much there was in all.
+// mass tells how much in results has come since a number, without a size for each: it notes now and then how much there
+// was in all.
 type mass struct {
 	total int64
 	notes []massNote // in their order; the first is the newest that need not be told from those before

@@ -6,7 +6,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestMass holds what is known of bytes against the sum of all sizes: it is never less, and not much more unless there is too much to note.
+// TestMass holds what is known of bytes against the sum of all sizes: it is never less, and not much more unless there
+// is too much to note.
 func TestMass(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const every = 100

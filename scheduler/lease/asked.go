@@ -17,8 +17,8 @@ func (b *Book) Answered(j *Job, asked bool) Do {
 	return b.Release(j, Asked)
 }
 
-// Unanswered notes that an owner who was asked is gone, or has given the job up. When no owner is left that could answer, the others may own it: those who have
-// come since.
+// Unanswered notes that an owner who was asked is gone, or has given the job up. When no owner is left that could
+// answer, the others may own it: those who have come since.
 func (b *Book) Unanswered(j *Job) Do {
 	if j.asked = max(j.asked-1, 0); j.asked > 0 {
 		return 0

@@ -16,8 +16,8 @@ const (
 type Config struct {
 	// Grace is how long a job without an owner waits for one to come back. Default 1 s.
 	Grace time.Duration
-	// PartedFor is how long what comes in of a job that has parted is somebody's: it was on its way, or its worker was not connected. Default 20 s, as long as
-	// results are kept.
+	// PartedFor is how long what comes in of a job that has parted is somebody's: it was on its way, or its worker was
+	// not connected. Default 20 s, as long as results are kept.
 	PartedFor time.Duration
 	// MaxParted bounds the jobs that have parted and are remembered; the oldest go. Default 65,536.
 	MaxParted int
@@ -118,7 +118,8 @@ func (b *Book) orphan(now time.Duration, j *Job) Do {
 	return b.Hold(j, NoOwner)
 }
 
-// GiveUp takes one owner from a job that its owner has given up by its own word: nobody will come back for it. So many tasks of it run.
+// GiveUp takes one owner from a job that its owner has given up by its own word: nobody will come back for it. So many
+// tasks of it run.
 func (b *Book) GiveUp(j *Job, running int) Do {
 	j.owners--
 	if j.isOwned() || j.over {
@@ -127,8 +128,8 @@ func (b *Book) GiveUp(j *Job, running int) Do {
 	return b.Hold(j, NoOwner) | b.Abandon(j, running)
 }
 
-// Abandon ends a job without an owner, of which so many tasks run: at once, or when they have ended if it drains. Then it is among [Book.Draining] until
-// that is so.
+// Abandon ends a job without an owner, of which so many tasks run: at once, or when they have ended if it drains. Then
+// it is among [Book.Draining] until that is so.
 func (b *Book) Abandon(j *Job, running int) Do {
 	j.abandoned = true
 	if running > 0 && j.Drains {
@@ -138,8 +139,8 @@ func (b *Book) Abandon(j *Job, running int) Do {
 	return Cancel
 }
 
-// Draining returns, and forgets, the jobs that were abandoned while something of them ran, and that are neither over nor owned again. The caller abandons each
-// of them once more.
+// Draining returns, and forgets, the jobs that were abandoned while something of them ran, and that are neither over
+// nor owned again. The caller abandons each of them once more.
 func (b *Book) Draining() []*Job {
 	var list []*Job
 	for _, j := range b.draining {
@@ -151,8 +152,8 @@ func (b *Book) Draining() []*Job {
 	return list
 }
 
-// Drains reports whether there are such jobs. Then they are to be looked at after each event by which something may run no more: an end, and also a launch that is given
-// back or has never arrived.
+// Drains reports whether there are such jobs. Then they are to be looked at after each event by which something may run
+// no more: an end, and also a launch that is given back or has never arrived.
 func (b *Book) Drains() bool { return len(b.draining) > 0 }
 
 // Due returns the next job whose grace is over and that nobody owns, for the caller to abandon; false if there is none.
@@ -186,9 +187,10 @@ func (b *Book) GivenUpAt(j *Job) time.Duration { return j.orphaned + b.cfg.Grace
 // Superseded notes that a job is another scheduler's, under a later epoch, or a later submission's here.
 func (b *Book) Superseded(j *Job) { j.superseded = true }
 
-// Replace lets go of a job that its owner submits under so late an epoch that somebody else may have had it in between. The new submission claims what runs
-// of it. That is taken from the old one at once: if its attempts were still bound to it when their workers give them to the new one, they would look lost. So
-// many of its owners follow it as clients: they are owners no more.
+// Replace lets go of a job that its owner submits under so late an epoch that somebody else may have had it in between.
+// The new submission claims what runs of it. That is taken from the old one at once: if its attempts were still bound
+// to it when their workers give them to the new one, they would look lost. So many of its owners follow it as clients:
+// they are owners no more.
 func (b *Book) Replace(j *Job, followers int) Do {
 	if j.over {
 		return 0

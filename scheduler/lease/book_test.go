@@ -106,7 +106,8 @@ func TestGiveUp(t *testing.T) {
 	}
 }
 
-// A job that was submitted anew ends here at once, even if somebody owns it, and without ending what runs: the new submission claims that.
+// A job that was submitted anew ends here at once, even if somebody owns it, and without ending what runs: the new
+// submission claims that.
 func TestReplace(t *testing.T) {
 	t.Parallel()
 	b := New(Config{Grace: time.Second})
@@ -198,8 +199,8 @@ func TestRejoin(t *testing.T) {
 	}
 }
 
-// Jobs that may go on elsewhere are remembered for a while when they are over, and no more than a number of them. That an attempt of theirs was stopped is
-// nobody's.
+// Jobs that may go on elsewhere are remembered for a while when they are over, and no more than a number of them. That
+// an attempt of theirs was stopped is nobody's.
 func TestParted(t *testing.T) {
 	t.Parallel()
 	b := New(Config{MaxParted: 3, PartedFor: 10})

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Client is one connection of a client: the jobs that it follows, each by a number of its own. The zero Client follows none.
+// Client is one connection of a client: the jobs that it follows, each by a number of its own. The zero Client follows
+// none.
 type Client[J any] struct {
 	jobs  map[uint32]followed[J]
 	asked uint32 // how often it was asked
@@ -47,8 +48,9 @@ func (c *Client[J]) Len() int { return len(c.jobs) }
 // Asked reports whether a client was asked what it still owns, and has not answered.
 func (c *Client[J]) Asked() bool { return c.asked != c.heard }
 
-// Ask returns the jobs about which a client is to be asked; none if there are none. What it has answered to an earlier question it may have said before what is in doubt
-// now, so that it is asked again, and everything is certain when it has answered all.
+// Ask returns the jobs about which a client is to be asked; none if there are none. What it has answered to an earlier
+// question it may have said before what is in doubt now, so that it is asked again, and everything is certain when it
+// has answered all.
 func (c *Client[J]) Ask() []Owned[J] {
 	if len(c.jobs) == 0 {
 		return nil
@@ -63,8 +65,9 @@ func (c *Client[J]) Ask() []Owned[J] {
 	return list
 }
 
-// Still takes a client's word on which of its jobs it still owns; one that closes names none. It returns those that are its own for certain, and those that it has given
-// up and follows no more. What it has submitted since it was asked may have overtaken the answer, which does not know of it then, and is its own in any case.
+// Still takes a client's word on which of its jobs it still owns; one that closes names none. It returns those that are
+// its own for certain, and those that it has given up and follows no more. What it has submitted since it was asked may
+// have overtaken the answer, which does not know of it then, and is its own in any case.
 func (c *Client[J]) Still(seqs []uint32) (kept, lost []Owned[J]) {
 	asked := c.Asked()
 	if asked {

@@ -12,7 +12,8 @@ func seqs(list []Owned[string]) (out []uint32) {
 	return out
 }
 
-// What a client has submitted since it was asked is its own, though the answer does not name it; what it was asked about and does not name is given up.
+// What a client has submitted since it was asked is its own, though the answer does not name it; what it was asked
+// about and does not name is given up.
 func TestStill(t *testing.T) {
 	t.Parallel()
 	var c Client[string]

@@ -1,9 +1,9 @@
 // Package lease decides whose a job is at a scheduler, and what becomes of one that nobody owns.
 //
-// A job belongs to those who submitted it, for as long as they are connected. Without an owner it starts nothing, and after a grace in which
-// an owner may come back it is given up: cancelled at once, or when what runs of it has ended if it asked for that. What is not certain is asked: after a
-// pause of the scheduler's process, in which its clients may have taken it for dead and handed their jobs to others, nothing starts until each has said what it
-// still owns here.
+// A job belongs to those who submitted it, for as long as they are connected. Without an owner it starts nothing, and
+// after a grace in which an owner may come back it is given up: cancelled at once, or when what runs of it has ended if
+// it asked for that. What is not certain is asked: after a pause of the scheduler's process, in which its clients may
+// have taken it for dead and handed their jobs to others, nothing starts until each has said what it still owns here.
 //
 // # Vocabulary
 //
@@ -16,8 +16,9 @@
 //
 // # The caller's part
 //
-// A [Book] has no lock and no clock. Its caller calls one method at a time, with times that do not run backwards, and does what a method returns ([Do]) to
-// the job at once. It keeps one [Job] for each job, and one [Client] for each connection of a client:
+// A [Book] has no lock and no clock. Its caller calls one method at a time, with times that do not run backwards, and
+// does what a method returns ([Do]) to the job at once. It keeps one [Job] for each job, and one [Client] for each
+// connection of a client:
 //
 //	for _, o := range client.Leave() { // its connection has ended
 //		if o.Asked {

@@ -8,8 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// An answer is about what was asked before it was given: what has come into doubt since is certain only when that is answered too. Jobs that were submitted between two
-// questions are not given up for the answer to the first, which does not know of them.
+// An answer is about what was asked before it was given: what has come into doubt since is certain only when that is
+// answered too. Jobs that were submitted between two questions are not given up for the answer to the first, which does
+// not know of them.
 func TestStillOfASecondDoubt(t *testing.T) {
 	t.Parallel()
 	var c Client[string]
@@ -30,8 +31,9 @@ func TestStillOfASecondDoubt(t *testing.T) {
 	}
 }
 
-// TestNothingStartsInDoubt plays a client and its connection, both ways in their order, and pauses of the scheduler. A job may start something when it is held for
-// no doubt; then its client must have said, after the last pause began, that it owns it, or have submitted it since. What a client owns is never given up.
+// TestNothingStartsInDoubt plays a client and its connection, both ways in their order, and pauses of the scheduler. A
+// job may start something when it is held for no doubt; then its client must have said, after the last pause began,
+// that it owns it, or have submitted it since. What a client owns is never given up.
 func TestNothingStartsInDoubt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := New(Config{})

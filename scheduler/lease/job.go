@@ -58,7 +58,8 @@ func (j *Job) Abandoned() bool { return j.abandoned }
 // Elsewhere reports whether another scheduler has the job under a later epoch, or a later submission here.
 func (j *Job) Elsewhere() bool { return j.superseded }
 
-// Keeps reports whether what ends of the job now is to be kept for an owner who may come: none of its clients follows it, and nobody owns it.
+// Keeps reports whether what ends of the job now is to be kept for an owner who may come: none of its clients follows
+// it, and nobody owns it.
 func (j *Job) Keeps(followers int) bool { return followers == 0 && j.hold&NoOwner != 0 }
 
 // isOwned reports whether the job has all that it needs of owners.

@@ -6,8 +6,9 @@ import (
 	"dunnock/probe"
 )
 
-// parted are jobs that ended here while they may go on elsewhere: because no owner came back for them, or because another scheduler has them, or a later
-// submission. Attempts that had ended by then, and were on their way, are as good as any others.
+// parted are jobs that ended here while they may go on elsewhere: because no owner came back for them, or because
+// another scheduler has them, or a later submission. Attempts that had ended by then, and were on their way, are as
+// good as any others.
 type parted struct {
 	jobs  map[probe.Ref]struct{}
 	order []partedJob // in the order of their times
@@ -42,8 +43,8 @@ func (b *Book) Forget(now time.Duration) {
 	}
 }
 
-// Wants reports whether somebody may come for what a worker says of an attempt: its job has parted. That it was stopped is of no use: whoever comes
-// starts it again.
+// Wants reports whether somebody may come for what a worker says of an attempt: its job has parted. That it was stopped
+// is of no use: whoever comes starts it again.
 func (b *Book) Wants(m *probe.Finished) bool {
 	if len(b.parted.jobs) == 0 || m.Status == probe.StatusKilled {
 		return false

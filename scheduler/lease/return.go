@@ -22,9 +22,9 @@ const (
 	Crowded                     // it has too many owners
 )
 
-// Rejoin answers a job id that is known here: another job is a conflict, the same one is joined. It is not joined, and may be accepted
-// anew, if it comes under a later epoch and this scheduler cannot go on with it: somebody else may have had it since, or it is over here and the
-// results that its owner lacks are gone. Workers may have them still.
+// Rejoin answers a job id that is known here: another job is a conflict, the same one is joined. It is not joined, and
+// may be accepted anew, if it comes under a later epoch and this scheduler cannot go on with it: somebody else may have
+// had it since, or it is over here and the results that its owner lacks are gone. Workers may have them still.
 func (b *Book) Rejoin(j *Job, r Return) Answer {
 	later := r.Epoch > j.Epoch
 	var refusal Answer
@@ -50,7 +50,8 @@ func (b *Book) Rejoin(j *Job, r Return) Answer {
 	return refusal
 }
 
-// Joined notes that a job was submitted again, and joined by who then owns it: who submits it owns it, and there is nothing to be asked.
+// Joined notes that a job was submitted again, and joined by who then owns it: who submits it owns it, and there is
+// nothing to be asked.
 func (b *Book) Joined(j *Job, epoch uint32) Do {
 	j.Epoch, j.abandoned = max(j.Epoch, epoch), false
 	if !j.isOwned() {

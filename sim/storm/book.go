@@ -192,8 +192,8 @@ func (j *job) had(s int, epoch uint32) {
 	}
 }
 
-// judgeEpoch judges that a job is submitted under a later epoch: the scheduler before must have it, or a fault have kept it from saying that it has not. One that leaves
-// when it is told to says so.
+// judgeEpoch judges that a job is submitted under a later epoch: the scheduler before must have it, or a fault have
+// kept it from saying that it has not. One that leaves when it is told to says so.
 func (b *book) judgeEpoch(j *job, epoch uint32) {
 	w, x := b.w, j.last
 	if epoch == x.epoch || x.had || j.twin != nil {
@@ -224,9 +224,10 @@ func (b *book) judgeSubmission(j *job, x *start) {
 	}
 }
 
-// keptResult reports whether a scheduler that starts a task again must have heard from the worker that has done it: both live and are well, and
-// so is what connects them. For a while a worker keeps what its owner does not have, also of a job that was given up. Who has the job under its first epoch claims
-// nothing, and hears of nothing: a fault may have held the submission up until others had done it all.
+// keptResult reports whether a scheduler that starts a task again must have heard from the worker that has done it:
+// both live and are well, and so is what connects them. For a while a worker keeps what its owner does not have, also
+// of a job that was given up. Who has the job under its first epoch claims nothing, and hears of nothing: a fault may
+// have held the submission up until others had done it all.
 func (b *book) keptResult(prev, x *start) bool {
 	w, k, s := b.w, prev.k, x.s
 	p := &w.plan
@@ -270,19 +271,22 @@ func (b *book) explains(j *job, x *start) bool {
 	return false
 }
 
-// stale reports whether a start is one of a scheduler that has lost the job to another, and was kept by a fault from learning that.
+// stale reports whether a start is one of a scheduler that has lost the job to another, and was kept by a fault from
+// learning that.
 func (b *book) stale(j *job, prev, x *start) bool {
 	w := b.w
 	return x.epoch < prev.epoch && max(x.s.touched, x.k.touched, w.pair[x.k.node][x.s.node], w.pair[j.client.node][x.s.node]) >= prev.at
 }
 
-// touched reports whether a fault has touched the start's worker, scheduler or client, or the connections between them, since it was.
+// touched reports whether a fault has touched the start's worker, scheduler or client, or the connections between them,
+// since it was.
 func (b *book) touched(j *job, x *start) bool {
 	w := b.w
 	return max(x.k.touched, x.s.touched, j.client.touched, w.pair[x.k.node][x.s.node], w.pair[j.client.node][x.s.node]) >= x.at-w.plan.underway()
 }
 
-// stopped notes that a handler is told to stop, and judges whether it may be: what runs is not killed because of a rumour.
+// stopped notes that a handler is told to stop, and judges whether it may be: what runs is not killed because of a
+// rumour.
 func (b *book) stopped(x *start, why probe.Status) {
 	w, j := b.w, x.task.job
 	x.stopped = why
@@ -307,7 +311,8 @@ func (b *book) ended(x *start, status probe.Status) {
 	b.w.log("job %d, task %d: ends on %s with %d", x.task.job.index, x.task.index, b.w.name(x.k.node), x.status)
 }
 
-// claimed notes that a worker has taken a claim: from here on nothing may start there under an earlier epoch, or for another scheduler.
+// claimed notes that a worker has taken a claim: from here on nothing may start there under an earlier epoch, or for
+// another scheduler.
 func (b *book) claimed(k *worker, p *caller, m probe.Claim, out []queue.Effect) {
 	for i := range out {
 		if out[i].Kind == queue.EffectDecline && out[i].Ref == m.Ref && out[i].Call == 0 {
@@ -362,7 +367,8 @@ type launch struct {
 	attempt uint16
 }
 
-// launched judges a launch by what the clients of its job have to read. The answer to a call may be repeated at any time.
+// launched judges a launch by what the clients of its job have to read. The answer to a call may be repeated at any
+// time.
 func (b *book) launched(s *scheduler, k *worker, h *heldJob, i uint32, attempt uint16) {
 	repeated := h.launched[i].attempt == attempt
 	h.launched[i] = launch{k, b.w.now, attempt}
@@ -372,7 +378,8 @@ func (b *book) launched(s *scheduler, k *worker, h *heldJob, i uint32, attempt u
 	}
 }
 
-// lost judges that a scheduler takes an attempt for lost with its worker. That a worker leaves when it is told to is no fault.
+// lost judges that a scheduler takes an attempt for lost with its worker. That a worker leaves when it is told to is no
+// fault.
 func (b *book) lost(s *scheduler, h *heldJob, f *placement.Effect) {
 	w, x := b.w, h.launched[f.Task]
 	if f.Code != task.CodeWorkerLost || x.attempt != f.Attempt || w.plan.Wild > 0 || w.plan.Spikes > 0 {
@@ -446,8 +453,8 @@ func (b *book) outcome(j *job, i uint32, outcome task.Outcome, code task.Code) {
 	w.outcomes[outcome]++
 }
 
-// inDoubt reports whether a fault has touched a job since it was handed in: its client, a scheduler that it was submitted to, a worker, or what connects them. That a
-// scheduler or a worker leaves when it is told to is none.
+// inDoubt reports whether a fault has touched a job since it was handed in: its client, a scheduler that it was
+// submitted to, a worker, or what connects them. That a scheduler or a worker leaves when it is told to is none.
 func (b *book) inDoubt(j *job) bool {
 	w := b.w
 	if w.plan.Wild > 0 || w.plan.Spikes > 0 || j.client.touched >= j.since {
@@ -497,8 +504,9 @@ func (b *book) forsake(j *job) {
 	j.forsaken, j.forsakenAt = true, b.w.now
 }
 
-// judgeOrphan judges a start, or the end of an attempt that was not told to stop, by whether the client of its job lives. When it is dead for longer than its scheduler
-// takes to learn that, and holds the job for it, nothing of it starts and nothing runs on, unless a fault is between those who have to know.
+// judgeOrphan judges a start, or the end of an attempt that was not told to stop, by whether the client of its job
+// lives. When it is dead for longer than its scheduler takes to learn that, and holds the job for it, nothing of it
+// starts and nothing runs on, unless a fault is between those who have to know.
 func (b *book) judgeOrphan(j *job, x *start, what string) {
 	w := b.w
 	if !j.forsaken || j.twin != nil || w.now <= j.forsakenAt+w.slack()+w.plan.grace+w.plan.underway() {

@@ -11,7 +11,8 @@ import (
 	"dunnock/worker/queue"
 )
 
-// scene is a world in which nothing happens but what a test says: two workers of one slot, a scheduler and a client with one job of two tasks.
+// scene is a world in which nothing happens but what a test says: two workers of one slot, a scheduler and a client
+// with one job of two tasks.
 type scene struct {
 	*world
 	j *job

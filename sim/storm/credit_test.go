@@ -9,8 +9,8 @@ import (
 	"dunnock/worker/queue"
 )
 
-// The job of a client that stops reading starts nothing more once it has too much to read, a reader that is slow goes on as fast as it reads,
-// and the jobs of others do not notice. When the client reads again its job goes on to its end.
+// The job of a client that stops reading starts nothing more once it has too much to read, a reader that is slow goes
+// on as fast as it reads, and the jobs of others do not notice. When the client reads again its job goes on to its end.
 func TestReaders(t *testing.T) {
 	t.Parallel()
 	const (

@@ -1,12 +1,14 @@
-// Package storm breaks whole fleets, one for each seed, and demands that they keep what they promise. A fleet is the cores of production code,
-// those of client/owner, scheduler/placement, scheduler/lease, scheduler/ack and worker/queue, in shells of virtual time, on a network where
-// anything may go wrong. For a while jobs come and faults strike; then all is well, and the fleet has to finish what it has
-// accepted, within a bound, and come to rest with nothing left behind.
+// Package storm breaks whole fleets, one for each seed, and demands that they keep what they promise. A fleet is the
+// cores of production code, those of client/owner, scheduler/placement, scheduler/lease, scheduler/ack and
+// worker/queue, in shells of virtual time, on a network where anything may go wrong. For a while jobs come and faults
+// strike; then all is well, and the fleet has to finish what it has accepted, within a bound, and come to rest with
+// nothing left behind.
 //
 // # What a seed decides
 //
-// A [Plan]: how large the fleet is, how much it has to do, and which faults strike how often. One seed in ten has none, others a
-// few kinds, others all. The same seed is the same run on every machine, so that a number is all that a failure needs.
+// A [Plan]: how large the fleet is, how much it has to do, and which faults strike how often. One seed in ten has none,
+// others a few kinds, others all. The same seed is the same run on every machine, so that a number is all that a
+// failure needs.
 //
 // # What is production code and what is modelled
 //
@@ -31,12 +33,15 @@
 //
 // # What is checked
 //
-// The books see handlers begin and end, messages of claims, and what clients are told; they ask no core. Every accepted task has one outcome at its
-// owner. No task starts again unless it has failed, or a fault has touched its worker, its scheduler, its client or a connection between
-// them since. What may start once starts once, and ends unknown only if a fault has
-// touched somebody who knows. A job is submitted under a later epoch only if the scheduler before has taken it, or a fault kept it from saying that it has not. Starts are within max_attempts, but for those whose end a fault kept from being
-// counted. Nothing of a job is launched while its clients have too much to read. What runs on a worker takes no more slots and
-// resources than it has. While plain tasks keep coming a wide one starts before those that came long after it. Nothing starts behind a fence. Nothing is stopped because of a rumour. An outcome is what
-// happened. At rest nothing is left: no job, reservation, attempt or result; with idle offers each free slot is on offer, whom it was offered to holds just
-// that, and nobody wants any. And every core checks its invariants, every few steps or at each.
+// The books see handlers begin and end, messages of claims, and what clients are told; they ask no core. Every accepted
+// task has one outcome at its owner. No task starts again unless it has failed, or a fault has touched its worker, its
+// scheduler, its client or a connection between them since. What may start once starts once, and ends unknown only if a
+// fault has touched somebody who knows. A job is submitted under a later epoch only if the scheduler before has taken
+// it, or a fault kept it from saying that it has not. Starts are within max_attempts, but for those whose end a fault
+// kept from being counted. Nothing of a job is launched while its clients have too much to read. What runs on a worker
+// takes no more slots and resources than it has. While plain tasks keep coming a wide one starts before those that came
+// long after it. Nothing starts behind a fence. Nothing is stopped because of a rumour. An outcome is what happened. At
+// rest nothing is left: no job, reservation, attempt or result; with idle offers each free slot is on offer, whom it
+// was offered to holds just that, and nobody wants any. And every core checks its invariants, every few steps or at
+// each.
 package storm

@@ -196,7 +196,8 @@ func (w *world) reset(a, b *process) bool {
 	return true
 }
 
-// halfOpen has everything that is sent on a connection vanish. One end may be told that it is lost, and the other hears nothing.
+// halfOpen has everything that is sent on a connection vanish. One end may be told that it is lost, and the other hears
+// nothing.
 func (w *world) halfOpen(a, b *process) bool {
 	e := lineOf(a, b)
 	if e == nil {

@@ -13,7 +13,8 @@ import (
 	"dunnock/task"
 )
 
-// front is a scheduler's half that faces clients, around scheduler/lease. It is a model of what the live shell does, without payloads, HTTP and limits.
+// front is a scheduler's half that faces clients, around scheduler/lease. It is a model of what the live shell does,
+// without payloads, HTTP and limits.
 type front struct {
 	jobs     []*heldJob // unfinished
 	byID     map[task.JobID]*heldJob
@@ -188,7 +189,8 @@ func (s *scheduler) rejoin(old *heldJob, epoch uint32, finished []byte) lease.An
 	return s.leases.Rejoin(&old.lease, lease.Return{Epoch: epoch, Covers: bitmap.Covers(finished, old.skipped), Lacks: old.outcome != 0})
 }
 
-// follow makes the client hear of a job. One that was here before is told from its beginning, but for what the client has.
+// follow makes the client hear of a job. One that was here before is told from its beginning, but for what the client
+// has.
 func (n *session) follow(seq uint32, h *heldJob, epoch uint32, again bool, has []byte) {
 	n.tell(func(c *client, i schedulerIndex) { c.accepted(i, submission.Accepted{Seq: seq}) })
 	if again {
@@ -210,7 +212,8 @@ func (n *session) reject(seq uint32, e *task.Error) {
 	n.tell(func(c *client, i schedulerIndex) { c.rejected(i, submission.Rejected{Seq: seq, Err: e}) })
 }
 
-// replace lets go of a job that was submitted again under so late an epoch that somebody else may have had it in between.
+// replace lets go of a job that was submitted again under so late an epoch that somebody else may have had it in
+// between.
 func (s *scheduler) replace(h *heldJob) {
 	if h.outcome != 0 {
 		return
@@ -293,7 +296,8 @@ func (s *scheduler) drainJobs() {
 	}
 }
 
-// ask asks every client what it still owns, after a pause of this process. Until it has answered nothing of its jobs is started.
+// ask asks every client what it still owns, after a pause of this process. Until it has answered nothing of its jobs is
+// started.
 func (s *scheduler) ask() {
 	for _, n := range slices.Clone(s.sessions) {
 		jobs := n.jobs.Ask()
@@ -313,7 +317,8 @@ func (s *scheduler) ask() {
 	}
 }
 
-// still takes a client's word on which of its jobs it still owns. The others are given up: nobody will come back for them.
+// still takes a client's word on which of its jobs it still owns. The others are given up: nobody will come back for
+// them.
 func (n *session) still(seqs []uint32) {
 	s := n.s
 	kept, lost := n.jobs.Still(seqs)
@@ -357,8 +362,8 @@ func (s *scheduler) taskDone(f *placement.Effect) {
 	}
 }
 
-// tellFollowers tells those who follow a job of what came with a receipt. The first who has submitted it answers for that; if its owners are gone it
-// is kept for them.
+// tellFollowers tells those who follow a job of what came with a receipt. The first who has submitted it answers for
+// that; if its owners are gone it is kept for them.
 func (s *scheduler) tellFollowers(h *heldJob, say func(follower, receipt)) {
 	if h.lease.Keeps(len(h.followers)) {
 		s.keepResult(s.receipt)
@@ -418,8 +423,8 @@ func (n *session) sendTask(seq uint32, h *heldJob, t taskEnd, r receipt) {
 	})
 }
 
-// sendResult tells the client of what has come with a receipt. When it has processed that, the receipt is settled. Once it has too much to read, the
-// job starts nothing more.
+// sendResult tells the client of what has come with a receipt. When it has processed that, the receipt is settled. Once
+// it has too much to read, the job starts nothing more.
 func (n *session) sendResult(r receipt, x *result, say func(c *client, i schedulerIndex)) {
 	s, h := n.s, x.of
 	n.unread = append(n.unread, sentResult{receipt: r, result: x})
@@ -452,7 +457,8 @@ func (s *scheduler) creditBack(x *result) {
 	}
 }
 
-// passed is a beat of the client: what it has processed since the one before. What is overtaken holds up those behind it.
+// passed is a beat of the client: what it has processed since the one before. What is overtaken holds up those behind
+// it.
 func (n *session) passed(results []*result) {
 	for _, x := range results {
 		for i := range n.unread {

@@ -7,7 +7,8 @@ import (
 	"dunnock/worker/queue"
 )
 
-// What is large goes out in pieces, and small messages overtake it. What must not get ahead of it is sent behind it, and may be overtaken as well.
+// What is large goes out in pieces, and small messages overtake it. What must not get ahead of it is sent behind it,
+// and may be overtaken as well.
 
 // isLarge reports whether so many bytes are.
 func (p *Plan) isLarge(bytes int) bool { return p.LargeFrom > 0 && bytes >= p.LargeFrom }
@@ -22,8 +23,8 @@ func (e *end) sendLarge(do func()) (at time.Duration) {
 	return e.deliver(max(e.late, max(w.now, e.last)+w.chance.below(slowest)), do)
 }
 
-// underway is for how long a launch may be on its way to its worker, beyond what others take: nothing that happens meanwhile keeps it from starting, and then it is
-// stopped at once.
+// underway is for how long a launch may be on its way to its worker, beyond what others take: nothing that happens
+// meanwhile keeps it from starting, and then it is stopped at once.
 func (p *Plan) underway() time.Duration {
 	if !p.Slow {
 		return 0
@@ -34,7 +35,8 @@ func (p *Plan) underway() time.Duration {
 // payload is how large a task's payload is: its result is large, or that is.
 func (p *Plan) payload(t *jobTask) int { return p.Largest - t.bytes }
 
-// launchLarge brings a task with a large payload to its worker, and says ahead of it that it is coming where it uses an offer.
+// launchLarge brings a task with a large payload to its worker, and says ahead of it that it is coming where it uses an
+// offer.
 func (l *link) launchLarge(m probe.Launch) {
 	w := l.s.w
 	if w.plan.offers() {

@@ -43,8 +43,8 @@ func (s *scheduler) depart() {
 	}
 }
 
-// lastWord tells clients that what they have submitted and got no answer to is not taken, and leaves when they have hung up, or after a while. The word comes behind
-// all results.
+// lastWord tells clients that what they have submitted and got no answer to is not taken, and leaves when they have
+// hung up, or after a while. The word comes behind all results.
 func (s *scheduler) lastWord() {
 	s.closed = true
 	for _, n := range slices.Clone(s.sessions) {

@@ -93,7 +93,8 @@ func (e *end) send(do func()) {
 	w.at(at, func() { e.peer.receive(do) })
 }
 
-// sendLast sends a message that says that all has been said: it overtakes nothing and is not overtaken, or it would not be true.
+// sendLast sends a message that says that all has been said: it overtakes nothing and is not overtaken, or it would not
+// be true.
 func (e *end) sendLast(do func()) {
 	e.last = max(e.last, e.late)
 	wild := e.line.wild
@@ -241,7 +242,8 @@ func (e *end) deaf() (time.Duration, bool) {
 	return max(since, e.p.woke, e.read), true
 }
 
-// watch has the end give the connection up when it has heard nothing for a lease. Beats are not sent: as long as nothing is wrong they would be heard.
+// watch has the end give the connection up when it has heard nothing for a lease. Beats are not sent: as long as
+// nothing is wrong they would be heard.
 func (e *end) watch() {
 	w := e.p.w
 	since, ok := e.deaf()
@@ -261,8 +263,9 @@ func (e *end) watch() {
 	})
 }
 
-// dial opens a connection. greet runs at the process that is dialled when the handshake arrives, and says whether it takes the connection; it
-// answers with [end.answer]. welcome runs at who dialled when the answer is there, and failed when there is none.
+// dial opens a connection. greet runs at the process that is dialled when the handshake arrives, and says whether it
+// takes the connection; it answers with [end.answer]. welcome runs at who dialled when the answer is there, and failed
+// when there is none.
 func (w *world) dial(from, to *process, greet func(*end) bool, welcome func(), failed func(why cause)) *end {
 	x, y := w.newLine(from, to)
 	y.forget()

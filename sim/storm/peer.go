@@ -7,7 +7,8 @@ import (
 	"dunnock/scheduler/placement"
 )
 
-// peer is a connection to another scheduler, under policy idle-offer. What the two say to each other is advice, of which nothing is kept when it ends.
+// peer is a connection to another scheduler, under policy idle-offer. What the two say to each other is advice, of
+// which nothing is kept when it ends.
 type peer struct {
 	s    *scheduler
 	of   *scheduler
@@ -136,7 +137,8 @@ func (d *dialler) again() {
 	})
 }
 
-// up makes the other scheduler known to the core, unless a later life of it is. Of two connections to one the newer counts.
+// up makes the other scheduler known to the core, unless a later life of it is. Of two connections to one the newer
+// counts.
 func (p *peer) up() bool {
 	s := p.s
 	var out []placement.Effect

@@ -74,7 +74,8 @@ const (
 	oddities
 )
 
-// NewPlan draws a plan; with policy 0 its policy too. Most seeds have a few kinds of faults and some have all, so that faults are seen alone, in pairs and together.
+// NewPlan draws a plan; with policy 0 its policy too. Most seeds have a few kinds of faults and some have all, so that
+// faults are seen alone, in pairs and together.
 func NewPlan(seed uint64, policy placement.Policy) Plan {
 	d := newDice(seed, 1)
 	p := Plan{
@@ -89,7 +90,8 @@ func NewPlan(seed uint64, policy placement.Policy) Plan {
 	if d.permille(100) {
 		p.CheckEvery = 1
 	}
-	// Tasks take so long that the fleet is idle, or busy, or has up to three times more to do than it can while jobs come.
+	// Tasks take so long that the fleet is idle, or busy, or has up to three times more to do than it can while jobs
+	// come.
 	work := p.Storm * time.Duration(p.Workers*p.Slots*d.between(50, 3000)) / 1000
 	p.Service = min(max(work/time.Duration(p.Jobs*(1+p.MostTasks)/2+1), 200*time.Microsecond), time.Second)
 	share, most := 0, 0 // one seed in ten has no faults
@@ -135,8 +137,8 @@ func NewPlan(seed uint64, policy placement.Policy) Plan {
 	return p
 }
 
-// configure sets the knobs of the cores, in the proportions of their defaults: a lease is shorter than an orphan's grace, and a client
-// finds another scheduler in less than either.
+// configure sets the knobs of the cores, in the proportions of their defaults: a lease is shorter than an orphan's
+// grace, and a client finds another scheduler in less than either.
 func (p *Plan) configure(d dice) {
 	p.grace = p.Lease * 2 / 3
 	p.queue = queue.Config{

@@ -8,8 +8,8 @@ import (
 	"dunnock/scheduler/placement"
 )
 
-// Idle offers are the policy of every other seed. What only they need is drawn from streams of its own, so that the fleets of a seed differ in nothing
-// else.
+// Idle offers are the policy of every other seed. What only they need is drawn from streams of its own, so that the
+// fleets of a seed differ in nothing else.
 
 // drawPolicy draws how a fleet places its tasks, unless that is given.
 func drawPolicy(seed uint64, given placement.Policy, noCancel bool) placement.Policy {
@@ -56,8 +56,8 @@ func (p *Plan) disturbPeers(share, most int) {
 	}
 }
 
-// evenly has the jobs of an even fleet come in their order, the first half without anything odd: so much is alike that the next one is expected to be so too,
-// and then is not.
+// evenly has the jobs of an even fleet come in their order, the first half without anything odd: so much is alike that
+// the next one is expected to be so too, and then is not.
 func (w *world) evenly(j *job, at time.Duration) time.Duration {
 	p := &w.plan
 	if !p.Even {
@@ -78,7 +78,8 @@ func (w *world) evenly(j *job, at time.Duration) time.Duration {
 	return (p.Storm*time.Duration(j.index) + at) / time.Duration(p.Jobs+1)
 }
 
-// state has a job say what its tasks take, which is much or little: the first half of the jobs say what is so, and of the others one in four says more, or less, or nothing.
+// state has a job say what its tasks take, which is much or little: the first half of the jobs say what is so, and of
+// the others one in four says more, or less, or nothing.
 func (w *world) state(j *job) time.Duration {
 	p := &w.plan
 	d := newDice(p.Seed, 18<<32+uint64(j.index))

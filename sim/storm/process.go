@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// process is a process of the fleet on a machine of its own: a worker, a scheduler or a client. It lives, dies and is started again, and
-// may be stopped for a while and continued, as SIGSTOP and SIGCONT do.
+// process is a process of the fleet on a machine of its own: a worker, a scheduler or a client. It lives, dies and is
+// started again, and may be stopped for a while and continued, as SIGSTOP and SIGCONT do.
 type process struct {
 	w       *world
 	node    int    // number of its machine; its address
@@ -79,7 +79,8 @@ func (p *process) stop() {
 	}
 }
 
-// resume is SIGCONT. The process does something first, if it knows that it was stopped. What has come in meanwhile is there; nothing says which connection is read first, or whether a timer fires before.
+// resume is SIGCONT. The process does something first, if it knows that it was stopped. What has come in meanwhile is
+// there; nothing says which connection is read first, or whether a timer fires before.
 func (p *process) resume(first func()) {
 	if !p.stopped {
 		return

@@ -7,11 +7,12 @@ import (
 	"dunnock/worker/queue"
 )
 
-// quiet is for how long nothing has to happen before a fleet is at rest: longer than anything is kept or waited for without a job.
+// quiet is for how long nothing has to happen before a fleet is at rest: longer than anything is kept or waited for
+// without a job.
 const quiet = time.Minute
 
-// restBy is when a run ends whose fleet is never without events: slots that are free offer themselves anew for ever. While somebody waits for a job
-// there is time for its deadline and what follows it.
+// restBy is when a run ends whose fleet is never without events: slots that are free offer themselves anew for ever.
+// While somebody waits for a job there is time for its deadline and what follows it.
 func (b *book) restBy() time.Duration {
 	w := b.w
 	switch {
@@ -26,7 +27,8 @@ func (b *book) restBy() time.Duration {
 // crossing is for how long a message may be on its way when all is well.
 func (p *Plan) crossing() time.Duration { return 2 * (p.Delay + p.Jitter) }
 
-// handLife is for how long a scheduler holds an offer at least that was made to another and handed on, after which it may be nobody's until its worker makes it anew.
+// handLife is for how long a scheduler holds an offer at least that was made to another and handed on, after which it
+// may be nobody's until its worker makes it anew.
 const handLife = 4500 * time.Millisecond
 
 // handed notes that an offer of a worker is handed on.
@@ -36,9 +38,9 @@ func (l *link) handed(lane uint16, call uint32) {
 	}
 }
 
-// offersAtRest judges what is left of offers when nothing waits: each slot is offered, by its present call, and that is held by somebody who may use it; nobody holds
-// another one, and nobody wants any. Where what peers say goes astray a want may have come behind the word that it is over: it stands until as many offers have been handed
-// on as it was for.
+// offersAtRest judges what is left of offers when nothing waits: each slot is offered, by its present call, and that is
+// held by somebody who may use it; nobody holds another one, and nobody wants any. Where what peers say goes astray a
+// want may have come behind the word that it is over: it stands until as many offers have been handed on as it was for.
 func (b *book) offersAtRest() {
 	w := b.w
 	held := make(map[laneOfLife]uint32)

@@ -50,7 +50,8 @@ func (s *idleScene) until(t time.Duration) {
 	s.now = t
 }
 
-// want has the home hear that the other one wants an offer for an app, of which that knows nothing; and returns what the home does about it.
+// want has the home hear that the other one wants an offer for an app, of which that knows nothing; and returns what
+// the home does about it.
 func (s *idleScene) want(app string) []placement.Effect {
 	p := s.home.peers[0]
 	s.home.core.SetDef(p.id, probe.SetDef{Set: 1, App: app})

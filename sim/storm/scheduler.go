@@ -73,8 +73,8 @@ func (s *scheduler) die(machine bool) {
 	s.w.announce(s)
 }
 
-// resumed is SIGCONT. A scheduler that stood still for so long that its clients may have given it up asks them what they still own, before
-// it does anything else. They may have heard it last a beat before it was stopped.
+// resumed is SIGCONT. A scheduler that stood still for so long that its clients may have given it up asks them what
+// they still own, before it does anything else. They may have heard it last a beat before it was stopped.
 func (s *scheduler) resumed() {
 	long := s.w.now-s.quiet > s.w.chance.within(s.w.plan.Lease/2, s.w.plan.Lease*2/3)
 	s.resume(func() {
@@ -176,7 +176,8 @@ func (l *link) failed(why cause) {
 	l.again()
 }
 
-// down is the end of the connection. The worker may be back in the same life; it is given up when its lease is over, or at once if it cannot be back.
+// down is the end of the connection. The worker may be back in the same life; it is given up when its lease is over, or
+// at once if it cannot be back.
 func (l *link) down(why cause) {
 	s, lease := l.s, l.s.w.plan.Lease
 	s.w.log("%s loses %s (%d)", s.w.name(s.node), s.w.name(l.k.node), why)
@@ -195,7 +196,8 @@ func (l *link) down(why cause) {
 	l.again()
 }
 
-// silence is for how long the worker has not been heard. If it was this process that stood still, it may not have found that out yet.
+// silence is for how long the worker has not been heard. If it was this process that stood still, it may not have found
+// that out yet.
 func (l *link) silence() time.Duration {
 	s := l.s
 	if s.woke == s.w.now && s.w.chance.coin() {
@@ -348,7 +350,8 @@ func (s *scheduler) settleReceipt(r receipt) {
 	}
 }
 
-// restLater has somebody come by for what is left over when nothing more comes, and for what is kept for owners who do not come.
+// restLater has somebody come by for what is left over when nothing more comes, and for what is kept for owners who do
+// not come.
 func (l *link) restLater() {
 	if _, due := l.results.Rest(); (!due && l.results.Kept() == 0) || l.rests {
 		return

@@ -11,7 +11,8 @@ import (
 	"dunnock/worker/queue"
 )
 
-// What tasks share, beside one slot each: several slots, resources, warm caches, and whose turn it is at a worker. All of it is drawn from streams of its own.
+// What tasks share, beside one slot each: several slots, resources, warm caches, and whose turn it is at a worker. All
+// of it is drawn from streams of its own.
 
 // sharing is what a plan says of that.
 type sharing struct {
@@ -191,7 +192,8 @@ func (b *book) judgeRoom(k *worker, x *start) {
 	}
 }
 
-// cost is how much of the fleet's time a task may take: one that takes resources has every third worker only, and slots wait for it meanwhile.
+// cost is how much of the fleet's time a task may take: one that takes resources has every third worker only, and slots
+// wait for it meanwhile.
 func (w *world) cost(t *jobTask) int64 {
 	if t.takes.gpus > 0 || t.takes.slots > 1 {
 		return int64(w.plan.Slots * len(w.workers))

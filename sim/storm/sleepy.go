@@ -2,8 +2,9 @@ package storm
 
 import "time"
 
-// oversleep makes a fleet of one seed in twenty one in which clients only are stopped, again and again, for so long that their jobs are given up while ends of
-// attempts are on their way, and who are then back in time for all that is kept for them.
+// oversleep makes a fleet of one seed in twenty one in which clients only are stopped, again and again, for so long
+// that their jobs are given up while ends of attempts are on their way, and who are then back in time for all that is
+// kept for them.
 func (p *Plan) oversleep() {
 	d := newDice(p.Seed, 8<<32)
 	if p.Sleepy = d.permille(50); !p.Sleepy {

@@ -13,8 +13,8 @@ import (
 // manySeeds has TestSeeds run so many, stop at the first that fails, and judge nothing else.
 var manySeeds = flag.Int("seeds", 0, "how many seeds TestSeeds runs; 0: some hundred, which also have to hit everything")
 
-// TestSeeds runs a few hundred fleets, each with faults of its own. No promise may be broken, each kind of fault must have struck and each
-// protection must have been needed, or this test would say less than it seems to.
+// TestSeeds runs a few hundred fleets, each with faults of its own. No promise may be broken, each kind of fault must
+// have struck and each protection must have been needed, or this test would say less than it seems to.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
 	seeds := 400

@@ -69,7 +69,8 @@ func (k *worker) die(machine bool) {
 	k.w.news(k)
 }
 
-// greet takes a scheduler's Hello: a new connection ends the one before, and nothing that lies unread on that is handled any more.
+// greet takes a scheduler's Hello: a new connection ends the one before, and nothing that lies unread on that is
+// handled any more.
 func (k *worker) greet(e *end, s *scheduler, life uint32, taken uint64) bool {
 	for _, old := range slices.Clone(k.callers) {
 		if old.s == s {
@@ -113,8 +114,8 @@ func (k *worker) number(node int, life uint32) probe.SchedulerID {
 	return probe.SchedulerID(i + 1)
 }
 
-// resumed is SIGCONT: connections over which the schedulers may have given this worker up end first, with all that lies unread on them. They
-// may have heard it last a beat before it was stopped.
+// resumed is SIGCONT: connections over which the schedulers may have given this worker up end first, with all that lies
+// unread on them. They may have heard it last a beat before it was stopped.
 func (k *worker) resumed() {
 	long := k.w.now-k.quiet > k.w.chance.within(k.w.plan.Lease/2, k.w.plan.Lease*2/3)
 	k.resume(func() {

@@ -107,7 +107,8 @@ func (w *world) fail(format string, args ...any) {
 	}
 }
 
-// ticked checks that a core that has just been woken does not want to be woken at once again: a shell would do nothing else.
+// ticked checks that a core that has just been woken does not want to be woken at once again: a shell would do nothing
+// else.
 func (w *world) ticked(who string, next func() (time.Duration, bool)) {
 	if at, due := next(); due && at <= w.now {
 		w.fail("%s was woken and wants to be woken at %v", who, at)

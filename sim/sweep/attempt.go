@@ -13,9 +13,10 @@ import (
 	"dunnock/sim"
 )
 
-// attempt is a cell under way. It is also the context that the simulation runs in: a simulation looks every few thousand events whether
-// it is to end, from the goroutine that takes jobs from the source, and at that moment an attempt can see how many those are.
-// So progress needs no hook in the engine, no lock around the source, and no goroutine of its own.
+// attempt is a cell under way. It is also the context that the simulation runs in: a simulation looks every few
+// thousand events whether it is to end, from the goroutine that takes jobs from the source, and at that moment an
+// attempt can see how many those are. So progress needs no hook in the engine, no lock around the source, and no
+// goroutine of its own.
 type attempt struct {
 	context.Context //nolint:containedctx // it is one
 
@@ -37,7 +38,8 @@ func (a *attempt) Err() error {
 	return a.Context.Err()
 }
 
-// note sees how far the simulation has come: by the jobs that have arrived, or what was read of their file, whichever is further.
+// note sees how far the simulation has come: by the jobs that have arrived, or what was read of their file, whichever
+// is further.
 func (a *attempt) note() {
 	share := 0.0
 	if jobs := a.cell.run.jobs(); jobs > 0 {

@@ -21,7 +21,8 @@ const maxResults = 256 << 20
 // Results are the runs of one side of a comparison, as [ReadResults] reads them.
 type Results struct{ runs []resultsRun } // with all parameters in Params
 
-// ReadResults reads what `dunnock sim run --json` has printed, once or several times one after the other, or the JSONFile of a sweep.
+// ReadResults reads what `dunnock sim run --json` has printed, once or several times one after the other, or the
+// JSONFile of a sweep.
 func ReadResults(r io.Reader) (*Results, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxResults+1))
 	switch {
@@ -90,8 +91,8 @@ type Comparison struct {
 	Unmatched int `json:"unmatched"`
 	// Tests is how many metrics of how many groups could be tested.
 	Tests int `json:"tests"`
-	// Different is how many of them differ for certain: beyond an interval that is widened for the number of tests (Bonferroni), so
-	// that the chance that even one of them is wrong is 1 − Confidence at most.
+	// Different is how many of them differ for certain: beyond an interval that is widened for the number of tests
+	// (Bonferroni), so that the chance that even one of them is wrong is 1 − Confidence at most.
 	Different int `json:"different"`
 }
 
@@ -105,9 +106,10 @@ type Difference struct {
 // Group is one combination of parameters that both sides have.
 type Group struct {
 	Label string `json:"label"` // by the parameters that vary; empty if none does
-	// Method is "paired" where both sides have the same seeds: their differences are tested, so that what the jobs of a seed have in common
-	// cancels out. Otherwise it is "welch", or "batch means" with one run on each side that is not the other's pair, where only the mean can
-	// be tested; "identical" if the digests are, and "none" if nothing can be said.
+	// Method is "paired" where both sides have the same seeds: their differences are tested, so that what the jobs of a
+	// seed have in common cancels out. Otherwise it is "welch", or "batch means" with one run on each side that is not
+	// the other's pair, where only the mean can be tested; "identical" if the digests are, and "none" if nothing can be
+	// said.
 	Method string `json:"method"`
 	SeedsA int    `json:"seeds_a"`
 	SeedsB int    `json:"seeds_b"`
@@ -124,8 +126,8 @@ type Line struct {
 	Low        float64 `json:"low"`
 	High       float64 `json:"high"`
 	Tested     bool    `json:"tested"` // there is an interval
-	// Verdict is "same" if the interval has 0 in it, "lower" or "higher" (B than A) if it has not even when widened for the number
-	// of tests, with a question mark if it has only then, and "unknown" without an interval.
+	// Verdict is "same" if the interval has 0 in it, "lower" or "higher" (B than A) if it has not even when widened for
+	// the number of tests, with a question mark if it has only then, and "unknown" without an interval.
 	Verdict string `json:"verdict"`
 }
 
@@ -147,8 +149,8 @@ const (
 	methodNone      = "none"
 )
 
-// Compare compares the response of two sets of results, mean, p50, p95 and p99, for each combination of parameters that both have. The
-// confidence is that of the intervals, above 0.5 and below 1; NaN and others are errors.
+// Compare compares the response of two sets of results, mean, p50, p95 and p99, for each combination of parameters that
+// both have. The confidence is that of the intervals, above 0.5 and below 1; NaN and others are errors.
 func Compare(a, b *Results, confidence float64) (*Comparison, error) {
 	if !(confidence > 0.5 && confidence < 1) {
 		return nil, fmt.Errorf("confidence: want more than 0.5 and less than 1, got %g", confidence)

@@ -10,8 +10,9 @@ import (
 // ErrBusy is why a directory cannot be opened that another sweep has open.
 var ErrBusy = errors.New("another sweep is at work in this directory: wait for it, or give this one a directory of its own")
 
-// Directory is the output directory of a sweep: the state file and the results. One sweep has it at a time, in all processes of the
-// machine, from [OpenDirectory] to [Directory.Close]; two would take each other's half-written lines for torn ones.
+// Directory is the output directory of a sweep: the state file and the results. One sweep has it at a time, in all
+// processes of the machine, from [OpenDirectory] to [Directory.Close]; two would take each other's half-written lines
+// for torn ones.
 type Directory struct {
 	path    string
 	state   *os.File // also what is locked; the lock ends with the process, however that ends

@@ -134,8 +134,8 @@ func (k kind) list(text string) ([]value, error) {
 	return values, nil
 }
 
-// split cuts a list at its commas. Those of a form such as lognormal:100ms,1.5 are its own: what follows a form and does not begin
-// with a letter belongs to it.
+// split cuts a list at its commas. Those of a form such as lognormal:100ms,1.5 are its own: what follows a form and
+// does not begin with a letter belongs to it.
 func (k kind) split(text string) []string {
 	if k == path {
 		return []string{text} // a name may have commas
@@ -175,7 +175,8 @@ func (k kind) expand(text string) ([]string, error) {
 	if !(step > 0) || last < first {
 		return nil, fmt.Errorf("range %q: want first:last:step with a last one that is not below the first and a step above 0", text)
 	}
-	// Fractions such as 0.05 are not exact, and their sums less so: a step that ends a millionth beyond the last value ends there.
+	// Fractions such as 0.05 are not exact, and their sums less so: a step that ends a millionth beyond the last value
+	// ends there.
 	steps := math.Floor((last-first)/step + 1e-6)
 	if steps >= maxValues {
 		return nil, fmt.Errorf("range %q: more than %d values", text, maxValues)

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// lock takes a file for as long as it is open. The kernel lets it go when the process ends, also one that is killed, so that no
-// stale lock is ever left.
+// lock takes a file for as long as it is open. The kernel lets it go when the process ends, also one that is killed, so
+// that no stale lock is ever left.
 func lock(f *os.File) error {
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)

@@ -14,8 +14,8 @@ var pageTemplate string
 //go:embed report.js
 var pageScript string
 
-// WriteHTML writes a page that shows everything: it holds its data, its charts and the library that draws them, and asks nothing of any
-// network.
+// WriteHTML writes a page that shows everything: it holds its data, its charts and the library that draws them, and
+// asks nothing of any network.
 func (r *Report) WriteHTML(w io.Writer) error {
 	p := page.Page{
 		Title: r.Title, Template: pageTemplate, Script: pageScript, Data: r,

@@ -10,8 +10,8 @@ import (
 	"dunnock/internal/plot"
 )
 
-// WriteSVG draws the response along x, a row for each panel: its mean on the left and its 99th percentile on the right, with bands for the
-// 95 % confidence intervals over seeds.
+// WriteSVG draws the response along x, a row for each panel: its mean on the left and its 99th percentile on the right,
+// with bands for the 95 % confidence intervals over seeds.
 func (r *Report) WriteSVG(w io.Writer) error {
 	labels := r.curveLabels()
 	f := plot.Figure{Title: r.Title, Subtitle: r.subtitle()}
@@ -114,7 +114,8 @@ func (r *Report) curveLabels() []string {
 	return labels
 }
 
-// style returns which colour, and once all have been used which dashes, a curve has. A policy looks the same in every plot.
+// style returns which colour, and once all have been used which dashes, a curve has. A policy looks the same in every
+// plot.
 func (r *Report) style(label string, labels []string) int {
 	if r.Series == "policy" {
 		known := []string{"ideal", "per-task", "batch", "late-binding", "central", "idle-offer", "late-binding-nocancel", "random"}

@@ -59,8 +59,8 @@ type Point struct {
 	XText string  `json:"x_text"`
 	// Values are one for each of the report's metrics.
 	Values []stat.Estimate `json:"values"`
-	// ToIdeal are the ratios to policy ideal on the same jobs, of the response's mean, p50 and p99, seed by seed; nil if ideal is not part of
-	// the sweep.
+	// ToIdeal are the ratios to policy ideal on the same jobs, of the response's mean, p50 and p99, seed by seed; nil
+	// if ideal is not part of the sweep.
 	ToIdeal []stat.Estimate `json:"to_ideal"`
 	// Quantiles at the report's ranks in milliseconds, each the mean over seeds.
 	ResponseMS []float64 `json:"response_ms"`
@@ -230,7 +230,8 @@ func (c *Cell) label(axes []axis, of []int) string {
 	return strings.Join(parts, ", ")
 }
 
-// newPoint gathers the runs of one point; ideal are those of policy ideal with the same seeds in the same order, or none.
+// newPoint gathers the runs of one point; ideal are those of policy ideal with the same seeds in the same order, or
+// none.
 func newPoint(runs, ideal []*Outcome) Point {
 	var p Point
 	column := func(of func(*Outcome) float64) []float64 {

@@ -13,8 +13,8 @@ import (
 type Options struct {
 	// Parallel is how many cells run at a time; 0 stands for one a core. Each takes the memory of one simulation.
 	Parallel int
-	// Progress is told at the start, after each cell, and several times a second while cells are under way, by one goroutine at a
-	// time. It may be nil.
+	// Progress is told at the start, after each cell, and several times a second while cells are under way, by one
+	// goroutine at a time. It may be nil.
 	Progress func(Progress)
 }
 
@@ -30,9 +30,9 @@ type Progress struct {
 	Finished *Outcome      // the cell that has just ended; nil at other times
 }
 
-// Run runs the cells that the state file in the directory does not have yet, and returns the outcomes of all of them, by key. Cells with the
-// same key run once. At the end of the context it returns its cause; what has finished by then is in the state file, and the
-// same call goes on from there.
+// Run runs the cells that the state file in the directory does not have yet, and returns the outcomes of all of them,
+// by key. Cells with the same key run once. At the end of the context it returns its cause; what has finished by then
+// is in the state file, and the same call goes on from there.
 func Run(ctx context.Context, cells []Cell, dir *Directory, opt Options) (map[string]*Outcome, error) {
 	wanted := make(map[string]bool, len(cells))
 	unique := make([]*Cell, 0, len(cells))
@@ -206,7 +206,8 @@ func (c *crew) left() time.Duration {
 	return time.Duration(seconds / float64(c.parallel) * float64(time.Second))
 }
 
-// work estimates how much there is to do in a cell: the number of its tasks, or the size of its file, which all cells of a sweep have or none.
+// work estimates how much there is to do in a cell: the number of its tasks, or the size of its file, which all cells
+// of a sweep have or none.
 func (c *Cell) work() float64 {
 	if c.run.file != "" {
 		return float64(c.run.size)

@@ -74,7 +74,8 @@ func finish(t *testing.T, s *Sweep, dir string) (found int, text string) {
 	return last.Found, b.String()
 }
 
-// An interruption costs the cells under way and no other, wherever it tears the last line, and the results are the same.
+// An interruption costs the cells under way and no other, wherever it tears the last line, and the results are the
+// same.
 func TestResume(t *testing.T) {
 	_, want := finish(t, small(t), t.TempDir())
 	dir := t.TempDir()

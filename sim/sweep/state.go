@@ -67,7 +67,8 @@ type stateFile interface {
 
 // readState reads what a state file has of the wanted cells. A torn line at its end is cut off.
 //
-// What another build of the program has simulated does not count: nothing says that it decided alike. Its lines stay, for when it comes back.
+// What another build of the program has simulated does not count: nothing says that it decided alike. Its lines stay,
+// for when it comes back.
 func readState(f *os.File, program string, wanted map[string]bool) (*state, error) {
 	s := &state{file: f, program: program, outcomes: make(map[string]*Outcome), stale: make(map[string]bool)}
 	in := bufio.NewReaderSize(f, 1<<16)
@@ -119,8 +120,8 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// add keeps an outcome. It is one write, so that an interruption leaves the whole line or a torn end of the file. Half a line that a full
-// disk has left is taken back, and no other line is written behind it.
+// add keeps an outcome. It is one write, so that an interruption leaves the whole line or a torn end of the file. Half
+// a line that a full disk has left is taken back, and no other line is written behind it.
 func (s *state) add(o *Outcome) error {
 	if s.failed != nil {
 		return s.failed
@@ -140,8 +141,8 @@ func (s *state) add(o *Outcome) error {
 	return nil
 }
 
-// runningProgram identifies the build that runs: 16 hexadecimal digits of the content of its file. A version number would be the same for
-// every build of a tree that is being worked on.
+// runningProgram identifies the build that runs: 16 hexadecimal digits of the content of its file. A version number
+// would be the same for every build of a tree that is being worked on.
 func runningProgram() (string, error) {
 	f, err := os.Open("/proc/self/exe") // on Linux: what runs, even if its file has been replaced since
 	if err != nil {

@@ -20,8 +20,8 @@ const (
 	MaxSeeds = 10_000
 )
 
-// Sweep says which simulations to run: the product of its parameters' values and its seeds. The zero Sweep is one run with the defaults of
-// `dunnock sim run`.
+// Sweep says which simulations to run: the product of its parameters' values and its seeds. The zero Sweep is one run
+// with the defaults of `dunnock sim run`.
 type Sweep struct {
 	// Title is shown above the results.
 	Title string
@@ -33,7 +33,8 @@ type Sweep struct {
 	FirstSeed uint64
 	// X is the axis that plots are drawn along. Empty: load, if it has several values, else the first number that has.
 	X string
-	// Series is the axis that tells curves apart. Empty: policy, if it has several values, else the first axis that is not X.
+	// Series is the axis that tells curves apart. Empty: policy, if it has several values, else the first axis that is
+	// not X.
 	Series string
 
 	values map[string][]value
@@ -49,8 +50,8 @@ func Names() []string {
 	return names
 }
 
-// Set gives a parameter its values, in place of those it had. Each string is a value, several between commas, or, of numbers and
-// durations, a range first:last:step.
+// Set gives a parameter its values, in place of those it had. Each string is a value, several between commas, or, of
+// numbers and durations, a range first:last:step.
 func (s *Sweep) Set(name string, lists ...string) error {
 	ps := params()
 	i := slices.IndexFunc(ps, func(p param) bool { return p.name == name })
@@ -233,7 +234,8 @@ func (c *Cell) describe(axes []axis) string {
 	return strings.Join(append(parts, fmt.Sprintf("seed %d", c.Seed)), ", ")
 }
 
-// keyVersion changes when what a parameter means does, or what is kept of a cell. What a build simulates is told apart by [Outcome].Program.
+// keyVersion changes when what a parameter means does, or what is kept of a cell. What a build simulates is told apart
+// by [Outcome].Program.
 const keyVersion = "dunnock sweep 2"
 
 // key hashes what decides the outcome. Of a workload file that is its content, not its name.

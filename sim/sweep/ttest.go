@@ -118,8 +118,8 @@ func compareMetric(method string, a, b []float64) test {
 // batchDegrees are the degrees of freedom of a run's own interval at least: it is of 32 to 64 batches.
 const batchDegrees = 31
 
-// batchMeans tests the means of two single runs by their own intervals. It treats them as independent, which is on the safe side
-// for runs of the same jobs.
+// batchMeans tests the means of two single runs by their own intervals. It treats them as independent, which is on the
+// safe side for runs of the same jobs.
 func (t *test) batchMeans(a, b *sim.Result) {
 	widthA, widthB := a.ResponseMS.CI95[1]-a.ResponseMS.CI95[0], b.ResponseMS.CI95[1]-b.ResponseMS.CI95[0]
 	if widthA <= 0 || widthB <= 0 {

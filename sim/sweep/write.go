@@ -36,8 +36,8 @@ func (r *Report) Write(dir *Directory) error {
 	return nil
 }
 
-// WriteCSV writes one row for each run: the axes, the seed, all metrics, and the digest. What depends on the machine is not there, so that
-// the same sweep gives the same bytes everywhere.
+// WriteCSV writes one row for each run: the axes, the seed, all metrics, and the digest. What depends on the machine is
+// not there, so that the same sweep gives the same bytes everywhere.
 func (r *Report) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	row := append([]string{}, r.Axes...)

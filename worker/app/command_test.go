@@ -238,8 +238,8 @@ func TestCommandDoesNotStartTooLate(t *testing.T) {
 	}
 }
 
-// TestCommandDiesWithItsWorker kills a process that runs a command, as nothing that the process could catch does. Its own number and that of
-// the command are known from files.
+// TestCommandDiesWithItsWorker kills a process that runs a command, as nothing that the process could catch does. Its
+// own number and that of the command are known from files.
 func TestCommandDiesWithItsWorker(t *testing.T) {
 	const variable = "DUNNOCK_TEST_COMMAND"
 	if file := os.Getenv(variable); file != "" {

@@ -26,9 +26,9 @@ type processGroup struct {
 // newProcessGroup is called before the command starts.
 func newProcessGroup(cmd *exec.Cmd) *processGroup {
 	g := &processGroup{cmd: cmd}
-	// A command does not outlive its worker, also if that is killed: nobody would take its result, and another worker starts the task
-	// again. The kernel goes by the thread that started it, and the runtime keeps its threads, but for those of goroutines that end locked to
-	// one.
+	// A command does not outlive its worker, also if that is killed: nobody would take its result, and another worker
+	// starts the task again. The kernel goes by the thread that started it, and the runtime keeps its threads, but for
+	// those of goroutines that end locked to one.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = g.kill
 	return g

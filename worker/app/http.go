@@ -20,9 +20,9 @@ import (
 
 // httpApp is the app that hands each attempt to a local server.
 //
-// It POSTs the payload with the headers Dunnock-Job, -Task, -Attempt, -Epoch, -Slots,
-// -Resource (name=amount, one for each) and -Deadline (RFC 3339). An answer 2xx is the result. 4xx fails for good; all else fails the attempt, redirects too. The
-// first 4 KiB of the answer's body go with the error.
+// It POSTs the payload with the headers Dunnock-Job, -Task, -Attempt, -Epoch, -Slots, -Resource (name=amount, one for
+// each) and -Deadline (RFC 3339). An answer 2xx is the result. 4xx fails for good; all else fails the attempt,
+// redirects too. The first 4 KiB of the answer's body go with the error.
 //
 // A request is sent once: what a server that broke the connection has done
 // with it is unknown, so trying again is the scheduler's decision. It is sent whole before the answer

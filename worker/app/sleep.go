@@ -84,8 +84,8 @@ func (s *Sleeper) Close() error {
 // Go duration such as "100ms" or "1.5s", and returns an empty result. A payload
 // that is not one, or is negative, is a permanent error.
 //
-// It can stand in for work that is quicker where its data is: with the payload "100ms 17 5 200" it sleeps 100 ms if key 17 is among the 200 that it has met last,
-// and returns "hit"; else 5 times as long, and returns "miss".
+// It can stand in for work that is quicker where its data is: with the payload "100ms 17 5 200" it sleeps 100 ms if key
+// 17 is among the 200 that it has met last, and returns "hit"; else 5 times as long, and returns "miss".
 func (s *Sleeper) Handle(ctx context.Context, t worker.Task) ([]byte, error) {
 	const longest = 64 // bytes; no sensible duration is longer
 	text := bytes.TrimSpace(t.Payload)

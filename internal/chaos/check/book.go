@@ -13,7 +13,8 @@ import (
 type Options struct {
 	// Settle is how long after its end a fault explains what happens: leases run out, connections are made anew.
 	Settle time.Duration
-	// OrphanGrace is how long after its client's death a task may still start: the client's lease, and a message on its way.
+	// OrphanGrace is how long after its client's death a task may still start: the client's lease, and a message on its
+	// way.
 	OrphanGrace time.Duration
 }
 
@@ -213,7 +214,8 @@ func (b *book) explained(j *jobBook, workers []string, from, to int64, settle ti
 			(len(j.schedulers) == 0 || j.moved) && b.roles[node] == "scheduler" // it was never said who else had it
 	}
 	lasts := func(f *fault) bool { return f.lasts(from, to, settle) }
-	// What stands still though nobody stopped it does so for want of a CPU, and then others do so too, of whom it cannot be seen.
+	// What stands still though nobody stopped it does so for want of a CPU, and then others do so too, of whom it
+	// cannot be seen.
 	for i := range b.stalls {
 		if lasts(&b.stalls[i]) {
 			return true
@@ -234,7 +236,8 @@ func (b *book) explained(j *jobBook, workers []string, from, to int64, settle ti
 	return false
 }
 
-// apart says whether between two times a worker's results could not get to a job's scheduler: the worker was hit, or what is between the two.
+// apart says whether between two times a worker's results could not get to a job's scheduler: the worker was hit, or
+// what is between the two.
 func (b *book) apart(j *jobBook, worker string, from, to int64, settle time.Duration) bool {
 	holds := func(node string) bool {
 		return slices.Contains(j.schedulers, node) || (len(j.schedulers) == 0 || j.moved) && b.roles[node] == "scheduler"

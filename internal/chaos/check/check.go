@@ -39,8 +39,8 @@ type Verdict struct {
 	Breaches []Breach `json:"breaches"` // all of them, by time
 }
 
-// Redone counts the starts of tasks that had been finished ok, by why their results were of no use. A fault may take a result with it; but
-// a worker that lives and can be reached has it for whoever comes for it.
+// Redone counts the starts of tasks that had been finished ok, by why their results were of no use. A fault may take a
+// result with it; but a worker that lives and can be reached has it for whoever comes for it.
 type Redone struct {
 	All   int `json:"all"`
 	Apart int `json:"apart"` // the worker was dead, stood still, or was cut off from the job's schedulers
@@ -233,12 +233,14 @@ func (c *checker) outcome(j *jobBook, n int) {
 	c.notOK(j, n, t, o)
 }
 
-// cut looks for what explains that a running attempt was told to stop, if neither the end of its job nor its task's does.
+// cut looks for what explains that a running attempt was told to stop, if neither the end of its job nor its task's
+// does.
 func (c *checker) cut(j *jobBook, n int, t *taskBook, o ledger.Record) {
 	if o.Result == "timeout" || o.Result == "cancelled" {
 		return
 	}
-	// One of two attempts is stopped when the other has finished, so what explains that there were two explains that as well.
+	// One of two attempts is stopped when the other has finished, so what explains that there were two explains that as
+	// well.
 	var workers []string
 	for _, a := range t.attempts {
 		workers = append(workers, a.start.Node)
@@ -273,7 +275,8 @@ func (c *checker) notOK(j *jobBook, n int, t *taskBook, o ledger.Record) {
 	}
 }
 
-// weakened says whether the fleet could do less than usual between two times: what then takes too long may only have had to wait.
+// weakened says whether the fleet could do less than usual between two times: what then takes too long may only have
+// had to wait.
 func (c *checker) weakened(from, to int64) bool {
 	return slices.ContainsFunc(c.stalls, func(f fault) bool { return f.lasts(from, to, c.o.Settle) }) ||
 		slices.ContainsFunc(c.faults, func(f fault) bool { return len(f.Nodes)+len(f.Pairs) > 0 && f.lasts(from, to, c.o.Settle) })

@@ -16,6 +16,6 @@
 //   - stranger: a start of a job that no client has submitted
 //   - crash: a process that ended though nobody ended it
 //
-// A fault explains what happens while it lasts and for some time to settle, to the tasks that it touches: those whose worker,
-// scheduler or client it names, or, if it lies between two nodes, those that both take part in.
+// A fault explains what happens while it lasts and for some time to settle, to the tasks that it touches: those whose
+// worker, scheduler or client it names, or, if it lies between two nodes, those that both take part in.
 package check

@@ -9,8 +9,9 @@ import (
 	"dunnock/internal/chaos/ledger"
 )
 
-// Machine says when the machine that a run was on had less to give than the run needs, by what does not depend on the fleet: handlers sleep, and on a
-// busy machine they sleep longer than they were to; and processes notice that they stood still. How fast the fleet is then says nothing about the fleet.
+// Machine says when the machine that a run was on had less to give than the run needs, by what does not depend on the
+// fleet: handlers sleep, and on a busy machine they sleep longer than they were to; and processes notice that they
+// stood still. How fast the fleet is then says nothing about the fleet.
 type Machine struct {
 	ends   []int64 // of attempts that ended ok, by time
 	excess []int64 // the sum of how much too long those up to each took, in nanoseconds

@@ -8,7 +8,8 @@ import (
 	"dunnock/internal/chaos/ledger"
 )
 
-// A machine is busy when handlers sleep too long, or processes stand still that nobody stopped; not for one late handler, nor for too few to tell.
+// A machine is busy when handlers sleep too long, or processes stand still that nobody stopped; not for one late
+// handler, nor for too few to tell.
 func TestMachine(t *testing.T) {
 	ends := func(from, to, every int64, excess time.Duration) (records []ledger.Record) {
 		for at := from; at < to; at += every {
@@ -38,7 +39,8 @@ func TestMachine(t *testing.T) {
 	}
 }
 
-// Why finished tasks were done again: whose results could not come, whose went into a connection that a fault took, and those without a reason.
+// Why finished tasks were done again: whose results could not come, whose went into a connection that a fault took, and
+// those without a reason.
 func TestRedone(t *testing.T) {
 	twice := func(b *books) *books {
 		return b.second().run(0, 1, "w1", 3, 10, ledger.OK).run(0, 2, "w2", 600, 610, ledger.OK).ok(0, "w2", 600, 620).done(621)

@@ -21,9 +21,9 @@ func (t Times) Quantile(q float64) time.Duration {
 	return sorted[min(max(rank, 0), len(sorted)-1)]
 }
 
-// Recovery is how the fleet came through faults of one kind. Concerned are, of a fault that hits workers, the tasks that ran there
-// when it began; of one that hits a scheduler, or comes between it and a client, the unfinished tasks of its jobs; of one between a scheduler and a
-// worker, those that are both.
+// Recovery is how the fleet came through faults of one kind. Concerned are, of a fault that hits workers, the tasks
+// that ran there when it began; of one that hits a scheduler, or comes between it and a client, the unfinished tasks of
+// its jobs; of one between a scheduler and a worker, those that are both.
 type Recovery struct {
 	Kind      string
 	Faults    int
@@ -39,8 +39,8 @@ type Recovery struct {
 	Done Times
 	// Unknown counts the concerned tasks that ended so.
 	Unknown int
-	// Finished counts the tasks of a scheduler's unfinished jobs that had finished ok before the fault, but for those of clients that speak HTTP, and Redone
-	// those of them that started again.
+	// Finished counts the tasks of a scheduler's unfinished jobs that had finished ok before the fault, but for those
+	// of clients that speak HTTP, and Redone those of them that started again.
 	Finished, Redone int
 
 	machine *Machine
@@ -178,8 +178,9 @@ type Responses struct {
 	Before, During, Between, After Times
 }
 
-// ResponsesOf reads the records of all ledgers, in any order. Before is of the jobs that were done before the first fault, After of those
-// submitted when the last one was over, During of those that overlapped one, Between of the rest. Jobs that were made to fail are left out.
+// ResponsesOf reads the records of all ledgers, in any order. Before is of the jobs that were done before the first
+// fault, After of those submitted when the last one was over, During of those that overlapped one, Between of the rest.
+// Jobs that were made to fail are left out.
 func ResponsesOf(records []ledger.Record) Responses {
 	b := newBook(records)
 	var r Responses

@@ -40,7 +40,8 @@ type Host struct {
 	ns  int // descriptor
 }
 
-// New makes an empty network. seed is for the rules that leave it to chance. The error says what the machine does not allow. [Lab.Close] ends it.
+// New makes an empty network. seed is for the rules that leave it to chance. The error says what the machine does not
+// allow. [Lab.Close] ends it.
 func New(seed uint64) (*Lab, error) {
 	s, err := newSwitch(seed)
 	if err != nil {
@@ -59,8 +60,9 @@ func New(seed uint64) (*Lab, error) {
 	return l, nil
 }
 
-// enter runs chores on one thread. It is the parent of all processes that are started on hosts, and they are told to die with it.
-// The thread is never unlocked, so that it ends with this goroutine and no other gets it in some namespace.
+// enter runs chores on one thread. It is the parent of all processes that are started on hosts, and they are told to
+// die with it. The thread is never unlocked, so that it ends with this goroutine and no other gets it in some
+// namespace.
 func (l *Lab) enter() {
 	runtime.LockOSThread()
 	for f := range l.chore {
@@ -173,7 +175,8 @@ func openTUN(addr netip.Addr) (fd int, err error) {
 	return fd, nil
 }
 
-// Start starts a command on the host, in a process group of its own so that a Ctrl-C does not reach it. It is killed when this process ends.
+// Start starts a command on the host, in a process group of its own so that a Ctrl-C does not reach it. It is killed
+// when this process ends.
 func (h *Host) Start(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)

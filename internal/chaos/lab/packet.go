@@ -57,7 +57,8 @@ func parse(b []byte) (p packet, ok bool) {
 	return p, true
 }
 
-// Rule does something to packets that travel from one set of hosts to another. Only that direction: a rule for both ways is two.
+// Rule does something to packets that travel from one set of hosts to another. Only that direction: a rule for both
+// ways is two.
 type Rule struct {
 	From, To []netip.Addr // empty: any
 	Port     uint16       // only TCP and UDP with this port at either end; 0: all

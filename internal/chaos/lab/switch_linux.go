@@ -15,7 +15,8 @@ import (
 // maxDelayed bounds the packets that are held back at once; more are dropped, as a router does.
 const maxDelayed = 1 << 16
 
-// maxPacket is the largest packet that a host sends. Larger than on most networks, so that fewer of them cross the switch.
+// maxPacket is the largest packet that a host sends. Larger than on most networks, so that fewer of them cross the
+// switch.
 const maxPacket = 9000
 
 // packetSwitch carries packets between TUN devices. One thread does all of it, so a packet costs two system calls and
@@ -79,7 +80,8 @@ func (s *packetSwitch) close() error {
 func (s *packetSwitch) run() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	// Where it may, the switch goes before the processes that it serves: a network does not slow down when their machines are busy.
+	// Where it may, the switch goes before the processes that it serves: a network does not slow down when their
+	// machines are busy.
 	if unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), -10) == nil {
 		defer func() { _ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 0) }()
 	}

@@ -34,8 +34,8 @@ func (w *Writer) Append(r Record) error {
 // Close closes the file.
 func (w *Writer) Close() error { return w.f.Close() }
 
-// Read returns the records of a file in their order. The last line counts only if it is whole: torn says that it was not, as
-// after a machine's crash or on a full disk. Any other line that is no record is an error.
+// Read returns the records of a file in their order. The last line counts only if it is whole: torn says that it was
+// not, as after a machine's crash or on a full disk. Any other line that is no record is an error.
 func Read(path string) (records []Record, torn bool, err error) {
 	data, err := os.ReadFile(path) //nolint:gosec // the harness names its own files
 	if err != nil {

@@ -10,8 +10,9 @@ const (
 	Inject Event = "inject" // harness: a fault begins; Fault, Kind, what it touches
 	Heal   Event = "heal"   // harness: the fault is over; Fault, Kind
 
-	// Stall is of anyone who notices that a short sleep took long; Node (empty: the whole machine), Nanos how much too long.
-	// A process that gets no CPU for longer than a lease looks dead to the others, and nothing tells it from one that was stopped.
+	// Stall is of anyone who notices that a short sleep took long; Node (empty: the whole machine), Nanos how much too
+	// long. A process that gets no CPU for longer than a lease looks dead to the others, and nothing tells it from one
+	// that was stopped.
 	Stall Event = "stall"
 
 	Start  Event = "start"  // handler: an attempt starts; Job, Task, Attempt, Epoch

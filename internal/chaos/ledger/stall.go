@@ -10,8 +10,8 @@ const (
 	stallLeast = 450 * time.Millisecond // together half a second, a beat of the fleet's connections
 )
 
-// WatchStalls writes down when this process, or the whole machine if node is empty, stood still for half a second or more. It returns
-// when ctx is done, or when a line cannot be written.
+// WatchStalls writes down when this process, or the whole machine if node is empty, stood still for half a second or
+// more. It returns when ctx is done, or when a line cannot be written.
 func WatchStalls(ctx context.Context, w *Writer, node string, life int) error {
 	t := time.NewTicker(stallNap)
 	defer t.Stop()
