@@ -64,7 +64,7 @@ func Work(estimate time.Duration, tasks int) time.Duration {
 func AppendClassedReserve(b []byte, m Reserve, c *Class) []byte {
 	b = AppendReserve(b, m)
 	b = wire.AppendBytes(b, c.User)
-	b = wire.AppendUint(b, uint64(uint16(c.Priority<<1)^uint16(c.Priority>>15)))
+	b = wire.AppendInt(b, int64(c.Priority))
 	b = wire.AppendDuration(b, c.Deadline)
 	return wire.AppendDuration(b, c.Work)
 }
@@ -86,8 +86,7 @@ func DecodeClassedReserve(body []byte, c *Class) (Reserve, error) {
 
 func readClass(r *wire.Reader, c *Class) {
 	c.User = r.Bytes(task.MaxUserLen)
-	zigzag := r.Uint16()
-	c.Priority = int16(zigzag>>1) ^ -int16(zigzag&1)
+	c.Priority = r.Int16()
 	c.Deadline, c.Work = r.Duration(), r.Duration()
 }
 

@@ -45,7 +45,7 @@ func (i Incarnation) String() string { return fmt.Sprintf("%016x", uint64(i)) }
 const (
 	MaxNodeName = 63
 	MaxApps     = 1024
-	MaxSlots    = 4096
+	MaxSlots    = task.MaxSlots
 	MaxWeights  = 4096
 	MaxWeight   = 1000
 )
@@ -90,25 +90,30 @@ func AppendHello(b []byte, h *Hello) []byte {
 	for _, a := range h.Apps {
 		b = wire.AppendString(b, a)
 	}
-	b = wire.AppendUint(b, uint64(len(h.Labels)))
-	for _, l := range h.Labels {
-		b = wire.AppendString(b, l.Key)
-		b = wire.AppendString(b, l.Value)
-	}
+	b = appendLabels(b, h.Labels)
 	b = appendBool(b, h.Draining)
 	b = wire.AppendString(b, h.Policy)
 	b = wire.AppendDuration(b, h.Lease)
 	b = wire.AppendUint(b, h.Results)
 	b = wire.AppendString(b, h.Discipline)
-	b = wire.AppendUint(b, uint64(len(h.Resources)))
-	for _, r := range h.Resources {
-		b = wire.AppendString(b, r.Name)
-		b = wire.AppendUint(b, uint64(r.N))
+	b = appendAmounts(b, h.Resources)
+	return appendAmounts(b, h.Weights)
+}
+
+func appendLabels(b []byte, labels []Label) []byte {
+	b = wire.AppendUint(b, uint64(len(labels)))
+	for _, l := range labels {
+		b = wire.AppendString(b, l.Key)
+		b = wire.AppendString(b, l.Value)
 	}
-	b = wire.AppendUint(b, uint64(len(h.Weights)))
-	for _, w := range h.Weights {
-		b = wire.AppendString(b, w.Name)
-		b = wire.AppendUint(b, uint64(w.N))
+	return b
+}
+
+func appendAmounts(b []byte, amounts []Amount) []byte {
+	b = wire.AppendUint(b, uint64(len(amounts)))
+	for _, a := range amounts {
+		b = wire.AppendString(b, a.Name)
+		b = wire.AppendUint(b, uint64(a.N))
 	}
 	return b
 }
@@ -130,45 +135,71 @@ func DecodeHello(body []byte) (Hello, error) {
 	h.Incarnation = Incarnation(r.Uint64())
 	h.Fleet = r.String(MaxNodeName)
 	h.Slots = uint16(r.Uint(MaxSlots))
-	for range r.Uint(MaxApps) {
-		if app := r.String(task.MaxNameLen); task.ValidApp(app) {
-			h.Apps = append(h.Apps, app)
-		} else {
-			return Hello{}, wire.ErrMalformed
-		}
-	}
-	for range r.Uint(task.MaxLabels) {
-		l := Label{Key: r.String(task.MaxNameLen), Value: r.String(task.MaxNameLen)}
-		if !task.ValidApp(l.Key) {
-			return Hello{}, wire.ErrMalformed
-		}
-		h.Labels = append(h.Labels, l)
-	}
+	var good [4]bool
+	h.Apps, good[0] = readApps(&r)
+	h.Labels, good[1] = readLabels(&r, task.MaxLabels)
 	h.Draining = r.Uint(1) == 1
 	h.Policy = r.String(task.MaxNameLen)
 	h.Lease = r.Duration()
 	h.Results = r.Uint64()
 	h.Discipline = r.String(task.MaxNameLen)
-	for range r.Uint(MaxResources) {
-		a := Amount{Name: r.String(task.MaxNameLen), N: r.Uint32()}
-		if n := len(h.Resources); !task.ValidApp(a.Name) || n > 0 && h.Resources[n-1].Name >= a.Name {
-			return Hello{}, wire.ErrMalformed
-		}
-		h.Resources = append(h.Resources, a)
-	}
-	for range r.Uint(MaxWeights) {
-		w := Amount{Name: r.String(task.MaxUserLen), N: uint32(r.Uint(MaxWeight))}
-		if n := len(h.Weights); w.Name == "" || w.N == 0 || n > 0 && h.Weights[n-1].Name >= w.Name {
-			return Hello{}, wire.ErrMalformed
-		}
-		h.Weights = append(h.Weights, w)
+	h.Resources, good[2] = readResources(&r)
+	h.Weights, good[3] = readWeights(&r)
+	named := ValidNodeName(h.Name) || (h.Role == RoleClient && h.Name == "")
+	if h.Role < RoleScheduler || h.Role > RoleClient || !named || good != [4]bool{true, true, true, true} {
+		return Hello{}, wire.ErrMalformed
 	}
 	if err := r.Close(); err != nil {
 		return Hello{}, err
 	}
-	named := ValidNodeName(h.Name) || (h.Role == RoleClient && h.Name == "")
-	if h.Role < RoleScheduler || h.Role > RoleClient || !named {
-		return Hello{}, wire.ErrMalformed
-	}
 	return h, nil
 }
+
+// The readers of lists return false at the first element that is not as it should be.
+
+func readApps(r *wire.Reader) (apps []string, ok bool) {
+	for range r.Uint(MaxApps) {
+		app := r.String(task.MaxNameLen)
+		if !task.ValidApp(app) {
+			return nil, false
+		}
+		apps = append(apps, app)
+	}
+	return apps, true
+}
+
+func readLabels(r *wire.Reader, most uint64) (labels []Label, ok bool) {
+	for range r.Uint(most) {
+		l := Label{Key: r.String(task.MaxNameLen), Value: r.String(task.MaxNameLen)}
+		if !task.ValidApp(l.Key) {
+			return nil, false
+		}
+		labels = append(labels, l)
+	}
+	return labels, true
+}
+
+func readResources(r *wire.Reader) (list []Amount, ok bool) {
+	for range r.Uint(MaxResources) {
+		a := Amount{Name: r.String(task.MaxNameLen), N: r.Uint32()}
+		if !task.ValidApp(a.Name) || !follows(list, a) {
+			return nil, false
+		}
+		list = append(list, a)
+	}
+	return list, true
+}
+
+func readWeights(r *wire.Reader) (list []Amount, ok bool) {
+	for range r.Uint(MaxWeights) {
+		w := Amount{Name: r.String(task.MaxUserLen), N: uint32(r.Uint(MaxWeight))}
+		if w.Name == "" || w.N == 0 || !follows(list, w) {
+			return nil, false
+		}
+		list = append(list, w)
+	}
+	return list, true
+}
+
+// follows reports whether a may come next in a list that is sorted by name.
+func follows(list []Amount, a Amount) bool { return len(list) == 0 || list[len(list)-1].Name < a.Name }

@@ -1,9 +1,12 @@
 package probe
 
-import "dunnock/internal/wire"
+import (
+	"dunnock/internal/wire"
+	"dunnock/task"
+)
 
 // MaxResources bounds how many resources a worker has beside its slots.
-const MaxResources = 8
+const MaxResources = task.MaxResources
 
 // Amount is so much of a resource: what a worker has of it, or what a task takes. The unit is the fleet's own affair.
 type Amount struct {

@@ -179,30 +179,20 @@ func DecodeSpare(body []byte) (Spare, error) {
 func AppendSetDef(b []byte, m *SetDef) []byte {
 	b = wire.AppendUint(b, uint64(m.Set))
 	b = wire.AppendString(b, m.App)
-	b = wire.AppendUint(b, uint64(len(m.Labels)))
-	for _, l := range m.Labels {
-		b = wire.AppendString(b, l.Key)
-		b = wire.AppendString(b, l.Value)
-	}
+	b = appendLabels(b, m.Labels)
 	b = wire.AppendString(b, m.User)
-	return wire.AppendUint(b, uint64(uint16(m.Priority<<1)^uint16(m.Priority>>15)))
+	return wire.AppendInt(b, int64(m.Priority))
 }
 
 // DecodeSetDef reads a SetDef.
 func DecodeSetDef(body []byte) (SetDef, error) {
 	r := wire.NewReader(body)
 	m := SetDef{Set: r.Uint32(), App: r.String(task.MaxNameLen)}
-	for range r.Uint(2 * task.MaxLabels) {
-		l := Label{Key: r.String(task.MaxNameLen), Value: r.String(task.MaxNameLen)}
-		if !task.ValidApp(l.Key) {
-			return SetDef{}, wire.ErrMalformed
-		}
-		m.Labels = append(m.Labels, l)
-	}
+	var good bool
+	m.Labels, good = readLabels(&r, 2*task.MaxLabels)
 	m.User = r.String(task.MaxUserLen)
-	zigzag := r.Uint16()
-	m.Priority = int16(zigzag>>1) ^ -int16(zigzag&1)
-	if m.Set == 0 || !task.ValidApp(m.App) {
+	m.Priority = r.Int16()
+	if !good || m.Set == 0 || !task.ValidApp(m.App) {
 		return SetDef{}, wire.ErrMalformed
 	}
 	return m, r.Close()

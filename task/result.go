@@ -54,13 +54,3 @@ type Retry struct {
 	Worker  string // that ran it; empty if that is not known
 	Err     *Error // why
 }
-
-func itoa(i int) string { return strconv.Itoa(i) }
-
-// clip shortens text from outside for an error message.
-func clip(s string) string {
-	if len(s) > 80 {
-		return s[:80] + "…"
-	}
-	return s
-}

@@ -46,7 +46,7 @@ func AppendJob(b []byte, j *task.Job) []byte {
 	b = append(b, j.ID[:]...)
 	b = wire.AppendString(b, j.App)
 	b = wire.AppendString(b, j.User)
-	b = wire.AppendUint(b, zigzag(j.Priority))
+	b = wire.AppendInt(b, int64(max(math.MinInt32, min(math.MaxInt32, j.Priority))))
 	b = wire.AppendUint(b, math.Float64bits(j.ProbeRatio))
 	b = wire.AppendDuration(b, j.TaskTimeout)
 	b = wire.AppendDuration(b, j.Estimate)
@@ -135,7 +135,7 @@ func (d *Decoder) Submit(body []byte, l task.Limits) (Submit, error) {
 	r.Fixed(j.ID[:])
 	j.App = same(&r, &d.app)
 	j.User = same(&r, &d.user)
-	j.Priority = unzigzag(r.Uint32())
+	j.Priority = int(r.Int32())
 	j.ProbeRatio = math.Float64frombits(r.Uint64())
 	j.TaskTimeout = r.Duration()
 	j.Estimate = r.Duration()
@@ -442,10 +442,3 @@ func readList(r *wire.Reader) []string {
 	}
 	return list
 }
-
-func zigzag(i int) uint64 {
-	v := int32(max(math.MinInt32, min(math.MaxInt32, i)))
-	return uint64(uint32(v<<1) ^ uint32(v>>31))
-}
-
-func unzigzag(u uint32) int { return int(int32(u>>1) ^ -int32(u&1)) }

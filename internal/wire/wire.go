@@ -21,6 +21,9 @@ var ErrMalformed = errors.New("malformed message")
 // AppendUint appends v as an unsigned varint (1 to 10 bytes).
 func AppendUint(b []byte, v uint64) []byte { return binary.AppendUvarint(b, v) }
 
+// AppendInt appends v as a varint in zigzag order (0, −1, 1, −2, …), which makes numbers near 0 short.
+func AppendInt(b []byte, v int64) []byte { return binary.AppendVarint(b, v) }
+
 // AppendBytes appends a length and the bytes.
 func AppendBytes(b, v []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(v))), v...)
@@ -67,6 +70,18 @@ func (r *Reader) Uint32() uint32 { return uint32(r.Uint(math.MaxUint32)) }
 
 // Uint64 reads a varint.
 func (r *Reader) Uint64() uint64 { return r.Uint(math.MaxUint64) }
+
+// Int16 reads what [AppendInt] has written, −2¹⁵ to 2¹⁵ − 1.
+func (r *Reader) Int16() int16 {
+	u := r.Uint16()
+	return int16(u>>1) ^ -int16(u&1)
+}
+
+// Int32 reads what [AppendInt] has written, −2³¹ to 2³¹ − 1.
+func (r *Reader) Int32() int32 {
+	u := r.Uint32()
+	return int32(u>>1) ^ -int32(u&1)
+}
 
 // Duration reads a non-negative duration.
 func (r *Reader) Duration() time.Duration { return time.Duration(r.Uint(math.MaxInt64)) }

@@ -17,11 +17,13 @@ func TestRoundTrip(t *testing.T) {
 		d := time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "d"))
 		text := rapid.String().Draw(t, "text")
 		raw := rapid.SliceOf(rapid.Byte()).Draw(t, "raw")
+		small, large := rapid.Int16().Draw(t, "small"), rapid.Int32().Draw(t, "large")
 		var id [16]byte
 		copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
 
 		b := wire.AppendUint(nil, n)
 		b = wire.AppendDuration(b, d)
+		b = wire.AppendInt(wire.AppendInt(b, int64(small)), int64(large))
 		b = append(b, id[:]...)
 		b = wire.AppendString(b, text)
 		b = wire.AppendBytes(b, raw)
@@ -29,11 +31,11 @@ func TestRoundTrip(t *testing.T) {
 
 		r := wire.NewReader(b)
 		var gotID [16]byte
-		gotN, gotD := r.Uint64(), r.Duration()
+		gotN, gotD, gotSmall, gotLarge := r.Uint64(), r.Duration(), r.Int16(), r.Int32()
 		r.Fixed(gotID[:])
 		gotText, gotRaw := r.String(len(text)), r.Bytes(len(raw))
-		if gotN != n || gotD != d || gotID != id || gotText != text || string(gotRaw) != string(raw) || string(r.Rest()) != "rest" {
-			t.Fatalf("got %d %v %x %q %x", gotN, gotD, gotID, gotText, gotRaw)
+		if gotN != n || gotD != d || gotSmall != small || gotLarge != large || gotID != id || gotText != text || string(gotRaw) != string(raw) || string(r.Rest()) != "rest" {
+			t.Fatalf("got %d %v %d %d %x %q %x", gotN, gotD, gotSmall, gotLarge, gotID, gotText, gotRaw)
 		}
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
