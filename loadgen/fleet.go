@@ -44,6 +44,15 @@ func (f *Fleet) PerWorker() int {
 	return int(math.Round(float64(f.Slots) / float64(f.Workers)))
 }
 
+// Largest returns the slots of the worker that has most; 0 if none is known.
+func (f *Fleet) Largest() int {
+	most := 0
+	for _, n := range f.slotsByWorker() {
+		most = max(most, n)
+	}
+	return most
+}
+
 func (f *Fleet) slotsByWorker() map[string]int {
 	slots := make(map[string]int)
 	for _, n := range f.Nodes {

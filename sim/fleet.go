@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -161,7 +162,7 @@ func (e *Engine) demanding(w *workload.Job, index uint64) *asks {
 	if w.Plain() {
 		return nil
 	}
-	if err := e.understood(w); err != nil {
+	if err := cmp.Or(e.cfg.Models(w), nameless(w)); err != nil {
 		e.fail(fmt.Errorf("job %d: %w", index, err))
 		return nil
 	}
@@ -186,25 +187,54 @@ func (e *Engine) demanding(w *workload.Job, index uint64) *asks {
 // ErrNotModelled says that a policy that is a model does not know what jobs ask of their workers.
 var ErrNotModelled = errors.New("not modelled")
 
-// understood says what a policy does not know of what a job asks for.
-func (e *Engine) understood(w *workload.Job) error {
-	if usesCores(e.cfg.Policy) {
+// Models says what a policy does not know of what a job asks of its workers; nil if it knows all of it, as those do that run the fleet's own code.
+func (c *Config) Models(w *workload.Job) error {
+	if usesCores(c.WithDefaults().Policy) {
 		return nil
 	}
-	slots, resources, other := w.Slots, len(w.Resources), len(w.Prefer)
+	slots, resources, labels, other := w.Slots, len(w.Resources), len(w.Require)+len(w.Exclude), len(w.Prefer)+len(w.Spread)
 	for i := range w.Groups {
 		g := &w.Groups[i]
-		slots, resources, other = max(slots, g.Slots), resources+len(g.Resources), other+len(g.Prefer)
+		slots, resources, labels, other = max(slots, g.Slots), resources+len(g.Resources), labels+len(g.Require)+len(g.Exclude), other+len(g.Prefer)
 	}
 	switch {
 	case slots > 1 || resources > 0:
-		return fmt.Errorf("%w: policy %s is a model of tasks of one slot; those that run the fleet's own code know others", ErrNotModelled, e.cfg.Policy)
-	case e.cfg.Policy != perTaskName:
-		return fmt.Errorf("%w: policy %s does not know labels; %s and those that run the fleet's own code do", ErrNotModelled, e.cfg.Policy, perTaskName)
-	case other > 0 || w.Spread != "":
+		return fmt.Errorf("%w: policy %s is a model of tasks of one slot; those that run the fleet's own code know others", ErrNotModelled, c.Policy)
+	case labels+other > 0 && c.Policy != perTaskName:
+		return fmt.Errorf("%w: policy %s does not know labels; %s and those that run the fleet's own code do", ErrNotModelled, c.Policy, perTaskName)
+	case other > 0:
 		return fmt.Errorf("%w: policy %s knows labels that are required or excluded, and no others; those that run the fleet's own code do", ErrNotModelled, perTaskName)
 	}
 	return nil
+}
+
+// nameless refuses a job that asks for workers by their names, which those of a simulation do not have: it would ask for nobody, or exclude nobody.
+func nameless(w *workload.Job) error {
+	named := namedIn(&w.Demand)
+	for i := range w.Groups {
+		named = cmp.Or(named, namedIn(&w.Groups[i].Demand))
+	}
+	if w.Spread == task.WorkerLabel {
+		named = cmp.Or(named, "spread")
+	}
+	if named == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: %s: simulated workers have no names", ErrNotModelled, named)
+}
+
+// namedIn returns the field of a demand that names a worker; empty if none does.
+func namedIn(d *workload.Demand) string {
+	names := func(entry string) bool { key, _ := task.Excluded(entry); return key == task.WorkerLabel }
+	switch {
+	case d.Require[task.WorkerLabel] != "":
+		return "require"
+	case d.Prefer[task.WorkerLabel] != "":
+		return "prefer"
+	case slices.ContainsFunc(d.Exclude, names):
+		return "exclude"
+	}
+	return ""
 }
 
 // numbered returns the number of a need: 0 is the plain one.

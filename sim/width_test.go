@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,23 @@ func TestWideTasksAndCrashes(t *testing.T) {
 		}
 		if r.FailedTasks != 0 || len(r.TaskSlots) != 2 {
 			t.Errorf("seed %d: %d tasks failed, of jobs %v; want none, of two widths", seed, r.FailedTasks, r.TaskSlots)
+		}
+	}
+}
+
+// TestNamesAreRefused: workers of a simulation have no names, and a job that asks for one by its name would quietly get any.
+func TestNamesAreRefused(t *testing.T) {
+	for field, says := range map[string]string{
+		"require": `"require":{"worker":"w1"}`, "prefer": `"prefer":{"worker":"w1"}`, "exclude": `"exclude":["w1"]`, "spread": `"spread":"worker"`,
+		"exclude in a group": `"groups":[{"tasks":[0],"exclude":["gpu=a","worker=w1"]}]`,
+	} {
+		source, err := workload.Read(strings.NewReader(`{"at_ms":0,"service_ms":[1],`+says+"}"), workload.Window{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = sim.Run(t.Context(), sim.Config{Policy: "late-binding", Workers: 20, Slots: 4}, source)
+		if name, _, _ := strings.Cut(field, " "); !errors.Is(err, sim.ErrNotModelled) || !strings.Contains(err.Error(), name+": simulated workers have no names") {
+			t.Errorf("%s: %v", field, err)
 		}
 	}
 }

@@ -168,7 +168,8 @@ func (c *loadgenRunCmd) dryRun(p *process) error {
 	if c.Workload == "-" {
 		return nil
 	}
-	source, _, closeSource, err := c.workloadFlags.open(p, 1, c.plannedNodes())
+	most, nodes := c.planned(c.Seed)
+	source, _, closeSource, err := c.workloadFlags.open(p, 1, most, nodes)
 	if err != nil {
 		return err
 	}
@@ -189,14 +190,6 @@ func (c *loadgenRunCmd) dryRun(p *process) error {
 		return fmt.Errorf("%s: no jobs", c.Workload)
 	}
 	return nil
-}
-
-// plannedNodes is what the workers of --local are going to have; nil for a fleet that has its own.
-func (c *loadgenRunCmd) plannedNodes() []workload.Node {
-	if c.Local == nil {
-		return nil
-	}
-	return known(c.nodes(c.Seed))
 }
 
 // bound says what runs are set beside; nil if they are not.
@@ -253,7 +246,7 @@ func (c *loadgenRunCmd) repeat(p *process, cfg *loadgen.Config, out *outputs, sh
 	for i := range c.Repeat {
 		flags := c.workloadFlags
 		flags.Seed += uint64(i)
-		source, load, closeSource, err := flags.open(p, max(cfg.Fleet.Slots, 1), cfg.Fleet.Has())
+		source, load, closeSource, err := flags.open(p, max(cfg.Fleet.Slots, 1), cfg.Fleet.Largest(), cfg.Fleet.Has())
 		if err != nil {
 			return results, err
 		}

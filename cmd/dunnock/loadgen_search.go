@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,8 +93,8 @@ func (c *loadgenSearchCmd) Run(p *process) error {
 	defer t.close()
 	s := &loadSearch{loadgenSearchCmd: c, p: p, target: t, show: show}
 	cfg := c.config()
-	if err := c.checkLevels(t.fleet.Slots); err != nil {
-		return err
+	if err := errors.Join(c.checkLevels(t.fleet.Slots), c.checkDemands(t.fleet.Largest(), t.fleet.Has())); err != nil {
+		return usage(err)
 	}
 	debug.SetGCPercent(400) // as for a run
 	began := time.Now()
@@ -160,7 +161,7 @@ func (c *loadgenSearchCmd) settle() error {
 		return err
 	}
 	cfg := c.config()
-	if err := errors.Join(cfg.Validate(), c.checkLevels(1)); err != nil { // on a fleet of any size
+	if err := errors.Join(cfg.Validate(), c.checkLevels(1), c.checkDemands(c.planned(c.Seed))); err != nil { // on a fleet of any size
 		return usage(err)
 	}
 	return c.settlePayload()
@@ -218,6 +219,12 @@ func (c *loadgenSearchCmd) checkLevels(slots int) error {
 		}
 	}
 	return nil
+}
+
+// checkDemands holds what jobs ask of workers against what these have; most is how many slots the largest has.
+func (c *loadgenSearchCmd) checkDemands(most int, nodes []workload.Node) error {
+	spec, wishes := c.spec(c.To.value, 1), c.wishes(c.Seed)
+	return errors.Join(spec.Fits(cmp.Or(most, workload.MaxWidth), nodes), wishes.Validate(nodes))
 }
 
 // settlePayload reads the payload, and has the run's own check look at what it is of.

@@ -50,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"tree":     cmdTree,
 			"counted":  cmdCounted,
 
+			"refused":    cmdRefused,
 			"documented": cmdDocumented,
 			"swallow":    cmdSwallow,
 		},
@@ -254,6 +255,61 @@ func cmdDocumented(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("docs/reliability.md does not show %s as it is tried here", name)
 		}
 	}
+}
+
+// refused CODE FILE runs each line of a file: a command line, and behind " => " what is said of it. That is one line on standard error, none on standard output, and the
+// exit code. Words are parted by blanks, and those between single quotes are one.
+func cmdRefused(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: refused CODE FILE")
+	}
+	path, err := exec.LookPath("dunnock")
+	ts.Check(err)
+	failed := false
+	for line := range strings.Lines(ts.ReadFile(args[1])) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		command, want, found := strings.Cut(line, " => ")
+		if !found {
+			ts.Fatalf("%s: want COMMAND => REGEXP, got %q", args[1], line)
+		}
+		var out, errs bytes.Buffer
+		cmd := exec.Command(path, shellWords(command)...)
+		cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), append(os.Environ(), "HOME="+ts.Getenv("HOME")), &out, &errs
+		_ = cmd.Run() // told by ProcessState
+		said := regexp.MustCompile(`^dunnock: (?:` + want + `)\n$`)
+		if code := cmd.ProcessState.ExitCode(); strconv.Itoa(code) != args[0] || out.Len() > 0 || !said.MatchString(errs.String()) {
+			failed = true
+			ts.Logf("dunnock %s\n  code %d, want %s\n  stdout %q\n  stderr %q\n  want   %s", command, code, args[0], out.String(), errs.String(), want)
+		}
+	}
+	if failed {
+		ts.Fatalf("not all of %s is refused as it is to be", args[1])
+	}
+}
+
+// shellWords parts a line at its blanks, but for those between single quotes.
+func shellWords(line string) (words []string) {
+	var word strings.Builder
+	quoted, begun := false, false
+	for _, r := range line + " " {
+		switch {
+		case r == '\'':
+			quoted, begun = !quoted, true
+		case r == ' ' && !quoted:
+			if begun {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			begun = false
+		default:
+			word.WriteRune(r)
+			begun = true
+		}
+	}
+	return words
 }
 
 func until(ts *testscript.TestScript, what string, done func() bool) {

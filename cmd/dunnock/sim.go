@@ -95,7 +95,7 @@ func (c *simRunCmd) Run(p *process, ctx *kong.Context) error {
 	if cfg.Workers <= sim.MaxWorkers {
 		cfg.Nodes = fleet.Nodes(cfg.Workers)
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(cfg.Validate(), cfg.Models(c.asks())); err != nil {
 		return usage(err)
 	}
 	type outcome struct {
@@ -127,7 +127,7 @@ func (c *simRunCmd) Run(p *process, ctx *kong.Context) error {
 
 // simulate runs the jobs.
 func (c *simRunCmd) simulate(p *process, cfg sim.Config) (*sim.Result, error) {
-	source, load, closeSource, err := c.open(p, cfg.Workers*cfg.Slots, known(cfg.Nodes))
+	source, load, closeSource, err := c.open(p, cfg.Workers*cfg.Slots, cfg.Slots, known(cfg.Nodes))
 	if err != nil {
 		return nil, err
 	}

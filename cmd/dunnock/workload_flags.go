@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"dunnock/loadgen/workload"
@@ -58,6 +61,30 @@ func (f *jobFlags) demands() (words []string) {
 		words = append(words, "spread="+f.Spread)
 	}
 	return words
+}
+
+// asks is a job that asks of its workers all that jobs may ask by the flags.
+func (f *jobFlags) asks() *workload.Job {
+	j := &workload.Job{Spread: f.Spread}
+	if f.TaskSlots != (workload.Tasks{}) && f.TaskSlots.Mean() > 1 {
+		j.Slots = 2
+	}
+	for _, n := range f.Need {
+		j.Slots = max(j.Slots, n.Slots)
+		if n.Resources != nil {
+			j.Resources = n.Resources
+		}
+	}
+	labels := func(shares ...[]workload.Share) map[string]string {
+		set := make(map[string]string)
+		for _, s := range slices.Concat(shares...) {
+			set[s.Key] = s.Value
+		}
+		return set
+	}
+	j.Require = labels(f.RequireJobs, f.RequireTasks, f.ExcludeJobs, f.ExcludeTasks) // who knows one of these knows the other
+	j.Prefer = labels(f.PreferJobs, f.PreferTasks)
+	return j
 }
 
 // stockFlags say what workers have beside slots.
@@ -124,12 +151,14 @@ func (f *workloadFlags) checkCache() error {
 	return nil
 }
 
-// open returns the jobs for a fleet with so many slots, whose workers have this, and the load that they are to be; 0 if that is not known beforehand. Without
-// nodes it is not known what workers have.
-func (f *workloadFlags) open(p *process, slots int, nodes []workload.Node) (source *workload.Source, load float64, closeSource func(), err error) {
+// open returns the jobs for a fleet with so many slots, whose workers have this, and the load that they are to be; 0 if that is not known beforehand. most is how many
+// slots the largest worker has, or 0, and nodes what each has beside them, or nil, where that is not known.
+func (f *workloadFlags) open(p *process, slots, most int, nodes []workload.Node) (source *workload.Source, load float64, closeSource func(), err error) {
 	source, load, closeSource, err = f.source(p, slots)
 	if err == nil {
-		if err = source.Wish(f.wishes(f.Seed), nodes); err != nil {
+		spec := f.spec(slots)
+		err = errors.Join(spec.Fits(cmp.Or(most, workload.MaxWidth), nodes), source.Wish(f.wishes(f.Seed), nodes))
+		if err != nil {
 			closeSource()
 			return nil, 0, func() {}, usage(err)
 		}

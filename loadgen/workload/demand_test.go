@@ -2,6 +2,7 @@ package workload
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -300,6 +301,58 @@ func TestWishes(t *testing.T) {
 	for _, want := range []string{"require-jobs: no worker has label gpu=a", "exclude-tasks: no worker has label x", "exclude-tasks: x=no: want a share of 0 to 1", "spread: want the key"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want %q", err, want)
+		}
+	}
+	alike := []Node{{Labels: map[string]string{"gpu": "yes", "ssd": "a"}}, {Labels: map[string]string{"gpu": "yes", "ssd": "b"}}}
+	err = src.Wish(Wishes{RequireJobs: []Share{{"gpu", "yes", 1}}, ExcludeJobs: []Share{{"gpu", "yes", 0.1}, {"ssd", "a", 1}}, PreferTasks: []Share{{"worker", "w1", 1}}, Spread: "zone"}, alike)
+	const want = `workload: prefer-tasks: worker is a worker's name, and not for a share of jobs or tasks to ask for
+exclude-jobs: every worker has label gpu, and none would be left
+spread: no worker has a label zone`
+	if err == nil || err.Error() != want {
+		t.Errorf("%v; want %s", err, want)
+	}
+	if err := src.Wish(Wishes{ExcludeJobs: []Share{{"gpu", "yes", 1}}, Spread: "zone"}, nil); err != nil {
+		t.Errorf("of a fleet that is not known: %v", err)
+	}
+}
+
+// TestFits: what no worker has is found before the first job, with what the most is.
+func TestFits(t *testing.T) {
+	t.Parallel()
+	nodes := []Node{{Resources: map[string]uint32{"cpu": 8, "gpu": 1}}, {Resources: map[string]uint32{"cpu": 2, "gpu": 4}}, {}}
+	for needs, want := range map[string]string{
+		"cpu=8,gpu=1":       "<nil>",
+		"cpu=2,gpu=4":       "<nil>",
+		"slots=4,cpu=0,x=0": "<nil>",
+		"cpu=9":             "workload: need cpu=9: no worker has cpu=9; the most is 8",
+		"ann:gpu=5@0.1":     "workload: need ann:gpu=5@0.1: no worker has gpu=5; the most is 4",
+		"x=1":               "workload: need x=1: no worker has any x",
+		"cpu=3,gpu=2,x=0":   "workload: need cpu=3,gpu=2,x=0: no worker has cpu=3 together with gpu=2",
+		"slots=5,cpu=1":     "workload: need slots=5,cpu=1: no worker has 5 slots; the most is 4",
+		"cpu=1 slots=9":     "workload: need slots=9: no worker has 9 slots; the most is 4",
+	} {
+		var s Spec
+		for text := range strings.FieldsSeq(needs) {
+			n, err := ParseNeed(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Needs = append(s.Needs, n)
+		}
+		if got := fmt.Sprint(s.Fits(4, nodes)); got != want {
+			t.Errorf("%s: %s, want %s", needs, got, want)
+		}
+		if err := s.Fits(9, nil); err != nil {
+			t.Errorf("%s, of a fleet that is not known: %v", needs, err)
+		}
+	}
+	for width, fits := range map[string]bool{"4": true, "5": false, "uniform:1,5": false, "bimodal:0.9,1,4": true, "geom:2": true, "geom:9": false} {
+		s := Spec{}
+		if err := s.Width.UnmarshalText([]byte(width)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Fits(4, nil); (err == nil) != fits || err != nil && !strings.HasSuffix(err.Error(), width+": no worker has more than 4") {
+			t.Errorf("%s: %v", width, err)
 		}
 	}
 }

@@ -28,20 +28,21 @@ func (w *Wishes) None() bool {
 // Lists are all lists of shares, by the names of the flags that they are from.
 func (w *Wishes) Lists() []WishList {
 	return []WishList{
-		{"require-jobs", "job-label-", w.RequireJobs},
-		{"require-tasks", "task-label-", w.RequireTasks},
-		{"prefer-jobs", "job-prefer-", w.PreferJobs},
-		{"prefer-tasks", "task-prefer-", w.PreferTasks},
-		{"exclude-jobs", "job-exclude-", w.ExcludeJobs},
-		{"exclude-tasks", "task-exclude-", w.ExcludeTasks},
+		{"require-jobs", "job-label-", false, w.RequireJobs},
+		{"require-tasks", "task-label-", false, w.RequireTasks},
+		{"prefer-jobs", "job-prefer-", false, w.PreferJobs},
+		{"prefer-tasks", "task-prefer-", false, w.PreferTasks},
+		{"exclude-jobs", "job-exclude-", true, w.ExcludeJobs},
+		{"exclude-tasks", "task-exclude-", true, w.ExcludeTasks},
 	}
 }
 
 // WishList is one list of a [Wishes].
 type WishList struct {
-	Name   string // such as "require-tasks"
-	stream string // what its draws are named after, which is part of every digest ever published
-	Shares []Share
+	Name     string // such as "require-tasks"
+	stream   string // what its draws are named after, which is part of every digest ever published
+	excludes bool
+	Shares   []Share
 }
 
 // Validate reports all faults at once, for a fleet whose workers have this. Of a fleet that is not known, nil,
@@ -57,19 +58,30 @@ func (w *Wishes) Validate(nodes []Node) error {
 				continue
 			}
 			seen[s.label()] = true
+			has := func(n Node) bool { return n.Has(s.Key, s.Value) }
+			lacks := func(n Node) bool { return !has(n) }
 			switch {
+			case s.Key == task.WorkerLabel:
+				faults = append(faults, fmt.Errorf("%s: %s is a worker's name, and not for a share of jobs or tasks to ask for", l.Name, s.Key))
 			case slices.ContainsFunc(l.Shares[:i], func(o Share) bool { return o.Key == s.Key }):
 				faults = append(faults, fmt.Errorf("%s: %s is there twice", l.Name, s.Key))
-			case nodes != nil && !slices.ContainsFunc(nodes, func(n Node) bool { return n.Has(s.Key, s.Value) }):
+			case nodes == nil:
+			case !slices.ContainsFunc(nodes, has):
 				faults = append(faults, fmt.Errorf("%s: no worker has label %s", l.Name, s.label()))
+			case l.excludes && !slices.ContainsFunc(nodes, lacks):
+				faults = append(faults, fmt.Errorf("%s: every worker has label %s, and none would be left", l.Name, s.label()))
 			}
 		}
 	}
 	if len(seen) > MaxFleetLabels {
 		faults = append(faults, fmt.Errorf("require, prefer, exclude: at most %d labels, got %d", MaxFleetLabels, len(seen)))
 	}
-	if w.Spread != "" && !task.ValidApp(w.Spread) {
+	switch {
+	case w.Spread == "":
+	case !task.ValidApp(w.Spread):
 		faults = append(faults, fmt.Errorf("spread: want the key of a label, 1 to %d characters of a-z 0-9 . _ -, got %s", task.MaxNameLen, quote(w.Spread)))
+	case nodes != nil && !slices.ContainsFunc(nodes, func(n Node) bool { _, has := n.Labels[w.Spread]; return has }):
+		faults = append(faults, fmt.Errorf("spread: no worker has a label %s", w.Spread))
 	}
 	return errors.Join(faults...)
 }
