@@ -50,7 +50,7 @@ const (
 // isPlain reports whether an archive can tell all that is to be told of a finished job.
 func (j *job) isPlain() bool {
 	return j.outcome == task.OK && !j.readable && j.readers == 0 && len(j.waiting) == 0 && j.before == 0 && len(j.skipped) == 0 &&
-		j.failed == 0 && len(j.order) == len(j.tasks) && j.retained == 0 && j.retries.count() == 0 && len(j.spec.Resources) == 0 &&
+		j.failed == 0 && len(j.order) == j.tasks.len() && j.retained == 0 && j.retries.count() == 0 && len(j.spec.Resources) == 0 &&
 		!j.lease.Detached && !j.lease.Abandoned() && !j.lease.Elsewhere()
 }
 
@@ -185,10 +185,10 @@ func appendJob(b []byte, j *job) []byte {
 	b = wire.AppendUint(b, uint64(j.spec.Slots))
 	b = wire.AppendDuration(b, j.spec.Deadline)
 	b = wire.AppendUint(b, uint64(j.lease.Epoch))
-	b = wire.AppendUint(b, uint64(len(j.tasks)))
+	b = wire.AppendUint(b, uint64(j.tasks.len()))
 	var names recentWorkers
 	for _, i := range j.order {
-		rec := &j.tasks[i]
+		rec := j.tasks.read(int(i))
 		b = wire.AppendUint(b, uint64(i))
 		b = names.append(b, rec.worker)
 		b = wire.AppendUint(b, uint64(rec.attempt))
@@ -206,7 +206,7 @@ func readHead(b []byte, j *job) wire.Reader {
 	j.accepted = j.ended - r.Duration()
 	j.spec.App, j.spec.User = r.String(task.MaxNameLen), r.String(task.MaxUserLen)
 	j.spec.ProbeRatio = math.Float64frombits(r.Uint64())
-	j.spec.Slots = int(r.Uint32())
+	j.spec.Slots = r.Uint16()
 	j.spec.Deadline = r.Duration()
 	j.spec.Epoch = r.Uint32()
 	j.lease.Epoch = j.spec.Epoch
@@ -218,12 +218,12 @@ func readJob(b []byte) *job {
 	j := &job{}
 	r := readHead(b, j)
 	n := r.Uint32()
-	j.tasks, j.order = make([]record, n), make([]uint32, 0, n)
+	j.tasks, j.order = records{n: int(n)}, make([]uint32, 0, n)
 	var names recentWorkers
 	for range n {
 		i := r.Uint32()
 		j.order = append(j.order, i)
-		j.tasks[i] = record{outcome: task.OK, worker: names.read(&r), attempt: r.Uint16(), wait: r.Duration(), service: r.Duration()}
+		*j.tasks.write(int(i)) = record{outcome: task.OK, worker: names.read(&r), attempt: r.Uint16(), wait: r.Duration(), service: r.Duration()}
 	}
 	return j
 }

@@ -21,18 +21,18 @@ func plainJob(t *rapid.T, ended time.Duration) *job {
 	n := rapid.IntRange(1, 40).Draw(t, "tasks")
 	span := func(name string) time.Duration { return time.Duration(rapid.Int64Range(0, 1<<40).Draw(t, name)) }
 	j := &job{
-		spec: task.Job{
+		spec: spec{
 			ID: newJobID(), App: rapid.SampledFrom([]string{"a", "app"}).Draw(t, "app"), User: rapid.StringN(0, 20, task.MaxUserLen).Draw(t, "user"),
-			ProbeRatio: rapid.Float64Range(1, task.MaxProbeRatio).Draw(t, "probe ratio"), Slots: rapid.IntRange(1, task.MaxSlots).Draw(t, "slots"),
+			ProbeRatio: rapid.Float64Range(1, task.MaxProbeRatio).Draw(t, "probe ratio"), Slots: rapid.Uint16Range(1, task.MaxSlots).Draw(t, "slots"),
 			Deadline: span("deadline"), Epoch: rapid.Uint32().Draw(t, "epoch"),
 		},
 		digest: rapid.Uint64().Draw(t, "digest"), ended: ended, accepted: ended - min(span("response"), ended), outcome: task.OK,
-		tasks: make([]record, n),
+		tasks: records{n: n},
 	}
 	j.lease.Epoch = j.spec.Epoch
-	for i := range j.tasks {
+	for i := range n {
 		j.order = append(j.order, uint32(i))
-		j.tasks[i] = record{
+		*j.tasks.write(i) = record{
 			outcome: task.OK, worker: "w" + rapid.StringMatching(`[a-z]{0,1}[0-9]{1,2}`).Draw(t, "worker"), attempt: rapid.Uint16Range(1, task.MaxAttempts).Draw(t, "attempt"),
 			wait: span("wait"), service: span("service"),
 		}
@@ -43,7 +43,7 @@ func plainJob(t *rapid.T, ended time.Duration) *job {
 
 // An archive against a list: what it tells of a job is what the job was, the oldest go first, and each byte is counted as often as it is taken back.
 func TestArchive(t *testing.T) {
-	compared := cmp.Options{cmp.AllowUnexported(job{}, record{}, retries{}), cmpopts.IgnoreTypes(lease.Job{}), cmpopts.IgnoreFields(job{}, "unread"), cmpopts.EquateEmpty()}
+	compared := cmp.Options{cmp.AllowUnexported(job{}, spec{}, payloads{}, records{}, record{}, retries{}), cmpopts.IgnoreTypes(lease.Job{}), cmpopts.IgnoreFields(job{}, "unread"), cmpopts.EquateEmpty()}
 	rapid.Check(t, func(t *rapid.T) {
 		s := &Scheduler{node: &node.Node{}, clock: node.NewClock()}
 		var list []*job
@@ -102,7 +102,7 @@ func TestArchiveListsTheNewest(t *testing.T) {
 		var accepted []time.Duration
 		const jobs, most = 3000, 200
 		for i := range jobs {
-			j := &job{spec: task.Job{ID: newJobID(), App: "app"}, ended: time.Duration(i) * time.Millisecond, outcome: task.OK, tasks: make([]record, 1), order: []uint32{0}}
+			j := &job{spec: spec{ID: newJobID(), App: "app"}, ended: time.Duration(i) * time.Millisecond, outcome: task.OK, tasks: records{n: 1}, order: []uint32{0}}
 			took := time.Duration(rapid.IntRange(0, 50).Draw(t, "ms")) * time.Millisecond
 			if i%100 == 0 {
 				took *= 50
@@ -134,9 +134,9 @@ func TestArchiveListsTheNewest(t *testing.T) {
 // Finished jobs are nothing for the garbage collector to look at, and an archive that is full allocates next to nothing.
 func TestArchiveIsNoWorkForTheCollector(t *testing.T) {
 	var a archive
-	j := &job{spec: task.Job{App: "app"}, outcome: task.OK, tasks: make([]record, 10), order: []uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}
-	for i := range j.tasks {
-		j.tasks[i].worker = "w1"
+	j := &job{spec: spec{App: "app"}, outcome: task.OK, tasks: records{n: 10}, order: []uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}
+	for i := range j.tasks.len() {
+		j.tasks.write(i).worker = "w1"
 	}
 	add := func(n int) {
 		for range n {
@@ -174,7 +174,7 @@ func TestArchiveIsNoWorkForTheCollector(t *testing.T) {
 // A job that was submitted again is found, and listed, as it was the last time, and stays when its first life goes.
 func TestArchiveOfTheSameJobTwice(t *testing.T) {
 	var a archive
-	j := &job{spec: task.Job{ID: newJobID(), App: "app"}, outcome: task.OK, tasks: make([]record, 1), order: []uint32{0}}
+	j := &job{spec: spec{ID: newJobID(), App: "app"}, outcome: task.OK, tasks: records{n: 1}, order: []uint32{0}}
 	a.add(j)
 	j.ended, j.digest = 1, 2
 	a.add(j)

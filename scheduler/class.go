@@ -10,10 +10,10 @@ import (
 func (j *job) classNow(now time.Duration) *probe.Class {
 	c := j.class
 	if c == nil { // most fleets never ask
-		c = &probe.Class{User: []byte(j.spec.User), Priority: int16(j.spec.Priority)} // Validate bounds it
+		c = &probe.Class{User: []byte(j.spec.User), Priority: j.spec.Priority}
 		j.class = c
 	}
 	c.Deadline = max(j.accepted+j.spec.Deadline-now, 0)
-	c.Work = probe.Work(j.spec.Estimate, len(j.tasks)-j.before-len(j.order))
+	c.Work = probe.Work(j.spec.Estimate, j.tasks.len()-j.before-len(j.order))
 	return c
 }

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -111,9 +110,6 @@ func (c *client) Message(kind uint8, body []byte) error {
 }
 
 func (c *client) submit(body []byte) error {
-	if !c.conn.Owned() {
-		body = bytes.Clone(body) // the job's payloads stay in this copy
-	}
 	m, err := c.decoder.Submit(body, c.s.cfg.Limits)
 	if err != nil {
 		var refused *task.Error
@@ -130,6 +126,7 @@ func (c *client) submit(body []byte) error {
 		return fmt.Errorf("job number %d is in use by an unfinished job", m.Seq)
 	}
 	attach := func(j *job, again bool) { c.follow(m.Seq, j, again, m.Job.Finished) }
+	c.turn.lent = !c.conn.Owned()
 	if refused := c.s.submit(&c.turn, m.Job, attach); refused != nil {
 		c.reject(m.Seq, refused)
 	}
@@ -143,7 +140,7 @@ func (c *client) follow(seq uint32, j *job, again bool, has []byte) {
 	if again {
 		for _, i := range j.order {
 			if !bitmap.Has(has, i) {
-				c.sendTask(&c.turn, seq, j, i, j.tasks[i].value, receipt{})
+				c.sendTask(&c.turn, seq, j, i, j.tasks.read(int(i)).value, receipt{})
 			}
 		}
 		if j.outcome != 0 {

@@ -190,7 +190,7 @@ func (es *eventStream) catchUp() (done bool, changed <-chan struct{}, err error)
 	events, all := es.collect()
 	if all {
 		if j.outcome != 0 {
-			end = &api.DoneEvent{Event: "done", Outcome: j.outcome.String(), Tasks: len(j.tasks), Failed: j.failed, Error: j.fault()}
+			end = &api.DoneEvent{Event: "done", Outcome: j.outcome.String(), Tasks: j.tasks.len(), Failed: j.failed, Error: j.fault()}
 		} else {
 			if j.changed == nil {
 				j.changed = make(chan struct{})
@@ -242,10 +242,10 @@ func (es *eventStream) collect() (events []said, all bool) {
 		i := j.order[es.sent]
 		es.sent++
 		if !bitmap.Has(es.has, i) {
-			events = append(events, said{task: taskEvent(int(i), &j.tasks[i]), place: es.sent + es.heard})
+			events = append(events, said{task: taskEvent(int(i), j.tasks.read(int(i))), place: es.sent + es.heard})
 		}
 		if es.owner {
-			es.s.release(j, &j.tasks[i])
+			es.s.release(j, j.tasks.write(int(i)))
 		}
 	}
 	return events, false

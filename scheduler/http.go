@@ -95,7 +95,7 @@ func (s *Scheduler) postJob(ctx *fasthttp.RequestCtx) {
 		es.answer(ctx)
 	default:
 		ctx.Response.Header.Set(fasthttp.HeaderLocation, "/v1/jobs/"+j.spec.ID.String())
-		node.Answer(ctx, fasthttp.StatusAccepted, api.Accepted{Job: j.spec.ID.String(), Tasks: len(j.tasks)})
+		node.Answer(ctx, fasthttp.StatusAccepted, api.Accepted{Job: j.spec.ID.String(), Tasks: j.tasks.len()})
 	}
 }
 

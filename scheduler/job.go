@@ -24,14 +24,15 @@ import (
 // job is what the scheduler keeps of a job beside the core's decisions: its
 // payloads while it runs, its clients, and each task's end for those who ask.
 type job struct {
-	spec     task.Job
-	digest   uint64 // of the spec, to tell a job submitted again from another under its id
+	spec     spec
+	payloads payloads
+	digest   uint64 // of the submission, to tell a job submitted again from another under its id
 	ref      probe.Ref
 	accepted time.Duration
 	ended    time.Duration // 0 while unfinished
 	outcome  task.Outcome  // 0 while unfinished
 
-	tasks  []record
+	tasks  records
 	order  []uint32 // tasks with an outcome, in the order of their ends
 	failed int
 	large  bool // a result of it went in pieces, which small messages overtake
@@ -64,18 +65,6 @@ type follower struct {
 	seq    uint32
 }
 
-// record is the state of one task for those who ask, filled at its launches and at its end.
-type record struct {
-	outcome task.Outcome // 0 while unfinished
-	attempt uint16
-	inVain  uint16 // the last attempt that was; 0: none
-	worker  string // of the last launch
-	wait    time.Duration
-	service time.Duration
-	value   []byte
-	err     *task.Error
-}
-
 // retryAfter is what a refused client is told to wait: long enough for a queue of sub-second tasks to move.
 const retryAfter = 500 * time.Millisecond
 
@@ -86,10 +75,12 @@ func (s *Scheduler) submit(t *turn, spec task.Job, attach func(j *job, again boo
 	if err := s.check(&spec); err != nil {
 		return s.rejected(err)
 	}
-	share(spec.Tasks)
-	digest := digestOf(&spec)
+	if spec.ID.IsZero() {
+		spec.ID = newJobID()
+	}
+	j := newJob(&spec, t.lent)
 	now := s.enter()
-	err := s.accept(now, t, spec, digest, attach)
+	err := s.accept(now, t, &spec, j, attach)
 	s.exit(now, t)
 	if err != nil {
 		return s.rejected(err)
@@ -111,14 +102,12 @@ func (s *Scheduler) check(spec *task.Job) *task.Error {
 }
 
 // accept runs under the lock.
-func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uint64, attach func(*job, bool)) *task.Error {
+func (s *Scheduler) accept(now time.Duration, t *turn, spec *task.Job, j *job, attach func(*job, bool)) *task.Error {
 	if s.closed {
 		return s.drains() // also of a job that is known: its client has heard that nothing more is taken
 	}
-	if spec.ID.IsZero() {
-		spec.ID = newJobID()
-	} else if old := s.known(spec.ID); old != nil {
-		joined, err := s.rejoin(old, &spec, digest)
+	if old := s.known(spec.ID); old != nil {
+		joined, err := s.rejoin(old, spec, j.digest)
 		switch {
 		case err != nil:
 			return err
@@ -134,14 +123,10 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 			}
 		}()
 	}
-	var payload int64
-	for i := range spec.Tasks {
-		payload += int64(len(spec.Tasks[i].Payload))
-	}
-	if err := s.admitJob(len(spec.Tasks), payload); err != nil {
+	if err := s.admitJob(len(spec.Tasks), j.payload); err != nil {
 		return err
 	}
-	placing, fault := specOf(&spec)
+	placing, fault := specOf(spec)
 	if fault != nil {
 		return fault
 	}
@@ -150,16 +135,9 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec task.Job, digest uin
 		return asError(err)
 	}
 	t.effects = effects
-	j := newJob(&spec)
-	j.digest, j.ref, j.accepted, j.payload = digest, ref, now, payload
-	j.lease = lease.Job{Ref: ref, Epoch: spec.Epoch, Drains: spec.OnDisconnect == task.DrainJob}
-	for i := range 8 * len(spec.Finished) {
-		if i < len(j.tasks) && bitmap.Has(spec.Finished, uint32(i)) {
-			j.before++
-		}
-	}
+	j.ref, j.lease.Ref, j.accepted = ref, ref, now
 	s.jobs[ref], s.byID[spec.ID] = j, j
-	s.payload += payload
+	s.payload += j.payload
 	attach(j, false)
 	return nil
 }
@@ -204,7 +182,7 @@ func (s *Scheduler) holdsResults(j *job, has []byte) bool {
 		return false
 	}
 	for _, i := range j.order {
-		if rec := &j.tasks[i]; !bitmap.Has(has, i) && rec.outcome == task.OK && rec.value == nil {
+		if rec := j.tasks.read(int(i)); !bitmap.Has(has, i) && rec.outcome == task.OK && rec.value == nil {
 			return false
 		}
 	}
@@ -252,7 +230,7 @@ func (s *Scheduler) admitJob(tasks int, payload int64) *task.Error {
 // taskDone records a task's one outcome and tells those who follow the job.
 func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 	j := s.jobs[e.Ref]
-	rec := &j.tasks[e.Task]
+	rec := j.tasks.write(int(e.Task))
 	rec.outcome, rec.attempt, rec.wait, rec.service = e.Outcome, e.Attempt, e.Wait, e.Service
 	if e.Attempt == 0 {
 		rec.worker = ""
@@ -294,8 +272,7 @@ func (s *Scheduler) jobDone(now time.Duration, t *turn, e *placement.Effect) {
 	s.leases.Over(now, &j.lease)
 	delete(s.jobs, e.Ref)
 	s.payload -= j.payload
-	j.spec.Finished = nil
-	j.dropTasks()
+	j.payloads = payloads{}
 	s.meters.jobDone(j)
 	for _, f := range j.clients {
 		f.client.sendDone(t, f.seq, j)
@@ -432,7 +409,7 @@ func (c *client) sendTask(t *turn, seq uint32, j *job, index uint32, value []byt
 	if c.mute() {
 		return
 	}
-	rec := &j.tasks[index]
+	rec := j.tasks.read(int(index))
 	m := submission.TaskDone{
 		Seq: seq, Task: index, Outcome: rec.outcome, Attempt: rec.attempt, Wait: rec.wait, Service: rec.service, Worker: []byte(rec.worker),
 	}
@@ -453,7 +430,7 @@ func (c *client) sendRetry(t *turn, seq uint32, j *job, e *placement.Effect, r r
 	}
 	why := t.inVain(j, e)
 	c.head = submission.AppendTaskRetry(c.head[:0], &submission.TaskRetry{
-		Seq: seq, Task: e.Task, Attempt: e.Attempt, Worker: []byte(j.tasks[e.Task].worker), Code: why.Code, Message: []byte(why.Message), Detail: []byte(why.Detail),
+		Seq: seq, Task: e.Task, Attempt: e.Attempt, Worker: []byte(j.tasks.read(int(e.Task)).worker), Code: why.Code, Message: []byte(why.Message), Detail: []byte(why.Detail),
 	})
 	mark := c.conn.Send(uint8(submission.KindTaskRetry), c.head, nil)
 	c.sent(j, sentResult{mark: mark, receipt: r, job: j, size: int32(len(why.Message) + len(why.Detail))})

@@ -329,7 +329,7 @@ func (l *link) adopt(body []byte) error {
 	now := s.enter()
 	l.turn.effects = s.core.Adopt(now, l.id, m, l.turn.effects)
 	if v, ok := s.core.Task(m.Ref, int(m.Task)); ok && v.State == placement.TaskRunning && v.Worker == l.id {
-		rec := &s.jobs[m.Ref].tasks[m.Task]
+		rec := s.jobs[m.Ref].tasks.write(int(m.Task))
 		rec.worker, rec.attempt = l.member.Name, m.Attempt
 	}
 	s.exit(now, &l.turn)

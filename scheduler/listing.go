@@ -63,7 +63,7 @@ func (s *Scheduler) summary(j *job) api.JobSummary {
 // summarise runs under the lock.
 func (s *Scheduler) summarise(j *job) api.JobSummary {
 	row := api.JobSummary{
-		Job: j.spec.ID.String(), App: j.spec.App, User: j.spec.User, State: api.StateRunning, Tasks: len(j.tasks),
+		Job: j.spec.ID.String(), App: j.spec.App, User: j.spec.User, State: api.StateRunning, Tasks: j.tasks.len(),
 		Finished: j.before + len(j.order), Failed: j.failed, Detached: j.lease.Detached, AgeMS: api.Millis(s.clock.Now() - j.accepted),
 	}
 	if j.outcome != 0 {
@@ -78,15 +78,15 @@ func (s *Scheduler) summarise(j *job) api.JobSummary {
 }
 
 func (s *Scheduler) detail(j *job) api.JobDetail {
-	d := api.JobDetail{Scheduler: s.node.Name, ProbeRatio: j.spec.ProbeRatio, TaskList: make([]api.TaskState, len(j.tasks))}
+	d := api.JobDetail{Scheduler: s.node.Name, ProbeRatio: j.spec.ProbeRatio, TaskList: make([]api.TaskState, j.tasks.len())}
 	d.Resources = j.spec.Resources
 	if j.spec.Slots > 1 {
-		d.Slots = j.spec.Slots
+		d.Slots = int(j.spec.Slots)
 	}
 	apart := 0
-	for from := 0; from < len(j.tasks); from += tasksPerHold {
+	for from := 0; from < j.tasks.len(); from += tasksPerHold {
 		s.mu.Lock()
-		for i := from; i < min(from+tasksPerHold, len(j.tasks)); i++ {
+		for i := from; i < min(from+tasksPerHold, j.tasks.len()); i++ {
 			d.TaskList[i] = s.taskState(j, i)
 			if v, ok := s.core.Task(j.ref, i); ok && v.Apart {
 				apart++
@@ -111,7 +111,7 @@ const tasksPerHold = 256
 
 // taskState runs under the lock.
 func (s *Scheduler) taskState(j *job, i int) api.TaskState {
-	rec := &j.tasks[i]
+	rec := j.tasks.read(i)
 	row := api.TaskState{Task: i, State: api.StateWaiting, Worker: rec.worker, Attempt: int(rec.attempt), Result: rec.value, Error: rec.err}
 	if rec.outcome != 0 {
 		row.State = rec.outcome.String()

@@ -42,7 +42,7 @@ func (s *Scheduler) retain(j *job) {
 		}
 		s.retained += s.archive.add(j)
 	} else {
-		s.charge(j, jobCost+recordCost*int64(len(j.tasks))+int64(len(j.skipped)))
+		s.charge(j, jobCost+recordCost*int64(j.tasks.len())+int64(len(j.skipped)))
 		s.finished = append(s.finished, j)
 	}
 	s.makeRoom(0)
@@ -101,7 +101,7 @@ func (j *job) copyOf(v []byte) []byte {
 		return bytes.Clone(v)
 	}
 	if cap(j.piece)-len(j.piece) < len(v) {
-		rest := len(j.tasks) - len(j.order) // if all are alike, one piece is just enough
+		rest := j.tasks.len() - len(j.order) // if all are alike, one piece is just enough
 		j.piece = make([]byte, 0, max(len(v), min(pieceSize, rest*len(v))))
 	}
 	from := len(j.piece)
@@ -120,12 +120,10 @@ func (s *Scheduler) release(j *job, rec *record) {
 }
 
 func (s *Scheduler) dropValues(j *job) {
-	for i := range j.tasks {
-		if v := j.tasks[i].value; v != nil {
-			s.charge(j, -int64(len(v)))
-			j.tasks[i].value = nil
-		}
-	}
+	j.tasks.each(func(rec *record) {
+		s.charge(j, -int64(len(rec.value)))
+		rec.value = nil
+	})
 	j.piece = nil
 }
 

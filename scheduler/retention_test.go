@@ -23,10 +23,10 @@ func books(s *Scheduler, running []*job) error {
 	check := func(j *job) error {
 		var bytes int64
 		if j.outcome != 0 {
-			bytes = jobCost + recordCost*int64(len(j.tasks)) + int64(len(j.skipped))
+			bytes = jobCost + recordCost*int64(j.tasks.len()) + int64(len(j.skipped))
 		}
-		for i := range j.tasks {
-			rec := &j.tasks[i]
+		for i := range j.tasks.len() {
+			rec := j.tasks.read(i)
 			bytes += int64(len(rec.value))
 			if e := rec.err; e != nil && !slices.Contains(shared, e) && !strings.HasPrefix(e.Message, "the attempt failed; ") {
 				bytes += int64(faultCost + len(rec.err.Message) + len(rec.err.Detail))
@@ -90,7 +90,7 @@ func TestRetentionCountsEveryByte(t *testing.T) {
 				}
 			},
 			"accept": func(t *rapid.T) {
-				j := &job{tasks: make([]record, rapid.IntRange(1, 20).Draw(t, "tasks")), skipped: make([]byte, rapid.IntRange(0, 3).Draw(t, "skipped"))}
+				j := &job{tasks: records{n: rapid.IntRange(1, 3*recordsOf).Draw(t, "tasks")}, skipped: make([]byte, rapid.IntRange(0, 3).Draw(t, "skipped"))}
 				j.spec.ID = newJobID()
 				s.byID[j.spec.ID] = j
 				running = append(running, j)
@@ -99,10 +99,10 @@ func TestRetentionCountsEveryByte(t *testing.T) {
 			"detach": func(t *rapid.T) { j := pick(t); j.readable, j.lease.Detached = true, true },
 			"end a task": func(t *rapid.T) {
 				j := pick(t)
-				if len(j.order) == len(j.tasks) {
+				if len(j.order) == j.tasks.len() {
 					t.Skip("all have ended")
 				}
-				rec := &j.tasks[len(j.order)]
+				rec := j.tasks.write(len(j.order))
 				text := make([]byte, rapid.IntRange(0, 3000).Draw(t, "bytes"))
 				if rapid.Bool().Draw(t, "ok") {
 					s.keepValue(j, rec, text, rapid.Bool().Draw(t, "owned"))
@@ -114,8 +114,8 @@ func TestRetentionCountsEveryByte(t *testing.T) {
 			},
 			"read": func(t *rapid.T) {
 				j := pick(t)
-				for i := range j.tasks {
-					s.release(j, &j.tasks[i])
+				for i := range j.tasks.len() {
+					s.release(j, j.tasks.write(i))
 				}
 			},
 			"follow": func(t *rapid.T) {

@@ -36,7 +36,7 @@ func (r *retries) count() int { return r.gone + len(r.log) }
 // noteRetry remembers an attempt in vain for those who follow the job over HTTP. Where nobody else does they have to have been told of it before it
 // is acknowledged.
 func (s *Scheduler) noteRetry(t *turn, j *job, e *placement.Effect) {
-	rec := &j.tasks[e.Task]
+	rec := j.tasks.write(int(e.Task))
 	rec.inVain = max(rec.inVain, e.Attempt)
 	if len(j.clients) == 0 && len(j.waiting) > 0 {
 		j.unsent = append(j.unsent, unsentResult{at: len(j.order) + j.retries.count(), receipt: t.take()})
@@ -58,7 +58,7 @@ func (t *turn) inVain(j *job, e *placement.Effect) *task.Error {
 	if why := t.fault(e); why != nil {
 		return why
 	}
-	return explain(e.Code, &j.tasks[e.Task])
+	return explain(e.Code, j.tasks.read(int(e.Task)))
 }
 
 func (r *retried) cost() int64 {
@@ -88,13 +88,13 @@ func (es *eventStream) nextRetry() (_ *api.RetryEvent, more bool) {
 		es.scan = scan{until: j.retries.count()}
 	}
 	if es.scan.until > 0 {
-		for looked := 0; es.scan.next < len(j.tasks); looked++ {
+		for looked := 0; es.scan.next < j.tasks.len(); looked++ {
 			if looked == tasksPerHold {
 				return nil, true
 			}
 			i := es.scan.next
 			es.scan.next++
-			if rec := &j.tasks[i]; rec.inVain > 0 && rec.outcome == 0 {
+			if rec := j.tasks.read(i); rec.inVain > 0 && rec.outcome == 0 {
 				return &api.RetryEvent{Event: "retry", Task: i, Attempt: int(rec.inVain)}, true
 			}
 		}

@@ -70,16 +70,16 @@ func waitingFleet(t *testing.T, tasks int) (*chatter, *eventStream) {
 func (c *chatter) attempt(t *testing.T, j *job, n uint64) {
 	t.Helper()
 	l := c.links[0]
-	before := make([]uint16, len(j.tasks))
-	for i := range j.tasks {
-		before[i] = j.tasks[i].attempt
+	before := make([]uint16, j.tasks.len())
+	for i := range j.tasks.len() {
+		before[i] = j.tasks.read(i).attempt
 	}
 	say := speaks(t, l)
 	call := uint32(n)
 	say(probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Slot: 0, Call: call, Ref: j.ref}))
-	for i := range j.tasks {
-		if j.tasks[i].attempt != before[i] {
-			m := probe.Finished{Seq: n, Slot: 0, Call: call, Ref: j.ref, Task: uint32(i), Attempt: j.tasks[i].attempt, Status: probe.StatusFailed}
+	for i := range j.tasks.len() {
+		if j.tasks.read(i).attempt != before[i] {
+			m := probe.Finished{Seq: n, Slot: 0, Call: call, Ref: j.ref, Task: uint32(i), Attempt: j.tasks.read(i).attempt, Status: probe.StatusFailed}
 			say(probe.KindFinished, append(probe.AppendFinishedHead(nil, &m), probe.AppendFault(nil, task.Errorf(task.CodeAppFailed, "no"))...))
 			return
 		}

@@ -2,15 +2,31 @@ package scheduler
 
 import (
 	"bytes"
+	"time"
 
+	"dunnock/internal/bitmap"
+	"dunnock/scheduler/lease"
 	"dunnock/task"
 )
+
+// spec is what is kept of a submission beside its payloads, as [task.Job] has it. What it says of workers is the core's.
+type spec struct {
+	ID          task.JobID
+	App, User   string
+	Epoch       uint32
+	Priority    int16 // Validate bounds it
+	Slots       uint16
+	ProbeRatio  float64
+	Deadline    time.Duration
+	TaskTimeout time.Duration
+	Estimate    time.Duration
+	Resources   map[string]uint32
+}
 
 // sole is a job of one task, with what most such jobs need, in one piece of memory. It is what a job costs whose clients submit one task at a time.
 type sole struct {
 	job
 	own struct { // what the job's slices are of
-		task   [1]task.Task
 		record [1]record
 		order  [1]uint32
 		client [1]follower
@@ -21,23 +37,31 @@ type sole struct {
 // soleValue is how many bytes a result may have to be kept there.
 const soleValue = 32
 
-// newJob makes a job of a submission, whose Tasks it copies if there is only one: that is memory of a decoder's.
-func newJob(spec *task.Job) *job {
-	if len(spec.Tasks) != 1 {
-		n := len(spec.Tasks)
-		return &job{spec: *spec, skipped: bytes.Clone(spec.Finished), tasks: make([]record, n), order: make([]uint32, 0, n)}
+// newJob makes a job of a submission. Payloads that are lent it copies.
+func newJob(from *task.Job, lent bool) *job {
+	var j *job
+	n := len(from.Tasks)
+	if n == 1 {
+		x := &sole{}
+		j = &x.job
+		own := &x.own
+		j.tasks, j.order, j.clients, j.piece = records{n: 1, few: own.record[:]}, own.order[:0], own.client[:0], own.value[:0]
+		j.payloads = gather(from.Tasks, lent, nil)
+	} else {
+		numbers := make([]uint32, 2*n)
+		j = &job{tasks: records{n: n}, order: numbers[n:n], payloads: gather(from.Tasks, lent, numbers[:n:n])}
 	}
-	x := &sole{job: job{spec: *spec, skipped: bytes.Clone(spec.Finished)}}
-	own := &x.own
-	own.task[0] = spec.Tasks[0]
-	x.spec.Tasks, x.tasks, x.order, x.clients, x.piece = own.task[:], own.record[:], own.order[:0], own.client[:0], own.value[:0]
-	return &x.job
-}
-
-// dropTasks lets go of the payloads of a job that is over; len(j.tasks) still says how many there were.
-func (j *job) dropTasks() {
-	if len(j.spec.Tasks) == 1 {
-		clear(j.spec.Tasks) // which may be part of a sole
+	j.spec = spec{
+		ID: from.ID, App: from.App, User: from.User, Epoch: from.Epoch, Priority: int16(from.Priority), Slots: uint16(from.Slots), ProbeRatio: from.ProbeRatio,
+		Deadline: from.Deadline, TaskTimeout: from.TaskTimeout, Estimate: from.Estimate, Resources: from.Resources,
 	}
-	j.spec.Tasks = nil
+	j.lease = lease.Job{Epoch: from.Epoch, Drains: from.OnDisconnect == task.DrainJob}
+	j.skipped = bytes.Clone(from.Finished)
+	for i := range min(n, 8*len(from.Finished)) {
+		if bitmap.Has(from.Finished, uint32(i)) {
+			j.before++
+		}
+	}
+	j.payload, j.digest = payloadBytes(from.Tasks), digestOf(from)
+	return j
 }

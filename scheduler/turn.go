@@ -21,6 +21,7 @@ type turn struct {
 	found    bool           // it is said again, or to somebody else than at first
 	hand     probe.Hand     // that the core is being told
 	worker   string         // that says so
+	lent     bool           // what is submitted lies in memory that is used again
 }
 
 // enter takes the lock and reads the clock. If this process has stood still, it first asks who owns the jobs here.
@@ -127,7 +128,7 @@ func (s *Scheduler) quarantine(l *link, on bool) {
 // launch sends a task's payload to the slot that asked.
 func (s *Scheduler) launch(l *link, e *placement.Effect) {
 	j := s.jobs[e.Ref]
-	rec := &j.tasks[e.Task]
+	rec := j.tasks.write(int(e.Task))
 	rec.worker, rec.attempt = l.member.Name, e.Attempt
 	m := probe.Launch{
 		Slot: e.Slot, Call: e.Call, Ref: e.Ref, Job: j.spec.ID, Task: e.Task, Attempt: e.Attempt, Epoch: j.spec.Epoch,
@@ -136,7 +137,7 @@ func (s *Scheduler) launch(l *link, e *placement.Effect) {
 	}
 	s.meters.launches.Inc()
 	var head [96]byte
-	h, payload := probe.AppendLaunchHead(head[:0], &m), j.spec.Tasks[e.Task].Payload
+	h, payload := probe.AppendLaunchHead(head[:0], &m), j.payloads.of(e.Task)
 	if s.cfg.Policy == placement.IdleOffer && len(h)+len(payload) > stream.MaxBody {
 		l.conn.End(probe.AppendComing(l.conn.Begin(uint8(probe.KindComing)), probe.Coming{Slot: e.Slot, Call: e.Call}))
 	}
@@ -157,7 +158,7 @@ func (s *Scheduler) retry(now time.Duration, t *turn, e *placement.Effect) {
 		reason = fault.Error()
 	}
 	s.node.Logger.Debug("task tried again", slog.String("job", j.spec.ID.String()), slog.Int("task", int(e.Task)),
-		slog.Int("attempt", int(e.Attempt)), slog.String("worker", j.tasks[e.Task].worker), slog.String("reason", reason))
+		slog.Int("attempt", int(e.Attempt)), slog.String("worker", j.tasks.read(int(e.Task)).worker), slog.String("reason", reason))
 }
 
 // body is the body of the message being handled if it is about the effect's task.
