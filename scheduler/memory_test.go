@@ -30,28 +30,29 @@ func (n *acceptances) Message(kind uint8, _ []byte) error {
 
 func (n *acceptances) Flush() {}
 
-// jobsThatWait are what a user may submit, and what each task that waits may take beside its payload. What differs from task to task is its user's: a key of its own
-// takes a group at the core, and a job takes what it takes however few tasks it has.
+// jobsThatWait are what a user may submit, and what each task that waits may take beside its payload. What differs from
+// task to task is its user's: a key of its own takes a group at the core, and a job takes what it takes however few
+// tasks it has.
 var jobsThatWait = map[string]struct {
 	tasks int
 	most  float64
 	tune  func(j *task.Job)
 }{
-	"plain":    {1000, 256, func(*task.Job) {}},
-	"one zone": {1000, 256, func(j *task.Job) { j.Require = map[string]string{"zone": "z1"} }},
-	"some zones": {1000, 256, func(j *task.Job) {
+	"plain":    {1000, 80, func(*task.Job) {}},
+	"one zone": {1000, 80, func(j *task.Job) { j.Require = map[string]string{"zone": "z1"} }},
+	"some zones": {1000, 80, func(j *task.Job) {
 		each(j, func(i int, t *task.Task) { t.Require = map[string]string{"zone": "z" + strconv.Itoa(i%4)} })
 	}},
-	"some preferences": {1000, 256, func(j *task.Job) {
+	"some preferences": {1000, 80, func(j *task.Job) {
 		each(j, func(i int, t *task.Task) { t.Prefer = map[string]string{"zone": "z" + strconv.Itoa(i%4)} })
 	}},
-	"some exclusions": {1000, 256, func(j *task.Job) {
+	"some exclusions": {1000, 80, func(j *task.Job) {
 		each(j, func(i int, t *task.Task) { t.Exclude = []string{"w" + strconv.Itoa(i%3)} })
 	}},
-	"some keys":      {1000, 256, func(j *task.Job) { each(j, func(i int, t *task.Task) { t.Affinity = "key/" + strconv.Itoa(i%10) }) }},
-	"two slots":      {1000, 256, func(j *task.Job) { j.Slots = 2 }},
-	"a key for each": {1000, 640, func(j *task.Job) { each(j, func(i int, t *task.Task) { t.Affinity = "key/" + strconv.Itoa(i) }) }},
-	"one task":       {1, 2048, func(*task.Job) {}},
+	"some keys":      {1000, 80, func(j *task.Job) { each(j, func(i int, t *task.Task) { t.Affinity = "key/" + strconv.Itoa(i%10) }) }},
+	"two slots":      {1000, 80, func(j *task.Job) { j.Slots = 2 }},
+	"a key for each": {1000, 440, func(j *task.Job) { each(j, func(i int, t *task.Task) { t.Affinity = "key/" + strconv.Itoa(i) }) }},
+	"one task":       {1, 1792, func(*task.Job) {}},
 }
 
 func each(j *task.Job, do func(i int, t *task.Task)) {

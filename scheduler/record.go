@@ -31,19 +31,16 @@ type records struct {
 // len is how many tasks the job has.
 func (r *records) len() int { return r.n }
 
-// blank is what is read of a task that nothing was written of.
-var blank record
-
-// read returns what is known of a task; it is not to be written.
+// read returns what is known of a task. What is written there may be lost.
 func (r *records) read(i int) *record {
 	if r.n > recordsOf {
 		if r.many == nil || r.many[i/recordsOf] == nil {
-			return &blank
+			return &record{}
 		}
 		return &r.many[i/recordsOf][i%recordsOf]
 	}
 	if r.few == nil {
-		return &blank
+		return &record{}
 	}
 	return &r.few[i]
 }
