@@ -212,6 +212,8 @@ func ofShells() []mutant {
 		{name: "nothing is handled of a connection that was replaced", file: "worker/peer.go", old: "if p.gone != nil {", new: "if false {", tests: true},
 		{name: "nothing is handled that was said before a pause", file: "worker/pause.go", old: "t.effects = w.drop(now, p, errPaused, t.effects)", new: "_ = p", tests: true},
 		{name: "another life at a worker's address voids the first", file: "scheduler/link.go", old: "errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)", new: "errors.Is(err, syscall.ECONNREFUSED)", tests: true},
+		{name: "payloads that are lent are copied", file: "scheduler/gather.go", old: "case !lent && len(tasks) == 1:", new: "case len(tasks) == 1:", tests: true},
+		{name: "large payloads that are lent are copied", file: "scheduler/gather.go", old: "case !lent && size >=", new: "case size >=", tests: true},
 		{name: "who drains is asked too", file: "scheduler/link.go", old: "return v.Workers()", new: "return slices.DeleteFunc(slices.Clone(v.Workers()), func(m view.Member) bool { return m.State != view.Active })", tests: true},
 		{name: "who was given up while it was connected is connected anew", file: "scheduler/link.go", old: "l.stale = true", new: "", tests: true},
 		{name: "a result that comes again is settled by who had it first", file: "scheduler/link.go", old: "Take(m.Seq, len(m.Body)); !again {", new: "Take(m.Seq, len(m.Body)); !again || true {", tests: true},
