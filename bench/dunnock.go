@@ -76,11 +76,7 @@ func (d *dunnockClient) do(ctx context.Context, payloads [][]byte, served []time
 	for i := range tasks {
 		tasks[i].Payload = payloads[i]
 	}
-	h, err := d.c.Submit(ctx, task.Job{App: "work", Tasks: tasks})
-	if err != nil {
-		return err
-	}
-	results, err := h.Wait(ctx)
+	results, err := d.c.Do(ctx, task.Job{App: "work", Tasks: tasks})
 	if err != nil {
 		return err
 	}

@@ -145,20 +145,12 @@ func hostPort(s string) (string, error) {
 // [task.CodeSchedulerLost] when no scheduler could be reached; or [task.CodeDeadline] when no answer came for as long as the job might take.
 // Or ctx's; or [ErrClosed].
 func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
-	job = job.WithDefaults()
-	if job.ID.IsZero() {
-		_, _ = crand.Read(job.ID[:]) // never fails
-	}
-	// Here the form of the job is checked; its size is the scheduler's to limit.
-	if err := job.Validate(task.Limits{MaxTasks: math.MaxInt32, MaxPayloadBytes: math.MaxInt32, MaxJobBytes: math.MaxInt}); err != nil {
-		return nil, err
-	}
-	h := newHandle(c, &job)
-	if err := c.submit(h); err != nil {
+	h, err := c.begin(&job, make(chan struct{}))
+	if err != nil {
 		return nil, err
 	}
 	select {
-	case <-h.accepted:
+	case <-h.answered:
 	case <-ctx.Done():
 		h.Cancel()
 		return nil, ctx.Err()
@@ -167,6 +159,49 @@ func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 	defer h.mu.Unlock()
 	if h.refused != nil {
 		return nil, h.refused
+	}
+	return h, nil
+}
+
+// Do hands a job to a scheduler and returns all results by task index when every task has one. It is [Client.Submit] and [Handle.Wait] in one, for callers
+// who have nothing to do in between: they are woken once, when the job is done, and not also when it is accepted. Errors are those of Submit, and then
+// there are no results, or of Wait.
+//
+// ctx bounds all of it: when it ends first, the job is cancelled, and the error is ctx's. Payloads must not change until the job is done, which it is not at
+// once then.
+func (c *Client) Do(ctx context.Context, job task.Job) ([]task.Result, error) {
+	h, err := c.begin(&job, nil)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-h.ended:
+	case <-ctx.Done():
+		h.Cancel()
+		return nil, ctx.Err()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refused != nil {
+		return nil, h.refused
+	}
+	err = h.fault() // by the order in which tasks ended
+	return h.take(), err
+}
+
+// begin checks a job and makes the core own it. answered is closed when a scheduler has accepted it, or none has.
+func (c *Client) begin(job *task.Job, answered chan struct{}) (*Handle, error) {
+	h := newHandle(c, job.WithDefaults(), answered)
+	if h.id.IsZero() {
+		_, _ = crand.Read(h.id[:]) // never fails
+		h.job.ID = h.id
+	}
+	// Here the form of the job is checked; its size is the scheduler's to limit.
+	if err := h.job.Validate(task.Limits{MaxTasks: math.MaxInt32, MaxPayloadBytes: math.MaxInt32, MaxJobBytes: math.MaxInt}); err != nil {
+		return nil, err
+	}
+	if err := c.submit(h); err != nil {
+		return nil, err
 	}
 	return h, nil
 }

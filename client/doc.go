@@ -8,6 +8,8 @@
 //		fmt.Println(r.Task, r.Outcome, string(r.Value))
 //	}
 //
+// Who has nothing to do until all tasks have ended calls [Client.Do], which returns all results, and costs less than to submit and to wait.
+//
 // Attempts in vain, which are followed by others, are told of by [Handle.Events].
 //
 // A client keeps one connection to each scheduler that it uses and many jobs share it. It

@@ -34,6 +34,25 @@ func Example() {
 	}
 }
 
+// Call a fleet as one calls a server: one task, and its result.
+func ExampleClient_Do() {
+	c, err := client.New(client.Config{Schedulers: []string{"127.0.0.1:7070"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = c.Close() }()
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	results, err := c.Do(ctx, task.Job{App: "upper", Tasks: []task.Task{{Payload: []byte("hedge")}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(string(results[0].Value))
+}
+
 // Say by a key what a task reads, so that it runs where that is in a cache, as long as there is a slot in time.
 func ExampleClient_Submit_affinity() {
 	c, err := client.New(client.Config{Schedulers: []string{"127.0.0.1:7070"}})

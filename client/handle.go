@@ -23,10 +23,11 @@ type Handle struct {
 	encoded     []byte      // the job, if it is too long to encode it for each submission
 	lastRefusal *task.Error // the last scheduler's
 
-	accepted chan struct{} // closed when a scheduler has accepted the job, or none has
-	ended    chan struct{} // closed when every task has its outcome
+	answered chan struct{} // closed when a scheduler has accepted the job, or none has; nil if nobody waits for that
+	ended    chan struct{} // closed when every task has its outcome, or no scheduler has accepted the job
 
 	mu        sync.Mutex // guards what follows; taken under Client.mu
+	accepted  bool       // by a scheduler
 	refused   *task.Error
 	scheduler string
 	results   []task.Result // in the order of their arrival
@@ -35,9 +36,9 @@ type Handle struct {
 	changed   chan struct{} // closed at the next event; nil when nobody waits for it
 }
 
-func newHandle(c *Client, job *task.Job) *Handle {
+func newHandle(c *Client, job task.Job, answered chan struct{}) *Handle {
 	h := &Handle{
-		c: c, tasks: len(job.Tasks), id: job.ID, job: *job, accepted: make(chan struct{}), ended: make(chan struct{}),
+		c: c, tasks: len(job.Tasks), id: job.ID, job: job, answered: answered, ended: make(chan struct{}),
 		results: make([]task.Result, 0, len(job.Tasks)),
 	}
 	h.size.MaxTasks = len(job.Tasks)
@@ -124,13 +125,40 @@ func (h *Handle) Wait(ctx context.Context) ([]task.Result, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	byTask := make([]task.Result, h.tasks)
+	return h.byTask(), h.fault()
+}
+
+// byTask returns a copy of all results by task index. The caller holds mu, and the job is over.
+func (h *Handle) byTask() []task.Result {
+	list := make([]task.Result, h.tasks)
+	for i := range h.results {
+		list[h.results[i].Task] = h.results[i]
+	}
+	return list
+}
+
+// take returns all results by task index, in the memory that they are in, if there is one of each: it is for who alone has the handle. The caller holds mu,
+// and the job is over.
+func (h *Handle) take() []task.Result {
+	if len(h.results) < h.tasks {
+		return h.byTask()
+	}
+	list := h.results
+	for i := range list {
+		for at := list[i].Task; list[at].Task != at; at = list[i].Task { // each swap brings one to its place
+			list[i], list[at] = list[at], list[i]
+		}
+	}
+	h.results = nil
+	return list
+}
+
+// fault counts the tasks that did not end ok; nil if all did. The caller holds mu, and the job is over.
+func (h *Handle) fault() error {
 	var first *task.Result
 	failed := 0
 	for i := range h.results {
-		r := &h.results[i]
-		byTask[r.Task] = *r
-		if r.Outcome != task.OK {
+		if r := &h.results[i]; r.Outcome != task.OK {
 			failed++
 			if first == nil {
 				first = r
@@ -138,11 +166,11 @@ func (h *Handle) Wait(ctx context.Context) ([]task.Result, error) {
 		}
 	}
 	if failed == 0 {
-		return byTask, nil
+		return nil
 	}
-	e := task.Errorf(first.Err.Code, "%d of %d tasks did not end ok; task %d: %s", failed, len(byTask), first.Task, first.Err.Message)
+	e := task.Errorf(first.Err.Code, "%d of %d tasks did not end ok; task %d: %s", failed, h.tasks, first.Task, first.Err.Message)
 	e.Detail = first.Err.Detail
-	return byTask, e
+	return e
 }
 
 // Cancel asks the scheduler to end the job. Tasks that have not finished end cancelled; results still come.
@@ -163,10 +191,16 @@ func (h *Handle) accept(scheduler string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.scheduler = scheduler
-	select {
-	case <-h.accepted: // by another one before
-	default:
-		close(h.accepted)
+	if !h.accepted { // by another one before
+		h.accepted = true
+		h.answer()
+	}
+}
+
+// answer tells who waits for it that a scheduler has accepted the job, or none has. The caller holds mu.
+func (h *Handle) answer() {
+	if h.answered != nil {
+		close(h.answered)
 	}
 }
 
@@ -174,9 +208,13 @@ func (h *Handle) accept(scheduler string) {
 func (h *Handle) refuse(err *task.Error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.refuseLocked(err)
+}
+
+func (h *Handle) refuseLocked(err *task.Error) {
 	h.refused = err
 	h.finish(task.Unknown)
-	close(h.accepted)
+	h.answer()
 }
 
 // taskDone takes a task's one outcome.
@@ -209,12 +247,8 @@ func (h *Handle) abandon() {
 	finished := h.c.core.Finished(h.ref)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	select {
-	case <-h.accepted:
-	default:
-		h.refused = errAbandoned
-		h.finish(task.Unknown)
-		close(h.accepted)
+	if !h.accepted {
+		h.refuseLocked(errAbandoned)
 		return
 	}
 	for i := range h.tasks {

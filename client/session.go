@@ -169,12 +169,18 @@ func (s *session) Message(kind uint8, body []byte) error {
 	return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
 }
 
+// enter is that of Client, at the time at which the message was read: the clock is read once for all messages of a read. What others have told the core since
+// then was a little later, which no deadline of a job depends on.
+func (s *session) enter() (now time.Duration, ok bool) {
+	return s.conn.ReadAt().Sub(s.c.epoch), s.c.enterAt()
+}
+
 // tell calls the core with a message that could be decoded. Once the client is closed nobody listens any more.
 func (s *session) tell(err error, event func(time.Duration, []owner.Effect) []owner.Effect) error {
 	if err != nil {
 		return err
 	}
-	now, ok := s.c.enter()
+	now, ok := s.enter()
 	if !ok {
 		return nil
 	}
@@ -190,7 +196,7 @@ func (s *session) taskDone(body []byte) error {
 		return err
 	}
 	s.turn.result = s.result(&m)
-	now, ok := s.c.enter()
+	now, ok := s.enter()
 	if !ok {
 		return nil
 	}

@@ -33,12 +33,20 @@ func (t *turn) submitted() {
 
 // enter takes the lock and reads the clock, unless the client is closed.
 func (c *Client) enter() (now time.Duration, ok bool) {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	if !c.enterAt() {
 		return 0, false
 	}
 	return time.Since(c.epoch), true
+}
+
+// enterAt is enter for who knows the time.
+func (c *Client) enterAt() (ok bool) {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return false
+	}
+	return true
 }
 
 // exit carries out what the core said, in its order, and lets go of the lock. Frames are appended under the lock, so that two

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"dunnock/client"
 	"dunnock/scheduler/placement"
+	"dunnock/task"
 )
 
 // daemons are the packages whose allocations are told apart.
@@ -59,7 +59,7 @@ func TestAllocationsPerDaemon(t *testing.T) {
 		t.Run(policy.String(), func(t *testing.T) {
 			c := loopback(t, policy, []byte("result"))
 			for tasks, most := range map[int]float64{1: 2, 10: 0.8, 500: 0.05} {
-				perTask := allocationsPerTask(t, c, tasks)
+				perTask := allocationsPerTask(t, tasks, func(job task.Job) { runJob(t, c, job) })
 				t.Logf("jobs of %d: %v", tasks, perTask)
 				const some = 0.2 // what grows, and what goes on beside it
 				if got := perTask["scheduler"]; got > most+some {
@@ -76,16 +76,37 @@ func TestAllocationsPerDaemon(t *testing.T) {
 	}
 }
 
-func allocationsPerTask(t *testing.T, c *client.Client, tasks int) map[string]float64 {
+// Who calls the fleet as one calls a server pays for the job's handle, the channel that its end is waited for with, the results, and the value of each.
+func TestAllocationsOfDo(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has pools forget what they hold")
+	}
+	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
+	runtime.MemProfileRate = 1
+	c := loopback(t, placement.IdleOffer, []byte("result"))
+	for _, tasks := range []int{1, 10} {
+		perTask := allocationsPerTask(t, tasks, func(job task.Job) {
+			if _, err := c.Do(t.Context(), job); err != nil {
+				t.Fatal(err)
+			}
+		})
+		t.Logf("jobs of %d: %v", tasks, perTask)
+		if got, most := perTask["client"]*float64(tasks), 3+float64(tasks); got > most+0.5 {
+			t.Errorf("jobs of %d: a client allocates %.2f times a job, at most %.0f are meant", tasks, got, most)
+		}
+	}
+}
+
+func allocationsPerTask(t *testing.T, tasks int, do func(task.Job)) map[string]float64 {
 	t.Helper()
 	const all = 2000
 	job := valueJob(tasks)
 	for range all / tasks {
-		runJob(t, c, job)
+		do(job)
 	}
 	before := allocations()
 	for range all / tasks {
-		runJob(t, c, job)
+		do(job)
 	}
 	perTask := make(map[string]float64)
 	for d, n := range allocations() {

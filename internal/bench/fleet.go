@@ -52,21 +52,17 @@ func (f *fleet) stop() {
 	if f.client != nil {
 		_ = f.client.Close()
 	}
-	if f.scheduler != nil { // before the workers, which it would look for
-		_ = f.scheduler.stop()
-	}
 	for _, w := range f.workers {
 		_ = w.stop()
+	}
+	if f.scheduler != nil {
+		_ = f.scheduler.stop()
 	}
 }
 
 // complete submits a job and waits until it has ended.
 func (f *fleet) complete(ctx context.Context, job task.Job) error {
-	h, err := f.client.Submit(ctx, job)
-	if err != nil {
-		return err
-	}
-	_, err = h.Wait(ctx)
+	_, err := f.client.Do(ctx, job)
 	return err
 }
 
