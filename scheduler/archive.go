@@ -22,7 +22,7 @@ type archive struct {
 	pages []page // oldest first
 	first uint32 // the number of pages[0]
 	spare []byte
-	index map[task.JobID]uint64 // where the last job of that id is: number of the page, and offset in it
+	index places // where the last job of each id is
 }
 
 type page struct {
@@ -56,9 +56,6 @@ func (j *job) isPlain() bool {
 
 // add puts a plain job there and returns what it takes, in bytes.
 func (a *archive) add(j *job) int64 {
-	if a.index == nil {
-		a.index = make(map[task.JobID]uint64)
-	}
 	n := len(a.pages)
 	if n == 0 || len(a.pages[n-1].b) >= pageBytes*3/4 {
 		if a.spare == nil {
@@ -70,7 +67,8 @@ func (a *archive) add(j *job) int64 {
 	p := &a.pages[n-1]
 	at := len(p.b)
 	p.b = appendJob(p.b, j)
-	a.index[j.spec.ID] = a.place(n-1, at)
+	t, hash := a.index.part(j.spec.ID)
+	t.put(placeOf{hash: hash, page: a.first + uint32(n-1), next: uint32(at) + 1}, a.isOf(j.spec.ID))
 	return archivedCost + int64(len(p.b)-at)
 }
 
@@ -86,8 +84,8 @@ func (a *archive) oldest() (ended time.Duration, ok bool) {
 func (a *archive) drop() int64 {
 	p := &a.pages[0]
 	b := p.rest()
-	if id := idOf(b); a.index[id] == a.place(0, p.gone) { // and no later submission
-		delete(a.index, id)
+	if t, i, ok := a.entry(idOf(b)); ok && t.entries[i].is(a.first, p.gone) { // and no later submission
+		t.remove(i)
 	}
 	size := sizeOf(b)
 	p.gone += size
@@ -133,7 +131,7 @@ func (a *archive) newest(most int, jobs []listedJob) []listedJob {
 		first := endedOf(p.rest()) // the jobs of all pages before this one ended earlier
 		for at := p.gone; at < len(p.b); at += sizeOf(p.b[at:]) {
 			b := p.b[at:]
-			if id := idOf(b); a.index[id] == a.place(n, at) { // and was not submitted again
+			if id := idOf(b); a.isLast(id, n, at) {
 				jobs, submitted = append(jobs, listedJob{accepted: acceptedOf(b), id: id}), append(submitted, acceptedOf(b))
 			}
 		}
@@ -148,17 +146,38 @@ func (a *archive) newest(most int, jobs []listedJob) []listedJob {
 	return jobs
 }
 
-// place is that of a job in the n-th page.
-func (a *archive) place(n, at int) uint64 { return uint64(a.first+uint32(n))<<32 | uint64(at) }
+// entry returns where it is noted where the last job of an id is; false if there is none.
+func (a *archive) entry(id task.JobID) (t *placesPart, i int, ok bool) {
+	t, hash := a.index.part(id)
+	if t.used == 0 {
+		return t, 0, false
+	}
+	i = t.find(hash, a.isOf(id))
+	return t, i, t.entries[i].next != 0
+}
+
+// isOf reports whether an entry is of the job with this id.
+func (a *archive) isOf(id task.JobID) func(placeOf) bool {
+	return func(e placeOf) bool { return idOf(a.at(e)) == id }
+}
+
+// isLast reports whether a job, in the n-th page, was not submitted again.
+func (a *archive) isLast(id task.JobID, n, at int) bool {
+	t, i, ok := a.entry(id)
+	return ok && t.entries[i].is(a.first+uint32(n), at)
+}
 
 // bytes begin with those of a job; nil if it is not there.
 func (a *archive) bytes(id task.JobID) []byte {
-	place, ok := a.index[id]
+	t, i, ok := a.entry(id)
 	if !ok {
 		return nil
 	}
-	return a.pages[uint32(place>>32)-a.first].b[uint32(place):]
+	return a.at(t.entries[i])
 }
+
+// at returns what begins at a place.
+func (a *archive) at(e placeOf) []byte { return a.pages[e.page-a.first].b[e.at():] }
 
 func (p *page) rest() []byte { return p.b[p.gone:] }
 

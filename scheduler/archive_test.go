@@ -56,8 +56,8 @@ func TestArchive(t *testing.T) {
 					t.Fatalf("the oldest of %d ended at %v", len(list), ended)
 				}
 				if len(list) == 0 {
-					if len(s.archive.index) != 0 || bytes != 0 {
-						t.Fatalf("%d jobs and %d bytes are left", len(s.archive.index), bytes)
+					if s.archive.index.len() != 0 || bytes != 0 {
+						t.Fatalf("%d jobs and %d bytes are left", s.archive.index.len(), bytes)
 					}
 					return
 				}
@@ -190,7 +190,7 @@ func TestArchiveOfTheSameJobTwice(t *testing.T) {
 		}
 	}
 	a.drop()
-	if len(a.index) != 0 || len(a.pages) != 0 {
-		t.Errorf("%d jobs and %d pages are left", len(a.index), len(a.pages))
+	if a.index.len() != 0 || len(a.pages) != 0 {
+		t.Errorf("%d jobs and %d pages are left", a.index.len(), len(a.pages))
 	}
 }

@@ -2,14 +2,8 @@ package scheduler
 
 import (
 	crand "crypto/rand"
-	"encoding/binary"
 	"log/slog"
-	"maps"
-	"math"
-	"slices"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 
 	"dunnock/internal/bitmap"
 	"dunnock/internal/stream"
@@ -331,67 +325,6 @@ func explain(c task.Code, rec *record) *task.Error {
 	default:
 		return task.Errorf(c, "attempt %d on worker %s failed", rec.attempt, rec.worker)
 	}
-}
-
-// digestOf is a hash of all that makes two submissions the same job: not the epoch, what has happened in
-// earlier ones, and what is left of the deadline.
-func digestOf(j *task.Job) uint64 {
-	var d xxhash.Digest
-	d.Reset()
-	var n [8]byte
-	number := func(v uint64) { binary.LittleEndian.PutUint64(n[:], v); _, _ = d.Write(n[:]) }
-	text := func(s string) { number(uint64(len(s))); _, _ = d.WriteString(s) }
-	labels := func(m map[string]string) {
-		number(uint64(len(m)))
-		if len(m) == 0 {
-			return
-		}
-		for _, k := range slices.Sorted(maps.Keys(m)) {
-			text(k)
-			text(m[k])
-		}
-	}
-	list := func(l []string) {
-		number(uint64(len(l)))
-		for _, s := range l {
-			text(s)
-		}
-	}
-	text(j.App)
-	text(j.User)
-	for _, v := range []uint64{
-		uint64(j.Priority), math.Float64bits(j.ProbeRatio), uint64(j.TaskTimeout), uint64(j.Estimate), uint64(j.MaxAttempts),
-		uint64(j.Delivery), uint64(j.OnFailure), uint64(j.OnDisconnect), uint64(len(j.Tasks)),
-	} {
-		number(v)
-	}
-	labels(j.Require)
-	labels(j.Prefer)
-	list(j.Exclude)
-	text(j.Spread)
-	need := func(slots int, resources map[string]uint32) {
-		number(uint64(slots))
-		number(uint64(len(resources)))
-		if len(resources) == 0 {
-			return
-		}
-		for _, name := range slices.Sorted(maps.Keys(resources)) {
-			text(name)
-			number(uint64(resources[name]))
-		}
-	}
-	need(j.Slots, j.Resources)
-	for i := range j.Tasks {
-		t := &j.Tasks[i]
-		number(uint64(len(t.Payload)))
-		_, _ = d.Write(t.Payload)
-		labels(t.Require)
-		labels(t.Prefer)
-		list(t.Exclude)
-		text(t.Affinity)
-		need(t.Slots, t.Resources)
-	}
-	return d.Sum64()
 }
 
 func newJobID() task.JobID {

@@ -148,9 +148,9 @@ func TestRetentionCountsEveryByte(t *testing.T) {
 			j.readers = 0
 		}
 		s.expire(now + time.Hour)
-		if s.retained != 0 || len(s.finished) != 0 || len(s.byID) != 0 || len(s.archive.pages) != 0 || len(s.archive.index) != 0 {
+		if s.retained != 0 || len(s.finished) != 0 || len(s.byID) != 0 || len(s.archive.pages) != 0 || s.archive.index.len() != 0 {
 			t.Fatalf("%d bytes, %d finished jobs and %d known ones, %d pages and %d jobs in the archive are left",
-				s.retained, len(s.finished), len(s.byID), len(s.archive.pages), len(s.archive.index))
+				s.retained, len(s.finished), len(s.byID), len(s.archive.pages), s.archive.index.len())
 		}
 	})
 }
