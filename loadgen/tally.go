@@ -1,20 +1,13 @@
 package loadgen
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"dunnock/internal/stat"
 	"dunnock/task"
 )
-
-// others is what users and workers beyond the bounds are counted under.
-const others = "…"
 
 // tally keeps the books of a run in memory that does not grow with it, but for jobs under way.
 type tally struct {
@@ -49,34 +42,6 @@ type tally struct {
 
 	csv    *csvWriter
 	record *recorder
-}
-
-type stageTally struct {
-	plan                PlannedStage
-	start               time.Duration
-	jobs, tasks         uint64
-	response, wait, lag histogram
-	busy                float64 // slots × nanoseconds that its tasks ran
-	errors              map[string]uint64
-}
-
-type userTally struct {
-	jobs, tasks, errors uint64
-	response            histogram
-	usage               usage
-}
-
-// widthTally is what jobs saw whose tasks take so many slots, after the warm-up.
-type widthTally struct {
-	jobs, tasks, errors uint64
-	response, wait      histogram
-}
-
-type workerTally struct {
-	tasks, failed uint64
-	started       uint64
-	wait, service float64 // sums in nanoseconds
-	busy          float64 // since the first job after the warm-up, in slots × nanoseconds
 }
 
 func newTally(cfg *Config) *tally {
@@ -242,59 +207,67 @@ func (t *tally) lagged(j *job, sent time.Duration) {
 
 // results counts the outcomes of a job's tasks and notes those that failed in its line.
 func (t *tally) results(j *job, accepted, ended time.Duration, results []task.Result, l *line) {
-	s, width := t.stage(j), t.width(j)
 	t.outcomes += uint64(len(results))
 	for i := range results {
 		r := &results[i]
-		wide, _ := j.class.takes(r.Task)
-		slots := float64(wide)
 		if r.Outcome != task.OK {
 			if l.failed++; l.failed == 1 {
 				l.code = codeOf(r)
 			}
 		}
-		if r.Attempt == 0 {
-			continue // it never started
+		if r.Attempt > 0 { // else it never started
+			t.ran(j, r, accepted, ended)
 		}
-		if j.counted {
-			t.wait.add(r.Wait)
-			t.service.add(r.Service)
-			t.demand += float64(r.Service) * slots
-			if width != nil {
-				width.wait.add(r.Wait)
-			}
-			if t.caching { // and the task says so if it has a key
-				switch string(r.Value) {
-				case "hit":
-					t.hits++
-					t.cached++
-				case "miss":
-					t.cached++
-				}
-			}
+	}
+}
+
+// ran counts the last attempt at a task.
+func (t *tally) ran(j *job, r *task.Result, accepted, ended time.Duration) {
+	wide, _ := j.class.takes(r.Task)
+	slots := float64(wide)
+	if j.counted {
+		t.wait.add(r.Wait)
+		t.service.add(r.Service)
+		t.demand += float64(r.Service) * slots
+		if width := t.width(j); width != nil {
+			width.wait.add(r.Wait)
 		}
-		if s != nil {
-			s.wait.add(r.Wait)
-			s.busy += float64(r.Service) * slots
-		}
-		// A wait begins when the job is accepted, a hop before that is known here, as the launch is a hop before the
-		// start.
-		start := min(accepted+r.Wait, ended-r.Service)
-		t.timeline.run(start, start+r.Service, slots)
-		if t.stocks != nil && j.user != "" {
-			t.user(j.user).usage.run(start, start+r.Service, t.stocks.takes(&j.class, r.Task))
-		}
-		w := t.worker(r.Worker)
-		w.tasks++
-		w.started++
-		w.wait += float64(r.Wait)
-		w.service += float64(r.Service)
-		if r.Outcome != task.OK {
-			w.failed++
-		}
-		if t.counting {
-			w.busy += float64(max(start+r.Service-max(start, t.first), 0)) * slots
-		}
+		t.countCache(r)
+	}
+	if s := t.stage(j); s != nil {
+		s.wait.add(r.Wait)
+		s.busy += float64(r.Service) * slots
+	}
+	// A wait begins when the job is accepted, a hop before that is known here, as the launch is a hop before the
+	// start.
+	start := min(accepted+r.Wait, ended-r.Service)
+	t.timeline.run(start, start+r.Service, slots)
+	if t.stocks != nil && j.user != "" {
+		t.user(j.user).usage.run(start, start+r.Service, t.stocks.takes(&j.class, r.Task))
+	}
+	w := t.worker(r.Worker)
+	w.tasks++
+	w.wait += float64(r.Wait)
+	w.service += float64(r.Service)
+	if r.Outcome != task.OK {
+		w.failed++
+	}
+	if t.counting {
+		w.busy += float64(max(start+r.Service-max(start, t.first), 0)) * slots
+	}
+}
+
+// countCache counts a task with an affinity key, whose result says whether its worker had the key in its cache.
+func (t *tally) countCache(r *task.Result) {
+	if !t.caching {
+		return
+	}
+	switch string(r.Value) {
+	case "hit":
+		t.hits++
+		t.cached++
+	case "miss":
+		t.cached++
 	}
 }
 
@@ -306,40 +279,6 @@ func codeOf(r *task.Result) string {
 	return r.Outcome.String()
 }
 
-// stage returns the one that a job is due in; nil without stages.
-func (t *tally) stage(j *job) *stageTally {
-	for i := len(t.stages) - 1; i >= 0; i-- {
-		if j.at >= t.stages[i].start {
-			return &t.stages[i]
-		}
-	}
-	return nil
-}
-
-func (t *tally) user(name string) *userTally {
-	return bounded(t.users, name, MaxUsers, func() *userTally { return &userTally{response: newSparseHistogram()} })
-}
-
-func (t *tally) worker(name string) *workerTally {
-	return bounded(t.workers, name, MaxWorkers, func() *workerTally { return &workerTally{} })
-}
-
-// bounded returns the entry of a name, and of all names beyond a number of them that of others.
-func bounded[T any](m map[string]*T, name string, most int, fresh func() *T) *T {
-	if e := m[name]; e != nil {
-		return e
-	}
-	if len(m) >= most-1 {
-		name = others
-	}
-	e := m[name]
-	if e == nil {
-		e = fresh()
-		m[name] = e
-	}
-	return e
-}
-
 // progress sums up what has happened so far.
 func (t *tally) progress() Progress {
 	t.mu.Lock()
@@ -349,104 +288,6 @@ func (t *tally) progress() Progress {
 		Sent: t.sent, Ended: t.ended, Errors: t.erred, InFlight: t.inFlight,
 		P50: ms(t.response.quantile(0.5)), P99: ms(t.response.quantile(0.99)), LagP99: ms(t.lag.quantile(0.99)),
 	}
-}
-
-func (t *tally) userShares() []UserShare {
-	shares := make([]UserShare, 0, len(t.users))
-	for _, name := range slices.Sorted(maps.Keys(t.users)) {
-		u := t.users[name]
-		shares = append(shares, UserShare{User: name, Jobs: u.jobs, Tasks: u.tasks, Errors: u.errors, ResponseMS: u.response.quantiles(), Shares: u.shares(t, name)})
-	}
-	return shares
-}
-
-// shares returns which part of the fleet a user's tasks had; nil if that is not known.
-func (u *userTally) shares(t *tally, name string) map[string]float64 {
-	if name == "" || name == others {
-		return nil
-	}
-	return u.usage.shares(t.stocks, t.first, t.last)
-}
-
-// maxWidths bounds how many widths have statistics of their own.
-const maxWidths = 64
-
-// width returns the statistics of jobs whose tasks take as many slots as a job's; nil where there are none but plain
-// ones.
-func (t *tally) width(j *job) *widthTally {
-	if t.widths == nil {
-		return nil
-	}
-	slots := max(j.class.Slots, 1)
-	w := t.widths[slots]
-	if w == nil && len(t.widths) < maxWidths {
-		w = &widthTally{response: newSparseHistogram(), wait: newSparseHistogram()}
-		t.widths[slots] = w
-	}
-	return w
-}
-
-func (t *tally) widthShares() map[string]WidthShare {
-	var shares map[string]WidthShare
-	for slots, w := range t.widths {
-		if shares == nil {
-			shares = make(map[string]WidthShare)
-		}
-		shares[strconv.Itoa(slots)] = WidthShare{Jobs: w.jobs, Tasks: w.tasks, Errors: w.errors, ResponseMS: w.response.quantiles(), WaitMS: w.wait.quantiles()}
-	}
-	return shares
-}
-
-// workerShares lists the workers that the fleet had and those that results came from.
-func (t *tally) workerShares() []WorkerShare {
-	for name := range t.slots {
-		t.worker(name)
-	}
-	shares := make([]WorkerShare, 0, len(t.workers))
-	for name, w := range t.workers {
-		s := WorkerShare{Worker: name, Slots: t.slots[name], Tasks: w.tasks, Failed: w.failed}
-		if w.started > 0 {
-			s.WaitMS = w.wait / float64(w.started) / float64(time.Millisecond)
-			s.ServiceMS = w.service / float64(w.started) / float64(time.Millisecond)
-		}
-		if capacity := float64(t.finished-t.first) * float64(s.Slots); capacity > 0 {
-			s.Utilization = min(w.busy/capacity, 1)
-		}
-		shares = append(shares, s)
-	}
-	slices.SortFunc(shares, func(a, b WorkerShare) int { return compareNames(a.Worker, b.Worker) })
-	return shares
-}
-
-// compareNames orders w2 before w10.
-func compareNames(a, b string) int {
-	return cmp.Or(cmp.Compare(trimDigits(a), trimDigits(b)), cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
-}
-
-func trimDigits(s string) string {
-	for len(s) > 0 && s[len(s)-1] >= '0' && s[len(s)-1] <= '9' {
-		s = s[:len(s)-1]
-	}
-	return s
-}
-
-func (t *tally) stageList(slots int) []Stage {
-	if len(t.stages) == 0 {
-		return nil
-	}
-	list := make([]Stage, 0, len(t.stages))
-	for i := range t.stages {
-		s := &t.stages[i]
-		stage := Stage{
-			Load: s.plan.Load, Rate: s.plan.Rate, StartS: s.start.Seconds(), LengthS: s.plan.Length.Seconds(), Jobs: s.jobs, Tasks: s.tasks,
-			ResponseMS: s.response.quantiles(), WaitMS: s.wait.quantiles(), LagMS: s.lag.quantiles(), Errors: s.errors,
-		}
-		if capacity := float64(s.plan.Length) * float64(slots); capacity > 0 {
-			stage.Utilization = s.busy / capacity
-		}
-		list = append(list, stage)
-	}
-	return list
 }
 
 // check says what does not add up once a run has ended; nil if all does.

@@ -12,8 +12,10 @@
 //
 // # Vocabulary
 //
-//   - The response of a job counts from its arrival at its scheduler to the arrival of its last result there, and two client delays.
-//   - The wait of a task counts from its job's arrival to its launch, as a scheduler sees it: without the hop that takes it to its slot.
+//   - The response of a job counts from its arrival at its scheduler to the arrival of its last result there, and two
+//     client delays.
+//   - The wait of a task counts from its job's arrival to its launch, as a scheduler sees it: without the hop that
+//     takes it to its slot.
 //   - A hop is one network delay. Every message takes one, in whatever direction.
 //   - The warm-up is the jobs that statistics leave out, since a run begins with an empty fleet.
 //

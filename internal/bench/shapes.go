@@ -37,8 +37,9 @@ func parseShapes(list string) (shapes []shape, err error) {
 	return shapes, nil
 }
 
-// measureShapes measures fleets of several shapes by turns: what one round takes beside what another takes says something only if the two were
-// measured at the same time. Each turn starts a fleet, warms it up and ends it, so that no idle fleet lies beside the one that is measured.
+// measureShapes measures fleets of several shapes by turns: what one round takes beside what another takes says
+// something only if the two were measured at the same time. Each turn starts a fleet, warms it up and ends it, so that
+// no idle fleet lies beside the one that is measured.
 func (o *options) measureShapes(ctx context.Context) error {
 	fmt.Printf("jobs in flight: %d of %d no-op tasks; workers x slots of each fleet, in %d processes, or a worker a process; schedulers: 1; %s; %d CPUs, %s\n",
 		o.inFlight, o.tasks, o.processes, o.policy, runtime.NumCPU(), runtime.Version())

@@ -38,6 +38,11 @@ const (
 	wantFDs       = 20
 )
 
+// measured is a promise that a run may break: its figures depend on the machine as well.
+func measured(name, got, want string, holds bool) promise {
+	return promise{Name: name, Got: got, Want: want, Holds: holds}
+}
+
 // unseen is said of what a run gave no occasion to see. It is not broken, and not shown to hold either.
 const unseen = "not seen"
 
@@ -45,7 +50,7 @@ const unseen = "not seen"
 func (r *run) promises(p *report, recoveries map[string]*check.Recovery, records []ledger.Record) []promise {
 	v, machine := p.Verdict, check.NewMachine(records)
 	none := func(name string, n int) promise {
-		return promise{name, strconv.Itoa(n), "0", n == 0, true}
+		return promise{Name: name, Got: strconv.Itoa(n), Want: "0", Holds: n == 0, Must: true}
 	}
 	all := []promise{
 		none("lost tasks", v.Lost),
@@ -54,8 +59,8 @@ func (r *run) promises(p *report, recoveries map[string]*check.Recovery, records
 	rest := len(v.Breaches) - v.Count("lost") - v.Count("unexplained-start")
 	all = append(all, none("other breaches", rest))
 	all = append(all, none("reasons not to come to rest", len(p.Unrest)))
-	all = append(all, promise{"unknown outcomes of tasks that may start again", strconv.Itoa(v.Unknown), "0", v.Unknown == 0, false})
-	all = append(all, promise{"finished tasks done again though their workers lived and could be reached", strconv.Itoa(v.Redone.Idle()), "0", v.Redone.Idle() == 0, false})
+	all = append(all, measured("unknown outcomes of tasks that may start again", strconv.Itoa(v.Unknown), "0", v.Unknown == 0))
+	all = append(all, measured("finished tasks done again though their workers lived and could be reached", strconv.Itoa(v.Redone.Idle()), "0", v.Redone.Idle() == 0))
 	all = append(all, r.recoveryPromises(recoveries, machine)...)
 	all = append(all, r.kindPromises(p)...)
 	if recoveries["overload"] != nil {
@@ -74,7 +79,7 @@ func (r *run) promises(p *report, recoveries map[string]*check.Recovery, records
 		all = append(all, refusalPromise(records))
 	}
 	for _, b := range r.notes.broken {
-		all = append(all, promise{b.Kind, b.Text, "none of it", false, false})
+		all = append(all, measured(b.Kind, b.Text, "none of it", false))
 	}
 	most := int64(wantMemory)
 	if recoveries["reader"] != nil {
@@ -89,7 +94,7 @@ func timed(name string, quantile float64, quiet, busy check.Times, want time.Dur
 	if quantile < 1 {
 		word = fmt.Sprintf("p%.0f", 100*quantile)
 	}
-	p := promise{name, unseen, fmt.Sprintf("%d ms", want.Milliseconds()), true, false}
+	p := measured(name, unseen, fmt.Sprintf("%d ms", want.Milliseconds()), true)
 	if len(quiet) > 0 {
 		got := quiet.Quantile(quantile)
 		p.Got, p.Holds = fmt.Sprintf("%s %d ms of %d", word, got.Milliseconds(), len(quiet)), got <= want
@@ -115,9 +120,9 @@ func (r *run) recoveryPromises(recoveries map[string]*check.Recovery, machine *c
 		all = append(all, timed(kind+": its jobs go on", 0.99, c.Resumed, c.ResumedBusy, wantResume))
 		if c.Finished > 0 {
 			share := float64(c.Redone) / float64(c.Finished)
-			all = append(all, promise{
-				kind + ": finished tasks done again", fmt.Sprintf("%d of %d", c.Redone, c.Finished), fmt.Sprintf("%.0f %%", 100*wantRedone), share < wantRedone, false,
-			})
+			all = append(all, measured(
+				kind+": finished tasks done again", fmt.Sprintf("%d of %d", c.Redone, c.Finished), fmt.Sprintf("%.0f %%", 100*wantRedone), share < wantRedone,
+			))
 		}
 	}
 	for _, m := range []struct {
@@ -142,7 +147,7 @@ func (r *run) recoveryPromises(recoveries map[string]*check.Recovery, machine *c
 // queuePromise is about the queues when many workers have joined. Fifty processes that start are much for a small
 // machine: what it is too busy for is told, and not judged.
 func (r *run) queuePromise(machine *check.Machine) promise {
-	p := promise{"join: longest queue 1 s after", fmt.Sprintf("%.1f reservations per slot", r.notes.values["join.queue"]), "≤ 2, or twice the median", true, false}
+	p := measured("join: longest queue 1 s after", fmt.Sprintf("%.1f reservations per slot", r.notes.values["join.queue"]), "≤ 2, or twice the median", true)
 	for _, q := range r.notes.queues {
 		if machine.Busy(q.from, q.to) {
 			p.Got += fmt.Sprintf("; %.1f on a busy machine", q.got)
@@ -171,7 +176,7 @@ func latePromise(records []ledger.Record, machine *check.Machine) promise {
 			late++
 		}
 	}
-	p := promise{"overload: accepted and then not done", strconv.Itoa(late), "0", late == 0, false}
+	p := measured("overload: accepted and then not done", strconv.Itoa(late), "0", late == 0)
 	if busy > 0 {
 		p.Got += fmt.Sprintf("; %d on a busy machine", busy)
 	}
@@ -181,9 +186,9 @@ func latePromise(records []ledger.Record, machine *check.Machine) promise {
 // goodputPromise compares what is done at twice the load with what is at the peak.
 func goodputPromise(records []ledger.Record, machine *check.Machine, o overloaded) promise {
 	peak, twice := goodput(records, o.peak), goodput(records, o.twice)
-	p := promise{
-		"goodput at twice the load", fmt.Sprintf("%.0f of %.0f tasks/s", twice, peak), fmt.Sprintf("%.0f %%", 100*wantGoodput), twice >= wantGoodput*peak, false,
-	}
+	p := measured(
+		"goodput at twice the load", fmt.Sprintf("%.0f of %.0f tasks/s", twice, peak), fmt.Sprintf("%.0f %%", 100*wantGoodput), twice >= wantGoodput*peak,
+	)
 	if !p.Holds && !machine.Busy(o.peak.from, o.peak.to) && machine.Busy(o.twice.from, o.twice.to) {
 		p.Got, p.Holds = unseen+": "+p.Got+", on a machine that was busy only then", true
 	}
@@ -198,10 +203,10 @@ func (r *run) kindPromises(p *report) []promise {
 		case "drain", "cut-gossip", "bad-line", "black-hole", "join", "cut", "cut-to-worker", "cut-to-scheduler", "half-open", "cut-peer", "cut-peers":
 			ends := maps.Clone(k.Ends)
 			maps.DeleteFunc(ends, func(what string, _ int) bool { return strings.HasSuffix(what, atMostOnce) })
-			all = append(all, promise{k.Kind + ": tasks and jobs that did not end ok", counts(ends), "none", len(ends) == 0, false})
+			all = append(all, measured(k.Kind+": tasks and jobs that did not end ok", counts(ends), "none", len(ends) == 0))
 		case "poison":
 			deaths := r.notes.counts["poison.deaths"]
-			all = append(all, promise{"poison: workers killed", fmt.Sprintf("%d by %d", deaths, k.Faults), fmt.Sprintf("≤ %d each", wantDeaths), deaths <= wantDeaths*k.Faults, false})
+			all = append(all, measured("poison: workers killed", fmt.Sprintf("%d by %d", deaths, k.Faults), fmt.Sprintf("≤ %d each", wantDeaths), deaths <= wantDeaths*k.Faults))
 		}
 	}
 	return all
@@ -218,7 +223,7 @@ func poisonPromise(records []ledger.Record) promise {
 			failed++
 		}
 	}
-	return promise{"poison: tasks that kill their worker end failed", fmt.Sprintf("%d of %d", failed, len(jobs)), "all", failed == len(jobs) && failed > 0, false}
+	return measured("poison: tasks that kill their worker end failed", fmt.Sprintf("%d of %d", failed, len(jobs)), "all", failed == len(jobs) && failed > 0)
 }
 
 // refusalPromise is about what a client without the Go SDK hears of too much load. That an answer lacks its Retry-After
@@ -234,10 +239,10 @@ func refusalPromise(records []ledger.Record) promise {
 			other++
 		}
 	}
-	return promise{
+	return measured(
 		"overload: refused by HTTP, with Retry-After", fmt.Sprintf("%d jobs, and %d for another reason or without it", refused, other), "some, and 0",
-		refused > 0 && other == 0, false,
-	}
+		refused > 0 && other == 0,
+	)
 }
 
 // goodput is the tasks per second of jobs that ended ok within a window.
@@ -267,7 +272,7 @@ func growthPromises(of []growth, memory int64) []promise {
 	for _, g := range of {
 		note := func(what string, before, after, most int64) {
 			if after > most {
-				worst[what] = promise{what, fmt.Sprintf("%s: %d, before %d", g.Node, after, before), fmt.Sprintf("≤ %d", most), false, false}
+				worst[what] = measured(what, fmt.Sprintf("%s: %d, before %d", g.Node, after, before), fmt.Sprintf("≤ %d", most), false)
 			}
 		}
 		b, a := g.Before, g.After
@@ -279,7 +284,7 @@ func growthPromises(of []growth, memory int64) []promise {
 		if p, bad := worst[what]; bad {
 			all = append(all, p)
 		} else if len(of) > 0 {
-			all = append(all, promise{what, "none to speak of", "bounded", true, false})
+			all = append(all, measured(what, "none to speak of", "bounded", true))
 		}
 	}
 	return all

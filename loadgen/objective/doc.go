@@ -17,7 +17,8 @@
 // A fleet that is measured is noisy: at the same rate an objective holds in one run and not in the next, and the nearer
 // the edge the more so. [Search] doubles the rate until the objective does not hold, then halves the gap, and
 //
-//   - takes the word of one run only for an objective that holds with room to spare; all else is put to the vote of several;
+//   - takes the word of one run only for an objective that holds with room to spare; all else is put to the vote of
+//     several;
 //   - asks again at the two rates that it is about to name, more often, and goes on if a vote turns;
 //   - never counts a run in which the generator lagged as one that holds, and tells apart whether the fleet or the
 //     generator ended the climb.

@@ -116,3 +116,38 @@ func (s *scheduler) samples(k *worker) bool {
 	v, ok := s.core.Worker(l.id)
 	return ok && !v.Draining && !v.Quarantined
 }
+
+// atRest judges what is left when nothing happens any more.
+func (b *book) atRest() {
+	w := b.w
+	for _, j := range b.jobs {
+		if !j.over && !j.forsaken && j.ref != 0 {
+			w.fail("job %d has no end", j.index)
+		}
+		for _, t := range j.tasks {
+			for _, x := range t.starts {
+				if !x.over {
+					w.fail("job %d, task %d: its start on %s has no end", j.index, t.index, w.name(x.k.node))
+				}
+			}
+		}
+	}
+	for _, s := range w.schedulers {
+		if l := s.core.Load(); l.Jobs+l.Waiting+l.Running+l.Reservations > 0 {
+			w.fail("%s is at rest with %+v", w.name(s.node), l)
+		}
+	}
+	for _, k := range w.workers {
+		if l := k.core.Load(); l.Free != l.Slots || l.Reservations > 0 || l.Results > 0 {
+			w.fail("%s is at rest with %+v", w.name(k.node), l)
+		}
+	}
+	for _, c := range w.clients {
+		if l := c.core.Load(); l.Jobs > 0 {
+			w.fail("%s is at rest with %+v", w.name(c.node), l)
+		}
+	}
+	if w.plan.offers() {
+		b.offersAtRest()
+	}
+}

@@ -1,5 +1,5 @@
-// Package uplot is the chart library uPlot 1.6.32 (https://github.com/leeoniya/uPlot, MIT; its licence lies beside this file), as the
-// npm package of that version has it in dist, for pages that must work without a network.
+// Package uplot is the chart library uPlot 1.6.32 (https://github.com/leeoniya/uPlot, MIT; its licence lies beside this
+// file), as the npm package of that version has it in dist, for pages that must work without a network.
 package uplot
 
 import _ "embed" // the files below

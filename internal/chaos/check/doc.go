@@ -12,7 +12,8 @@
 //   - over-attempts, over-slots: more starts than max_attempts, more running attempts than slots
 //   - orphan-start: a start some time after its client has died
 //   - unexplained-end: an outcome that is not ok, without a failed attempt or a fault that explains it
-//   - unexplained-cut: a running attempt that was told to stop, without a deadline, a cancellation or a fault that explains it
+//   - unexplained-cut: a running attempt that was told to stop, without a deadline, a cancellation or a fault that
+//     explains it
 //   - stranger: a start of a job that no client has submitted
 //   - crash: a process that ended though nobody ended it
 //

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -74,74 +73,6 @@ func (b *blackHole) heal(ctx context.Context) error {
 	return b.leave(ctx)
 }
 
-// poison is a job whose first task kills its worker. The fleet must give that task up after its attempts, and the rest
-// must live.
-type poison struct {
-	guest
-	r *run
-
-	mu     sync.Mutex // guards what follows
-	deaths int
-	again  sync.WaitGroup // workers that are started anew
-	fault  error
-}
-
-func newPoison(r *run, _ []string) fault { return &poison{r: r} }
-
-func (p *poison) inject(ctx context.Context) (err error) {
-	// Commands kill themselves, not their worker.
-	for _, w := range p.r.fleet.workers {
-		w.mu.Lock()
-		w.died = func(w *process) { p.again.Go(func() { p.revive(ctx, w) }) }
-		w.mu.Unlock()
-	}
-	l := p.r.o.load
-	l.once = 0
-	p.guest, err = p.r.invite("poisoner", func(name string) *process {
-		return p.r.fleet.newClient(name, l, "--poison", "--kind", "poison")
-	})
-	if err != nil {
-		return err
-	}
-	err = startAll(ctx, []*process{p.process})
-	p.plan() // it ends by itself
-	return err
-}
-
-// revive starts a worker that the task has killed, as whoever watches over it would. Its death explains what it cost.
-func (p *poison) revive(ctx context.Context, w *process) {
-	w.mu.Lock()
-	number := diedFault + w.life // the worker has written down that it begins
-	w.mu.Unlock()
-	pause(ctx, 300*time.Millisecond)
-	err := startAll(ctx, []*process{w})
-	p.r.write(ledger.Record{Event: ledger.Heal, Fault: number, Kind: "poison-death"})
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.deaths++
-	p.fault = errors.Join(p.fault, err)
-}
-
-func (p *poison) heal(ctx context.Context) error {
-	if p.process == nil {
-		return nil
-	}
-	err := p.awaitEnd(ctx, p.r.o.load.deadline+10*time.Second) // it submits one job and leaves
-	if err != nil {
-		err = errors.Join(err, p.kill())
-	}
-	for _, w := range p.r.fleet.workers {
-		w.mu.Lock()
-		w.died = nil
-		w.mu.Unlock()
-	}
-	p.again.Wait()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.r.notes.count("poison.deaths", p.deaths)
-	return errors.Join(err, p.fault)
-}
-
 // join is many workers at once. None of them, nor an older one, may be buried under reservations.
 type join struct {
 	r    *run
@@ -201,89 +132,8 @@ func (j *join) heal(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
-// overload first finds out what the fleet can do, and then asks for twice as much, of jobs that cannot wait.
-type overload struct {
-	r      *run
-	extras []*process
-}
-
-func newOverload(r *run, _ []string) fault { return &overload{r: r} }
-
-func (o *overload) touches() ([]string, [][2]string) { return nil, nil }
-
-// plainFlood is the client of an overload that speaks HTTP.
-const plainFlood = "flood-plain"
-
-const (
-	overloadDeadline = time.Second     // of its jobs: the median wait at twice the capacity would soon be longer
-	peakLength       = 4 * time.Second // for which the fleet is kept just full
-)
-
-func (o *overload) inject(ctx context.Context) error {
-	f := o.r.fleet
-	l := o.r.o.load
-	l.once, l.deadline = 0, overloadDeadline
-	slots := 0
-	for _, w := range f.workers {
-		slots += w.slots
-	}
-	// Full, and not more: as many tasks at once as twice the slots.
-	full, err := o.r.invite("peak", func(name string) *process {
-		return f.newClient(name, l, "--kind", "overload", "--in-flight", strconv.Itoa(max(1, 2*slots/l.tasks)))
-	})
-	if err != nil {
-		return err
-	}
-	if err := startAll(ctx, []*process{full.process}); err != nil {
-		return err
-	}
-	pause(ctx, time.Second) // to fill up
-	from := ledger.Now()
-	before, err := f.done(ctx)
-	if err != nil {
-		return err
-	}
-	pause(ctx, peakLength)
-	peak := window{from: from, to: ledger.Now()}
-	after, err := f.done(ctx)
-	if err != nil {
-		return err
-	}
-	if err := full.leave(ctx); err != nil {
-		return err
-	}
-	// Twice what was done at the peak: what slots and tasks would allow may be more than this machine can do.
-	l.rate = max(1, 2*(after-before)/time.Duration(peak.to-peak.from).Seconds()/float64(l.tasks))
-	twice, err := o.r.invite("flood", func(name string) *process { return f.newClient(name, l, "--kind", "overload") })
-	if err != nil {
-		return err
-	}
-	plain := l // one in fifty more, without the Go client: what it is refused shows what others hear
-	plain.rate = l.rate / 50
-	byHTTP, err := o.r.invite(plainFlood, func(name string) *process { return f.newClient(name, plain, "--kind", "overload", "--plain") })
-	if err != nil {
-		return err
-	}
-	o.extras = append(o.extras, twice.process, byHTTP.process)
-	if err := startAll(ctx, o.extras); err != nil {
-		return err
-	}
-	pause(ctx, time.Second)
-	o.r.notes.overload(peak, window{from: ledger.Now()})
-	return nil
-}
-
-func (o *overload) heal(ctx context.Context) error {
-	o.r.notes.overloadEnds(ledger.Now())
-	var fault error
-	for _, p := range o.extras {
-		fault = errors.Join(fault, p.leave(ctx))
-	}
-	return fault
-}
-
-// reader is a client that does not read what it has asked for.
-type reader struct {
+// nonReader is a client that does not read what it has asked for.
+type nonReader struct {
 	guest
 	r         *run
 	scheduler *process
@@ -291,10 +141,10 @@ type reader struct {
 }
 
 func newReader(r *run, targets []string) fault {
-	return &reader{r: r, scheduler: r.fleet.named(targets[0])}
+	return &nonReader{r: r, scheduler: r.fleet.named(targets[0])}
 }
 
-func (d *reader) inject(ctx context.Context) (err error) {
+func (d *nonReader) inject(ctx context.Context) (err error) {
 	d.before = rss(d.scheduler.pid())
 	f := d.r.fleet
 	d.guest, err = d.r.invite("reader", func(name string) *process {
@@ -312,7 +162,7 @@ func (d *reader) inject(ctx context.Context) (err error) {
 // unsent, 64 MiB each, and as much again that the collector has yet to find.
 const readerMemory = 256 << 20
 
-func (d *reader) heal(context.Context) error {
+func (d *nonReader) heal(context.Context) error {
 	if d.process == nil {
 		return nil
 	}
