@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -197,9 +198,7 @@ func sampleOf(c *cell, jobs []jobRecord, first int, before, after meter) (*sampl
 // plan returns the jobs of an open loop, in served what each task is to take.
 func plan(c *cell) ([]jobRecord, error) {
 	service := c.Service
-	if service == "" {
-		service = "const:0s"
-	}
+	service = cmp.Or(service, "const:0s")
 	spec := workload.Spec{Rate: c.Rate, Load: c.Load, Seed: c.Seed, Slots: c.Workers * c.Slots}
 	var errs [3]error
 	spec.Tasks, errs[0] = workload.ParseTasks(strconv.Itoa(c.Tasks))

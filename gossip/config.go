@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,21 +96,11 @@ func (c Config) withDefaults() Config {
 	if c.Incarnation == 0 {
 		c.Incarnation = NewIncarnation()
 	}
-	if c.Fleet == "" {
-		c.Fleet = DefaultFleet
-	}
-	if c.Bind == "" {
-		c.Bind = "127.0.0.1:0"
-	}
-	if c.ProbeInterval == 0 {
-		c.ProbeInterval = time.Second
-	}
-	if c.GossipInterval == 0 {
-		c.GossipInterval = 50 * time.Millisecond
-	}
-	if c.RejoinInterval == 0 {
-		c.RejoinInterval = 30 * time.Second
-	}
+	c.Fleet = cmp.Or(c.Fleet, DefaultFleet)
+	c.Bind = cmp.Or(c.Bind, "127.0.0.1:0")
+	c.ProbeInterval = cmp.Or(c.ProbeInterval, time.Second)
+	c.GossipInterval = cmp.Or(c.GossipInterval, 50*time.Millisecond)
+	c.RejoinInterval = cmp.Or(c.RejoinInterval, 30*time.Second)
 	if c.Live == nil {
 		c.Live = HTTPLive
 	}

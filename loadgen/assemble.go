@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -93,9 +94,7 @@ func (r *run) result(before, after reading) *Result {
 	}
 	if capacity := float64(window) * float64(c.Fleet.Slots); capacity > 0 {
 		res.Utilization = t.timeline.busyBetween(t.first, t.last) / capacity
-		if res.Load == 0 {
-			res.Load = t.demand / capacity
-		}
+		res.Load = cmp.Or(res.Load, t.demand/capacity)
 	}
 	res.spent(before, after)
 	res.Curve, res.WaitCurve = t.response.curve(), t.wait.curve()

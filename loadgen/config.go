@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,18 +108,10 @@ type Progress struct {
 
 func (c Config) withDefaults() Config {
 	c.Schedulers = addresses(c.Schedulers)
-	if c.App == "" {
-		c.App = SleepApp
-	}
-	if c.ProbeRatio == 0 {
-		c.ProbeRatio = task.DefaultProbeRatio
-	}
-	if c.Timeout == 0 {
-		c.Timeout = DefaultTimeout
-	}
-	if c.MaxInFlight == 0 {
-		c.MaxInFlight = DefaultMaxInFlight
-	}
+	c.App = cmp.Or(c.App, SleepApp)
+	c.ProbeRatio = cmp.Or(c.ProbeRatio, task.DefaultProbeRatio)
+	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
+	c.MaxInFlight = cmp.Or(c.MaxInFlight, DefaultMaxInFlight)
 	if c.Repeat == 0 {
 		c.Repeat, c.Repeats = 1, 1
 	}

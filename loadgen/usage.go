@@ -67,9 +67,7 @@ type usage struct {
 
 // run notes that so much was taken from one time to another.
 func (u *usage) run(from, to time.Duration, amounts []float64) {
-	if u.length == 0 {
-		u.length = time.Second / 8
-	}
+	u.length = cmp.Or(u.length, time.Second/8)
 	for from = max(from, 0); from < to; {
 		for from >= MaxIntervals*u.length {
 			u.halve()

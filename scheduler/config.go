@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,31 +94,23 @@ func (c Config) withDefaults() Config {
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{}).DialContext
 	}
-	if c.Policy == 0 {
-		c.Policy = placement.IdleOffer
-	}
+	c.Policy = cmp.Or(c.Policy, placement.IdleOffer)
 	limits := task.DefaultLimits()
-	setDefault(&c.Limits.MaxTasks, limits.MaxTasks)
-	setDefault(&c.Limits.MaxPayloadBytes, limits.MaxPayloadBytes)
-	setDefault(&c.Limits.MaxJobBytes, limits.MaxJobBytes)
+	c.Limits.MaxTasks = cmp.Or(c.Limits.MaxTasks, limits.MaxTasks)
+	c.Limits.MaxPayloadBytes = cmp.Or(c.Limits.MaxPayloadBytes, limits.MaxPayloadBytes)
+	c.Limits.MaxJobBytes = cmp.Or(c.Limits.MaxJobBytes, limits.MaxJobBytes)
 	c.Stream.MaxMessageBytes = max(c.Stream.MaxMessageBytes, probe.MaxMessage)
 	c.Stream.BeatInterval, c.Stream.Lease = c.Stream.Times() // the lease is announced
-	setDefault(&c.MaxJobs, 100_000)
-	setDefault(&c.MaxWaitingTasks, 1_000_000)
-	setDefault(&c.MaxPayloadBytes, 1<<30)
-	setDefault(&c.ResultTTL, time.Minute)
-	setDefault(&c.MaxRetainedBytes, 64<<20)
-	setDefault(&c.MaxUnreadBytes, 32<<20)
-	setDefault(&c.ClientGrace, time.Second)
-	setDefault(&c.ResultGrace, ack.DefaultKeepFor)
-	setDefault(&c.DrainTimeout, 30*time.Second)
+	c.MaxJobs = cmp.Or(c.MaxJobs, 100_000)
+	c.MaxWaitingTasks = cmp.Or(c.MaxWaitingTasks, 1_000_000)
+	c.MaxPayloadBytes = cmp.Or(c.MaxPayloadBytes, 1<<30)
+	c.ResultTTL = cmp.Or(c.ResultTTL, time.Minute)
+	c.MaxRetainedBytes = cmp.Or(c.MaxRetainedBytes, 64<<20)
+	c.MaxUnreadBytes = cmp.Or(c.MaxUnreadBytes, 32<<20)
+	c.ClientGrace = cmp.Or(c.ClientGrace, time.Second)
+	c.ResultGrace = cmp.Or(c.ResultGrace, ack.DefaultKeepFor)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, 30*time.Second)
 	return c
-}
-
-func setDefault[T int | int64 | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // placement is what the core is made with. Its bounds are those here, since users share them.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"dunnock/probe"
 	"dunnock/scheduler/placement"
 	"dunnock/worker/queue"
@@ -32,9 +33,7 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 			m.Kind, m.Task = kindGetTask, f.Res
 		case queue.EffectFinished:
 			m.Kind, m.Task, m.Attempt, m.Service, m.Status = MessageFinished, f.Task, f.Attempt, f.Service, f.Status
-			if m.Status == 0 {
-				m.Status = probe.StatusOK
-			}
+			m.Status = cmp.Or(m.Status, probe.StatusOK)
 		case queue.EffectRefuse:
 			m.Kind, m.Task, m.Count, m.Reason = kindRefuse, f.Res, f.Count, f.Reason
 		case queue.EffectAdopt, queue.EffectFound, queue.EffectTold: // nothing is kept

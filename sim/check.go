@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -39,9 +40,7 @@ const student999 = 4.781
 // utilisation, Little's law, and the conservation of tasks. The error says that it could not be done; what does not
 // agree is in the lines.
 func Check(ctx context.Context, cfg CheckConfig) ([]CheckLine, error) {
-	if cfg.Scale == 0 {
-		cfg.Scale = 1
-	}
+	cfg.Scale = cmp.Or(cfg.Scale, 1)
 	if math.IsNaN(cfg.Scale) || cfg.Scale < 0.01 || cfg.Scale > 100 {
 		return nil, fmt.Errorf("sim: scale: want 0.01 to 100, got %g", cfg.Scale)
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -82,27 +83,13 @@ type Config struct {
 
 // WithDefaults returns the config with every zero field that has a default set to it.
 func (c Config) WithDefaults() Config {
-	if c.Policy == "" {
-		c.Policy = "late-binding"
-	}
-	if c.Workers == 0 {
-		c.Workers = DefaultWorkers
-	}
-	if c.Slots == 0 {
-		c.Slots = DefaultSlots
-	}
-	if c.Schedulers == 0 {
-		c.Schedulers = DefaultSchedulers
-	}
-	if c.ProbeRatio == 0 {
-		c.ProbeRatio = task.DefaultProbeRatio
-	}
-	if c.Deadline == 0 {
-		c.Deadline = task.MaxDeadline
-	}
-	if c.MaxAttempts == 0 {
-		c.MaxAttempts = task.DefaultMaxAttempts
-	}
+	c.Policy = cmp.Or(c.Policy, "late-binding")
+	c.Workers = cmp.Or(c.Workers, DefaultWorkers)
+	c.Slots = cmp.Or(c.Slots, DefaultSlots)
+	c.Schedulers = cmp.Or(c.Schedulers, DefaultSchedulers)
+	c.ProbeRatio = cmp.Or(c.ProbeRatio, task.DefaultProbeRatio)
+	c.Deadline = cmp.Or(c.Deadline, task.MaxDeadline)
+	c.MaxAttempts = cmp.Or(c.MaxAttempts, task.DefaultMaxAttempts)
 	c.Faults = c.Faults.withDefaults()
 	return c
 }

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -142,26 +143,12 @@ func DefaultLimits() Limits {
 // WithDefaults returns the job with every zero field that has a default set to it.
 // Tasks and maps are shared with the receiver.
 func (j Job) WithDefaults() Job {
-	if j.ProbeRatio == 0 {
-		j.ProbeRatio = DefaultProbeRatio
-	}
-	if j.Deadline == 0 {
-		j.Deadline = DefaultDeadline
-	}
-	if j.MaxAttempts == 0 {
-		j.MaxAttempts = DefaultMaxAttempts
-	}
-	if j.Delivery == 0 {
-		j.Delivery = AtLeastOnce
-	}
-	if j.OnFailure == 0 {
-		j.OnFailure = Continue
-	}
-	if j.Slots == 0 {
-		j.Slots = 1
-	}
-	if j.OnDisconnect == 0 {
-		j.OnDisconnect = CancelJob
-	}
+	j.ProbeRatio = cmp.Or(j.ProbeRatio, DefaultProbeRatio)
+	j.Deadline = cmp.Or(j.Deadline, DefaultDeadline)
+	j.MaxAttempts = cmp.Or(j.MaxAttempts, DefaultMaxAttempts)
+	j.Delivery = cmp.Or(j.Delivery, AtLeastOnce)
+	j.OnFailure = cmp.Or(j.OnFailure, Continue)
+	j.Slots = cmp.Or(j.Slots, 1)
+	j.OnDisconnect = cmp.Or(j.OnDisconnect, CancelJob)
 	return j
 }

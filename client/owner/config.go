@@ -1,6 +1,7 @@
 package owner
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -57,20 +58,14 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.Tries, DefaultTries)
-	setDefault(&c.MinBackoff, DefaultMinBackoff)
-	setDefault(&c.MaxBackoff, DefaultMaxBackoff)
-	setDefault(&c.Patience, DefaultPatience)
-	setDefault(&c.Grace, DefaultGrace)
-	setDefault(&c.Spares, DefaultSpares)
-	setDefault(&c.MaxJobs, DefaultMaxJobs)
+	c.Tries = cmp.Or(c.Tries, DefaultTries)
+	c.MinBackoff = cmp.Or(c.MinBackoff, DefaultMinBackoff)
+	c.MaxBackoff = cmp.Or(c.MaxBackoff, DefaultMaxBackoff)
+	c.Patience = cmp.Or(c.Patience, DefaultPatience)
+	c.Grace = cmp.Or(c.Grace, DefaultGrace)
+	c.Spares = cmp.Or(c.Spares, DefaultSpares)
+	c.MaxJobs = cmp.Or(c.MaxJobs, DefaultMaxJobs)
 	return c
-}
-
-func setDefault[T int | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // Validate reports all faults of the configuration at once.

@@ -1,6 +1,7 @@
 package owner
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
 	"math/rand/v2"
@@ -137,13 +138,9 @@ func (c *Core) Submit(now time.Duration, spec *Spec, out []Effect) (Ref, []Effec
 	j.hash = xxhash.Sum64(spec.ID[:])
 	j.epoch, j.leads = spec.Epoch, spec.CancelOnFailure
 	j.deadline = spec.Deadline
-	if j.deadline == 0 {
-		j.deadline = task.DefaultDeadline
-	}
+	j.deadline = cmp.Or(j.deadline, task.DefaultDeadline)
 	j.maxAttempts = uint8(spec.MaxAttempts)
-	if j.maxAttempts == 0 {
-		j.maxAttempts = task.DefaultMaxAttempts
-	}
+	j.maxAttempts = cmp.Or(j.maxAttempts, task.DefaultMaxAttempts)
 	c.setTasks(j, spec)
 	j.patient = now + c.cfg.Patience
 	c.limit(j, now)

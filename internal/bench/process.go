@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,9 +58,7 @@ func startProfile(prefix, role string) (func(), error) {
 	if prefix == "" {
 		return func() {}, nil
 	}
-	if role == "" {
-		role = "client"
-	}
+	role = cmp.Or(role, "client")
 	if role != "client" && role != "scheduler" {
 		role += strconv.Itoa(os.Getpid()) // there may be several
 	}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,17 +60,13 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	setDefault(&c.Schedulers, 2)
-	setDefault(&c.Workers, 4)
-	setDefault(&c.Slots, 4)
-	setDefault(&c.DrainTimeout, 30*time.Second)
-	setDefault(&c.StartTimeout, 30*time.Second)
-	if c.HTTP == "" {
-		c.HTTP = freePort
-	}
-	if c.Policy == 0 {
-		c.Policy = placement.IdleOffer
-	}
+	c.Schedulers = cmp.Or(c.Schedulers, 2)
+	c.Workers = cmp.Or(c.Workers, 4)
+	c.Slots = cmp.Or(c.Slots, 4)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, 30*time.Second)
+	c.StartTimeout = cmp.Or(c.StartTimeout, 30*time.Second)
+	c.HTTP = cmp.Or(c.HTTP, freePort)
+	c.Policy = cmp.Or(c.Policy, placement.IdleOffer)
 	if c.Name == "" {
 		c.Name = fmt.Sprintf("local-%05x", uint64(gossip.NewIncarnation())&0xfffff)
 	}
@@ -83,12 +80,6 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("workers: want 1 to %d, got %d", MaxWorkers, c.Workers)
 	}
 	return c, nil
-}
-
-func setDefault[T int | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // Fleet is running. End it with [Fleet.Stop].

@@ -108,9 +108,7 @@ func report(out io.Writer, list []mutant, verdicts []verdict) error {
 	missed := 0
 	for i, m := range list {
 		by := verdicts[i].by
-		if by == "" {
-			by = "NOBODY"
-		}
+		by = cmp.Or(by, "NOBODY")
 		if by == "NOBODY" || by == broken {
 			missed++
 		}

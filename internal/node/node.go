@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,15 +140,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Incarnation == 0 {
 		c.Incarnation = gossip.NewIncarnation()
 	}
-	if c.HTTP == "" {
-		c.HTTP = "127.0.0.1:0"
-	}
-	if c.Gossip == "" {
-		c.Gossip = "127.0.0.1:0"
-	}
-	if c.Fleet == "" {
-		c.Fleet = "dunnock"
-	}
+	c.HTTP = cmp.Or(c.HTTP, "127.0.0.1:0")
+	c.Gossip = cmp.Or(c.Gossip, "127.0.0.1:0")
+	c.Fleet = cmp.Or(c.Fleet, "dunnock")
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

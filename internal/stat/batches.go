@@ -1,6 +1,9 @@
 package stat
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // maxBatches is how many batches there are at most; when they are full, neighbours are merged.
 const maxBatches = 64
@@ -19,9 +22,7 @@ type Batches struct {
 
 // Add takes the next observation.
 func (b *Batches) Add(x float64) {
-	if b.length == 0 {
-		b.length = 1
-	}
+	b.length = cmp.Or(b.length, 1)
 	b.sum += x
 	b.filled++
 	if b.filled < b.length {

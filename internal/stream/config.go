@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -82,9 +83,7 @@ func (c Config) withDefaults() Config {
 		c.BeatInterval = DefaultBeatInterval
 	}
 	c.BeatInterval = max(c.BeatInterval, time.Millisecond)
-	if c.Lease == 0 {
-		c.Lease = DefaultLease
-	}
+	c.Lease = cmp.Or(c.Lease, DefaultLease)
 	if c.HandshakeTimeout <= 0 {
 		c.HandshakeTimeout = DefaultHandshakeTimeout
 	}

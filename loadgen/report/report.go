@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	_ "embed" // the page's parts
 	"errors"
 	"fmt"
@@ -121,9 +122,7 @@ func banners(runs []*loadgen.Result) []banner {
 		}
 		if !r.Valid {
 			why := r.Invalid
-			if why == "" {
-				why = "the generator did not keep up"
-			}
+			why = cmp.Or(why, "the generator did not keep up")
 			loud = append(loud, banner{true, name + "this run is invalid: " + why + ". Its figures tell more of the generator than of the fleet."})
 		}
 		if r.Interrupted {

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -39,9 +40,7 @@ func Generate(s Spec, w Window) (*Source, error) {
 }
 
 func newSource(f feed, w Window) *Source {
-	if w.TimeScale == 0 {
-		w.TimeScale = 1
-	}
+	w.TimeScale = cmp.Or(w.TimeScale, 1)
 	return &Source{feed: f, window: w}
 }
 

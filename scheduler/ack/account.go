@@ -1,6 +1,9 @@
 package ack
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Config says for how much an acknowledgement is worth a message. Zero fields take their defaults.
 type Config struct {
@@ -40,18 +43,12 @@ type Account struct {
 
 // NewAccount returns an account without results.
 func NewAccount(cfg Config) Account {
-	setDefault(&cfg.Every, DefaultEvery)
-	setDefault(&cfg.Bytes, DefaultBytes)
-	setDefault(&cfg.KeepFor, DefaultKeepFor)
-	setDefault(&cfg.MaxKept, DefaultMaxKept)
-	setDefault(&cfg.MaxKeptBytes, DefaultMaxKeptBytes)
+	cfg.Every = cmp.Or(cfg.Every, DefaultEvery)
+	cfg.Bytes = cmp.Or(cfg.Bytes, DefaultBytes)
+	cfg.KeepFor = cmp.Or(cfg.KeepFor, DefaultKeepFor)
+	cfg.MaxKept = cmp.Or(cfg.MaxKept, DefaultMaxKept)
+	cfg.MaxKeptBytes = cmp.Or(cfg.MaxKeptBytes, DefaultMaxKeptBytes)
 	return Account{cfg: cfg}
-}
-
-func setDefault[T int | uint64 | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // Taken is the number up to which all results have come. The worker is told at a handshake, and does not repeat them.

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"time"
 )
 
@@ -57,17 +58,11 @@ type orphan struct {
 
 // New returns a book without jobs.
 func New(cfg Config) *Book {
-	setDefault(&cfg.Grace, DefaultGrace)
-	setDefault(&cfg.PartedFor, DefaultPartedFor)
-	setDefault(&cfg.MaxParted, DefaultMaxParted)
-	setDefault(&cfg.MaxOwners, DefaultMaxOwners)
+	cfg.Grace = cmp.Or(cfg.Grace, DefaultGrace)
+	cfg.PartedFor = cmp.Or(cfg.PartedFor, DefaultPartedFor)
+	cfg.MaxParted = cmp.Or(cfg.MaxParted, DefaultMaxParted)
+	cfg.MaxOwners = cmp.Or(cfg.MaxOwners, DefaultMaxOwners)
 	return &Book{cfg: cfg}
-}
-
-func setDefault[T int | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // Held counts the jobs that start nothing for now.

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	_ "embed" // the page's parts
 	"io"
 	"slices"
@@ -21,8 +22,6 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		Title: r.Title, Template: pageTemplate, Script: pageScript, Data: r,
 		Values: map[string]any{"Subtitle": r.subtitle(), "Report": r, "Policies": slices.Contains(r.Axes, "policy")},
 	}
-	if p.Title == "" {
-		p.Title = "Sweep"
-	}
+	p.Title = cmp.Or(p.Title, "Sweep")
 	return p.Write(w)
 }

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -15,9 +16,7 @@ import (
 func (r *Report) WriteSVG(w io.Writer) error {
 	labels := r.curveLabels()
 	f := plot.Figure{Title: r.Title, Subtitle: r.subtitle()}
-	if f.Title == "" {
-		f.Title = "Response of jobs"
-	}
+	f.Title = cmp.Or(f.Title, "Response of jobs")
 	look := func(label string) plot.Look { return plot.Look{Form: plot.FormBand, Style: r.style(label, labels)} }
 	for _, l := range labels {
 		f.Legend = append(f.Legend, plot.Entry{Label: l, Look: look(l)})
