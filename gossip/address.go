@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// Reachable turns the address that a node is bound to into the one that others can
-// dial: the same, unless it is bound to every address (0.0.0.0 or ::). Then it is the machine's private
-// address, if it has exactly one; otherwise the error says what there is to choose from.
+// Reachable turns the address that a node is bound to into the one that others can dial: the same, unless it is bound
+// to every address (0.0.0.0 or ::). Then it is the machine's private address, if it has exactly one; otherwise the
+// error says what there is to choose from.
 func Reachable(bound string) (string, error) {
 	host, port, err := net.SplitHostPort(bound)
 	if err != nil {

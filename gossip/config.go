@@ -31,8 +31,8 @@ type Config struct {
 	Role probe.Role
 	// Incarnation is of this process's life, the same as in its other handshakes. Default: [NewIncarnation].
 	Incarnation probe.Incarnation
-	// Fleet separates fleets on one network: nodes of different fleets never
-	// merge, whoever joins whom. 1 to 63 characters of a-z 0-9 . and -. Default [DefaultFleet].
+	// Fleet separates fleets on one network: nodes of different fleets never merge, whoever joins whom. 1 to 63
+	// characters of a-z 0-9 . and -. Default [DefaultFleet].
 	Fleet string
 	// Key encrypts and authenticates all gossip (AES-256-GCM); all nodes of a fleet have the same. 32 bytes,
 	// or none: then gossip is in the clear, and whoever reaches the port can join.
@@ -65,9 +65,8 @@ type Config struct {
 	// GossipInterval is how often news is passed on, 10 ms to 10 s. With no
 	// news nothing is sent. Default 50 ms.
 	GossipInterval time.Duration
-	// RejoinInterval is how often a node that is in a fleet looks whether
-	// someone in Join is outside it, 1 s to 1 h. It bounds how long the parts of a divided fleet
-	// stay apart once they can talk again. Default 30 s.
+	// RejoinInterval is how often a node that is in a fleet looks whether someone in Join is outside it, 1 s to 1 h. It
+	// bounds how long the parts of a divided fleet stay apart once they can talk again. Default 30 s.
 	RejoinInterval time.Duration
 
 	// Live asks whether m's process is up, as that very incarnation; see [Health]. It is called only for nodes with

@@ -1,10 +1,10 @@
-// Package gossip keeps a node's view of its fleet: who is there, where, and
-// whether they take work. It puts hashicorp/memberlist (SWIM with Lifeguard) behind a small immutable
-// [view.View], and is the only package that knows memberlist.
+// Package gossip keeps a node's view of its fleet: who is there, where, and whether they take work. It puts
+// hashicorp/memberlist (SWIM with Lifeguard) behind a small immutable [view.View], and is the only package that knows
+// memberlist.
 //
-// Membership is a candidate set and nothing else. Gossip is far too slow to judge sub-second
-// tasks, so a member that it declares dead is taken out of the view and
-// nothing is killed; the connections between schedulers and workers decide that. It carries no load.
+// Membership is a candidate set and nothing else. Gossip is far too slow to judge sub-second tasks, so a member that it
+// declares dead is taken out of the view and nothing is killed; the connections between schedulers and workers decide
+// that. It carries no load.
 //
 // # Life of a node
 //

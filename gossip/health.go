@@ -11,8 +11,8 @@ import (
 	"dunnock/gossip/view"
 )
 
-// Health is what a member must answer to GET /healthz on its HTTP address, with
-// any status, for other nodes to tell it from a dead one: a JSON object of at most 64 KiB that holds
+// Health is what a member must answer to GET /healthz on its HTTP address, with any status, for other nodes to tell it
+// from a dead one: a JSON object of at most 64 KiB that holds
 //
 //	{"role":"worker","name":"w1","incarnation":"0192f3a4b5c6d7e8"}
 //
@@ -30,9 +30,9 @@ func healthOf(m *view.Member) Health {
 
 const maxHealthBytes = 64 << 10
 
-// HTTPLive asks m's HTTP address for its [Health] and reports whether the
-// answer is m's own, incarnation included: a restarted process on the old address is another one. No
-// answer by the end of ctx is a no, which for a process that is only slow is a mistake; so callers ask again.
+// HTTPLive asks m's HTTP address for its [Health] and reports whether the answer is m's own, incarnation included: a
+// restarted process on the old address is another one. No answer by the end of ctx is a no, which for a process that is
+// only slow is a mistake; so callers ask again.
 func HTTPLive(ctx context.Context, m view.Member) bool {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", m.Addr)

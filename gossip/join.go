@@ -105,8 +105,8 @@ func (n *Node) waitJoin(ctx context.Context, d time.Duration, alone bool) {
 	}
 }
 
-// join makes one attempt at everyone who is named and not in our fleet. The
-// error says who did not answer; it is nil if enough did or nobody is left to ask.
+// join makes one attempt at everyone who is named and not in our fleet. The error says who did not answer; it is nil if
+// enough did or nobody is left to ask.
 func (n *Node) join(ctx context.Context) error {
 	addrs, err := n.outside(ctx)
 	if len(addrs) == 0 {

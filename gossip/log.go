@@ -15,10 +15,10 @@ const (
 	logWindow   = 10 * time.Second
 )
 
-// logWriter is where memberlist writes its log. Each line becomes a record with the message "memberlist" and
-// the text as an attribute, one level below what memberlist calls it: its errors are about
-// peers and the network, which it copes with, so none is an error of this process; its
-// warnings are what we would note in passing, and the rest is for debugging memberlist.
+// logWriter is where memberlist writes its log. Each line becomes a record with the message "memberlist" and the text
+// as an attribute, one level below what memberlist calls it: its errors are about peers and the network, which it copes
+// with, so none is an error of this process; its warnings are what we would note in passing, and the rest is for
+// debugging memberlist.
 type logWriter struct {
 	log *slog.Logger
 

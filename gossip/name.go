@@ -19,13 +19,13 @@ const (
 )
 
 // keepName makes sure that no other live node has our role and name: before views show this node, and from then on
-// whenever another one turns up, as after a join that succeeded late. It
-// returns [ErrNameTaken] if this node must go, and nil when ctx is done.
+// whenever another one turns up, as after a join that succeeded late. It returns [ErrNameTaken] if this node must go,
+// and nil when ctx is done.
 //
 // Of two live nodes exactly one goes. A joining node yields to one that is in; between two in the same state the larger
 // incarnation, the later one, yields. Each node decides for itself only, with its own state as it is and the other's as
-// it was announced. That suffices: a node is never joining again, so if the
-// other's announcement is old, the node that should yield hears the next one and decides again.
+// it was announced. That suffices: a node is never joining again, so if the other's announcement is old, the node that
+// should yield hears the next one and decides again.
 func (n *Node) keepName(ctx context.Context) error {
 	if len(n.targets) > 0 {
 		select {

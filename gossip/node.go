@@ -64,9 +64,9 @@ type Node struct {
 	current atomic.Pointer[view.View] // of the table; nil: to be made, under mu
 }
 
-// Open checks the configuration and binds the gossip address. Errors are what
-// [Config.Validate] finds, an address that is in use ([ErrInUse]) or not this machine's,
-// and names that do not resolve. What is opened ends with [Node.Run], [Node.Leave] or [Node.Close].
+// Open checks the configuration and binds the gossip address. Errors are what [Config.Validate] finds, an address that
+// is in use ([ErrInUse]) or not this machine's, and names that do not resolve. What is opened ends with [Node.Run],
+// [Node.Leave] or [Node.Close].
 func Open(cfg Config) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -200,9 +200,9 @@ func (n *Node) Health() Health {
 	return healthOf(&m)
 }
 
-// View returns the current view of the fleet, the node itself included once it
-// is in. Before Run it is empty; after it has left, it stays as it was then, without the node. It costs one atomic
-// load unless the fleet has changed since the last call.
+// View returns the current view of the fleet, the node itself included once it is in. Before Run it is empty; after it
+// has left, it stays as it was then, without the node. It costs one atomic load unless the fleet has changed since the
+// last call.
 func (n *Node) View() *view.View {
 	if v := n.current.Load(); v != nil {
 		return v
@@ -214,9 +214,9 @@ func (n *Node) View() *view.View {
 	return v
 }
 
-// Changed returns a channel that is closed once the view is another one than
-// since; at once if it is already. So no change is missed between View and Changed, any
-// number of users can wait, and nothing is to be cancelled. A nil since is no view.
+// Changed returns a channel that is closed once the view is another one than since; at once if it is already. So no
+// change is missed between View and Changed, any number of users can wait, and nothing is to be cancelled. A nil since
+// is no view.
 func (n *Node) Changed(since *view.View) <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -228,9 +228,8 @@ func (n *Node) Changed(since *view.View) <-chan struct{} {
 	return closed
 }
 
-// SetState announces that the node drains, or takes work again. It does not wait until others
-// have heard, which takes a few GossipIntervals. The error is
-// [ErrClosed], or that s is neither [view.Active] nor [view.Draining].
+// SetState announces that the node drains, or takes work again. It does not wait until others have heard, which takes a
+// few GossipIntervals. The error is [ErrClosed], or that s is neither [view.Active] nor [view.Draining].
 func (n *Node) SetState(s view.State) error {
 	if s != view.Active && s != view.Draining {
 		return fmt.Errorf("gossip: a node cannot be set to %s", s)

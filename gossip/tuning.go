@@ -29,19 +29,17 @@ func (n *Node) memberlistConfig() *memberlist.Config {
 	c.Events = events{n}
 	c.LogOutput = n.logWriter
 
-	// A probe fails when its interval ends, so this is also the longest answer that
-	// still counts. With 64 CPU-bound handlers on 2 cores a round trip was seen at 917 ms: at 1 s such a worker
-	// passes, at 500 ms it would flap. The direct packet gets half of it, then
-	// three others and a TCP connection try too.
+	// A probe fails when its interval ends, so this is also the longest answer that still counts. With 64 CPU-bound
+	// handlers on 2 cores a round trip was seen at 917 ms: at 1 s such a worker passes, at 500 ms it would flap. The
+	// direct packet gets half of it, then three others and a TCP connection try too.
 	c.ProbeInterval = n.cfg.ProbeInterval
 	c.ProbeTimeout = n.cfg.ProbeInterval / 2
 	// A suspect is given up after SuspicionMult · max(1, log10 n) probe intervals: 3 s up to ten nodes, 9 s at a
 	// thousand. Fewer than 3 leave a busy node no second chance to refute; 4, the default, only delays: being held for
 	// dead by mistake costs a worker some sampling and kills nothing.
 	c.SuspicionMult = 3
-	// Without anyone to confirm the suspicion, as when most of the fleet died at once, it takes this
-	// many times longer. The default of 6 makes 18 s of it; and is for failures
-	// that cost more to mistake.
+	// Without anyone to confirm the suspicion, as when most of the fleet died at once, it takes this many times longer.
+	// The default of 6 makes 18 s of it; and is for failures that cost more to mistake.
 	c.SuspicionMaxTimeoutMult = 2
 	// A node that notices that it is slow itself probes this much more slowly. At the
 	// default of 8 an overloaded scheduler would miss nobody for 8 s.

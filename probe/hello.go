@@ -50,8 +50,8 @@ const (
 	MaxWeight   = 1000
 )
 
-// Hello is the first message in both directions: who speaks. A worker
-// fills Slots, Apps, Labels, Discipline, Resources and Weights; a scheduler Policy and Results; all fill Lease.
+// Hello is the first message in both directions: who speaks. A worker fills Slots, Apps, Labels, Discipline, Resources
+// and Weights; a scheduler Policy and Results; all fill Lease.
 type Hello struct {
 	Version     uint32 // Version
 	Role        Role

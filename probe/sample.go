@@ -5,11 +5,10 @@ import (
 	"math/rand/v2"
 )
 
-// Sample moves a uniform random sample of k distinct elements to the front of
-// s: every k-element subset is equally likely to be s[:k], in random order. A
-// k beyond len(s) takes all. It costs O(k) whatever the length of s, since it is
-// the first k steps of a Fisher-Yates shuffle done in place; what order s had
-// before makes no difference to the distribution.
+// Sample moves a uniform random sample of k distinct elements to the front of s: every k-element subset is equally
+// likely to be s[:k], in random order. A k beyond len(s) takes all. It costs O(k) whatever the length of s, since it is
+// the first k steps of a Fisher-Yates shuffle done in place; what order s had before makes no difference to the
+// distribution.
 func Sample[T any](rng *rand.Rand, s []T, k int) {
 	for i := range min(k, len(s)) {
 		SampleNext(rng, s, i)

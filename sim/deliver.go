@@ -7,7 +7,8 @@ import (
 	"dunnock/worker/queue"
 )
 
-// What comes in for the cores: messages, and the ends of handlers and waits. What the cores say goes out in carryout.go.
+// What comes in for the cores: messages, and the ends of handlers and waits. What the cores say goes out in
+// carryout.go.
 
 // coreTimer is what a timer of cores is for. Its Worker is the number of the node and its Job the node's life; with
 // timerEnd, Slot and Task are the slot and the call.

@@ -2,8 +2,8 @@ package task
 
 import "fmt"
 
-// Code is the stable name of an error: the same in Go, on the wire and in
-// HTTP answers. New codes may be added; an existing one never changes meaning.
+// Code is the stable name of an error: the same in Go, on the wire and in HTTP answers. New codes may be added; an
+// existing one never changes meaning.
 type Code string
 
 // The codes. The comment gives the HTTP status of a refusal with this code, or

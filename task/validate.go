@@ -5,9 +5,8 @@ import (
 	"strconv"
 )
 
-// Validate says whether a job with its defaults set is well formed and within the limits.
-// The error is an [*Error] with code [CodeInvalidJob] or [CodeTooLarge]
-// whose message names the field as it is called in JSON.
+// Validate says whether a job with its defaults set is well formed and within the limits. The error is an [*Error] with
+// code [CodeInvalidJob] or [CodeTooLarge] whose message names the field as it is called in JSON.
 func (j *Job) Validate(l Limits) error {
 	if l == (Limits{}) {
 		l = DefaultLimits()

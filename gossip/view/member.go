@@ -70,8 +70,8 @@ func (m *Member) Equal(o *Member) bool {
 		m.Version == o.Version && slices.Equal(m.Labels, o.Labels)
 }
 
-// Faults lists all that is wrong with a member that wants to announce itself,
-// each in one line that names the field; nil if nothing is. GossipAddr is not looked at.
+// Faults lists all that is wrong with a member that wants to announce itself, each in one line that names the field;
+// nil if nothing is. GossipAddr is not looked at.
 func (m *Member) Faults() []string {
 	var faults []string
 	if !probe.ValidNodeName(m.Name) {

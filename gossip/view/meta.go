@@ -17,9 +17,8 @@ const MaxMeta = 200
 // metaFormat is the first byte of all metadata. Another one is not decoded.
 const metaFormat = 1
 
-// EncodeMeta returns what m announces beside its identity: Addr, Slots, Labels, Zone, State and
-// Version. The error lists all of m's [Member.Faults], or says by how much the
-// metadata is over [MaxMeta] and what the labels take of it.
+// EncodeMeta returns what m announces beside its identity: Addr, Slots, Labels, Zone, State and Version. The error
+// lists all of m's [Member.Faults], or says by how much the metadata is over [MaxMeta] and what the labels take of it.
 func EncodeMeta(m *Member) ([]byte, error) {
 	if faults := m.Faults(); faults != nil {
 		return nil, fmt.Errorf("metadata: %s", strings.Join(faults, "; "))
@@ -32,9 +31,9 @@ func EncodeMeta(m *Member) ([]byte, error) {
 	return b, nil
 }
 
-// DecodeMeta reads metadata into the fields that [EncodeMeta] wrote. It takes exactly what
-// EncodeMeta can write, bounds included, so that what it returns can be used as it is; only
-// that Slots fits the role is checked in [Decode], which knows the role. The error is [wire.ErrMalformed].
+// DecodeMeta reads metadata into the fields that [EncodeMeta] wrote. It takes exactly what EncodeMeta can write, bounds
+// included, so that what it returns can be used as it is; only that Slots fits the role is checked in [Decode], which
+// knows the role. The error is [wire.ErrMalformed].
 func DecodeMeta(b []byte) (Member, error) {
 	if len(b) > MaxMeta || len(b) == 0 || b[0] != metaFormat {
 		return Member{}, wire.ErrMalformed

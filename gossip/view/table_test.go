@@ -43,8 +43,8 @@ func reference(alive map[string]announcement) (members []view.Member, undecodabl
 	return members, undecodable
 }
 
-// Any events in any order give the view of the dumb reference, a change is
-// reported exactly if there is one, and views that were handed out stay as they were.
+// Any events in any order give the view of the dumb reference, a change is reported exactly if there is one, and views
+// that were handed out stay as they were.
 func TestTableFoldsLikeTheReference(t *testing.T) {
 	genIdentity := rapid.Custom(func(t *rapid.T) string {
 		return view.Identity(

@@ -15,9 +15,9 @@ type View struct {
 	undecodable int
 }
 
-// New makes a view of members in any order: of several lives of one name the newest, and none
-// that is [Joining]. It keeps the members' Labels and nothing else of the argument. Live views come from a
-// [Table]; New serves fleets that are fixed in advance, and tests.
+// New makes a view of members in any order: of several lives of one name the newest, and none that is [Joining]. It
+// keeps the members' Labels and nothing else of the argument. Live views come from a [Table]; New serves fleets that
+// are fixed in advance, and tests.
 func New(members ...Member) *View {
 	sorted := slices.Clone(members)
 	slices.SortFunc(sorted, func(a, b Member) int {

@@ -73,8 +73,8 @@ type TaskState struct {
 	Error     *task.Error `json:"error,omitempty"`
 }
 
-// Event is one line of an event stream; Event says which fields are set:
-// accepted (Job), task (see [TaskEvent]), retry ([RetryEvent]), beat, done ([DoneEvent]).
+// Event is one line of an event stream; Event says which fields are set: accepted (Job), task (see [TaskEvent]), retry
+// ([RetryEvent]), beat, done ([DoneEvent]).
 type Event struct {
 	Event string `json:"event"`
 	Job   string `json:"job,omitempty"`

@@ -1,7 +1,7 @@
-// Command bench measures what a task costs when it does nothing: jobs of no-op
-// tasks through one scheduler process and the workers of one or several processes, driven in a closed loop by a client
-// in another. It prints tasks per second, CPU time per task of all
-// processes, and the response of a job, for each round and as medians; and what the processes asked of the kernel.
+// Command bench measures what a task costs when it does nothing: jobs of no-op tasks through one scheduler process and
+// the workers of one or several processes, driven in a closed loop by a client in another. It prints tasks per second,
+// CPU time per task of all processes, and the response of a job, for each round and as medians; and what the processes
+// asked of the kernel.
 //
 //	go run ./internal/bench
 //	go run ./internal/bench -workers 64 -slots 4 -processes 2

@@ -268,9 +268,8 @@ func (f *Fleet) Ready() (schedulers, workers []node.Ready) {
 // Failed is closed when a node has ended with an error, which Stop returns.
 func (f *Fleet) Failed() <-chan struct{} { return f.failed }
 
-// Stop drains the fleet, schedulers first so that their jobs can finish, and returns
-// when everything that Start began has ended. When ctx ends first the
-// rest is stopped at once. The error joins those of nodes that failed.
+// Stop drains the fleet, schedulers first so that their jobs can finish, and returns when everything that Start began
+// has ended. When ctx ends first the rest is stopped at once. The error joins those of nodes that failed.
 func (f *Fleet) Stop(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, f.hardStop)
 	defer stop()

@@ -11,10 +11,9 @@ import (
 	"dunnock/worker/app"
 )
 
-// Count is the reference: the lines that match re in the files that [NewPlan] would plan, one
-// file after another in this goroutine, and nothing clever. A line is what [app.GrepPayload] says.
-// It returns the files with matches in path order. The error is a path that
-// does not exist or a file that cannot be read to its end.
+// Count is the reference: the lines that match re in the files that [NewPlan] would plan, one file after another in
+// this goroutine, and nothing clever. A line is what [app.GrepPayload] says. It returns the files with matches in path
+// order. The error is a path that does not exist or a file that cannot be read to its end.
 func Count(paths []string, re *regexp.Regexp) ([]FileMatches, error) {
 	files, _, err := find(paths)
 	if err != nil {

@@ -31,11 +31,10 @@ type finder struct {
 	seen    map[string]struct{} // real paths of files and skipped entries
 }
 
-// find returns every regular file under the paths, in path order, each once however often
-// and by whatever name it was given. Symbolic links are followed where they are
-// given as paths, not where they are found. Directories found are entered; devices, sockets
-// and fifos found are left out. What cannot be read is returned as skipped. The error is a given path
-// that does not exist.
+// find returns every regular file under the paths, in path order, each once however often and by whatever name it was
+// given. Symbolic links are followed where they are given as paths, not where they are found. Directories found are
+// entered; devices, sockets and fifos found are left out. What cannot be read is returned as skipped. The error is a
+// given path that does not exist.
 func find(paths []string) ([]File, []Skipped, error) {
 	f := finder{seen: make(map[string]struct{})}
 	for _, path := range paths {

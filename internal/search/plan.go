@@ -28,11 +28,9 @@ type FileMatches struct {
 	Lines int64 // that match, at least one
 }
 
-// NewPlan plans the search of every regular file under the paths for lines
-// that match the pattern of package regexp, in ranges of rangeBytes
-// bytes (0: [DefaultRangeBytes]). A file reached twice is searched once; a
-// symbolic link is followed only if it is one of the paths; what cannot be read is in
-// Plan.Skipped. An empty file needs no task.
+// NewPlan plans the search of every regular file under the paths for lines that match the pattern of package regexp, in
+// ranges of rangeBytes bytes (0: [DefaultRangeBytes]). A file reached twice is searched once; a symbolic link is
+// followed only if it is one of the paths; what cannot be read is in Plan.Skipped. An empty file needs no task.
 //
 // The error is one line: a pattern that is wrong or too long, or a path that does not exist.
 func NewPlan(paths []string, pattern string, rangeBytes int64) (*Plan, error) {
@@ -64,9 +62,8 @@ func NewPlan(paths []string, pattern string, rangeBytes int64) (*Plan, error) {
 // File returns the file that a task searches a range of.
 func (p *Plan) File(task int) File { return p.Files[p.owner[task]] }
 
-// Merge adds the tasks' counts up per file and returns the files with matches,
-// in path order. A task that found nothing or is not known counts 0. It
-// panics unless there is one count per task.
+// Merge adds the tasks' counts up per file and returns the files with matches, in path order. A task that found nothing
+// or is not known counts 0. It panics unless there is one count per task.
 func (p *Plan) Merge(counts []int64) []FileMatches {
 	if len(counts) != len(p.Tasks) {
 		panic(fmt.Sprintf("search: %d counts for %d tasks", len(counts), len(p.Tasks)))

@@ -12,8 +12,8 @@ package submission
 // Kind says which message a frame holds.
 type Kind uint8
 
-// The messages between a client and a scheduler. Values are on the wire: append only.
-// They do not overlap with package probe's, so that a frame sent to the wrong kind of peer is seen as unknown.
+// The messages between a client and a scheduler. Values are on the wire: append only. They do not overlap with package
+// probe's, so that a frame sent to the wrong kind of peer is seen as unknown.
 const (
 	KindSubmit    Kind = iota + 64 // to the scheduler
 	KindCancel                     // to the scheduler

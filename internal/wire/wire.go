@@ -1,7 +1,6 @@
-// Package wire has the few primitives that Dunnock's binary messages are made
-// of: unsigned varints, byte strings and fixed-size ids. Encoders append to the caller's
-// buffer; a [Reader] decodes in place and remembers its first fault, so that a decoder reads
-// all fields and checks once. Nothing here allocates except [Reader.String].
+// Package wire has the few primitives that Dunnock's binary messages are made of: unsigned varints, byte strings and
+// fixed-size ids. Encoders append to the caller's buffer; a [Reader] decodes in place and remembers its first fault, so
+// that a decoder reads all fields and checks once. Nothing here allocates except [Reader.String].
 //
 // It knows no message; package probe and internal/submission do.
 package wire

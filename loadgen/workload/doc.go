@@ -1,7 +1,6 @@
-// Package workload makes the jobs that the load generator sends and the
-// simulator simulates: when each arrives, how many tasks it has and how long each
-// task runs. Both drivers read one [Source], so that a measured run and a
-// simulated one stand on the very same jobs.
+// Package workload makes the jobs that the load generator sends and the simulator simulates: when each arrives, how
+// many tasks it has and how long each task runs. Both drivers read one [Source], so that a measured run and a simulated
+// one stand on the very same jobs.
 //
 // A source comes from a [Spec] ([Generate]) or from a file ([Read]):
 //
@@ -15,21 +14,19 @@
 //
 // # Which stream a number comes from
 //
-// Arrivals, sizes, service times and users are drawn from four random streams
-// of their own, all derived from the seed. The gap before job (or burst) j, the size and the user of
-// job j and the service time of task i of job j each have a place of their own
-// in their stream. So nothing that a scheduler, a worker or a network does can change a workload, and a change of
-// one flag leaves the draws of the others alone: job 7 keeps its service times when
-// its fleet doubles, and its first ten when it grows from ten tasks to twenty.
+// Arrivals, sizes, service times and users are drawn from four random streams of their own, all derived from the seed.
+// The gap before job (or burst) j, the size and the user of job j and the service time of task i of job j each have a
+// place of their own in their stream. So nothing that a scheduler, a worker or a network does can change a workload,
+// and a change of one flag leaves the draws of the others alone: job 7 keeps its service times when its fleet doubles,
+// and its first ten when it grows from ten tasks to twenty.
 //
 // # The same jobs on every machine
 //
-// A workload is the same for the same flags and seed on every
-// machine and with every release of Go. Time is integer nanoseconds, a draw is the inverse of the distribution
-// function at one 64-bit output of SplitMix64, and log, exp and the normal quantile
-// are this package's own: those of package math are assembly on some machines. No
-// product is left where a compiler could fuse it with a following addition; a test walks the source
-// for such expressions, and others compare digests of each distribution.
+// A workload is the same for the same flags and seed on every machine and with every release of Go. Time is integer
+// nanoseconds, a draw is the inverse of the distribution function at one 64-bit output of SplitMix64, and log, exp and
+// the normal quantile are this package's own: those of package math are assembly on some machines. No product is left
+// where a compiler could fuse it with a following addition; a test walks the source for such expressions, and others
+// compare digests of each distribution.
 //
 // # What it refuses to do
 //

@@ -2,8 +2,8 @@ package workload
 
 import "math"
 
-// This file is arithmetic that gives the same bits everywhere: only +, −, ×, ÷ on float64, which IEEE 754 fixes.
-// The language lets a compiler fuse x*y + z into one rounding, also across statements and after inlining; an explicit
+// This file is arithmetic that gives the same bits everywhere: only +, −, ×, ÷ on float64, which IEEE 754 fixes. The
+// language lets a compiler fuse x*y + z into one rounding, also across statements and after inlining; an explicit
 // conversion of the product forbids it. So each product here stands in float64().
 
 // ln 2 in two parts. The first has 21 trailing zero bits, so that its product with an exponent is exact.
@@ -37,8 +37,8 @@ func log1p(f float64) float64 {
 // logParts returns k·ln 2 + log(1+f) for √½−1 ≤ f < √2−1.
 //
 // With s = f/(2+f), log(1+f) = 2·artanh(s) = 2s + s·R, R = 2s²/3 + 2s⁴/5 + … As s² < 0.0295, ten terms leave an error
-// below 2⁻⁶⁰ of the result. 2s = f − s·f and s·f = f²/2 − s·f²/2, so the
-// leading f enters exactly and the division's rounding only weighs on what is small.
+// below 2⁻⁶⁰ of the result. 2s = f − s·f and s·f = f²/2 − s·f²/2, so the leading f enters exactly and the division's
+// rounding only weighs on what is small.
 func logParts(f, k float64) float64 {
 	s := f / (2 + f)
 	z := float64(s * s)

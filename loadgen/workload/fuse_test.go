@@ -13,8 +13,8 @@ import (
 )
 
 // TestNoFusableProduct walks this package for float products that a compiler might fuse with a following addition: each
-// one must stand in a conversion to float64, or be a factor or dividend itself. Assignments do not count: the
-// language allows fusing across statements.
+// one must stand in a conversion to float64, or be a factor or dividend itself. Assignments do not count: the language
+// allows fusing across statements.
 func TestNoFusableProduct(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("*.go")

@@ -141,9 +141,9 @@ func (s Service) fill(times []time.Duration, draws stream) {
 	}
 }
 
-// Mean returns the mean of what is drawn, to the nearest nanosecond. The cut at [MaxService] is part of it:
-// it matters to distributions with a heavy tail (pareto:100ms,1.1 has mean 0.85 s, not 1.1 s) and is far below
-// a nanosecond for others.
+// Mean returns the mean of what is drawn, to the nearest nanosecond. The cut at [MaxService] is part of it: it matters
+// to distributions with a heavy tail (pareto:100ms,1.1 has mean 0.85 s, not 1.1 s) and is far below a nanosecond for
+// others.
 func (s Service) Mean() time.Duration { return nanoseconds(s.mean()) }
 
 // heavy reports whether the distribution had no mean were it not for the cut. Then hardly any sample comes near its

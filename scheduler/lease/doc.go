@@ -9,10 +9,12 @@
 //
 //   - An owner is a client that follows a job, or a request that waits for it. A detached job lives without.
 //   - A job is held while there is a reason for which it starts nothing ([Hold]).
-//   - It is an orphan from the loss of its last owner until another comes, and abandoned when none has come within the grace.
-//   - It is superseded when a worker has obeyed another scheduler under a later epoch, and when it was submitted here again under
-//     so late an epoch that somebody else may have had it in between.
-//   - A job that was abandoned or superseded has parted when it ends: it may go on elsewhere, and what comes in of it is somebody's.
+//   - It is an orphan from the loss of its last owner until another comes, and abandoned when none has come within the
+//     grace.
+//   - It is superseded when a worker has obeyed another scheduler under a later epoch, and when it was submitted here
+//     again under so late an epoch that somebody else may have had it in between.
+//   - A job that was abandoned or superseded has parted when it ends: it may go on elsewhere, and what comes in of it
+//     is somebody's.
 //
 // # The caller's part
 //

@@ -26,9 +26,9 @@ func BenchmarkEcho(b *testing.B) {
 	}
 }
 
-// BenchmarkSleep reports by how much 10 ms sleeps overshoot, for a [Sleeper]
-// and for time.Sleep. In "busy" a goroutine spins on one core, in "bursts" two goroutines
-// compute half of the time. An iteration is one sleep of each sleeper: use -benchtime 200x or so.
+// BenchmarkSleep reports by how much 10 ms sleeps overshoot, for a [Sleeper] and for time.Sleep. In "busy" a goroutine
+// spins on one core, in "bursts" two goroutines compute half of the time. An iteration is one sleep of each sleeper:
+// use -benchtime 200x or so.
 func BenchmarkSleep(b *testing.B) {
 	s := NewSleeper()
 	defer s.Close()

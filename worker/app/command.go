@@ -29,10 +29,9 @@ const (
 
 // command is the app that runs a command for each attempt.
 //
-// The payload is its standard input, its standard output the result. Exit status 0
-// is success; 65 fails for good; any other, or a signal, fails the attempt. The
-// error carries the last 4 KiB of standard error. The command runs in a process group of its
-// own, and the whole group is killed when the attempt's context ends, when the output is over the
+// The payload is its standard input, its standard output the result. Exit status 0 is success; 65 fails for good; any
+// other, or a signal, fails the attempt. The error carries the last 4 KiB of standard error. The command runs in a
+// process group of its own, and the whole group is killed when the attempt's context ends, when the output is over the
 // limit and when the command itself has ended: nothing that it started there outlives the attempt.
 type command struct {
 	name      string // for messages: the first word's last part

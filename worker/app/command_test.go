@@ -131,9 +131,8 @@ func TestCommandAtTheResultLimit(t *testing.T) {
 	}
 }
 
-// fifo makes a named pipe and returns its path and a function that waits for the
-// first line written to it and returns the pipe. Reading on to the pipe's end proves that all
-// processes that had it open for writing are dead.
+// fifo makes a named pipe and returns its path and a function that waits for the first line written to it and returns
+// the pipe. Reading on to the pipe's end proves that all processes that had it open for writing are dead.
 func fifo(t *testing.T) (path string, firstLine func() *bufio.Reader) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "fifo")

@@ -22,8 +22,8 @@ const (
 	writeBuffer  = 4 << 10
 )
 
-// connPool keeps connections to one address for reuse. Busy ones are bounded by
-// the worker's slots, idle ones by maxIdleConns and idleTimeout. It owns no goroutine.
+// connPool keeps connections to one address for reuse. Busy ones are bounded by the worker's slots, idle ones by
+// maxIdleConns and idleTimeout. It owns no goroutine.
 type connPool struct {
 	network, address string
 	tls              *tls.Config // nil: plain

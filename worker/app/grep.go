@@ -30,12 +30,11 @@ const (
 // in bytes Offset up to Offset+Length of the file at Path. The result is the
 // number of them that match Pattern, as decimal text.
 //
-// A line ends with '\n', which is not part of it, nor is a '\r' right before it or at
-// the end of the file; what follows the last '\n' is a line unless it is empty.
-// A line belongs to the range that its first byte is in. So a range leaves out the
-// line that began before it and reads on past its end to finish its last one, and
-// the counts of consecutive ranges add up to the count of the file, wherever the
-// cuts are. Lines are arbitrary bytes. Only the first [MaxLineBytes] of a line are looked at.
+// A line ends with '\n', which is not part of it, nor is a '\r' right before it or at the end of the file; what follows
+// the last '\n' is a line unless it is empty. A line belongs to the range that its first byte is in. So a range leaves
+// out the line that began before it and reads on past its end to finish its last one, and the counts of consecutive
+// ranges add up to the count of the file, wherever the cuts are. Lines are arbitrary bytes. Only the first
+// [MaxLineBytes] of a line are looked at.
 //
 // As JSON: {"path":"/a","offset":0,"length":1048576,"pattern":"err(or)?"}.
 // A path that is not UTF-8 is carried as "path_base64" instead.

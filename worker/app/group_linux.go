@@ -12,10 +12,9 @@ import (
 
 // processGroup is the process group that a command leads.
 //
-// A group's number is the process number of its leader and may be given to strangers once the
-// leader has been waited for and the group is empty. So we learn of the
-// leader's end without waiting for it in the system's sense (WNOWAIT), kill
-// what is left of the group while the dead leader still holds the number, and never signal it again.
+// A group's number is the process number of its leader and may be given to strangers once the leader has been waited
+// for and the group is empty. So we learn of the leader's end without waiting for it in the system's sense (WNOWAIT),
+// kill what is left of the group while the dead leader still holds the number, and never signal it again.
 type processGroup struct {
 	cmd *exec.Cmd
 

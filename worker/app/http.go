@@ -24,14 +24,14 @@ import (
 // each) and -Deadline (RFC 3339). An answer 2xx is the result. 4xx fails for good; all else fails the attempt,
 // redirects too. The first 4 KiB of the answer's body go with the error.
 //
-// A request is sent once: what a server that broke the connection has done
-// with it is unknown, so trying again is the scheduler's decision. It is sent whole before the answer
-// is read: a server may begin its answer early, but has to go on reading.
+// A request is sent once: what a server that broke the connection has done with it is unknown, so trying again is the
+// scheduler's decision. It is sent whole before the answer is read: a server may begin its answer early, but has to go
+// on reading.
 //
-// fasthttp has no contexts, and its client gives a request back only when the answer is in or the
-// deadline has passed. So only its messages are used, on connections of our own: the
-// exchange runs in the handler's goroutine, and the end of the context makes reads and
-// writes on the connection fail at once. Nothing else ever touches the request or the answer.
+// fasthttp has no contexts, and its client gives a request back only when the answer is in or the deadline has passed.
+// So only its messages are used, on connections of our own: the exchange runs in the handler's goroutine, and the end
+// of the context makes reads and writes on the connection fail at once. Nothing else ever touches the request or the
+// answer.
 type httpApp struct {
 	host      string // of the Host header
 	uri       string // path and query

@@ -10,9 +10,9 @@ import (
 
 // matcher counts the lines that match one pattern.
 //
-// Package regexp looks at 20 to 100 MB/s, bytes.Index at gigabytes. So text that any match must
-// contain is looked for first, across lines, and only the lines that have it
-// are shown to the regular expression; if the pattern is nothing but that text, none are.
+// Package regexp looks at 20 to 100 MB/s, bytes.Index at gigabytes. So text that any match must contain is looked for
+// first, across lines, and only the lines that have it are shown to the regular expression; if the pattern is nothing
+// but that text, none are.
 type matcher struct {
 	needle []byte         // in every matching line; empty: not known
 	re     *regexp.Regexp // nil: the needle decides
@@ -36,8 +36,8 @@ func newMatcher(pattern string) (*matcher, error) {
 	return m, nil
 }
 
-// required returns text that every match of the pattern contains, the longest
-// piece that is easy to find, and whether the pattern matches wherever the text is.
+// required returns text that every match of the pattern contains, the longest piece that is easy to find, and whether
+// the pattern matches wherever the text is.
 func required(re *syntax.Regexp) (text string, whole bool) {
 	switch re.Op {
 	case syntax.OpEmptyMatch:

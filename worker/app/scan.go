@@ -14,10 +14,9 @@ var (
 
 // rangeReader counts the matching lines of one range of a file, see [GrepPayload].
 //
-// It reads blocks into buf and hands whole lines to the matcher, many at a
-// time; what is left of a line at the end of a block moves to the front of buf. Only a line
-// longer than buf makes buf grow; beyond maxLine the line is counted by its
-// beginning and its rest is skipped like the partial line at a range's start.
+// It reads blocks into buf and hands whole lines to the matcher, many at a time; what is left of a line at the end of a
+// block moves to the front of buf. Only a line longer than buf makes buf grow; beyond maxLine the line is counted by
+// its beginning and its rest is skipped like the partial line at a range's start.
 type rangeReader struct {
 	file    io.ReaderAt
 	match   *matcher
@@ -29,8 +28,8 @@ type rangeReader struct {
 	eof  bool  // the file ends after them
 }
 
-// longest is how much of a line without its '\n' has to be seen to know the part of
-// it that is looked at: one byte more, because its last byte may be the '\r' of "\r\n".
+// longest is how much of a line without its '\n' has to be seen to know the part of it that is looked at: one byte
+// more, because its last byte may be the '\r' of "\r\n".
 func (r *rangeReader) longest() int { return r.maxLine + 1 }
 
 // count returns the number of matching lines that start in bytes off up to end. buf must not be

@@ -12,33 +12,28 @@ import (
 	"dunnock/worker"
 )
 
-// Sleeper sleeps precisely, for any number of callers at once. It never wakes
-// one early, and wakes it tens of microseconds late on average where package time
-// is 0.5–1 ms late.
+// Sleeper sleeps precisely, for any number of callers at once. It never wakes one early, and wakes it tens of
+// microseconds late on average where package time is 0.5–1 ms late.
 //
-// Why time.Sleep is late: when nothing runs, the runtime waits for its next timer
-// in epoll_wait, whose timeout is in whole milliseconds. When goroutines do run,
-// its timers are precise, because each pass of its scheduler looks at them. So a
-// Sleeper leaves each sleep to a Go timer and adds an alarm clock for the idle
-// case: a timer of the kernel (timerfd), set to the earliest deadline and waited
-// for by the runtime's own poller, which it interrupts on the nanosecond. The first of the two to fire ends the sleep.
+// Why time.Sleep is late: when nothing runs, the runtime waits for its next timer in epoll_wait, whose timeout is in
+// whole milliseconds. When goroutines do run, its timers are precise, because each pass of its scheduler looks at them.
+// So a Sleeper leaves each sleep to a Go timer and adds an alarm clock for the idle case: a timer of the kernel
+// (timerfd), set to the earliest deadline and waited for by the runtime's own poller, which it interrupts on the
+// nanosecond. The first of the two to fire ends the sleep.
 //
-// Rejected: a thread of its own in ppoll with nanosecond timeouts and a timer
-// slack of 1 ns. It is as good when the process is idle. But a goroutine that
-// wakes up in a system call and goes back to sleep there keeps its P (the right to run
-// Go code) until the runtime's monitor takes it away, up to 10 ms later. With one of
-// two cores busy in the same process, the sleeper it had just made ready waited
-// that long: 4 to 10 ms late on average, against 0.03 to 0.12 ms (BenchmarkSleepThread and
-// BenchmarkSleep). Rejected, too: the alarm alone. If runnable goroutines never run out,
-// the poller is looked at every 10 ms only.
+// Rejected: a thread of its own in ppoll with nanosecond timeouts and a timer slack of 1 ns. It is as good when the
+// process is idle. But a goroutine that wakes up in a system call and goes back to sleep there keeps its P (the right
+// to run Go code) until the runtime's monitor takes it away, up to 10 ms later. With one of two cores busy in the same
+// process, the sleeper it had just made ready waited that long: 4 to 10 ms late on average, against 0.03 to 0.12 ms
+// (BenchmarkSleepThread and BenchmarkSleep). Rejected, too: the alarm alone. If runnable goroutines never run out, the
+// poller is looked at every 10 ms only.
 //
-// What no sleeper can help: a goroutine that is woken waits for a P. If this process computes
-// on all of its cores at times, a GOMAXPROCS of twice the cores has the system
-// share them, and wakes sleepers in 0.05 ms instead of 0.15 ms (the "bursts" of BenchmarkSleep).
+// What no sleeper can help: a goroutine that is woken waits for a P. If this process computes on all of its cores at
+// times, a GOMAXPROCS of twice the cores has the system share them, and wakes sleepers in 0.05 ms instead of 0.15 ms
+// (the "bursts" of BenchmarkSleep).
 //
-// The zero Sleeper is ready to use and has no alarm. It is for tests in
-// testing/synctest bubbles: the alarm runs on the kernel's clock, and a goroutine that waits for
-// it would keep the bubble's clock from moving.
+// The zero Sleeper is ready to use and has no alarm. It is for tests in testing/synctest bubbles: the alarm runs on the
+// kernel's clock, and a goroutine that waits for it would keep the bubble's clock from moving.
 type Sleeper struct {
 	alarmed bool // wants an alarm
 	pool    sync.Pool
@@ -80,9 +75,8 @@ func (s *Sleeper) Close() error {
 	return nil
 }
 
-// Handle is the handler of the app sleep: it sleeps for as long as the payload says, a
-// Go duration such as "100ms" or "1.5s", and returns an empty result. A payload
-// that is not one, or is negative, is a permanent error.
+// Handle is the handler of the app sleep: it sleeps for as long as the payload says, a Go duration such as "100ms" or
+// "1.5s", and returns an empty result. A payload that is not one, or is negative, is a permanent error.
 //
 // It can stand in for work that is quicker where its data is: with the payload "100ms 17 5 200" it sleeps 100 ms if key
 // 17 is among the 200 that it has met last, and returns "hit"; else 5 times as long, and returns "miss".

@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// splitWords cuts a command into its words like a shell, without any of a
-// shell's expansions: blanks separate; '…' keeps all as it is; in "…" a \ before
-// " or \ takes its meaning away; outside quotes a \ does so for any character. The
-// error says which quote was not closed.
+// splitWords cuts a command into its words like a shell, without any of a shell's expansions: blanks separate; '…'
+// keeps all as it is; in "…" a \ before " or \ takes its meaning away; outside quotes a \ does so for any character.
+// The error says which quote was not closed.
 func splitWords(s string) ([]string, error) {
 	if strings.IndexByte(s, 0) >= 0 {
 		return nil, errors.New("a command cannot contain a NUL byte")
