@@ -65,8 +65,8 @@ func (k *clients) overdue(e *Engine) bool {
 	return e.ahead.at == never && e.now > k.last+2*e.cfg.Deadline
 }
 
-// bereave tells the clients of a scheduler that it is gone.
-func (k *clients) bereave(e *Engine, scheduler uint32) {
+// schedulerLost tells the clients of a scheduler that it is gone.
+func (k *clients) schedulerLost(e *Engine, scheduler uint32) {
 	for i := range e.jobs {
 		j := &e.jobs[i]
 		if j.left > 0 && j.client != nil && j.client.placed && j.client.scheduler == scheduler {

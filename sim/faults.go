@@ -267,7 +267,7 @@ func (f *faults) crashScheduler(e *Engine) {
 		f.lose(e, i, uint32(w), told)
 		f.network.at(i, uint32(w)).scheduler = 0
 	}
-	f.clients.bereave(e, i)
+	f.clients.schedulerLost(e, i)
 	f.plan(e, outage, faultRestartScheduler, i, 0, 0)
 }
 

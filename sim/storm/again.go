@@ -119,10 +119,10 @@ func (b *book) touched(j *job, x *start) bool {
 // starts and nothing runs on, unless a fault is between those who have to know.
 func (b *book) judgeOrphan(j *job, x *start, what string) {
 	w := b.w
-	if !j.forsaken || j.twin != nil || w.now <= j.forsakenAt+w.slack()+w.plan.grace+w.plan.underway() {
+	if !j.orphaned || j.twin != nil || w.now <= j.orphanedAt+w.slack()+w.plan.grace+w.plan.underway() {
 		return
 	}
-	if max(x.k.touched, x.s.touched, w.pair[x.k.node][x.s.node], w.pair[j.client.node][x.s.node]) < j.forsakenAt {
-		w.fail("job %d, task %d: %s on %s, %v after its client died", j.index, x.task.index, what, w.name(x.k.node), w.now-j.forsakenAt)
+	if max(x.k.touched, x.s.touched, w.pair[x.k.node][x.s.node], w.pair[j.client.node][x.s.node]) < j.orphanedAt {
+		w.fail("job %d, task %d: %s on %s, %v after its client died", j.index, x.task.index, what, w.name(x.k.node), w.now-j.orphanedAt)
 	}
 }

@@ -52,8 +52,8 @@ type job struct {
 	isTaken    bool
 	over       bool // done or refused
 	cancelled  bool
-	forsaken   bool // its client has died
-	forsakenAt time.Duration
+	orphaned   bool // its client has died
+	orphanedAt time.Duration
 }
 
 // jobTask is one task.
@@ -134,8 +134,8 @@ func (b *book) ended(x *start, status probe.Status) {
 	b.w.log("job %d, task %d: ends on %s with %d", x.task.job.index, x.task.index, b.w.name(x.k.node), x.status)
 }
 
-// forsake takes note that nobody waits for a job any more.
-func (b *book) forsake(j *job) {
+// orphan takes note that nobody waits for a job any more.
+func (b *book) orphan(j *job) {
 	b.open--
-	j.forsaken, j.forsakenAt = true, b.w.now
+	j.orphaned, j.orphanedAt = true, b.w.now
 }

@@ -264,30 +264,30 @@ func TestBook(t *testing.T) {
 			s.book.launched(s.schedulers[0], s.workers[0], h, 0, 1)
 		}},
 		{"started though its client is long dead", "starts on w0, 1m0s after its client died", func(s scene) {
-			s.book.forsake(s.j)
+			s.book.orphan(s.j)
 			s.now += time.Minute
 			s.start(0, 0, probe.Launch{})
 		}},
 		{"running on though its client is long dead", "runs on on w0", func(s scene) {
 			x := s.start(0, 0, probe.Launch{})
-			s.book.forsake(s.j)
+			s.book.orphan(s.j)
 			s.now += time.Minute
 			s.end(x, probe.StatusOK)
 		}},
 		{"draining though its client is long dead", "", func(s scene) {
 			s.j.drain = true
 			x := s.start(0, 0, probe.Launch{})
-			s.book.forsake(s.j)
+			s.book.orphan(s.j)
 			s.now += time.Minute
 			s.end(x, probe.StatusOK)
 		}},
 		{"started when its client has just died", "", func(s scene) {
-			s.book.forsake(s.j)
+			s.book.orphan(s.j)
 			s.now += time.Second
 			s.start(0, 0, probe.Launch{})
 		}},
 		{"started by who could not know that its client died", "", func(s scene) {
-			s.book.forsake(s.j)
+			s.book.orphan(s.j)
 			s.now += time.Minute
 			s.touchPair(&s.clients[0].process, &s.schedulers[0].process, 0)
 			s.start(0, 0, probe.Launch{})

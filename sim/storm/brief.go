@@ -2,10 +2,10 @@ package storm
 
 import "time"
 
-// hurry makes a fleet of one seed in seven with idle offers one whose tasks take less than a message: its workers
+// makeBrief makes a fleet of one seed in seven with idle offers one whose tasks take less than a message: its workers
 // invite more of them than they have slots. Odd tasks, and those that start on a worker while it fails everything, are
 // not brief.
-func (p *Plan) hurry() {
+func (p *Plan) makeBrief() {
 	d := newDice(p.Seed, 9<<32)
 	if !p.offers() || p.Sleepy || p.Flood || !d.permille(140) {
 		return

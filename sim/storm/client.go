@@ -51,7 +51,7 @@ func (c *client) die(machine bool) {
 	}
 	c.w.tally(c.core.Stats())
 	for _, j := range c.jobs {
-		c.w.book.forsake(j)
+		c.w.book.orphan(j)
 	}
 	c.kill(machine)
 }

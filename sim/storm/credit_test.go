@@ -41,7 +41,7 @@ func TestReaders(t *testing.T) {
 					j.tasks = append(j.tasks, &jobTask{job: j, index: uint32(n), odd: -1, service: 10 * time.Millisecond, bytes: bytes})
 				}
 				w.book.byID[j.id], jobs[i] = j, j
-				w.hire(j, 100*time.Millisecond)
+				w.submitAt(j, 100*time.Millisecond)
 			}
 			w.at(104*time.Millisecond, func() {
 				if e := lineOf(&w.clients[0].process, &w.schedulers[0].process); !e.lagBehind(10*time.Second, c.pace) {

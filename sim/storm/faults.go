@@ -62,8 +62,8 @@ func (f fault) String() string {
 	}[f]
 }
 
-// afflict plans the faults.
-func (w *world) afflict() {
+// planFaults plans the faults.
+func (w *world) planFaults() {
 	for kind := range faults {
 		n := w.plan.Faults[kind]
 		if kind == faultJoin || kind == faultJoinScheduler {
@@ -75,7 +75,7 @@ func (w *world) afflict() {
 		for range n {
 			w.at(w.chance.below(w.heal), func() {
 				if !w.healed() {
-					w.inflict(kind)
+					w.strike(kind)
 				}
 			})
 		}
@@ -90,8 +90,8 @@ func (w *world) outage() time.Duration {
 	return max(min(w.chance.spread(w.plan.Lease/16, 3*w.plan.Lease), w.heal-w.now), 1)
 }
 
-// inflict lets something go wrong.
-func (w *world) inflict(kind fault) {
+// strike lets something go wrong.
+func (w *world) strike(kind fault) {
 	k, s, c := w.workers[w.chance.n(len(w.workers))], w.schedulers[w.chance.n(len(w.schedulers))], w.clients[w.chance.n(len(w.clients))]
 	d := w.outage()
 	w.log("fault: %v (%s, %s, %s, %v)", kind, w.name(k.node), w.name(s.node), w.name(c.node), d)

@@ -131,9 +131,9 @@ func NewPlan(seed uint64, policy placement.Policy) Plan {
 	if x := newDice(seed, 9<<32); x.permille(300) {
 		p.DrainTimeout = x.spread(20*time.Millisecond, 2*time.Second)
 	}
-	p.oversleep()
+	p.makeSleepy()
 	p.share()
-	p.hurry()
+	p.makeBrief()
 	return p
 }
 

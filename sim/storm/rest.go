@@ -121,7 +121,7 @@ func (s *scheduler) samples(k *worker) bool {
 func (b *book) atRest() {
 	w := b.w
 	for _, j := range b.jobs {
-		if !j.over && !j.forsaken && j.ref != 0 {
+		if !j.over && !j.orphaned && j.ref != 0 {
 			w.fail("job %d has no end", j.index)
 		}
 		for _, t := range j.tasks {

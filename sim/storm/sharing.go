@@ -225,7 +225,7 @@ func (w *world) flood() {
 			j.late = true
 		}
 		w.book.byID[j.id] = j
-		w.hire(j, w.heal+w.slack()+every*time.Duration(i))
+		w.submitAt(j, w.heal+w.slack()+every*time.Duration(i))
 	}
 }
 

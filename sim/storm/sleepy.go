@@ -2,10 +2,10 @@ package storm
 
 import "time"
 
-// oversleep makes a fleet of one seed in twenty one in which clients only are stopped, again and again, for so long
+// makeSleepy makes a fleet of one seed in twenty one in which clients only are stopped, again and again, for so long
 // that their jobs are given up while ends of attempts are on their way, and who are then back in time for all that is
 // kept for them.
-func (p *Plan) oversleep() {
+func (p *Plan) makeSleepy() {
 	d := newDice(p.Seed, 8<<32)
 	if p.Sleepy = d.permille(50); !p.Sleepy {
 		return

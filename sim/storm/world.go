@@ -198,8 +198,30 @@ func (w *world) crash(p *process, machine bool) {
 
 // run lets everything happen, and judges what is left.
 func (w *world) run() error {
-	w.employ()
+	w.drawJobs()
 	w.flood()
+	w.startAll()
+	w.planFaults()
+	w.at(w.heal, w.healAll)
+	for w.err == nil && w.now <= w.book.restBy() {
+		do, ok := w.next()
+		if !ok {
+			break
+		}
+		if w.events++; w.events > maxEvents {
+			w.fail("%d events, and no end", w.events)
+		}
+		do()
+	}
+	if w.err == nil {
+		w.judgeEnd()
+	}
+	return w.err
+}
+
+// startAll has every process begin: at once, or some time later where nodes are to join. The first worker and the first
+// scheduler are there from the beginning.
+func (w *world) startAll() {
 	for _, p := range w.processes {
 		if w.plan.Faults[faultJoin] > 0 && p.node > 0 && p.node < len(w.workers) && w.chance.coin() {
 			w.count(faultJoin.String())
@@ -213,21 +235,10 @@ func (w *world) run() error {
 		}
 		w.restart(p.node, 0)
 	}
-	w.afflict()
-	w.at(w.heal, w.healAll)
-	for w.err == nil && w.now <= w.book.restBy() {
-		do, ok := w.next()
-		if !ok {
-			break
-		}
-		if w.events++; w.events > maxEvents {
-			w.fail("%d events, and no end", w.events)
-		}
-		do()
-	}
-	if w.err != nil {
-		return w.err
-	}
+}
+
+// judgeEnd judges what is left when nothing happens any more.
+func (w *world) judgeEnd() {
 	for _, k := range w.workers {
 		w.tally(k.core.Stats())
 		w.tally(k.core.OfferStats())
@@ -245,7 +256,6 @@ func (w *world) run() error {
 	if late := w.book.last - w.heal - w.bound(); late > 0 {
 		w.fail("the last outcome came %v after everything was well, later than %v", w.book.last-w.heal, w.bound())
 	}
-	return w.err
 }
 
 func (w *world) judge(err error, node int) {
@@ -268,8 +278,8 @@ func (w *world) bound() time.Duration {
 	return 15*time.Second + 3*work/time.Duration(w.plan.Slots*max(1, w.plan.Workers-w.plan.Black))
 }
 
-// employ draws the jobs, and has clients submit them.
-func (w *world) employ() {
+// drawJobs draws the jobs, and has clients submit them.
+func (w *world) drawJobs() {
 	d := newDice(w.plan.Seed, 3)
 	p := &w.plan
 	for i := range p.Jobs {
@@ -307,17 +317,17 @@ func (w *world) employ() {
 		}
 		w.arrange(j)
 		w.book.byID[j.id] = j
-		w.hire(j, w.evenly(j, d.below(p.Storm)))
+		w.submitAt(j, w.evenly(j, d.below(p.Storm)))
 		if other := w.clients[d.n(len(w.clients))]; other != j.client && !j.once && d.permille(p.Odd[oddShared]) {
 			twin := *j
 			twin.client, twin.twin, j.twin = other, j, &twin
-			w.hire(&twin, d.below(p.Storm))
+			w.submitAt(&twin, d.below(p.Storm))
 		}
 	}
 }
 
-// hire has a client submit a job at a time, if it lives then.
-func (w *world) hire(j *job, at time.Duration) {
+// submitAt has a client submit a job at a time, if it lives then.
+func (w *world) submitAt(j *job, at time.Duration) {
 	j.outcomes, j.failures, j.sent = make([]task.Outcome, len(j.tasks)), make([]uint16, len(j.tasks)), make(map[uint32]sent)
 	w.book.jobs = append(w.book.jobs, j)
 	w.after(at, func() {
