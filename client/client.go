@@ -26,12 +26,13 @@ import (
 type Config struct {
 	// Schedulers to submit to: "host:port" or "http://host:port". 1 to 64; two are enough to go on without one.
 	Schedulers []string
-	// Tries is how often a job that no scheduler has accepted yet is handed to the fleet before Submit fails: a job that every scheduler
-	// refuses because it is overloaded, drains or has no workers, or that finds none, waits as long as they say, or a few milliseconds, and is
-	// handed out again. Default 5; 1 for no second try. Submit's context ends the tries as well.
+	// Tries is how often a job that no scheduler has accepted yet is handed to the fleet before Submit fails: a job
+	// that every scheduler refuses because it is overloaded, drains or has no workers, or that finds none, waits as
+	// long as they say, or a few milliseconds, and is handed out again. Default 5; 1 for no second try. Submit's
+	// context ends the tries as well.
 	Tries int
-	// Spares is how many connections are kept beyond the first while there are jobs, so that the jobs of a dead scheduler are handed on
-	// without a handshake. Default 1; negative: none.
+	// Spares is how many connections are kept beyond the first while there are jobs, so that the jobs of a dead
+	// scheduler are handed on without a handshake. Default 1; negative: none.
 	Spares int
 	// MaxJobs bounds the unfinished jobs; Submit fails with task.CodeOverloaded beyond. Default 1,048,576.
 	MaxJobs int
@@ -54,8 +55,8 @@ type Client struct {
 	monitor *stream.Monitor
 	conns   sync.WaitGroup // goroutines that have not ended: one a session, and the one that keeps the time
 
-	// mu guards what follows, and the order of what is sent. Under it only the core is called, jobs are noted and bytes are
-	// appended to connections, which never block. A handle's own lock is taken under it.
+	// mu guards what follows, and the order of what is sent. Under it only the core is called, jobs are noted and bytes
+	// are appended to connections, which never block. A handle's own lock is taken under it.
 	mu       sync.Mutex
 	core     *owner.Core
 	sessions []*session // by scheduler; nil where there is none
@@ -136,14 +137,14 @@ func hostPort(s string) (string, error) {
 	return addr, nil
 }
 
-// Submit hands a job to a scheduler and returns as soon as one has accepted it. From then on every task gets its outcome, by the job's
-// deadline, whatever becomes of schedulers and workers, for as long as this client lives: what a lost scheduler leaves behind is
-// handed to the next. ctx bounds the submission only; the job is bounded by its deadline. A job without an ID gets one. Payloads must not
-// change until the job is done.
+// Submit hands a job to a scheduler and returns as soon as one has accepted it. From then on every task gets its
+// outcome, by the job's deadline, whatever becomes of schedulers and workers, for as long as this client lives: what a
+// lost scheduler leaves behind is handed to the next. ctx bounds the submission only; the job is bounded by its
+// deadline. A job without an ID gets one. Payloads must not change until the job is done.
 //
-// Errors are *task.Error: a refusal with its code, that of the last scheduler asked if all refuse for now (see Config.Tries);
-// [task.CodeSchedulerLost] when no scheduler could be reached; or [task.CodeDeadline] when no answer came for as long as the job might take.
-// Or ctx's; or [ErrClosed].
+// Errors are *task.Error: a refusal with its code, that of the last scheduler asked if all refuse for now (see
+// Config.Tries); [task.CodeSchedulerLost] when no scheduler could be reached; or [task.CodeDeadline] when no answer
+// came for as long as the job might take. Or ctx's; or [ErrClosed].
 func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 	h, err := c.begin(&job, make(chan struct{}))
 	if err != nil {
@@ -163,12 +164,12 @@ func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 	return h, nil
 }
 
-// Do hands a job to a scheduler and returns all results by task index when every task has one. It is [Client.Submit] and [Handle.Wait] in one, for callers
-// who have nothing to do in between: they are woken once, when the job is done, and not also when it is accepted. Errors are those of Submit, and then
-// there are no results, or of Wait.
+// Do hands a job to a scheduler and returns all results by task index when every task has one. It is [Client.Submit]
+// and [Handle.Wait] in one, for callers who have nothing to do in between: they are woken once, when the job is done,
+// and not also when it is accepted. Errors are those of Submit, and then there are no results, or of Wait.
 //
-// ctx bounds all of it: when it ends first, the job is cancelled, and the error is ctx's. Payloads must not change until the job is done, which it is not at
-// once then.
+// ctx bounds all of it: when it ends first, the job is cancelled, and the error is ctx's. Payloads must not change
+// until the job is done, which it is not at once then.
 func (c *Client) Do(ctx context.Context, job task.Job) ([]task.Result, error) {
 	h, err := c.begin(&job, nil)
 	if err != nil {
@@ -206,10 +207,12 @@ func (c *Client) begin(job *task.Job, answered chan struct{}) (*Handle, error) {
 	return h, nil
 }
 
-// submitTurns have the memory that a submission takes, so that most jobs are encoded outside the lock and into memory that is there.
+// submitTurns have the memory that a submission takes, so that most jobs are encoded outside the lock and into memory
+// that is there.
 var submitTurns = sync.Pool{New: func() any { return new(turn) }} //nolint:gochecknoglobals // a pool serves all clients
 
-// smallSubmit is how long an encoded job may be to be encoded anew for each submission. A longer one is encoded once and kept.
+// smallSubmit is how long an encoded job may be to be encoded anew for each submission. A longer one is encoded once
+// and kept.
 const smallSubmit = 32 << 10
 
 // submit makes the core own a job.
@@ -249,8 +252,8 @@ func (c *Client) submit(h *Handle) error {
 // closeTimeout bounds how long schedulers may take to hear that the jobs of a closed client are over.
 const closeTimeout = 250 * time.Millisecond
 
-// Close ends the client and its unfinished jobs, and returns when everything it
-// started has ended. Schedulers that can be reached are told first. Later calls do nothing.
+// Close ends the client and its unfinished jobs, and returns when everything it started has ended. Schedulers that can
+// be reached are told first. Later calls do nothing.
 func (c *Client) Close() error {
 	if c.leave() {
 		timer := time.AfterFunc(closeTimeout, c.cancel)

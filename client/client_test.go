@@ -194,7 +194,8 @@ func TestMalformedJob(t *testing.T) {
 	}
 }
 
-// A client that is closed with an unfinished job tells its scheduler, and is not held up: everything it started ends at once.
+// A client that is closed with an unfinished job tells its scheduler, and is not held up: everything it started ends at
+// once.
 func TestCloseTakesNoTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fleettest.New(t)

@@ -51,7 +51,8 @@ func (p *places) named(name string) *fleettest.Node {
 	return nil
 }
 
-// withPlaces runs a test over a fleet of two workers of two slots and some schedulers s1, s2, …, at addresses s1:1, s2:1, ….
+// withPlaces runs a test over a fleet of two workers of two slots and some schedulers s1, s2, …, at addresses s1:1,
+// s2:1, ….
 func withPlaces(t *testing.T, schedulers int, test func(t *testing.T, p *places, c *client.Client, starts *atomic.Int32)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -113,7 +114,8 @@ func wideJob(tasks int, payload string) task.Job {
 	return j
 }
 
-// A killed scheduler's job goes on at another: what had finished or runs does not start again, and the next job goes there at once.
+// A killed scheduler's job goes on at another: what had finished or runs does not start again, and the next job goes
+// there at once.
 func TestSchedulerDies(t *testing.T) {
 	withPlaces(t, 2, func(t *testing.T, p *places, c *client.Client, starts *atomic.Int32) {
 		job := wideJob(40, "100ms")

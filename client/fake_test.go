@@ -146,7 +146,8 @@ func TestSchedulerTalksNonsense(t *testing.T) {
 	})
 }
 
-// What is over the scheduler's limits is refused with its code, also where it would not fit a message, and harms no other job.
+// What is over the scheduler's limits is refused with its code, also where it would not fit a message, and harms no
+// other job.
 func TestTooLarge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fleettest.New(t)

@@ -63,8 +63,8 @@ func (h *Handle) Scheduler() string {
 // Done is closed when every task has its outcome.
 func (h *Handle) Done() <-chan struct{} { return h.ended }
 
-// Outcome is the job's own, or 0 while it is not done: ok if every task ended ok, timeout if its deadline ended it, cancelled
-// if it was cancelled, unknown if the client was closed first, and otherwise failed.
+// Outcome is the job's own, or 0 while it is not done: ok if every task ended ok, timeout if its deadline ended it,
+// cancelled if it was cancelled, unknown if the client was closed first, and otherwise failed.
 func (h *Handle) Outcome() task.Outcome {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -114,9 +114,9 @@ func (h *Handle) wait() bool {
 	return true
 }
 
-// Wait returns all results by task index when every task has one. Its error is nil only if all ended
-// ok; otherwise it is ctx's, or a *task.Error that counts the failures and carries the code of the first.
-// When ctx ends first the job goes on; see [Handle.Cancel].
+// Wait returns all results by task index when every task has one. Its error is nil only if all ended ok; otherwise it
+// is ctx's, or a *task.Error that counts the failures and carries the code of the first. When ctx ends first the job
+// goes on; see [Handle.Cancel].
 func (h *Handle) Wait(ctx context.Context) ([]task.Result, error) {
 	select {
 	case <-h.ended:
@@ -137,8 +137,8 @@ func (h *Handle) byTask() []task.Result {
 	return list
 }
 
-// take returns all results by task index, in the memory that they are in, if there is one of each: it is for who alone has the handle. The caller holds mu,
-// and the job is over.
+// take returns all results by task index, in the memory that they are in, if there is one of each: it is for who alone
+// has the handle. The caller holds mu, and the job is over.
 func (h *Handle) take() []task.Result {
 	if len(h.results) < h.tasks {
 		return h.byTask()

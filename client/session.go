@@ -96,7 +96,8 @@ func (s *session) end(err error) {
 	s.turn.batch.Flush()
 }
 
-// admits says why a job cannot be sent to this scheduler, of so many bytes when encoded; nil if it can. It runs under Client.mu.
+// admits says why a job cannot be sent to this scheduler, of so many bytes when encoded; nil if it can. It runs under
+// Client.mu.
 func (s *session) admits(h *Handle, size int) *task.Error {
 	l := &s.limits
 	if h.size.MaxTasks > l.Job.MaxTasks || h.size.MaxPayloadBytes > l.Job.MaxPayloadBytes || h.size.MaxJobBytes > l.Job.MaxJobBytes {
@@ -169,8 +170,8 @@ func (s *session) Message(kind uint8, body []byte) error {
 	return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
 }
 
-// enter is that of Client, at the time at which the message was read: the clock is read once for all messages of a read. What others have told the core since
-// then was a little later, which no deadline of a job depends on.
+// enter is that of Client, at the time at which the message was read: the clock is read once for all messages of a
+// read. What others have told the core since then was a little later, which no deadline of a job depends on.
 func (s *session) enter() (now time.Duration, ok bool) {
 	return s.conn.ReadAt().Sub(s.c.epoch), s.c.enterAt()
 }

@@ -1,9 +1,6 @@
 package client
 
 import (
-	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"dunnock/client/owner"
@@ -12,8 +9,8 @@ import (
 	"dunnock/task"
 )
 
-// turn is what one goroutine needs to call the core and carry out what it says: a buffer for effects, and the connections
-// that were written to.
+// turn is what one goroutine needs to call the core and carry out what it says: a buffer for effects, and the
+// connections that were written to.
 type turn struct {
 	effects []owner.Effect
 	batch   stream.Batch
@@ -49,8 +46,8 @@ func (c *Client) enterAt() (ok bool) {
 	return true
 }
 
-// exit carries out what the core said, in its order, and lets go of the lock. Frames are appended under the lock, so that two
-// goroutines cannot swap the order of what the core decided; the caller flushes.
+// exit carries out what the core said, in its order, and lets go of the lock. Frames are appended under the lock, so
+// that two goroutines cannot swap the order of what the core decided; the caller flushes.
 func (c *Client) exit(now time.Duration, t *turn) {
 	for i := 0; i < len(t.effects); { // carrying one out may bring about more
 		e := t.effects[i]
@@ -106,8 +103,8 @@ func (c *Client) forget(ref owner.Ref) *Handle {
 	return h
 }
 
-// send sends a job to a scheduler, unless it is over that one's limits: a message that is too long would end the connection, and
-// all jobs on it.
+// send sends a job to a scheduler, unless it is over that one's limits: a message that is too long would end the
+// connection, and all jobs on it.
 func (c *Client) send(now time.Duration, t *turn, e *owner.Effect) {
 	h, s := c.handles[e.Ref.Index()], c.sessions[e.Scheduler]
 	j := task.Job{Epoch: e.Epoch, Deadline: e.Deadline}
@@ -132,127 +129,4 @@ func (c *Client) send(now time.Duration, t *turn, e *owner.Effect) {
 	}
 	s.conn.Send(uint8(submission.KindSubmit), c.head, body)
 	t.batch.Add(s.conn)
-}
-
-// refusal is the error of a job that nobody has accepted.
-func (c *Client) refusal(h *Handle, code task.Code) *task.Error {
-	switch code {
-	case task.CodeSchedulerLost:
-		if h.lastRefusal != nil {
-			return h.lastRefusal // by one that has gone since
-		}
-		var faults []string
-		for i, err := range c.faults {
-			if err != nil {
-				faults = append(faults, fmt.Sprintf("%s: %v", c.addrs[i], err))
-			}
-		}
-		return task.Errorf(code, "no scheduler can be reached: %s", strings.Join(faults, "; "))
-	case task.CodeDeadline:
-		return task.Errorf(code, "no scheduler has answered for as long as the job might take")
-	case task.CodeCancelled:
-		return task.Errorf(code, "the submission was cancelled")
-	default:
-		return h.lastRefusal
-	}
-}
-
-// One for all, since a job may end thousands of tasks at once.
-var (
-	errOverdue    = task.Errorf(task.CodeDeadline, "the job's deadline passed and no scheduler said so")
-	errCancelled  = task.Errorf(task.CodeCancelled, "the job was cancelled, and its scheduler was lost before it said how the task ended")
-	errNoOutcome  = task.Errorf(task.CodeInternal, "the scheduler ended the job without this task's outcome")
-	errSuperseded = task.Errorf(task.CodeSuperseded, "others have submitted the same job elsewhere, and took it over time and again")
-	errAbandoned  = task.Errorf(task.CodeSchedulerLost, "the client was closed")
-)
-
-// reasonOf is the error of a task that the owner has ended.
-func reasonOf(code task.Code) *task.Error {
-	switch code {
-	case task.CodeDeadline:
-		return errOverdue
-	case task.CodeCancelled:
-		return errCancelled
-	case task.CodeSuperseded:
-		return errSuperseded
-	default:
-		return errNoOutcome
-	}
-}
-
-// clock wakes the core. Client.mu guards it.
-type clock struct {
-	running bool
-	timer   *time.Timer
-	armed   time.Duration // when the timer fires; 0: it is not set
-}
-
-func (k *clock) start() {
-	k.running = true
-	k.timer = time.NewTimer(time.Hour)
-	k.timer.Stop()
-}
-
-// stop has keepTime find out that the client is closed.
-func (k *clock) stop() {
-	if k.running {
-		k.timer.Reset(0)
-	}
-}
-
-// arm sees to it that the timer fires by a time. It may fire earlier: most jobs end long before the time they asked for, and setting
-// a timer for each would cost more than waking for nothing now and then.
-func (k *clock) arm(now, next time.Duration) {
-	if k.armed != 0 && k.armed <= next {
-		return
-	}
-	k.armed = max(next, now, 1)
-	k.timer.Reset(k.armed - now)
-}
-
-// keepTime wakes the core when it asked to be.
-func (c *Client) keepTime() {
-	var t turn
-	for {
-		select {
-		case <-c.ctx.Done():
-			return
-		case <-c.clock.timer.C:
-		}
-		now, ok := c.enter()
-		if !ok {
-			return
-		}
-		c.clock.armed = 0
-		t.effects = c.core.Tick(now, t.effects)
-		c.exit(now, &t)
-		t.batch.Flush()
-	}
-}
-
-// noteRefusal keeps why a scheduler does not take a job, for the case that nobody does. It runs under the lock.
-func (c *Client) noteRefusal(s owner.Scheduler, m submission.Rejected) {
-	if ref, ok := c.core.Lookup(s, m.Seq); ok {
-		c.handles[ref.Index()].lastRefusal = m.Err
-	}
-}
-
-// noteLeaving does so for all jobs of a scheduler that leaves. It runs under the lock.
-func (c *Client) noteLeaving(s owner.Scheduler) {
-	c.seqs = c.core.AppendSeqs(s, c.seqs[:0])
-	for _, seq := range c.seqs {
-		c.noteRefusal(s, submission.Rejected{Seq: seq, Err: task.Errorf(task.CodeDraining, "scheduler %s has left", c.sessions[s].name)})
-	}
-}
-
-// errLeft is why a connection to a scheduler ends that has drained.
-var errLeft = errors.New("the scheduler has left")
-
-var errHungUp = errors.New("the scheduler has hung up")
-
-func asError(err error) *task.Error {
-	if e, ok := errors.AsType[*task.Error](err); ok {
-		return e
-	}
-	return task.Errorf(task.CodeInternal, "%v", err)
 }

@@ -8,8 +8,8 @@ import (
 	"dunnock/task"
 )
 
-// What is remembered of attempts in vain is bounded by their number and by their text: the oldest go. Events yields what is left, each before the results
-// that came after it.
+// What is remembered of attempts in vain is bounded by their number and by their text: the oldest go. Events yields
+// what is left, each before the results that came after it.
 func TestRetriesAreBounded(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

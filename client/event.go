@@ -12,7 +12,8 @@ type Event struct {
 	Retry  *task.Retry  // an attempt was in vain, and there will be another; before the task's result
 }
 
-// Bounds of what a Handle remembers of attempts in vain, so that a job of which everything fails takes no more room than its results.
+// Bounds of what a Handle remembers of attempts in vain, so that a job of which everything fails takes no more room
+// than its results.
 const (
 	maxRetries    = 1 << 14 // attempts
 	maxRetryBytes = 4 << 20 // of their errors' text
@@ -51,9 +52,9 @@ func (r *retried) size() int {
 	return len(r.Err.Message) + len(r.Err.Detail)
 }
 
-// Events yields what happens to the job's tasks, as it happens: each attempt that was in vain, and each task's one result, until every task has one. Each call starts
-// from the first event, but for attempts in vain that are too long ago: the last 16,384 are remembered, or 4 MiB of what was said of them. Leaving the loop early does
-// not end the job.
+// Events yields what happens to the job's tasks, as it happens: each attempt that was in vain, and each task's one
+// result, until every task has one. Each call starts from the first event, but for attempts in vain that are too long
+// ago: the last 16,384 are remembered, or 4 MiB of what was said of them. Leaving the loop early does not end the job.
 func (h *Handle) Events() iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		for results, tries := 0, 0; ; {
