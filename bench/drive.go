@@ -197,12 +197,10 @@ func sampleOf(c *cell, jobs []jobRecord, first int, before, after meter) (*sampl
 
 // plan returns the jobs of an open loop, in served what each task is to take.
 func plan(c *cell) ([]jobRecord, error) {
-	service := c.Service
-	service = cmp.Or(service, "const:0s")
 	spec := workload.Spec{Rate: c.Rate, Load: c.Load, Seed: c.Seed, Slots: c.Workers * c.Slots}
 	var errs [3]error
 	spec.Tasks, errs[0] = workload.ParseTasks(strconv.Itoa(c.Tasks))
-	spec.Service, errs[1] = workload.ParseService(service)
+	spec.Service, errs[1] = workload.ParseService(cmp.Or(c.Service, "const:0s"))
 	spec.Arrival, errs[2] = workload.ParseArrival("poisson")
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err

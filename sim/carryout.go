@@ -32,8 +32,7 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 		case queue.EffectGetTask:
 			m.Kind, m.Task = kindGetTask, f.Res
 		case queue.EffectFinished:
-			m.Kind, m.Task, m.Attempt, m.Service, m.Status = MessageFinished, f.Task, f.Attempt, f.Service, f.Status
-			m.Status = cmp.Or(m.Status, probe.StatusOK)
+			m.Kind, m.Task, m.Attempt, m.Service, m.Status = MessageFinished, f.Task, f.Attempt, f.Service, cmp.Or(f.Status, probe.StatusOK)
 		case queue.EffectRefuse:
 			m.Kind, m.Task, m.Count, m.Reason = kindRefuse, f.Res, f.Count, f.Reason
 		case queue.EffectAdopt, queue.EffectFound, queue.EffectTold: // nothing is kept

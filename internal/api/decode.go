@@ -113,8 +113,7 @@ func decodeFault(err error, within string, offset int64) error {
 	case errors.As(err, &syntax):
 		return task.Errorf(task.CodeInvalidJob, "bad JSON at byte %d: %s", syntax.Offset, syntax.Error())
 	case errors.As(err, &typed):
-		field := strings.Trim(within+"."+typed.Field, ".")
-		field = cmp.Or(field, "the body")
+		field := cmp.Or(strings.Trim(within+"."+typed.Field, "."), "the body")
 		return task.Errorf(task.CodeInvalidJob, "%s: want %s, got %s", field, jsonName(typed.Type.Kind().String()), typed.Value)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return task.Errorf(task.CodeInvalidJob, "bad JSON: the body ends at byte %d, inside the job object", offset)

@@ -107,8 +107,7 @@ func report(out io.Writer, list []mutant, verdicts []verdict) error {
 	_, _ = fmt.Fprintln(w, "TAKEN OUT\tFILE\tNOTICED BY\tAFTER")
 	missed := 0
 	for i, m := range list {
-		by := verdicts[i].by
-		by = cmp.Or(by, "NOBODY")
+		by := cmp.Or(verdicts[i].by, "NOBODY")
 		if by == "NOBODY" || by == broken {
 			missed++
 		}

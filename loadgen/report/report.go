@@ -121,8 +121,7 @@ func banners(runs []*loadgen.Result) []banner {
 			name = runName(r, i, len(runs)) + ": "
 		}
 		if !r.Valid {
-			why := r.Invalid
-			why = cmp.Or(why, "the generator did not keep up")
+			why := cmp.Or(r.Invalid, "the generator did not keep up")
 			loud = append(loud, banner{true, name + "this run is invalid: " + why + ". Its figures tell more of the generator than of the fleet."})
 		}
 		if r.Interrupted {
