@@ -2,6 +2,7 @@ package sim
 
 import (
 	"cmp"
+
 	"dunnock/probe"
 	"dunnock/scheduler/placement"
 	"dunnock/worker/queue"
