@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"dunnock/gossip/view"
 )
 
 // Reachable turns the address that a node is bound to into the one that others can dial: the same, unless it is bound
@@ -30,6 +33,46 @@ func Reachable(bound string) (string, error) {
 		return "", fmt.Errorf("gossip: %s is bound to every address and %w", bound, err)
 	}
 	return net.JoinHostPort(ip.String(), port), nil
+}
+
+// Advertised is the address at which others reach what is bound: the host that is wanted, with the bound port if it names none.
+func Advertised(wanted, bound string) (string, error) {
+	host, port, err := parseAdvertised(wanted)
+	if err != nil {
+		return "", err
+	}
+	if port == "" {
+		if _, port, err = net.SplitHostPort(bound); err != nil {
+			return "", fmt.Errorf("gossip: %w", err)
+		}
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// CheckAdvertised says what is wrong with the form of an address to advertise, HOST or HOST:PORT, or nil.
+func CheckAdvertised(wanted string) error {
+	_, _, err := parseAdvertised(wanted)
+	return err
+}
+
+// parseAdvertised splits an address to advertise; port is empty if there is none.
+func parseAdvertised(s string) (host, port string, err error) {
+	host = s
+	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+		host = s[1 : len(s)-1]
+	}
+	if _, err := netip.ParseAddr(host); err != nil && strings.Contains(s, ":") {
+		if host, port, err = net.SplitHostPort(s); err != nil {
+			return "", "", fmt.Errorf("want HOST or HOST:PORT, got %q", s)
+		}
+	}
+	switch {
+	case !view.ValidAddr(net.JoinHostPort(host, cmp.Or(port, "1"))), port == "" && strings.HasSuffix(s, ":"):
+		return "", "", fmt.Errorf("want HOST or HOST:PORT, with a port of 1 to 65535, got %q", s)
+	case isUnspecified(host):
+		return "", "", fmt.Errorf("nobody can dial %s; give the address at which others reach this machine", s)
+	}
+	return host, port, nil
 }
 
 func onlyPrivate(addrs []net.Addr) (netip.Addr, error) {

@@ -117,6 +117,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// ErrConfig is in every error of [Config.Validate], and so in those of [Open] that no other try of the same would not meet.
+var ErrConfig = errors.New("gossip")
+
 // Validate reports all faults of the configuration at once, in one line that names the fields.
 func (c Config) Validate() error {
 	c = c.withDefaults()
@@ -150,7 +153,7 @@ func (c Config) Validate() error {
 		}
 	}
 	if faults != nil {
-		return errors.New("gossip: " + strings.Join(faults, "; "))
+		return fmt.Errorf("%w: %s", ErrConfig, strings.Join(faults, "; "))
 	}
 	return nil
 }

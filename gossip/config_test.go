@@ -150,6 +150,24 @@ func TestBindByName(t *testing.T) {
 	}
 }
 
+// TestAdvertised: a host alone goes with the port that is bound, and what nobody can dial is refused.
+func TestAdvertised(t *testing.T) {
+	for wanted, want := range map[string]string{
+		"203.0.113.7": "203.0.113.7:7070", "203.0.113.7:80": "203.0.113.7:80", "node.example": "node.example:7070", "node.example:80": "node.example:80",
+		"::1": "[::1]:7070", "[::1]": "[::1]:7070", "[::1]:80": "[::1]:80",
+	} {
+		got, err := Advertised(wanted, "127.0.0.1:7070")
+		if got != want || err != nil || CheckAdvertised(wanted) != nil {
+			t.Errorf("%s: %s, %v, want %s", wanted, got, err, want)
+		}
+	}
+	for _, wanted := range []string{"", ":80", "node:", "node:0", "node:70000", "node:x", "a:b:c", "a b", "[::1", "::1]", "[::1]x", "0.0.0.0", "0.0.0.0:80", "::", "[::]:80", "[node]:80x"} {
+		if got, err := Advertised(wanted, "127.0.0.1:7070"); err == nil || CheckAdvertised(wanted) == nil {
+			t.Errorf("%s: %s", wanted, got)
+		}
+	}
+}
+
 func TestReachable(t *testing.T) {
 	for _, same := range []string{"127.0.0.1:7946", "[::1]:1", "host:80"} {
 		if got, err := Reachable(same); got != same || err != nil {

@@ -26,6 +26,11 @@ type Config struct {
 	HTTP string
 	// Gossip address to listen on. Default "127.0.0.1:0".
 	Gossip string
+	// Advertise is where other nodes reach HTTP if that is somewhere else (NAT, containers): a host, or host:port if the port is another one too. Default:
+	// HTTP, or if that is every address, the machine's only private one.
+	Advertise string
+	// AdvertiseGossip is the same of Gossip. Default: the host of Advertise, else Gossip.
+	AdvertiseGossip string
 	// Join names nodes to join through: "host:port", "dns+name:port" or "file+path".
 	Join []string
 	// Fleet that this node belongs to; workers of another are refused. Default "dunnock".

@@ -30,13 +30,21 @@ func (f *flood) submit(seed uint64, rate float64, deadline, lasts time.Duration)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	for began := time.Now(); time.Since(began) < lasts; {
 		job := echoJob(floodTasks, "")
-		job.Deadline = deadline
+		job.ID, job.Deadline = idFrom(rng), deadline
 		for t := range job.Tasks {
 			job.Tasks[t].Payload = []byte((5*time.Millisecond + time.Duration(rng.Int64N(int64(45*time.Millisecond)))).String())
 		}
 		f.jobs.Go(func() { f.follow(job) })
 		time.Sleep(time.Duration(rng.ExpFloat64() / rate * float64(time.Second)))
 	}
+}
+
+// idFrom draws a job's ID. It says which scheduler has the job: with those that clients draw by themselves a run would have luck of its own.
+func idFrom(rng *rand.Rand) (id task.JobID) {
+	for i := range id {
+		id[i] = byte(rng.Uint32())
+	}
+	return id
 }
 
 func (f *flood) follow(job task.Job) bool {
@@ -65,7 +73,7 @@ func TestFloodIsRefusedAndNotDropped(t *testing.T) {
 					const lasts = 3 * time.Second
 					var nodes []*fleettest.Node
 					for i := range 3 {
-						nodes = append(nodes, fl.Scheduler(fmt.Sprintf("s%d", i+1), func(c *scheduler.Config) { c.Policy = policy }))
+						nodes = append(nodes, fl.Scheduler(fmt.Sprintf("s%d", i+1), func(c *scheduler.Config) { c.Policy, c.Seed = policy, 10*seed+uint64(i)+1 }))
 					}
 					for i := range 5 {
 						fl.Worker(fmt.Sprintf("w%d", i+1), 4, apps(nil), nil)

@@ -87,6 +87,7 @@ func New(cfg Config) (*Scheduler, error) {
 	cfg = cfg.withDefaults()
 	n, err := node.Open(node.Config{
 		Name: cfg.Name, Role: probe.RoleScheduler, Incarnation: cfg.Incarnation, HTTP: cfg.HTTP, Gossip: cfg.Gossip, Join: cfg.Join,
+		Advertise: cfg.Advertise, AdvertiseGossip: cfg.AdvertiseGossip,
 		Fleet: cfg.Fleet, GossipKey: cfg.GossipKey, Insecure: cfg.Insecure, Zone: cfg.Zone, Logger: cfg.Logger, Listener: cfg.Listener,
 		Members: cfg.Members,
 	})

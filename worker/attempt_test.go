@@ -127,8 +127,8 @@ func TestOutcome(t *testing.T) {
 }
 
 func TestValidateNamesEveryFault(t *testing.T) {
-	err := Config{Name: "No", Slots: -1, Labels: map[string]string{"K": "v"}, GossipKey: []byte("short"), MaxResultBytes: 1 << 30}.Validate()
-	for _, want := range []string{"name:", "slots:", "apps:", "labels:", "gossip key:", "max result bytes:"} {
+	err := Config{Name: "No", Slots: -1, Labels: map[string]string{"K": "v", "zone": "b"}, Zone: "a", GossipKey: []byte("short"), MaxResultBytes: 1 << 30}.Validate()
+	for _, want := range []string{"name:", "slots:", "apps:", "labels:", "labels: zone=b, and the zone is a", "gossip key:", "max result bytes:"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in %v", want, err)
 		}

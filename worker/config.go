@@ -35,6 +35,11 @@ type Config struct {
 	HTTP string
 	// Gossip address to listen on. Default "127.0.0.1:0".
 	Gossip string
+	// Advertise is where other nodes reach HTTP if that is somewhere else (NAT, containers): a host, or host:port if the port is another one too. Default:
+	// HTTP, or if that is every address, the machine's only private one.
+	Advertise string
+	// AdvertiseGossip is the same of Gossip. Default: the host of Advertise, else Gossip.
+	AdvertiseGossip string
 	// Join names nodes to join through: "host:port", "dns+name:port" or "file+path".
 	Join []string
 	// Fleet that this node belongs to. Default "dunnock".
@@ -109,6 +114,9 @@ func (c Config) Validate() error {
 		if !task.ValidApp(k) || len(v) > task.MaxNameLen {
 			fault("labels: %q=%q: want a key of 1 to %d characters of a-z 0-9 . _ - and a value of at most %d bytes", k, v, task.MaxNameLen, task.MaxNameLen)
 		}
+	}
+	if zone, said := c.Labels["zone"]; said && c.Zone != "" && zone != c.Zone {
+		fault("labels: zone=%s, and the zone is %s: a worker is in one", zone, c.Zone)
 	}
 	if len(c.Resources) > task.MaxResources {
 		fault("resources: at most %d, got %d", task.MaxResources, len(c.Resources))

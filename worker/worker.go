@@ -75,6 +75,7 @@ func New(cfg Config) (*Worker, error) {
 	labels := sortedLabels(cfg.Labels, cfg.Zone)
 	n, err := node.Open(node.Config{
 		Name: cfg.Name, Role: probe.RoleWorker, Incarnation: cfg.Incarnation, HTTP: cfg.HTTP, Gossip: cfg.Gossip, Join: cfg.Join,
+		Advertise: cfg.Advertise, AdvertiseGossip: cfg.AdvertiseGossip,
 		Fleet: cfg.Fleet, GossipKey: cfg.GossipKey, Insecure: cfg.Insecure, Slots: cfg.Slots, Labels: labels, Zone: cfg.Zone,
 		Logger: cfg.Logger, Listener: cfg.Listener, Members: cfg.Members,
 	})

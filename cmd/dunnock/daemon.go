@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"time"
 
 	"dunnock/gossip"
@@ -18,14 +19,16 @@ import (
 
 // nodeFlags are what a scheduler and a worker have in common.
 type nodeFlags struct {
-	Name      string   `help:"Name of this node, unique in the fleet (default: the host's name and a random suffix)." placeholder:"NAME"`
-	HTTP      string   `name:"http" help:"Address for users, schedulers, health and metrics; port 0 is a free one." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
-	Gossip    string   `help:"Address for membership, over UDP and TCP." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
-	Join      []string `help:"A node to join through: host:port, dns+name:port or file+path. Repeatable. Tried until it answers (default: none; others join this one)." placeholder:"ADDR"`
-	Fleet     string   `help:"Name of the fleet; nodes of different fleets never meet." default:"dunnock" placeholder:"NAME"`
-	GossipKey string   `help:"Key that encrypts membership, from 'dunnock keygen', the same on all nodes. Better set by DUNNOCK_GOSSIP_KEY or in the file: command lines can be seen by others (default: none)." placeholder:"BASE64"`
-	Zone      string   `help:"Failure domain of this node; on a worker also its label zone (default: none)." placeholder:"ZONE"`
-	Insecure  bool     `help:"Allow addresses that are not loopback, without TLS and tokens (default: no)."`
+	Name            string   `help:"Name of this node, unique in the fleet (default: the host's name and a random suffix)." placeholder:"NAME"`
+	HTTP            string   `name:"http" help:"Address for users, schedulers, health and metrics; port 0 is a free one." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
+	Gossip          string   `help:"Address for membership, over UDP and TCP." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
+	Advertise       string   `help:"Where other nodes reach this one if that is not --http (NAT, containers): the host, and the port if it is another one (default: --http, or of 0.0.0.0 the machine's only private address)." placeholder:"HOST[:PORT]"`
+	AdvertiseGossip string   `help:"The same of --gossip (default: the host of --advertise, and --gossip's port)." placeholder:"HOST[:PORT]"`
+	Join            []string `help:"A node to join through: host:port, dns+name:port or file+path. Repeatable. Tried until it answers (default: none; others join this one)." placeholder:"ADDR"`
+	Fleet           string   `help:"Name of the fleet; nodes of different fleets never meet." default:"dunnock" placeholder:"NAME"`
+	GossipKey       string   `help:"Key that encrypts membership, from 'dunnock keygen', the same on all nodes. Better set by DUNNOCK_GOSSIP_KEY or in the file: command lines can be seen by others (default: none)." placeholder:"BASE64"`
+	Zone            string   `help:"Failure domain of this node; on a worker also its label zone (default: none)." placeholder:"ZONE"`
+	Insecure        bool     `help:"Allow addresses that are not loopback, without TLS and tokens (default: no)."`
 
 	Beat  time.Duration `group:"leases" help:"The longest that this node is silent towards a live connection." default:"500ms" placeholder:"DURATION"`
 	Lease time.Duration `group:"leases" help:"Silence after which a peer is given up: at least two beats, at most 1m. Of two peers the longer lease holds." default:"1500ms" placeholder:"DURATION"`
@@ -41,8 +44,16 @@ func (f *nodeFlags) stream() stream.Config {
 // check reports what the flags themselves can have wrong. key is the decoded gossip key.
 func (f *nodeFlags) check() (key []byte, err error) {
 	for _, a := range []struct{ flag, addr string }{{"http", f.HTTP}, {"gossip", f.Gossip}} {
-		if _, _, err := net.SplitHostPort(a.addr); err != nil {
-			return nil, usagef("--%s: want host:port, got %q", a.flag, a.addr)
+		if err := checkListen(a.flag, a.addr, f.Insecure); err != nil {
+			return nil, err
+		}
+	}
+	if _, port, _ := net.SplitHostPort(f.HTTP); f.HTTP == f.Gossip && port != "0" {
+		return nil, usagef("--gossip: %s is where --http listens", f.Gossip)
+	}
+	for _, a := range []struct{ flag, addr string }{{"advertise", f.Advertise}, {"advertise-gossip", f.AdvertiseGossip}} {
+		if err := gossip.CheckAdvertised(a.addr); err != nil && a.addr != "" {
+			return nil, usagef("--%s: %w", a.flag, err)
 		}
 	}
 	for _, join := range f.Join {
@@ -76,6 +87,18 @@ func (f *nodeFlags) check() (key []byte, err error) {
 		return nil, usagef("--gossip-key: want %d bytes as base64, such as 'dunnock keygen' prints", gossip.KeyBytes) // and never show it
 	}
 	return key, nil
+}
+
+// checkListen refuses an address that cannot be listened on, or is not to be.
+func checkListen(flag, addr string, insecure bool) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return usagef("--%s: want host:port, got %q", flag, addr)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return usagef("--%s: want a port of 0 to 65535, got %q", flag, addr)
+	}
+	return usage(node.CheckLoopback("--"+flag, addr, insecure))
 }
 
 // announce prints the one line that says that a node is ready, for people and for scripts.

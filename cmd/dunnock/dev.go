@@ -43,6 +43,9 @@ func (f *localFlags) config(p *process) (fleet.Config, error) {
 	if err := f.check(); err != nil {
 		return fleet.Config{}, err
 	}
+	if err := (worker.Config{Apps: map[string]worker.Handler{"none": func(context.Context, worker.Task) ([]byte, error) { return nil, nil }}, Resources: f.Resource}).Validate(); err != nil {
+		return fleet.Config{}, usage(err)
+	}
 	return fleet.Config{
 		Schedulers: f.Schedulers, Workers: f.Workers, Slots: f.Slots, Policy: policy, Logger: p.log,
 		Worker: func(_ int, cfg *worker.Config) {
@@ -80,6 +83,9 @@ func (c *devCmd) Run(p *process) error {
 	}
 	if c.DrainTimeout <= 0 {
 		return usagef("--drain-timeout: want more than 0, got %v", c.DrainTimeout)
+	}
+	if err := checkListen("http", c.HTTP, c.Insecure); err != nil {
+		return err
 	}
 	apps, closer, err := loadApps(c.App, true, 0)
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 
 // disciplineFlags say whose turn it is in a worker's queue.
 type disciplineFlags struct {
-	Discipline      string         `help:"Whose turn it is in a worker's queue: fifo, priority, fair (between users), edf (earliest deadline) or srpt (least work left, as estimated)." enum:"fifo,priority,fair,edf,srpt" default:"fifo" placeholder:"NAME"`
-	Weight          map[string]int `help:"With fair: the weight of a user or a group of users, 1 to 1000. Repeatable (default: 1 each)." placeholder:"PATH=N"`
-	Ageing          time.Duration  `help:"With priority: the wait that is worth one priority more; 0s: priorities are strict." default:"0s" placeholder:"DURATION"`
-	StarvationBound time.Duration  `help:"With srpt: how long a reservation may wait before it is served next." default:"1s" placeholder:"DURATION"`
+	Discipline      string        `help:"Whose turn it is in a worker's queue: fifo, priority, fair (between users), edf (earliest deadline) or srpt (least work left, as estimated)." enum:"fifo,priority,fair,edf,srpt" default:"fifo" placeholder:"NAME"`
+	Weight          weightsFlag   `help:"With fair: the weight of a user or a group of users, 1 to 1000. Repeatable (default: 1 each)." placeholder:"PATH=N"`
+	Ageing          time.Duration `help:"With priority: the wait that is worth one priority more; 0s: priorities are strict." default:"0s" placeholder:"DURATION"`
+	StarvationBound time.Duration `help:"With srpt: how long a reservation may wait before it is served next." default:"1s" placeholder:"DURATION"`
 }
 
 // check refuses what would quietly do nothing, and what is out of bounds.

@@ -10,9 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"dunnock/loadgen"
 	"dunnock/loadgen/report"
 	"dunnock/loadgen/workload"
+	"dunnock/task"
 )
 
 type loadgenRunCmd struct {
@@ -62,7 +65,10 @@ Examples:
 }
 
 // Run measures and prints what it showed.
-func (c *loadgenRunCmd) Run(p *process) error {
+func (c *loadgenRunCmd) Run(p *process, ctx *kong.Context) error {
+	if err := c.settle(givenFlags(ctx)); err != nil {
+		return err
+	}
 	payload, err := c.check(p)
 	if err != nil {
 		return err
@@ -115,18 +121,7 @@ func (c *loadgenRunCmd) check(p *process) (payload []byte, err error) {
 	if err := c.checkFlags(); err != nil {
 		return nil, err
 	}
-	if err := c.checkCache(); err != nil {
-		return nil, err
-	}
 	switch {
-	case c.Workload != "" && c.Keys != (workload.Keys{}):
-		return nil, usagef("--workload says which jobs come: --keys has no place beside it")
-	case c.Workload != "" && len(c.Need) > 0:
-		return nil, usagef("--workload says which jobs come: --need has no place beside it")
-	case c.Workload != "" && c.TaskSlots != (workload.Tasks{}):
-		return nil, usagef("--workload says which jobs come: --task-slots has no place beside it")
-	case c.Workload != "" && c.Estimates != (workload.Estimates{}):
-		return nil, usagef("--workload says which jobs come: --estimates has no place beside it")
 	case c.Repeat < 1:
 		return nil, usagef("--repeat: want at least 1, got %d", c.Repeat)
 	case c.Repeat > 1 && c.Record != "":
@@ -137,8 +132,8 @@ func (c *loadgenRunCmd) check(p *process) (payload []byte, err error) {
 		return nil, usagef("--timeout: want more than 0, got %v", c.Timeout)
 	case c.MaxInFlight < 1:
 		return nil, usagef("--max-in-flight: want at least 1, got %d", c.MaxInFlight)
-	case c.TimeScale == 0:
-		return nil, usagef("--time-scale: want more than 0")
+	case !task.ValidApp(c.App):
+		return nil, usagef("--app: want 1 to %d characters of a-z 0-9 . _ -, got %.80q", task.MaxNameLen, c.App)
 	case c.ProbeRatio == 0:
 		return nil, usagef("--probe-ratio: want 1 to 16, got 0")
 	}

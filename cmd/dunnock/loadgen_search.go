@@ -16,6 +16,7 @@ import (
 	"dunnock/loadgen"
 	"dunnock/loadgen/objective"
 	"dunnock/loadgen/workload"
+	"dunnock/task"
 )
 
 type loadgenSearchCmd struct {
@@ -154,6 +155,8 @@ func (c *loadgenSearchCmd) settle() error {
 		return usagef("--timeout: want more than 0s, got %v", c.Timeout)
 	case c.MaxInFlight < 1:
 		return usagef("--max-in-flight: want at least 1, got %d", c.MaxInFlight)
+	case !task.ValidApp(c.App):
+		return usagef("--app: want 1 to %d characters of a-z 0-9 . _ -, got %.80q", task.MaxNameLen, c.App)
 	case c.ProbeRatio == 0:
 		return usagef("--probe-ratio: want 1 to 16, got 0")
 	}

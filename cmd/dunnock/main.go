@@ -18,6 +18,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"dunnock/gossip"
 	"dunnock/task"
 )
 
@@ -107,6 +108,9 @@ func (p *process) report(err error) int {
 		return 0
 	}
 	code := exitFailure
+	if errors.Is(err, gossip.ErrConfig) { // which knows only then what the flags come to: addresses and labels share a message
+		code = exitUsage
+	}
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		code = exit.code
 		if exit.err == nil {

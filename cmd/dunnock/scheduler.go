@@ -60,6 +60,7 @@ func (c *schedulerCmd) Run(p *process) error {
 	}
 	cfg := scheduler.Config{
 		Name: c.Name, HTTP: c.HTTP, Gossip: c.Gossip, Join: c.Join, Fleet: c.Fleet, GossipKey: key, Zone: c.Zone, Insecure: c.Insecure,
+		Advertise: c.Advertise, AdvertiseGossip: c.AdvertiseGossip,
 		Logger: p.log, Policy: policy,
 		Limits:  task.Limits{MaxTasks: c.MaxTasks, MaxPayloadBytes: c.MaxTaskBytes, MaxJobBytes: c.MaxJobBytes},
 		MaxJobs: c.MaxJobs, MaxWaitingTasks: c.MaxWaitingTasks, MaxPayloadBytes: c.MaxPayloadBytes, MaxRetainedBytes: c.MaxRetainedBytes,

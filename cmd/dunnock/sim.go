@@ -148,7 +148,7 @@ func known(nodes []workload.Node) []workload.Node {
 	return nodes
 }
 
-// settle refuses what would quietly be something else: zeros that stand for a default, and flags that a workload file overrules.
+// settle refuses what would quietly be something else: zeros that stand for a default.
 func (c *simRunCmd) settle(given map[string]bool) error {
 	for _, f := range []struct {
 		name string
@@ -160,12 +160,6 @@ func (c *simRunCmd) settle(given map[string]bool) error {
 		{"probe-ratio", c.ProbeRatio == 0},
 		{"job-deadline", c.JobDeadline == 0},
 		{"max-attempts", c.MaxAttempts == 0},
-		{"policy", c.Policy == ""},
-		{"time-scale", c.TimeScale == 0},
-		{"load", c.Load == 0 && given["load"]},
-		{"rate", c.Rate == 0 && given["rate"]},
-		{"jobs", c.Jobs == 0 && given["jobs"]},
-		{"duration", c.Duration == 0 && given["duration"]},
 		{"fault-extra-delay", c.ExtraDelay == 0},
 		{"fault-outage", c.Outage == 0},
 		{"fault-lease", c.Lease == 0},
@@ -175,21 +169,10 @@ func (c *simRunCmd) settle(given map[string]bool) error {
 			return usagef("--%s: want more than 0", f.name)
 		}
 	}
-	if err := c.checkCache(); err != nil {
-		return err
+	if c.Policy == "" {
+		return usagef("--policy: want one of %s, got nothing", strings.Join(sim.Policies(), ", "))
 	}
-	if c.Workload == "" {
-		if given["workload"] {
-			return usagef("--workload: want the name of a file, got nothing")
-		}
-		return nil
-	}
-	for _, name := range []string{"tasks", "service", "arrival", "users", "keys", "task-slots", "need", "estimates"} {
-		if given[name] {
-			return usagef("--workload says which jobs come: --%s has no place beside it", name)
-		}
-	}
-	return nil
+	return c.workloadFlags.settle(given)
 }
 
 // givenFlags returns the names of the flags that the command line, the environment or a file sets.

@@ -14,25 +14,25 @@ type submitCmd struct {
 	taskFlags      `embed:""`
 	resultFlags    `embed:""`
 
-	App          string            `required:"" help:"The app that runs the tasks. Required." placeholder:"NAME"`
-	User         string            `help:"Who the job is for, a path such as org/team/ann (default: nobody)." placeholder:"PATH"`
-	Priority     int               `help:"-1000 to 1000; the larger goes first where workers order by priority." default:"0" placeholder:"N"`
-	ProbeRatio   float64           `help:"Reservations per task, 1 to 16." default:"2" placeholder:"D"`
-	Deadline     time.Duration     `env:"DUNNOCK_JOB_DEADLINE" help:"From acceptance, at most 24h; set by DUNNOCK_JOB_DEADLINE." default:"5m" placeholder:"DURATION"`
-	TaskTimeout  time.Duration     `help:"Of one attempt at a task; 0s: only the deadline." default:"0s" placeholder:"DURATION"`
-	Estimate     time.Duration     `help:"What a task takes, at most 24h. Right to a quarter, or 2ms, it has slots asked for ahead of their end, and workers that serve the shortest job first go by it; 0s: not known." default:"0s" placeholder:"DURATION"`
-	MaxAttempts  int               `help:"Times a task may start, 1 to 100." default:"3" placeholder:"N"`
-	Delivery     string            `help:"at-least-once, or at-most-once: no task starts twice." enum:"at-least-once,at-most-once" default:"at-least-once" placeholder:"WORD"`
-	OnDisconnect string            `help:"What becomes of running tasks when this command dies: cancel them after a second, or drain, let them finish." enum:"cancel,drain" default:"cancel" placeholder:"WORD"`
-	OnFailure    string            `help:"continue, or cancel the rest at the first task that failed for good." enum:"continue,cancel" default:"continue" placeholder:"WORD"`
-	Require      map[string]string `help:"A label that workers must have. Repeatable (default: none)." placeholder:"KEY=VALUE"`
-	Prefer       map[string]string `help:"A label that workers had better have: those that have all of them come first, for a while. Repeatable (default: none)." placeholder:"KEY=VALUE"`
-	Exclude      []string          `sep:"none" help:"A label that workers must not have, or a worker's name. Repeatable (default: none)." placeholder:"KEY=VALUE|NAME"`
-	Spread       string            `help:"Deal the tasks out evenly over the values of this label, such as zone (default: do not)." placeholder:"KEY"`
-	TaskSlots    int               `help:"Slots of its worker that each task takes, 1 to 4096." default:"1" placeholder:"N"`
-	Resource     amountsFlag       `help:"What each task takes of its worker beside slots, such as gpu=1. Repeatable (default: none)." placeholder:"NAME=N"`
-	Affinity     string            `help:"Affinity key of every task: tasks with one key like the same workers, whose caches are warm for it. {} in it stands for the task's payload (default: none)." placeholder:"KEY"`
-	Detach       bool              `help:"Print the job's ID and leave; the job lives on its scheduler until its deadline (default: no)."`
+	App          string        `required:"" help:"The app that runs the tasks. Required." placeholder:"NAME"`
+	User         string        `help:"Who the job is for, a path such as org/team/ann (default: nobody)." placeholder:"PATH"`
+	Priority     int           `help:"-1000 to 1000; the larger goes first where workers order by priority." default:"0" placeholder:"N"`
+	ProbeRatio   float64       `help:"Reservations per task, 1 to 16." default:"2" placeholder:"D"`
+	Deadline     time.Duration `env:"DUNNOCK_JOB_DEADLINE" help:"From acceptance, at most 24h; set by DUNNOCK_JOB_DEADLINE." default:"5m" placeholder:"DURATION"`
+	TaskTimeout  time.Duration `help:"Of one attempt at a task; 0s: only the deadline." default:"0s" placeholder:"DURATION"`
+	Estimate     time.Duration `help:"What a task takes, at most 24h. Right to a quarter, or 2ms, it has slots asked for ahead of their end, and workers that serve the shortest job first go by it; 0s: not known." default:"0s" placeholder:"DURATION"`
+	MaxAttempts  int           `help:"Times a task may start, 1 to 100." default:"3" placeholder:"N"`
+	Delivery     string        `help:"at-least-once, or at-most-once: no task starts twice." enum:"at-least-once,at-most-once" default:"at-least-once" placeholder:"WORD"`
+	OnDisconnect string        `help:"What becomes of running tasks when this command dies: cancel them after a second, or drain, let them finish." enum:"cancel,drain" default:"cancel" placeholder:"WORD"`
+	OnFailure    string        `help:"continue, or cancel the rest at the first task that failed for good." enum:"continue,cancel" default:"continue" placeholder:"WORD"`
+	Require      labelsFlag    `help:"A label that workers must have. Repeatable (default: none)." placeholder:"KEY=VALUE"`
+	Prefer       labelsFlag    `help:"A label that workers had better have: those that have all of them come first, for a while. Repeatable (default: none)." placeholder:"KEY=VALUE"`
+	Exclude      []string      `sep:"none" help:"A label that workers must not have, or a worker's name. Repeatable (default: none)." placeholder:"KEY=VALUE|NAME"`
+	Spread       string        `help:"Deal the tasks out evenly over the values of this label, such as zone (default: do not)." placeholder:"KEY"`
+	TaskSlots    int           `help:"Slots of its worker that each task takes, 1 to 4096." default:"1" placeholder:"N"`
+	Resource     amountsFlag   `help:"What each task takes of its worker beside slots, such as gpu=1. Repeatable (default: none)." placeholder:"NAME=N"`
+	Affinity     string        `help:"Affinity key of every task: tasks with one key like the same workers, whose caches are warm for it. {} in it stands for the task's payload (default: none)." placeholder:"KEY"`
+	Detach       bool          `help:"Print the job's ID and leave; the job lives on its scheduler until its deadline (default: no)."`
 }
 
 // Help is shown above the flags.
@@ -74,6 +74,9 @@ func (c *submitCmd) Run(p *process) error {
 	if c.OnFailure == "cancel" {
 		job.OnFailure = task.CancelRest
 	}
+	if err := c.checkJob(job); err != nil {
+		return err
+	}
 	for i, payload := range payloads {
 		job.Tasks[i].Payload = payload
 		job.Tasks[i].Affinity = strings.ReplaceAll(c.Affinity, "{}", string(payload))
@@ -96,7 +99,17 @@ func (c *submitCmd) check() error {
 	case c.MaxAttempts == 0:
 		return usagef("--max-attempts: want 1 to %d, got 0", task.MaxAttempts)
 	}
+	if _, err := c.callers(); err != nil {
+		return err
+	}
 	return c.checkOutput(c.Detach)
+}
+
+// checkJob refuses what the flags say of a job. What its payloads and their number say is not the flags' fault.
+func (c *submitCmd) checkJob(job task.Job) error {
+	job = job.WithDefaults()
+	job.Tasks = []task.Task{{Affinity: strings.ReplaceAll(c.Affinity, "{}", "")}}
+	return usage(job.Validate(task.DefaultLimits()))
 }
 
 // follow submits a job that ends with this process.

@@ -13,10 +13,10 @@ type workerCmd struct {
 	nodeFlags       `embed:""`
 	disciplineFlags `embed:"" group:"discipline"`
 
-	Slots   int               `help:"Tasks that run at once, 1 to 4096; the default is the number of CPUs." default:"${cpus}" placeholder:"N"`
-	App     []string          `sep:"none" help:"An app and the local process that runs its tasks: NAME=exec:COMMAND…, NAME=http://… or NAME=unix:SOCKET:/PATH. Repeatable (default: none)." placeholder:"NAME=SPEC"`
-	Builtin bool              `help:"Add the built-in apps echo, sleep and grep (default: no)."`
-	Label   map[string]string `help:"A label that jobs can require. Repeatable (default: none)." placeholder:"KEY=VALUE"`
+	Slots   int        `help:"Tasks that run at once, 1 to 4096; the default is the number of CPUs." default:"${cpus}" placeholder:"N"`
+	App     []string   `sep:"none" help:"An app and the local process that runs its tasks: NAME=exec:COMMAND…, NAME=http://… or NAME=unix:SOCKET:/PATH. Repeatable (default: none)." placeholder:"NAME=SPEC"`
+	Builtin bool       `help:"Add the built-in apps echo, sleep and grep (default: no)."`
+	Label   labelsFlag `help:"A label that jobs can require. Repeatable (default: none)." placeholder:"KEY=VALUE"`
 
 	OrphanGrace time.Duration `group:"leases" help:"How long a running task goes on whose scheduler is gone, so that it, or another one, can take it up again; at least --lease." default:"2s" placeholder:"DURATION"`
 
@@ -72,6 +72,7 @@ func (c *workerCmd) Run(p *process) error {
 	}
 	cfg := worker.Config{
 		Name: c.Name, HTTP: c.HTTP, Gossip: c.Gossip, Join: c.Join, Fleet: c.Fleet, GossipKey: key, Zone: c.Zone, Insecure: c.Insecure,
+		Advertise: c.Advertise, AdvertiseGossip: c.AdvertiseGossip,
 		Logger: p.log, Slots: c.Slots, Apps: apps, Labels: c.Label, Resources: c.Resource,
 		MaxReservations: c.MaxReservations, MaxResultBytes: c.MaxResultBytes, StopGrace: c.StopGrace, OrphanGrace: c.OrphanGrace, Stream: c.stream(), DrainTimeout: c.DrainTimeout,
 		Discipline: c.Discipline, Weights: c.Weight, Ageing: c.Ageing, StarvationBound: c.StarvationBound,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"dunnock/loadgen/workload"
@@ -135,6 +136,42 @@ func (f *workloadFlags) cache() workload.Cache {
 	return workload.Cache{Keys: f.Cache, MissCost: f.MissCost}
 }
 
+// settle refuses what would quietly be something else: zeros that stand for a default, and flags that a workload file overrules.
+func (f *workloadFlags) settle(given map[string]bool) error {
+	for _, zero := range []struct {
+		name string
+		is   bool
+	}{
+		{"time-scale", f.TimeScale == 0},
+		{"load", f.Load == 0},
+		{"rate", f.Rate == 0},
+		{"jobs", f.Jobs == 0},
+		{"duration", f.Duration == 0},
+	} {
+		if zero.is && given[zero.name] {
+			return usagef("--%s: want more than 0", zero.name)
+		}
+	}
+	if given["miss-cost"] && f.Cache == 0 {
+		return usagef("--miss-cost has no place without --cache")
+	}
+	if err := f.checkCache(); err != nil {
+		return err
+	}
+	if f.Workload == "" {
+		if given["workload"] {
+			return usagef("--workload: want the name of a file, got nothing")
+		}
+		return nil
+	}
+	for _, name := range []string{"tasks", "service", "arrival", "users", "keys", "task-slots", "need", "estimates"} {
+		if given[name] {
+			return usagef("--workload says which jobs come: --%s has no place beside it", name)
+		}
+	}
+	return nil
+}
+
 // checkCache reports what is wrong with what the flags say of keys and caches.
 func (f *workloadFlags) checkCache() error {
 	switch {
@@ -146,7 +183,7 @@ func (f *workloadFlags) checkCache() error {
 		return nil
 	}
 	if err := f.cache().Validate(); err != nil {
-		return usagef("--%w", err)
+		return usagef("--%s", strings.Replace(err.Error(), "miss cost", "miss-cost", 1))
 	}
 	return nil
 }
@@ -189,9 +226,9 @@ func (f *workloadFlags) source(p *process, slots int) (source *workload.Source, 
 	}
 	in, closeIn := p.stdin, nothing
 	if f.Workload != "-" {
-		file, err := os.Open(f.Workload)
+		file, err := openFile(f.Workload)
 		if err != nil {
-			return nil, 0, nothing, err
+			return nil, 0, nothing, fmt.Errorf("--workload: %w", err)
 		}
 		in, closeIn = file, func() { _ = file.Close() } // it was only read
 	}
@@ -201,4 +238,17 @@ func (f *workloadFlags) source(p *process, slots int) (source *workload.Source, 
 		return nil, 0, nothing, fmt.Errorf("%s: %w", f.Workload, err)
 	}
 	return source, 0, closeIn, nil
+}
+
+// openFile opens a file to read it. A directory opens too, and says what it is only later, as if that were in it.
+func openFile(name string) (*os.File, error) {
+	file, err := os.Open(name) //nolint:gosec // the user names it
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		_ = file.Close() // nothing was read
+		return nil, fmt.Errorf("%s is a directory", name)
+	}
+	return file, nil
 }

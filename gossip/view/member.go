@@ -80,7 +80,7 @@ func (m *Member) Faults() []string {
 	if m.Incarnation == 0 {
 		faults = append(faults, "incarnation: want a number other than 0")
 	}
-	if !validAddr(m.Addr) {
+	if !ValidAddr(m.Addr) {
 		faults = append(faults, fmt.Sprintf("http address: want host:port with a port of 1 to 65535, got %q", clip(m.Addr)))
 	}
 	switch m.Role {
@@ -136,8 +136,8 @@ func validText(s string) bool {
 		!strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || (r >= 0x7f && r < 0xa0) })
 }
 
-// validAddr says whether s is host:port, by form alone: a name, an IPv4 address or an IPv6 address in brackets.
-func validAddr(s string) bool {
+// ValidAddr says whether s is host:port, by form alone: a name, an IPv4 address or an IPv6 address in brackets.
+func ValidAddr(s string) bool {
 	colon := strings.LastIndexByte(s, ':')
 	if colon < 1 {
 		return false

@@ -52,7 +52,7 @@ func DecodeMeta(b []byte) (Member, error) {
 	if err := r.Close(); err != nil {
 		return Member{}, err
 	}
-	if m.Version == 0 || m.State < Active || m.State > Joining || m.Slots > probe.MaxSlots || !validAddr(m.Addr) || !validText(m.Zone) {
+	if m.Version == 0 || m.State < Active || m.State > Joining || m.Slots > probe.MaxSlots || !ValidAddr(m.Addr) || !validText(m.Zone) {
 		return Member{}, wire.ErrMalformed
 	}
 	// A varint can be written in several lengths; only the shortest is ours.

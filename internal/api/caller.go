@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -70,6 +71,9 @@ func NewCaller(address string) (*Caller, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || host == "" || port == "" {
 		return nil, fmt.Errorf("%q is no node's address: want http://host:port or host:port", address)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return nil, fmt.Errorf("%q is no node's address: want a port of 1 to 65535", address)
 	}
 	return &Caller{base: "http://" + addr, addr: addr, timeout: CallTimeout}, nil
 }

@@ -36,16 +36,20 @@ type Config struct {
 	Incarnation probe.Incarnation // default: a new one
 	HTTP        string            // address to listen on; default "127.0.0.1:0"
 	Gossip      string            // address to listen on; default "127.0.0.1:0"
-	Join        []string
-	Fleet       string // default "dunnock"
-	GossipKey   []byte
-	Insecure    bool // allows addresses that are not loopback
-	Slots       int
-	Labels      []probe.Label
-	Zone        string
-	Logger      *slog.Logger // default slog.Default()
-	Listener    net.Listener // replaces HTTP
-	Members     Membership   // replaces Gossip and Join
+	// Advertise and AdvertiseGossip are where others reach HTTP and Gossip, as a host or host:port, if that is somewhere else. Default: there, and of gossip the
+	// host of Advertise.
+	Advertise, AdvertiseGossip string
+
+	Join      []string
+	Fleet     string // default "dunnock"
+	GossipKey []byte
+	Insecure  bool // allows addresses that are not loopback
+	Slots     int
+	Labels    []probe.Label
+	Zone      string
+	Logger    *slog.Logger // default slog.Default()
+	Listener  net.Listener // replaces HTTP
+	Members   Membership   // replaces Gossip and Join
 }
 
 // Node is an open listener and a membership. Its fields do not change.
@@ -102,15 +106,19 @@ func Open(cfg Config) (*Node, error) {
 }
 
 func (n *Node) openGossip(cfg Config) error {
-	if err := checkLoopback("gossip", cfg.Gossip, cfg.Insecure); err != nil {
+	if err := CheckLoopback("gossip", cfg.Gossip, cfg.Insecure); err != nil {
 		return err
 	}
-	addr, err := gossip.Reachable(n.Listener.Addr().String())
+	addr, err := cfg.reachable(n.Listener.Addr().String())
+	if err != nil {
+		return err
+	}
+	at, err := cfg.advertisedGossip()
 	if err != nil {
 		return err
 	}
 	g, err := gossip.Open(gossip.Config{
-		Name: n.Name, Role: n.Role, Incarnation: n.Incarnation, Bind: cfg.Gossip, Join: cfg.Join, Fleet: n.Fleet, Key: cfg.GossipKey,
+		Name: n.Name, Role: n.Role, Incarnation: n.Incarnation, Bind: cfg.Gossip, Advertise: at, Join: cfg.Join, Fleet: n.Fleet, Key: cfg.GossipKey,
 		HTTPAddr: addr, Slots: cfg.Slots, Labels: cfg.Labels, Zone: cfg.Zone, Logger: n.Logger,
 	})
 	if err != nil {
@@ -118,6 +126,43 @@ func (n *Node) openGossip(cfg Config) error {
 	}
 	n.gossip, n.Members = g, g
 	return nil
+}
+
+// reachable is where others reach the HTTP server.
+func (c *Config) reachable(bound string) (string, error) {
+	if c.Advertise == "" {
+		addr, err := gossip.Reachable(bound)
+		if err != nil {
+			err = fmt.Errorf("%w, with --advertise", err)
+		}
+		return addr, err
+	}
+	addr, err := gossip.Advertised(c.Advertise, bound)
+	if err != nil {
+		err = fmt.Errorf("advertise: %w", err)
+	}
+	return addr, err
+}
+
+// advertisedGossip is where others reach gossip, with port 0 for the one that is bound; empty: where it is bound.
+func (c *Config) advertisedGossip() (string, error) {
+	const bound = "there:0"
+	switch {
+	case c.AdvertiseGossip != "":
+		addr, err := gossip.Advertised(c.AdvertiseGossip, bound)
+		if err != nil {
+			err = fmt.Errorf("advertise gossip: %w", err)
+		}
+		return addr, err
+	case c.Advertise != "":
+		addr, err := gossip.Advertised(c.Advertise, bound)
+		if err != nil {
+			return "", fmt.Errorf("advertise: %w", err)
+		}
+		host, _, _ := net.SplitHostPort(addr) // it has just been joined
+		return net.JoinHostPort(host, "0"), nil
+	}
+	return "", nil
 }
 
 // Run keeps the membership until ctx is done, then leaves it. It fails when another
@@ -167,7 +212,7 @@ func defaultName() string {
 // Listen opens a TCP listener on a loopback address, or on any with insecure. what names
 // the flag in the error.
 func Listen(what, addr string, insecure bool) (net.Listener, error) {
-	if err := checkLoopback(what, addr, insecure); err != nil {
+	if err := CheckLoopback(what, addr, insecure); err != nil {
 		return nil, err
 	}
 	l, err := net.Listen("tcp", addr)
@@ -180,8 +225,8 @@ func Listen(what, addr string, insecure bool) (net.Listener, error) {
 	return l, nil
 }
 
-// checkLoopback refuses an address that others could reach, unless insecure.
-func checkLoopback(what, addr string, insecure bool) error {
+// CheckLoopback refuses what is no host:port, and an address that others could reach, unless insecure. what names the flag in the error.
+func CheckLoopback(what, addr string, insecure bool) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return fmt.Errorf("%s: want host:port, got %q", what, addr)

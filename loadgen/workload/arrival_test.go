@@ -30,7 +30,7 @@ func TestParseArrival(t *testing.T) {
 		{"", `arrival "": want one of poisson, const, burst:N`},
 		{"poisson:5", `poisson takes 0 arguments, got 1`},
 		{"burst", `number of jobs is missing`},
-		{"burst:0", `number of jobs want a whole number from 1 to 100000, got "0"`},
+		{"burst:0", `number of jobs: want a whole number from 1 to 100000, got "0"`},
 		{"burst:100001", `got "100001"`},
 		{"burst:5,5", `burst takes 1 arguments, got 2`},
 	} {

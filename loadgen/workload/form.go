@@ -48,9 +48,9 @@ func (f *form) duration(name string, low time.Duration) time.Duration {
 	d, err := time.ParseDuration(s)
 	switch {
 	case err != nil:
-		f.fail(name, "want a time with its unit, such as 100ms, got "+quote(s))
+		f.fail(name+":", "want a time with its unit, such as 100ms, got "+quote(s))
 	case d < low || d > MaxService:
-		f.fail(name, fmt.Sprintf("want %v to %v, got %v", low, MaxService, d))
+		f.fail(name+":", fmt.Sprintf("want %v to %v, got %v", low, MaxService, d))
 	}
 	return d
 }
@@ -63,7 +63,7 @@ func (f *form) float(name string, low, high float64) float64 {
 	}
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil || !within(v, low, high) {
-		f.fail(name, fmt.Sprintf("want a number from %g to %g, got %s", low, high, quote(s)))
+		f.fail(name+":", fmt.Sprintf("want a number from %g to %g, got %s", low, high, quote(s)))
 	}
 	return v
 }
@@ -76,7 +76,7 @@ func (f *form) integer(name string, low, high int) int {
 	}
 	v, err := strconv.Atoi(s)
 	if err != nil || v < low || v > high {
-		f.fail(name, fmt.Sprintf("want a whole number from %d to %d, got %s", low, high, quote(s)))
+		f.fail(name+":", fmt.Sprintf("want a whole number from %d to %d, got %s", low, high, quote(s)))
 	}
 	return v
 }

@@ -42,18 +42,18 @@ func TestParseTasksErrors(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"", `tasks "": want one of N, uniform:LOW,HIGH`},
 		{"many", `tasks "many": want one of N`},
-		{"0", `number want a whole number from 1 to 1000000, got "0"`},
+		{"0", `number: want a whole number from 1 to 1000000, got "0"`},
 		{"-5", `got "-5"`},
 		{"1.5", `got "1.5"`},
 		{"1000001", `got "1000001"`},
 		{"99999999999999999999", `got "99999999999999999999"`},
 		{"uniform:1", `high end is missing`},
-		{"uniform:5,1", `high end want a whole number from 5 to 1000000, got "1"`},
+		{"uniform:5,1", `high end: want a whole number from 5 to 1000000, got "1"`},
 		{"uniform:1,2,3", `uniform takes 2 arguments, got 3`},
-		{"geom:0.9", `mean want a number from 1 to 1e+06, got "0.9"`},
+		{"geom:0.9", `mean: want a number from 1 to 1e+06, got "0.9"`},
 		{"geom:nan", `got "nan"`},
-		{"bimodal:2,1,100", `probability want a number from 0 to 1, got "2"`},
-		{"bimodal:0.5,100,1", `large number want a whole number from 100`},
+		{"bimodal:2,1,100", `probability: want a number from 0 to 1, got "2"`},
+		{"bimodal:0.5,100,1", `large number: want a whole number from 100`},
 	} {
 		v, err := ParseTasks(c.in)
 		if err == nil || !strings.Contains(err.Error(), c.want) || v != (Tasks{}) {
