@@ -63,7 +63,7 @@ ssd = "true"
 		{"list", nil, []string{"worker"}, func(c *cli) (any, any) { return c.Worker.Join, []string{"a:1", "b:2"} }},
 		{"no list", nil, []string{"worker"}, func(c *cli) (any, any) { return c.Worker.App, []string{"x=exec:cat a,b"} }},
 		{"bool", nil, []string{"worker"}, func(c *cli) (any, any) { return c.Worker.Builtin, true }},
-		{"table", nil, []string{"worker"}, func(c *cli) (any, any) { return c.Worker.Label, map[string]string{"ssd": "true"} }},
+		{"table", nil, []string{"worker"}, func(c *cli) (any, any) { return c.Worker.Label, labelsFlag{"ssd": "true"} }},
 		{
 			"environment before file",
 			map[string]string{"DUNNOCK_SLOTS": "7", "DUNNOCK_JOIN": "c:3,d:4"},
