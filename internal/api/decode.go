@@ -99,6 +99,9 @@ func DecodeJob(body []byte, maxTasks int) (task.Job, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return task.Job{}, task.Errorf(task.CodeInvalidJob, "bad JSON: something follows the job object at byte %d", dec.InputOffset())
 	}
+	if err := checkKeys(body); err != nil {
+		return task.Job{}, err
+	}
 	return r.job()
 }
 

@@ -44,22 +44,30 @@ func TestDecodeJobFaults(t *testing.T) {
 		`[]`:                      "the body: want an object",
 		`{"app":7}`:               "app: want a string, got number",
 		`{"app":"x","tasks":"y"}`: "tasks: want a list",
-		`{"app":"x","tasks":[{},{"payload":"***"}]}`:          "tasks[1].payload: want base64",
-		`{"app":"x","tasks":[{},{"payload":7}]}`:              "tasks[1].payload: want a string, got number",
-		`{"app":"x","tasks":[{},{"require":{"a":1}}]}`:        "tasks[1].require: want a string, got number",
-		`{"app":"x","exclude":"w1","tasks":[{}]}`:             "exclude: want a list, got string",
-		`{"app":"x","tasks":[{"exclude":[1]}]}`:               "tasks[0].exclude: want a string, got number",
-		`{"app":"x","tasks":[{"spread":"zone"}]}`:             `tasks[0]: unknown field "spread"`,
-		`{"app":"x","tasks":[{},[]]}`:                         "tasks[1]: want an object, got array",
-		`{"app":"x","tasks":[{},{"nonsense":1}]}`:             `tasks[1]: unknown field "nonsense"`,
-		`{"app":"x","tasks":{}}`:                              "tasks: want a list",
-		`{"app":"x","finished":"*","tasks":[{}]}`:             "finished: want base64",
-		`{"app":"x","epoch":-1}`:                              "epoch: want a whole number from 0 to 4294967295, got number -1",
-		`{"app":"x","resources":{"gpu":4294967296}}`:          "resources: want a whole number from 0 to 4294967295, got number 4294967296",
-		`{"app":"x","deadline":5}`:                            "deadline: want a string, got number",
-		`{"app":"x","deadline":"-1s"}`:                        "deadline: want more than 0, got -1s",
-		`{"app":"x","tasks":[{"text":"` + "\xff" + `"}]}`:     "not UTF-8",
-		`{"app":"x","nonsense":1}`:                            `unknown field "nonsense"`,
+		`{"app":"x","tasks":[{},{"payload":"***"}]}`:                   "tasks[1].payload: want base64",
+		`{"app":"x","tasks":[{},{"payload":7}]}`:                       "tasks[1].payload: want a string, got number",
+		`{"app":"x","tasks":[{},{"require":{"a":1}}]}`:                 "tasks[1].require: want a string, got number",
+		`{"app":"x","exclude":"w1","tasks":[{}]}`:                      "exclude: want a list, got string",
+		`{"app":"x","tasks":[{"exclude":[1]}]}`:                        "tasks[0].exclude: want a string, got number",
+		`{"app":"x","tasks":[{"spread":"zone"}]}`:                      `tasks[0]: unknown field "spread"`,
+		`{"app":"x","tasks":[{},[]]}`:                                  "tasks[1]: want an object, got array",
+		`{"app":"x","tasks":[{},{"nonsense":1}]}`:                      `tasks[1]: unknown field "nonsense"`,
+		`{"app":"x","tasks":{}}`:                                       "tasks: want a list",
+		`{"app":"x","finished":"*","tasks":[{}]}`:                      "finished: want base64",
+		`{"app":"x","epoch":-1}`:                                       "epoch: want a whole number from 0 to 4294967295, got number -1",
+		`{"app":"x","resources":{"gpu":4294967296}}`:                   "resources: want a whole number from 0 to 4294967295, got number 4294967296",
+		`{"app":"x","deadline":5}`:                                     "deadline: want a string, got number",
+		`{"app":"x","deadline":"-1s"}`:                                 "deadline: want more than 0, got -1s",
+		`{"app":"x","tasks":[{"text":"` + "\xff" + `"}]}`:              "not UTF-8",
+		`{"app":"x","nonsense":1}`:                                     `unknown field "nonsense"`,
+		`{"App":"x","tasks":[{}]}`:                                     `unknown field "App"; want "app"`,
+		`{"app":"x","tasks":[{},{"TEXT":"a"}]}`:                        `tasks[1]: unknown field "TEXT"; want "text"`,
+		`{"app":"x","attempts":[{"Task":1}],"tasks":[{}]}`:             `attempts[0]: unknown field "Task"; want "task"`,
+		`{"app":"x","app":"y","tasks":[{}]}`:                           `invalid_job: app: given twice`,
+		`{"app":"x","\u0061pp":"x","tasks":[{}]}`:                      `invalid_job: app: given twice`,
+		`{"app":"x\"","tasks":[],"tasks":[{}]}`:                        `invalid_job: tasks: given twice`,
+		`{"app":"x","require":{"a":"1","b":"2","a":"1"},"tasks":[{}]}`: `invalid_job: require.a: given twice`,
+		`{"app":"x","tasks":[{"text":"{\"text\":1}"}, {"resources" : {"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"i":9}}]}`: `invalid_job: tasks[1].resources.i: given twice`,
 		`{"app":"x","tasks":[{}]} {}`:                         "something follows",
 		`{"app":"x","deadline":"soon"}`:                       "deadline: want a duration",
 		`{"app":"x","deadline":"0s"}`:                         "deadline: want more than 0",
@@ -79,6 +87,36 @@ func TestDecodeJobFaults(t *testing.T) {
 		if !errors.Is(err, task.CodeInvalidJob) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %v, want %q", body, err, want)
 		}
+	}
+}
+
+// What one may write with encoding/json, one may write here: any order, blanks and escapes.
+func TestDecodeJobTakesAnyForm(t *testing.T) {
+	j, err := api.DecodeJob([]byte(" {\t\"tasks\" : [ { \"text\" : \"a\\\\\" } , {\r\n} ] ,\n \"\\u0061pp\":\"echo\", \"require\":{\"App\":\"1\",\"app\":\"2\"}, \"slots\": 2 , \"prefer\":null, \"exclude\":[\"a\",\"a\"], \"attempts\":[] } "), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j.App != "echo" || len(j.Tasks) != 2 || string(j.Tasks[0].Payload) != `a\` || len(j.Require) != 2 || j.Slots != 2 {
+		t.Errorf("%+v", j)
+	}
+}
+
+func BenchmarkDecodeJob(b *testing.B) {
+	for name, body := range map[string]string{
+		"1 task":         `{"app":"echo","tasks":[{"text":"hedge"}]}`,
+		"100 tasks":      `{"app":"echo","user":"org/ann","deadline":"2s","tasks":[` + strings.Repeat(`{"payload":"aGVkZ2U="},`, 99) + `{"payload":"aGVkZ2U="}]}`,
+		"1 MiB payload":  `{"app":"echo","tasks":[{"payload":"` + strings.Repeat("aGVk", 1<<18) + `"}]}`,
+		"with its wants": `{"app":"echo","require":{"zone":"a","gpu":"yes"},"resources":{"cpu":1},"tasks":[{"text":"a","prefer":{"ssd":"yes"}},{"text":"b"}]}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := api.DecodeJob([]byte(body), 1000); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
