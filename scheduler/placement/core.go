@@ -52,6 +52,7 @@ type Core struct {
 	weights     map[string]int      // of users and groups, as the worker has them that connected last of those that are fair
 	atTop       int                 // weights of the users and groups that are in no group
 	taken       int64               // what runs takes, in costs
+	wanted      int64               // what waits takes, in costs
 	enrolled    int                 // live jobs that have a user
 	fairWorkers int                 // of those that may be sampled
 

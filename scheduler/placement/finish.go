@@ -239,6 +239,7 @@ func (c *Core) runs(j *job, g *group, n int) {
 // waits notes that n tasks more of a group wait, or fewer.
 func (c *Core) waits(j *job, g *group, n int) {
 	c.load.Waiting += n
+	c.wanted += int64(n) * g.cost
 	if j.account != nil {
 		j.account.waiting += n
 		j.account.wanted += int64(n) * g.cost

@@ -35,6 +35,8 @@ const (
 	partOver = 2 * time.Second
 	// wantsMost is how many times its share of what runs may wait of a user under its share, the job included.
 	wantsMost = 2
+	// waitsMost is how many times its share of what waits may be its own, the job included.
+	waitsMost = 0.5
 	// costUnit is what a slot costs.
 	costUnit = 1 << 10
 )
@@ -231,21 +233,24 @@ func full(own, waiting int, rate float64, most time.Duration) bool {
 
 // ratioOf is how many reservations per task a job gets. A fair worker serves a user under its share next, and what such a job waits for is a slot that frees at one of the
 // workers that it has reservations at. So it gets more of them, while others flood the fleet: as much waits of theirs as half of what runs. Below that a slot frees soon
-// wherever it is waited for. Those whose turn is not next gain nothing by more, and get none.
+// wherever it is waited for. Those whose turn is not next gain nothing by more, and get none; nor do those who wait about as much as others, for of users who want
+// the same of a fleet that is just full one or other is always under its share.
 func (c *Core) ratioOf(now time.Duration, s *Spec) float64 {
 	if s.User == "" || !c.fair() {
 		return s.ProbeRatio
 	}
-	n, part, wanted, waiting := c.parts(s.User), 0.0, int64(0), 0
+	n, part, wanted, all, waiting := c.parts(s.User), 0.0, int64(0), c.wanted, 0
 	if a := c.accountOf(s.User); a != nil {
 		part, wanted, waiting = a.usualPart(now, c.taken), a.wanted, a.waiting
 	}
 	for i := range c.plan {
-		wanted += int64(c.plan[i].tasks) * c.costOf(c.plan[i].set)
+		cost := int64(c.plan[i].tasks) * c.costOf(c.plan[i].set)
+		wanted, all = wanted+cost, all+cost
 	}
 	flooded := 2*(c.load.Waiting-waiting) >= max(c.load.Running, 1)
 	// Who has much waiting is no quiet user, whatever runs of it.
-	if !flooded || n <= 1 || part*n > 1 || float64(wanted)*n > float64(wantsMost*c.taken) {
+	most := min(float64(wantsMost*c.taken), waitsMost*float64(all))
+	if !flooded || n <= 1 || part*n > 1 || float64(wanted)*n > most {
 		return s.ProbeRatio
 	}
 	c.stats.UnderShare++

@@ -5,12 +5,13 @@ import "dunnock/probe"
 // users counts anew what each user has, and who is in which group.
 func (k *checker) users() {
 	c := k.c
-	counted, enrolled, fair, top, taken := make(map[*account]account), 0, 0, 0, int64(0)
+	counted, enrolled, fair, top, taken, wanted := make(map[*account]account), 0, 0, 0, int64(0), int64(0)
 	for j := c.oldest; j != nil; j = j.next {
 		a := j.account
 		n := counted[a]
 		for i := range j.groups() {
-			n.wanted += int64(j.at(i).waiting()) * j.at(i).cost
+			cost := int64(j.at(i).waiting()) * j.at(i).cost
+			n.wanted, wanted = n.wanted+cost, wanted+cost
 		}
 		for t := range j.tasks {
 			if j.tasks[t].state == stateRunning {
@@ -48,7 +49,7 @@ func (k *checker) users() {
 			fair++
 		}
 	}
-	k.expect(len(c.users) == len(counted) && top == c.atTop && enrolled == c.enrolled && fair == c.fairWorkers && taken == c.taken,
-		"%d users, %d at the top, with %d jobs, %d fair workers, %d taken; counted %d, %d, %d, %d and %d",
-		len(c.users), c.atTop, c.enrolled, c.fairWorkers, c.taken, len(counted), top, enrolled, fair, taken)
+	k.expect(len(c.users) == len(counted) && top == c.atTop && enrolled == c.enrolled && fair == c.fairWorkers && taken == c.taken && wanted == c.wanted,
+		"%d users, %d at the top, with %d jobs, %d fair workers, %d taken, %d wanted; counted %d, %d, %d, %d, %d and %d",
+		len(c.users), c.atTop, c.enrolled, c.fairWorkers, c.taken, c.wanted, len(counted), top, enrolled, fair, taken, wanted)
 }

@@ -89,15 +89,34 @@ func (s *shared) want(now time.Duration, user string, want int) {
 // gets more reservations than it asks for, and one of theirs does not.
 func TestSharesGoByPath(t *testing.T) {
 	s := newShared(t, nil)
-	s.submit(0, placement.Spec{User: "big/x", Tasks: 60}, 30)
-	s.submit(0, placement.Spec{User: "big/y", Tasks: 60}, 30)
-	s.submit(0, placement.Spec{User: "big/z/deep", Tasks: 60}, 30)
+	s.submit(0, placement.Spec{User: "big/x", Tasks: 160}, 30)
+	s.submit(0, placement.Spec{User: "big/y", Tasks: 160}, 30)
+	s.submit(0, placement.Spec{User: "big/z/deep", Tasks: 160}, 30)
 	s.submit(0, placement.Spec{User: "small/quiet", Tasks: 40}, 40)
 	s.want(time.Minute, "big/x", 20)
 	s.want(time.Minute, "big/new", 160)
 	s.want(time.Minute, "small/quiet", 160)
 	s.want(time.Minute, "third", 160)
 	s.want(time.Minute, "small/quiet/too", 160)
+}
+
+// TestSharesOfEquals has two users wait for about as much: neither gets more reservations, though one has less of what runs. A third who comes does.
+func TestSharesOfEquals(t *testing.T) {
+	s := newShared(t, nil)
+	s.submit(0, placement.Spec{User: "a", Tasks: 150}, 70)
+	s.submit(0, placement.Spec{User: "b", Tasks: 200}, 80)
+	s.want(time.Minute, "a", 20)
+	s.want(time.Minute, "b", 20)
+	s.want(time.Minute, "c", 160)
+}
+
+// TestSharesOfManyTasks has a user wait for more than twice its part of what runs: it is no quiet one, however much others wait for.
+func TestSharesOfManyTasks(t *testing.T) {
+	s := newShared(t, nil)
+	s.submit(0, placement.Spec{User: "a", Tasks: 140}, 20)
+	s.submit(0, placement.Spec{User: "flood", Tasks: 1000}, 100)
+	s.want(time.Minute, "a", 20)
+	s.want(time.Minute, "b", 160)
 }
 
 // TestSharesGoByWeight gives a user who has 60 of 100 slots that are taken a weight of three, at its own level and at its group's: it is under its share then, and not without.
