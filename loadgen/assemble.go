@@ -70,7 +70,7 @@ func (r *run) result(before, after reading) *Result {
 	res := &Result{
 		Policy: c.Fleet.Policy, Load: c.Plan.Load, Workers: c.Fleet.Workers, Slots: c.Fleet.PerWorker(), Schedulers: len(c.Schedulers), Seed: c.Plan.Seed,
 		Jobs: t.jobs, Tasks: t.tasks, ResponseMS: t.response.response([2]float64{mean - half/1e6, mean + half/1e6}), WaitMS: t.wait.wait(),
-		FailedTasks: t.failedTasks, Events: t.jobs + t.ended + t.outcomes, WallS: t.finished.Seconds(), RSSBytes: ownRSS(),
+		FailedTasks: t.failedTasks, FailedJobs: t.erred, Events: t.jobs + t.ended + t.outcomes, WallS: t.finished.Seconds(), RSSBytes: ownRSS(),
 		Digest: fmt.Sprintf("%016x", r.plan.digest.Sum64()),
 		Valid:  true, Repeat: c.Repeat, Repeats: c.Repeats,
 		App: c.App, Workload: c.Plan.Workload, ProbeRatio: c.ProbeRatio, Start: before.at.UTC().Format(time.RFC3339Nano),

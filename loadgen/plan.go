@@ -38,6 +38,7 @@ type job struct {
 // class is what a job says of its tasks beside what they do.
 type class struct {
 	priority int
+	deadline time.Duration // 0: as Config.Timeout says
 	workload.Demand
 	spread string
 	groups []workload.Group // their tasks say more
@@ -83,7 +84,7 @@ func (p *planner) run(ctx context.Context) {
 
 // classOf returns what a planned job says, of which the next job overwrites the slices.
 func classOf(w *workload.Job) class {
-	c := class{priority: w.Priority, Demand: w.Demand, spread: w.Spread, groups: slices.Clone(w.Groups)}
+	c := class{priority: w.Priority, deadline: w.Deadline, Demand: w.Demand, spread: w.Spread, groups: slices.Clone(w.Groups)}
 	for i := range c.groups {
 		c.groups[i].Tasks = slices.Clone(c.groups[i].Tasks)
 	}
@@ -156,6 +157,9 @@ func digestJob(d *xxhash.Digest, b []byte, w *workload.Job) []byte {
 	if w.Priority != 0 || w.Slots > 1 {
 		b = binary.LittleEndian.AppendUint64(b, uint64(int64(w.Priority)))
 		b = binary.LittleEndian.AppendUint64(b, uint64(w.Slots))
+	}
+	if w.Deadline != 0 {
+		b = binary.LittleEndian.AppendUint64(b, uint64(w.Deadline))
 	}
 	for _, k := range w.Keys {
 		b = binary.LittleEndian.AppendUint32(b, k)

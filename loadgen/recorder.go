@@ -44,7 +44,7 @@ func (r *recorder) ran(j *job, results []task.Result) {
 		r.first, r.found = j.at, true
 	}
 	w := &workload.Job{At: j.at, User: j.user, Est: j.est, Service: make([]time.Duration, len(j.tasks))}
-	w.Priority, w.Demand, w.Spread, w.Groups = j.class.priority, j.class.Demand, j.class.spread, j.class.groups
+	w.Priority, w.Deadline, w.Demand, w.Spread, w.Groups = j.class.priority, j.class.deadline, j.class.Demand, j.class.spread, j.class.groups
 	for i := range results {
 		if k := results[i].Task; k < len(w.Service) { // which it is
 			w.Service[k] = min(max(results[i].Service, 0), workload.MaxService)

@@ -27,6 +27,7 @@ type Result struct {
 	// one.
 	Utilization float64 `json:"utilization"`
 	FailedTasks uint64  `json:"failed_tasks"` // that did not end OK, those of jobs that no scheduler took included
+	FailedJobs  uint64  `json:"failed_jobs"`  // of which there is such a task
 	Events      uint64  `json:"events"`       // arrivals and ends of jobs, and outcomes of tasks
 	WallS       float64 `json:"wall_s"`       // first intended start to last outcome
 	TasksPerS   float64 `json:"tasks_per_s"`

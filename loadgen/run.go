@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -194,7 +195,7 @@ func (r *run) job(j *job) {
 	sent := r.pacer.now()
 	// The client ends a submission that has no answer by itself, a while after the deadline.
 	h, err := r.client.Submit(context.Background(), task.Job{
-		App: r.cfg.App, User: j.user, ProbeRatio: r.cfg.ProbeRatio, Deadline: r.cfg.Timeout, Estimate: j.est, Tasks: j.tasks,
+		App: r.cfg.App, User: j.user, ProbeRatio: r.cfg.ProbeRatio, Deadline: cmp.Or(j.class.deadline, r.cfg.Timeout), Estimate: j.est, Tasks: j.tasks,
 		Priority: j.class.priority, Slots: j.class.Slots, Resources: j.class.Resources,
 		Require: j.class.Require, Prefer: j.class.Prefer, Exclude: j.class.Exclude, Spread: j.class.spread,
 	})

@@ -13,9 +13,10 @@ import (
 // clients own the jobs of a run with faults, as the fleet's clients do: they know which tasks have their outcome, and
 // hand what is unfinished to another scheduler when theirs is gone.
 type clients struct {
-	rng   *rand.Rand
-	delay time.Duration // before another try, at least, and half of it at most
-	last  time.Duration // when a job was submitted last
+	rng     *rand.Rand
+	delay   time.Duration // before another try, at least, and half of it at most
+	last    time.Duration // when a job was submitted last
+	longest time.Duration // deadline
 }
 
 // client owns one job.
@@ -34,6 +35,7 @@ func newClients(cfg *Config) clients {
 func (k *clients) submit(e *Engine, c *cores, id JobID) {
 	k.last = e.now
 	j := &e.jobs[id]
+	k.longest = max(k.longest, j.deadline)
 	s := j.scheduler
 	if j.client == nil || len(j.client.finished)*8 < len(j.service) {
 		j.client = &client{finished: make([]byte, (len(j.service)+7)/8)}
@@ -60,9 +62,9 @@ func (k *clients) again(e *Engine, id JobID) {
 	e.plan(e.now+d, Timer{Kind: TimerKind(faultSubmit), Job: id, class: classFault})
 }
 
-// overdue reports whether the jobs there are can only have been lost: all have passed their deadline, and twice that.
+// overdue reports whether the jobs there are can only have been lost: all have passed the longest deadline, and twice that.
 func (k *clients) overdue(e *Engine) bool {
-	return e.ahead.at == never && e.now > k.last+2*e.cfg.Deadline
+	return e.ahead.at == never && e.now > k.last+2*k.longest
 }
 
 // schedulerLost tells the clients of a scheduler that it is gone.

@@ -79,7 +79,7 @@ func newCores(e *Engine) Policy {
 		config:     placement.Config{Policy: policy, MaxJobs: unlimited, MaxTasks: unlimited, MaxQueueTime: math.MaxInt64, AffinityWait: e.cfg.AffinityWait},
 		idle:       policy == placement.IdleOffer,
 		spec: placement.Spec{
-			App: app, ProbeRatio: e.cfg.ProbeRatio, Deadline: e.cfg.Deadline, MaxAttempts: e.cfg.MaxAttempts,
+			App: app, ProbeRatio: e.cfg.ProbeRatio, MaxAttempts: e.cfg.MaxAttempts,
 		},
 	}
 	c.classed = probe.NeedsClass(e.cfg.queue().WithDefaults().Discipline.String())
@@ -195,7 +195,7 @@ func (c *cores) Submit(e *Engine, id JobID) {
 // submit hands the tasks of a job that are not finished to a scheduler.
 func (c *cores) submit(scheduler uint32, id JobID, finished []byte) error {
 	s := &c.schedulers[scheduler]
-	c.spec.User = c.engine.users[c.engine.jobs[id].user].name
+	c.spec.User, c.spec.Deadline = c.engine.users[c.engine.jobs[id].user].name, c.engine.jobs[id].deadline
 	c.spec.Estimate = 0
 	if j := &c.engine.jobs[id]; !j.unsaid {
 		c.spec.Estimate = j.estimate

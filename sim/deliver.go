@@ -81,7 +81,7 @@ func (c *cores) toWorker(now time.Duration, m *Message) {
 func (c *cores) classify(m *Message, id JobID) {
 	e, j := c.engine, &c.engine.jobs[id]
 	m.Attempt = uint16(j.priority)
-	m.Call, m.Service, m.Deadline = j.user, probe.Work(j.estimate, int(j.left)), max(j.at+e.cfg.Deadline-e.now, 0)
+	m.Call, m.Service, m.Deadline = j.user, probe.Work(j.estimate, int(j.left)), max(j.at+j.deadline-e.now, 0)
 }
 
 // classOf reads it again.

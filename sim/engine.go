@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,6 +74,8 @@ type job struct {
 	slots     uint16 // that each task takes, but for those in groups
 	need      uint16 // likewise, the number of what it takes
 	priority  int16
+	failed    bool          // a task of it did not end OK
+	deadline  time.Duration // from its arrival on
 	estimate  time.Duration
 	unsaid    bool // it does not say that itself
 	service   []time.Duration
@@ -247,7 +250,10 @@ func (e *Engine) fetch() {
 		j.client.placed = false // what a job before it has left
 	}
 	j.user, j.estimate, j.unsaid = e.user(w.User), w.Est, w.Unsaid
-	j.slots, j.priority = uint16(w.Width()), int16(w.Priority)
+	j.slots, j.priority, j.failed = uint16(w.Width()), int16(w.Priority), false
+	if j.deadline = cmp.Or(w.Deadline, e.cfg.Deadline); w.Deadline > 0 && !usesCores(e.cfg.Policy) {
+		e.fail(fmt.Errorf("%w: policy %s is a model without deadlines, and job %d has one; those that run the fleet's own code know them", ErrNotModelled, e.cfg.Policy, j.index))
+	}
 	j.asks = e.demanding(w, j.index)
 	if j.need = 0; j.slots > 1 {
 		e.widen(j)
@@ -356,6 +362,7 @@ func (e *Engine) Finish(id JobID, index, worker uint32) {
 // finish takes the outcome of a task.
 func (e *Engine) finish(id JobID, index, worker uint32, outcome task.Outcome) {
 	j := &e.jobs[id]
+	j.failed = j.failed || outcome != task.OK
 	e.tally.taskDone(e.now, j, index, worker, outcome)
 	j.left--
 	if j.left > 0 {

@@ -69,3 +69,6 @@ func (w *stallWatch) note() {
 		w.held[i] = since(w.held[i], free > 0, w.engine.now)
 	}
 }
+
+// ErlangC is erlangC.
+func ErlangC(c int, rho float64) float64 { return erlangC(c, rho) }

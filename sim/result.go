@@ -34,6 +34,7 @@ type Result struct {
 	// one.
 	Utilization float64 `json:"utilization"`
 	FailedTasks uint64  `json:"failed_tasks"` // that did not end OK
+	FailedJobs  uint64  `json:"failed_jobs"`  // of which there is such a task
 	Events      uint64  `json:"events"`
 	WallS       float64 `json:"wall_s"`
 	TasksPerS   float64 `json:"tasks_per_s"` // simulated tasks per second of real time
@@ -48,8 +49,9 @@ type Result struct {
 
 // UserResult is what one user's jobs met.
 type UserResult struct {
-	Jobs       uint64   `json:"jobs"`  // without the warm-up
-	Tasks      uint64   `json:"tasks"` // of them
+	Jobs       uint64   `json:"jobs"`        // without the warm-up
+	Tasks      uint64   `json:"tasks"`       // of them
+	FailedJobs uint64   `json:"failed_jobs"` // of which a task did not end OK
 	ResponseMS Response `json:"response_ms"`
 	WaitMS     Wait     `json:"wait_ms"`
 	// Shares are which fraction of all slots and of each resource of the fleet the user's tasks had, from the first
@@ -85,7 +87,7 @@ func (e *Engine) result(wall time.Duration) *Result {
 	t.flush()
 	r := &Result{
 		Policy: c.Policy, Load: c.Load, Workers: c.Workers, Slots: c.Slots, Schedulers: c.Schedulers, Seed: c.Seed,
-		Jobs: t.jobs, Tasks: t.tasks, FailedTasks: t.failed, Events: t.events,
+		Jobs: t.jobs, Tasks: t.tasks, FailedTasks: t.failed, FailedJobs: t.failedJobs, Events: t.events,
 		WallS: wall.Seconds(), RSSBytes: rss(), Digest: fmt.Sprintf("%016x", t.digest.Sum64()),
 	}
 	if r.WallS > 0 {

@@ -3,6 +3,7 @@ package sim_test
 import (
 	"bytes"
 	"cmp"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -276,5 +277,79 @@ func TestShortestFirst(t *testing.T) {
 	t.Logf("fifo: mean %.1f ms, p50 %.1f, max %.0f; srpt: %.1f, %.1f, %.0f", fifo.Mean, fifo.P50, fifo.Max, srpt.Mean, srpt.P50, srpt.Max)
 	if srpt.Mean > 0.7*fifo.Mean || srpt.P50 > 0.5*fifo.P50 {
 		t.Errorf("fifo: mean %.1f ms, p50 %.1f; srpt: %.1f, %.1f", fifo.Mean, fifo.P50, srpt.Mean, srpt.P50)
+	}
+}
+
+// urgent is jobs of a discipline's own: what they have until their deadlines, whose they are, and their priorities.
+func urgent(t *testing.T, cfg sim.Config, spec workload.Spec, jobs int, fields map[string]string) *sim.Result {
+	t.Helper()
+	to := map[string]interface{ UnmarshalText(b []byte) error }{
+		"tasks": &spec.Tasks, "service": &spec.Service, "arrival": &spec.Arrival, "users": &spec.Users, "priority": &spec.Priorities, "deadlines": &spec.Deadlines,
+		"estimates": &spec.Estimates,
+	}
+	for name, text := range fields {
+		if err := to[name].UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spec.Slots = cfg.Workers * cfg.Slots
+	source, err := workload.Generate(spec, workload.Window{Jobs: jobs, Warmup: workload.Warmup{Jobs: jobs / 10}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := sim.Run(t.Context(), cfg, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestEarliestDeadlineFirst gives half of the jobs two tasks' time and the others twenty: first in, first out, some of the former are too late at load 0.9, and by their deadlines none.
+func TestEarliestDeadlineFirst(t *testing.T) {
+	for _, policy := range sharingPolicies() {
+		missed := func(d queue.Discipline) float64 {
+			r := urgent(t, sim.Config{
+				Policy: policy, Workers: 20, Slots: 4, Schedulers: 2, NetDelay: 500 * time.Microsecond, Seed: 1, Sharing: sim.Sharing{Discipline: d},
+			}, workload.Spec{Load: 0.9, Seed: 1}, 4000, map[string]string{"tasks": "10", "service": "const:100ms", "arrival": "poisson", "deadlines": "bimodal:0.5,200ms,2s"})
+			if r.FailedJobs > 0 && (r.FailedTasks < r.FailedJobs || r.FailedTasks > 10*r.FailedJobs) {
+				t.Errorf("%d tasks failed, of %d jobs of ten", r.FailedTasks, r.FailedJobs)
+			}
+			return float64(r.FailedJobs) / float64(r.Jobs)
+		}
+		fifo, edf := missed(queue.FIFO), missed(queue.EDF)
+		t.Logf("%s: %.4f of the jobs miss their deadline first in, first out, and %.4f by deadline", policy, fifo, edf)
+		if least := map[string]float64{"late-binding": 0.02, "idle-offer": 0.001}[policy]; fifo < least || edf > 0.0005 {
+			t.Errorf("%s: %.4f of the jobs miss their deadline first in, first out, and %.4f by deadline", policy, fifo, edf)
+		}
+	}
+}
+
+// TestPriorityAgreesWithTheory: one worker is a queue M/M/c with non-preemptive priorities, whose mean waits are known (Cobham, Operations Research 1954), but for the two hops in which a slot asks.
+func TestPriorityAgreesWithTheory(t *testing.T) {
+	const slots, load, high = 16, 0.9, 0.3
+	r := urgent(t, sim.Config{
+		Workers: 1, Slots: slots, Schedulers: 1, Seed: 1, Sharing: sim.Sharing{Discipline: queue.Priority},
+	}, workload.Spec{Load: load, Seed: 1}, 100_000, map[string]string{"tasks": "1", "service": "exp:100ms", "arrival": "poisson", "users": "high:0.3,low:0.6", "priority": "high:5"})
+	first := 100 * sim.ErlangC(slots, load) / slots / (1 - high)
+	for user, want := range map[string]float64{"high": first, "low": first / (1 - load)} {
+		if got := r.Users[user].WaitMS.Mean; math.Abs(got/want-1) > 0.1 {
+			t.Errorf("%s waits %.2f ms on average, and M/M/c says %.2f", user, got, want)
+		}
+	}
+}
+
+// TestAgeing: with ageing those of low priority do not wait for all that come after them.
+func TestAgeing(t *testing.T) {
+	run := func(ageing time.Duration) (high, low float64) {
+		r := urgent(t, sim.Config{
+			Workers: 20, Slots: 4, Schedulers: 2, NetDelay: 500 * time.Microsecond, Seed: 1, Sharing: sim.Sharing{Discipline: queue.Priority, Ageing: ageing},
+		}, workload.Spec{Load: 0.95, Seed: 1}, 6000, map[string]string{"tasks": "10", "service": "exp:100ms", "arrival": "poisson", "users": "high:0.3,low:0.65", "priority": "high:5"})
+		return r.Users["high"].ResponseMS.P99, r.Users["low"].ResponseMS.P99
+	}
+	high, low := run(0)
+	agedHigh, agedLow := run(20 * time.Millisecond)
+	t.Logf("p99 of high and low: %.0f and %.0f ms; with ageing %.0f and %.0f", high, low, agedHigh, agedLow)
+	if agedLow > 0.95*low || agedHigh < high || agedHigh > agedLow {
+		t.Errorf("p99 of high and low: %.0f and %.0f ms; with ageing %.0f and %.0f", high, low, agedHigh, agedLow)
 	}
 }

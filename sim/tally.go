@@ -12,13 +12,14 @@ import (
 
 // tally keeps the books of a run in memory that does not grow with it.
 type tally struct {
-	events   uint64
-	messages uint64
-	keyed    bool   // a job had affinity keys
-	jobs     uint64 // that have come
-	tasks    uint64 // of them
-	ended    uint64 // tasks
-	failed   uint64 // tasks that ended not OK
+	events     uint64
+	messages   uint64
+	keyed      bool   // a job had affinity keys
+	jobs       uint64 // that have come
+	tasks      uint64 // of them
+	ended      uint64 // tasks
+	failed     uint64 // tasks that ended not OK
+	failedJobs uint64 // of which there is such a task
 
 	responses histogram    // of the jobs after the warm-up
 	waits     histogram    // of their tasks
@@ -123,6 +124,9 @@ func (t *tally) taskDone(now time.Duration, j *job, index, worker uint32, outcom
 func (t *tally) jobDone(now time.Duration, j *job, response time.Duration) {
 	t.population(now, -1)
 	t.sojourn.add(uint64(now - j.at))
+	if j.failed {
+		t.failedJobs++
+	}
 	b := t.record(recordJob, j, now)
 	t.pending = binary.LittleEndian.AppendUint64(b, uint64(response))
 	if !j.counted {

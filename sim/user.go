@@ -13,6 +13,7 @@ type user struct {
 	reported  bool
 	jobs      uint64 // after the warm-up
 	tasks     uint64
+	failed    uint64 // jobs
 	responses histogram
 	waits     histogram
 	means     stat.Batches
@@ -60,13 +61,16 @@ func (u *user) jobDone(j *job, response time.Duration) {
 	}
 	u.jobs++
 	u.tasks += uint64(len(j.service))
+	if j.failed {
+		u.failed++
+	}
 	u.responses.add(response)
 	u.means.Add(float64(response))
 }
 
 // result returns what is reported of a user.
 func (u *user) result() UserResult {
-	return UserResult{Jobs: u.jobs, Tasks: u.tasks, ResponseMS: response(&u.responses, &u.means), WaitMS: wait(&u.waits)}
+	return UserResult{Jobs: u.jobs, Tasks: u.tasks, FailedJobs: u.failed, ResponseMS: response(&u.responses, &u.means), WaitMS: wait(&u.waits)}
 }
 
 // userResults returns what is reported of users; nil if there is none.

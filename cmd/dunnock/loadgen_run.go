@@ -307,6 +307,12 @@ func (f *workloadFlags) describe() string {
 	if users := f.Users.String(); users != "" {
 		text += " users=" + users
 	}
+	if ranks := f.Priority.String(); ranks != "" {
+		text += " priority=" + ranks
+	}
+	if f.Deadlines != (workload.Service{}) {
+		text += " deadlines=" + f.Deadlines.String()
+	}
 	if f.Keys != (workload.Keys{}) {
 		text += " keys=" + f.Keys.String()
 		if f.Cache > 0 {

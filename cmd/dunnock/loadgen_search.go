@@ -199,7 +199,7 @@ func (c *loadgenSearchCmd) config() objective.SearchConfig {
 
 // spec is the workload at a level, on a fleet of so many slots.
 func (c *loadgenSearchCmd) spec(v float64, slots int) workload.Spec {
-	spec := workload.Spec{Tasks: c.Tasks, Service: c.Service, Arrival: c.Arrival, Slots: slots, Width: c.TaskSlots, Users: c.Users, Needs: c.Need, Keys: c.Keys, Estimates: c.Estimates, Seed: c.Seed}
+	spec := workload.Spec{Tasks: c.Tasks, Service: c.Service, Arrival: c.Arrival, Slots: slots, Width: c.TaskSlots, Users: c.Users, Priorities: c.Priority, Deadlines: c.Deadlines, Needs: c.Need, Keys: c.Keys, Estimates: c.Estimates, Seed: c.Seed}
 	if c.From.rate {
 		spec.Rate = v
 	} else {

@@ -232,7 +232,7 @@ func simTable(w *tabwriter.Writer, r *sim.Result) {
 	row(w, "messages", fmt.Sprintf("%.3g per task", r.MessagesPerTask))
 	row(w, "utilisation", fmt.Sprintf("%.4g", r.Utilization))
 	if r.FailedTasks > 0 {
-		row(w, "failed", count(int(r.FailedTasks), "task"))
+		row(w, "failed", fmt.Sprintf("%s of %s", count(int(r.FailedTasks), "task"), count(int(r.FailedJobs), "job")))
 	}
 	row(w, "simulated in", fmt.Sprintf("%s: %s tasks/s, %s, %s resident",
 		duration(time.Duration(r.WallS*float64(time.Second))), thousands(int64(r.TasksPerS)), count(int(r.Events), "event"), size(r.RSSBytes)))

@@ -14,12 +14,14 @@ import (
 
 // jobFlags say what the jobs are like that come.
 type jobFlags struct {
-	Tasks     workload.Tasks   `help:"Tasks of a job: 100, uniform:1,200, geom:10 or bimodal:0.9,1,100." default:"100" placeholder:"FORM"`
-	Service   workload.Service `help:"Service times: const:100ms, exp:100ms, jobexp:100ms, lognormal:100ms,1.5, pareto:10ms,1.5, bimodal:0.9,10ms,1s or jobbimodal:0.9,10ms,1s." default:"exp:100ms" placeholder:"FORM"`
-	Arrival   workload.Arrival `help:"Arrivals: poisson, const or burst:50." default:"poisson" placeholder:"FORM"`
-	TaskSlots workload.Tasks   `help:"How many of its worker's slots each task of a job takes: 2, uniform:1,4 or bimodal:0.9,1,4 (default: 1)." placeholder:"FORM"`
-	Users     workload.Users   `help:"Whose the jobs are, and their shares of the jobs beside each other: ann:1,org/bob:3 (default: nobody's)." placeholder:"FORM"`
-	Need      []workload.Need  `help:"What each task takes of its worker: cpu=2,memory=4 or, of slots too, slots=4,gpu=1. Repeatable: of a user's jobs ann:cpu=1, and of several for the same jobs each draws one, by their shares, as gpu=1@0.1 beside cpu=1@0.9 (default: a slot)." sep:"none" placeholder:"[USER:]NAME=N,…[@SHARE]"`
+	Tasks     workload.Tasks      `help:"Tasks of a job: 100, uniform:1,200, geom:10 or bimodal:0.9,1,100." default:"100" placeholder:"FORM"`
+	Service   workload.Service    `help:"Service times: const:100ms, exp:100ms, jobexp:100ms, lognormal:100ms,1.5, pareto:10ms,1.5, bimodal:0.9,10ms,1s or jobbimodal:0.9,10ms,1s." default:"exp:100ms" placeholder:"FORM"`
+	Arrival   workload.Arrival    `help:"Arrivals: poisson, const or burst:50." default:"poisson" placeholder:"FORM"`
+	TaskSlots workload.Tasks      `help:"How many of its worker's slots each task of a job takes: 2, uniform:1,4 or bimodal:0.9,1,4 (default: 1)." placeholder:"FORM"`
+	Users     workload.Users      `help:"Whose the jobs are, and their shares of the jobs beside each other: ann:1,org/bob:3 (default: nobody's)." placeholder:"FORM"`
+	Priority  workload.Priorities `help:"Priorities of users' jobs, −1000 to 1000, for workers whose discipline is priority: ann:5,org/bob:-3 (default: 0)." placeholder:"FORM"`
+	Deadlines workload.Service    `help:"What each job has from when it comes until its deadline, one draw of a form of --service for each: bimodal:0.5,300ms,2s (default: as much as all others)." placeholder:"FORM"`
+	Need      []workload.Need     `help:"What each task takes of its worker: cpu=2,memory=4 or, of slots too, slots=4,gpu=1. Repeatable: of a user's jobs ann:cpu=1, and of several for the same jobs each draws one, by their shares, as gpu=1@0.1 beside cpu=1@0.9 (default: a slot)." sep:"none" placeholder:"[USER:]NAME=N,…[@SHARE]"`
 	wishFlags `embed:""`
 	Keys      workload.Keys      `help:"Affinity keys of the tasks: uniform:10000 or zipf:10000,1.1 (default: none)." placeholder:"FORM"`
 	Estimates workload.Estimates `help:"What jobs say that their tasks take: none, mean, or wrong:0.1,5, of which one in ten says five times as much (default: none, but the mean where the discipline is srpt)." placeholder:"FORM"`
@@ -121,7 +123,7 @@ type workloadFlags struct {
 
 // spec is what to generate for a fleet with so many slots.
 func (f *workloadFlags) spec(slots int) workload.Spec {
-	spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Stages: f.Stages, Slots: slots, Width: f.TaskSlots, Users: f.Users, Needs: f.Need, Keys: f.Keys, Estimates: f.Estimates, Seed: f.Seed}
+	spec := workload.Spec{Tasks: f.Tasks, Service: f.Service, Arrival: f.Arrival, Rate: f.Rate, Load: f.Load, Stages: f.Stages, Slots: slots, Width: f.TaskSlots, Users: f.Users, Priorities: f.Priority, Deadlines: f.Deadlines, Needs: f.Need, Keys: f.Keys, Estimates: f.Estimates, Seed: f.Seed}
 	if spec.Rate == 0 && spec.Load == 0 && spec.Stages.Len() == 0 {
 		spec.Load = 0.9
 	}
@@ -164,7 +166,7 @@ func (f *workloadFlags) settle(given map[string]bool) error {
 		}
 		return nil
 	}
-	for _, name := range []string{"tasks", "service", "arrival", "users", "keys", "task-slots", "need", "estimates"} {
+	for _, name := range []string{"tasks", "service", "arrival", "users", "keys", "task-slots", "need", "estimates", "priority", "deadlines"} {
 		if given[name] {
 			return usagef("--workload says which jobs come: --%s has no place beside it", name)
 		}

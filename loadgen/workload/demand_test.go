@@ -80,7 +80,7 @@ func TestDemandsAreRefused(t *testing.T) {
 		`"groups":[{"tasks":[1],"tasks":[0]}]`:        `groups[0].tasks: is there twice`,
 		`"groups":[{"tasks":[1],"require":{"B":""}}]`: `groups[0].require: label "B"`,
 		`"groups":[{"tasks":[-1]}]`:                   `groups[0].tasks[0]: want a whole number from 0`,
-		`"needs":{}`:                                  `unknown field; a job has at_ms, user, service_ms, est_ms, priority, slots, keys, resources, require, prefer, exclude, spread and groups`,
+		`"needs":{}`:                                  `unknown field; a job has at_ms, user, service_ms, est_ms, priority, deadline_ms, slots, keys, resources, require, prefer, exclude, spread and groups`,
 	} {
 		src, err := Read(strings.NewReader(`{"at_ms":0,"service_ms":[1,2],`+fields+"}"), Window{})
 		if err == nil {

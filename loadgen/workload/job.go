@@ -32,9 +32,10 @@ type Job struct {
 	// serve the shortest job first, which are nothing without, and nowhere else.
 	Unsaid bool
 	// Keys are the tasks' affinity keys by number, 1…MaxKeys, one a task; none if the job has no keys.
-	Keys []uint32
-	// Priority is that of the job: −1000…1000. Only files say one.
-	Priority int
+	Keys     []uint32
+	Priority int // −1000…1000
+	// Deadline is what the job has from its arrival on: at most MaxService. 0: it has none of its own.
+	Deadline time.Duration
 	// Demand is what each task says about its worker, but for those in Groups, which say more.
 	Demand
 	// Spread is the key of a label over whose values tasks are dealt out evenly; empty: they are not.
@@ -54,6 +55,7 @@ const (
 	fieldService
 	fieldEst
 	fieldPriority
+	fieldDeadline
 	fieldSlots
 	fieldKeys
 	fieldResources
@@ -105,6 +107,8 @@ func (j *Job) check(prev time.Duration) *breach {
 		return &breach{field: fieldEst, index: -1, reason: fmt.Sprintf("want 0 to %v, got %v", MaxService, j.Est)}
 	case j.Priority < -maxPriority || j.Priority > maxPriority:
 		return &breach{field: fieldPriority, index: -1, reason: fmt.Sprintf("want %d to %d, got %d", -maxPriority, maxPriority, j.Priority)}
+	case j.Deadline < 0 || j.Deadline > MaxService:
+		return &breach{field: fieldDeadline, index: -1, reason: fmt.Sprintf("want 0 to %v, got %v", MaxService, j.Deadline)}
 	case j.Slots < 0 || j.Slots > MaxWidth:
 		return &breach{field: fieldSlots, index: -1, reason: fmt.Sprintf("want 1 to %d, got %d", MaxWidth, j.Slots)}
 	case len(j.Keys) > 0 && len(j.Keys) != len(j.Service):

@@ -18,6 +18,7 @@ const (
 	nameService  = "service_ms"
 	nameEst      = "est_ms"
 	namePriority = "priority"
+	nameDeadline = "deadline_ms"
 	nameSlots    = "slots"
 	nameKeys     = "keys"
 
@@ -32,7 +33,7 @@ const (
 
 func ndjsonNames() names {
 	return names{
-		nameAt, nameUser, nameService, nameEst, namePriority, nameSlots, nameKeys,
+		nameAt, nameUser, nameService, nameEst, namePriority, nameDeadline, nameSlots, nameKeys,
 		nameResources, nameRequire, namePrefer, nameExclude, nameSpread, nameGroups,
 	}
 }
@@ -56,7 +57,8 @@ func (*ndjson) names() names { return ndjsonNames() }
 
 func (p *ndjson) parse(line []byte, j *Job) *InputError {
 	p.line, p.at = line, 0
-	j.At, j.User, j.Service, j.Est, j.Unsaid, j.Keys, j.Priority = 0, "", j.Service[:0], 0, false, j.Keys[:0], 0
+	j.At, j.User, j.Service, j.Est, j.Unsaid, j.Keys = 0, "", j.Service[:0], 0, false, j.Keys[:0]
+	j.Priority, j.Deadline = 0, 0
 	j.Demand, j.Spread, j.Groups = Demand{}, "", nil
 	var seen [fields]bool
 	if err := p.object("", func(name []byte) *InputError { return p.field(name, &seen, j) }); err != nil {
@@ -90,6 +92,8 @@ func (p *ndjson) field(name []byte, seen *[fields]bool, j *Job) (err *InputError
 		j.Est, err = p.number(nameEst, -1)
 	case fieldPriority:
 		j.Priority, err = p.integer(namePriority, -maxPriority, maxPriority)
+	case fieldDeadline:
+		j.Deadline, err = p.number(nameDeadline, -1)
 	case fieldSlots, fieldResources, fieldRequire, fieldPrefer, fieldExclude:
 		err = p.demand(known[i], known[i], &j.Demand)
 	case fieldKeys:

@@ -112,7 +112,7 @@ func (s *Spec) validateNeeds() (faults []error) {
 	}
 	for i := range s.Needs {
 		n := &s.Needs[i]
-		if n.User != "" && !slices.ContainsFunc(s.Users.list, func(u userShare) bool { return u.name == n.User }) {
+		if n.User != "" && !s.Users.has(n.User) {
 			faults = append(faults, fmt.Errorf("need %s: no job is of user %s", n, quote(n.User)))
 		}
 		if n.Slots > 0 && s.Width != (Tasks{}) {

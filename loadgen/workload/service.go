@@ -141,6 +141,11 @@ func (s Service) fill(times []time.Duration, draws stream) {
 	}
 }
 
+// draws0 reports whether 0 is among what is drawn, by what the form says.
+func (s Service) draws0() bool {
+	return s.a == 0 && (s.shape > 0 || s.kind == serviceConst) || s.b == 0 && s.shape < 1 && (s.kind == serviceBimodal || s.kind == serviceJobBimodal)
+}
+
 // Mean returns the mean of what is drawn, to the nearest nanosecond. The cut at [MaxService] is part of it: it matters
 // to distributions with a heavy tail (pareto:100ms,1.1 has mean 0.85 s, not 1.1 s) and is far below a nanosecond for
 // others.

@@ -87,6 +87,7 @@ func (s *Source) admit(j *Job) (bool, error) {
 	if s.window.TimeScale != 1 {
 		j.At = scale(j.At, s.window.TimeScale)
 		j.Est = scale(j.Est, s.window.TimeScale)
+		j.Deadline = scale(j.Deadline, s.window.TimeScale)
 		for i, d := range j.Service {
 			j.Service[i] = scale(d, s.window.TimeScale)
 		}

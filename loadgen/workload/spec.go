@@ -33,7 +33,11 @@ type Spec struct {
 	// Needs are what tasks take of their workers; none: one slot, or as Width says.
 	Needs []Need
 	Users Users // whose the jobs are; the zero value: nobody's
-	Keys  Keys  // affinity keys of the tasks; the zero value: they have none
+	// Priorities is by user.
+	Priorities Priorities
+	// Deadlines is what each job has from its arrival on, drawn for it alone; the zero value: jobs have none of their own.
+	Deadlines Service
+	Keys      Keys // affinity keys of the tasks; the zero value: they have none
 	// Estimates is what jobs say that their tasks take; the zero value: nothing, but see [Job.Unsaid].
 	Estimates Estimates
 	Seed      uint64 // any
@@ -52,6 +56,10 @@ func (s *Spec) Validate() error {
 		faults = append(faults, fmt.Errorf("task slots: at most %d, got %v", MaxWidth, s.Width))
 	}
 	faults = append(faults, s.validateNeeds()...)
+	faults = append(faults, s.validatePriorities()...)
+	if s.Deadlines != (Service{}) && s.Deadlines.draws0() {
+		faults = append(faults, fmt.Errorf("deadlines: %v draws deadlines of 0, which no job keeps", s.Deadlines))
+	}
 	if s.Arrival == (Arrival{}) {
 		faults = append(faults, fmt.Errorf("arrival: %w", errUnset))
 	}
@@ -166,6 +174,9 @@ type generator struct {
 	widths   stream
 	says     Estimates
 	words    stream
+	ranks    Priorities
+	ends     Service
+	patience stream
 	needs    *needer // nil: there are none
 	jobs     uint64  // so far
 }
@@ -186,6 +197,9 @@ func newGenerator(s *Spec) *generator {
 		widths:   newStream(s.Seed, labelWidths),
 		says:     s.Estimates,
 		words:    newStream(s.Seed, labelWords),
+		ranks:    s.Priorities,
+		ends:     s.Deadlines,
+		patience: newStream(s.Seed, labelEnds),
 	}
 	if len(s.Needs) > 0 {
 		g.needs = &needer{of: make(map[string][]Need), all: s.Needs, from: newStream(s.Seed, labelNeeds)}
@@ -206,6 +220,10 @@ func (g *generator) next(j *Job) (bool, error) {
 	if !j.Unsaid {
 		j.Est = g.says.Draw(g.words.at(g.jobs), j.Est)
 	}
+	j.Priority, j.Deadline = g.ranks.of(j.User), 0
+	if g.ends != (Service{}) {
+		j.Deadline = max(g.ends.Draw(g.patience.at(g.jobs)), 1)
+	}
 	j.Demand, j.Spread, j.Groups = Demand{}, "", nil
 	j.Keys = j.Keys[:0]
 	if g.keys != nil {
@@ -224,7 +242,7 @@ func (g *generator) next(j *Job) (bool, error) {
 
 // fault says which job broke a bound.
 func (g *generator) fault(b *breach) error {
-	return fmt.Errorf("workload: job %d: %s: %s", g.jobs, b.in(names{"arrival", "user", "service", "estimate", "priority", "task slots", "keys", "resources", "require", "prefer", "exclude", "spread", "groups"}), b.reason)
+	return fmt.Errorf("workload: job %d: %s: %s", g.jobs, b.in(names{"arrival", "user", "service", "estimate", "priority", "deadline", "task slots", "keys", "resources", "require", "prefer", "exclude", "spread", "groups"}), b.reason)
 }
 
 // resize returns s with length n; what it holds is left over from before.

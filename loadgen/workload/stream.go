@@ -10,6 +10,7 @@ const (
 	labelKeys     uint64 = 0x616666696e697479 // "affinity"
 	labelWidths   uint64 = 0x7461736b77696465 // "taskwide"
 	labelNeeds    uint64 = 0x7461736b6e656564 // "taskneed"
+	labelEnds     uint64 = 0x646561646c696e65 // "deadline"
 	labelWords    uint64 = 0x657374696d617465 // "estimate"
 )
 

@@ -21,7 +21,7 @@ const (
 // trace parses lines of the Eagle/Hawk trace format.
 type trace struct{}
 
-func (trace) names() names { return names{nameArrival, "", nameDuration, nameMean, "", "", ""} }
+func (trace) names() names { return names{nameArrival, "", nameDuration, nameMean, "", "", "", ""} }
 
 func (trace) parse(line []byte, j *Job) (fault *InputError) {
 	if line[len(line)-1] != '\n' {
@@ -29,7 +29,7 @@ func (trace) parse(line []byte, j *Job) (fault *InputError) {
 		return &InputError{Reason: "truncated: the last line has no line end; add one if it is whole"}
 	}
 	j.User, j.Service, j.Keys, j.Unsaid = "", j.Service[:0], j.Keys[:0], false
-	j.Demand, j.Spread, j.Groups = Demand{}, "", nil
+	j.Priority, j.Deadline, j.Demand, j.Spread, j.Groups = 0, 0, Demand{}, "", nil
 	rest := line
 	if j.At, rest, fault = traceTime(nameArrival, -1, rest); fault != nil {
 		return fault

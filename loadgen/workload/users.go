@@ -81,6 +81,11 @@ func (u *Users) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
+// has reports whether some jobs are a user's.
+func (u Users) has(name string) bool {
+	return slices.ContainsFunc(u.list, func(k userShare) bool { return k.name == name })
+}
+
 // Len is how many there are.
 func (u Users) Len() int { return len(u.list) }
 

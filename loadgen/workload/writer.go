@@ -57,8 +57,8 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
-// AppendJob appends a job as a line of NDJSON with its line end. What says nothing is left out: an empty User, an Est
-// and a Priority of 0, one slot, no keys. The job must keep the bounds of [Job].
+// AppendJob appends a job as a line of NDJSON with its line end. What says nothing is left out: an empty User, an Est,
+// a Priority and a Deadline of 0, one slot, no keys. The job must keep the bounds of [Job].
 func AppendJob(b []byte, j *Job) []byte {
 	b = append(b, `{"`+nameAt+`":`...)
 	b = appendMillis(b, j.At)
@@ -81,6 +81,10 @@ func AppendJob(b []byte, j *Job) []byte {
 	if j.Priority != 0 {
 		b = append(b, `,"`+namePriority+`":`...)
 		b = strconv.AppendInt(b, int64(j.Priority), 10)
+	}
+	if j.Deadline != 0 {
+		b = append(b, `,"`+nameDeadline+`":`...)
+		b = appendMillis(b, j.Deadline)
 	}
 	if j.Slots > 1 {
 		b = append(b, `,"`+nameSlots+`":`...)
