@@ -94,7 +94,9 @@ func TestUsage(t *testing.T) {
 		"--cells open":           `--cells: there is no "open"; there are closed-1, closed-10`,
 		"--contenders kafka":     `--contenders: there is no "kafka"; there are dunnock, nats`,
 		"--rounds -1":            "--rounds: want 1 to 1000, got -1",
-		"--length 1h":            "--length: want up to 10m",
+		"--rounds 0":             "--rounds: want 1 to 1000, got 0", // and not as many as there are without a word
+		"--length 1h":            "--length: want more than 0s, up to 10m, got 1h",
+		"--length 0s":            "--length: want more than 0s",
 		"closed-1":               `unexpected argument "closed-1"`,
 		"--report --quick":       "--report measures nothing",
 		"--fast":                 "-fast",

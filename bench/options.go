@@ -44,13 +44,15 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	if err := command.Parse(f, args, func() { o.usage(help, f) }); err != nil {
 		return nil, err
 	}
+	given := map[string]bool{}
+	f.Visit(func(fl *flag.Flag) { given[fl.Name] = true })
 	switch {
 	case o.report && (o.fresh || o.quick):
 		return nil, command.Usagef("--report measures nothing; --fresh and --quick do")
-	case rounds < 0 || rounds > 1000:
+	case given["rounds"] && (rounds < 1 || rounds > 1000):
 		return nil, command.Usagef("--rounds: want 1 to 1000, got %d", rounds)
-	case length < 0 || length > 10*time.Minute:
-		return nil, command.Usagef("--length: want up to 10m, got %v", length)
+	case given["length"] && (length <= 0 || length > 10*time.Minute):
+		return nil, command.Usagef("--length: want more than 0s, up to 10m, got %v", length)
 	}
 	if err := o.choose(cellNames, contenderNames); err != nil {
 		return nil, err
