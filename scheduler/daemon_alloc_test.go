@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -53,14 +54,22 @@ func TestAllocationsPerDaemon(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector has pools forget what they hold")
 	}
+	fmt.Fprintln(t.Output(), "pkg: dunnock/scheduler") // as a benchmark would, for internal/counts
 	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
 	runtime.MemProfileRate = 1
 	for _, policy := range []placement.Policy{placement.LateBinding, placement.IdleOffer} {
 		t.Run(policy.String(), func(t *testing.T) {
 			c := loopback(t, policy, []byte("result"))
-			for tasks, most := range map[int]float64{1: 2, 10: 0.8, 500: 0.05} {
+			for _, tt := range []struct {
+				tasks int
+				most  float64
+			}{{1, 2}, {10, 0.8}, {500, 0.05}} {
+				tasks, most := tt.tasks, tt.most
 				perTask := allocationsPerTask(t, tasks, func(job task.Job) { runJob(t, c, job) })
 				t.Logf("jobs of %d: %v", tasks, perTask)
+				for _, d := range []string{"scheduler", "worker"} { // rounded, so that what goes on beside it is nothing
+					fmt.Fprintf(t.Output(), "BenchmarkAllocations/%v/%s/tasks=%d %d %.1f allocs/task\n", policy, d, tasks, allocated, perTask[d])
+				}
 				const some = 0.2 // what grows, and what goes on beside it
 				if got := perTask["scheduler"]; got > most+some {
 					t.Errorf("jobs of %d: a scheduler allocates %.3f times a task, at most %.2f are meant", tasks, got, most)
@@ -97,20 +106,22 @@ func TestAllocationsOfDo(t *testing.T) {
 	}
 }
 
+// allocated is how many tasks are run to count what they allocate.
+const allocated = 2000
+
 func allocationsPerTask(t *testing.T, tasks int, do func(task.Job)) map[string]float64 {
 	t.Helper()
-	const all = 2000
 	job := valueJob(tasks)
-	for range all / tasks {
+	for range allocated / tasks {
 		do(job)
 	}
 	before := allocations()
-	for range all / tasks {
+	for range allocated / tasks {
 		do(job)
 	}
 	perTask := make(map[string]float64)
 	for d, n := range allocations() {
-		perTask[d] = float64(n-before[d]) / all
+		perTask[d] = float64(n-before[d]) / allocated
 	}
 	return perTask
 }

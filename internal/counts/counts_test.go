@@ -34,6 +34,13 @@ BenchmarkB 4000 3.1 messages/task
 	}
 }
 
+func TestWithoutCounts(t *testing.T) {
+	got := withoutCounts("=== RUN   TestA\n    pkg: dunnock/a\n    a_test.go:1: 3 allocations, at most 2 are meant\n    BenchmarkA 1 3 allocs/task\n--- FAIL: TestA\nFAIL\n")
+	if want := "    a_test.go:1: 3 allocations, at most 2 are meant\n--- FAIL: TestA\nFAIL\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // What benchstat prints, as CSV.
 const table = `
 goos: 

@@ -29,9 +29,9 @@ func groups() []group {
 			packages: []string{"./sim"},
 			flags:    []string{"-run=^$", "-bench=.", "-benchtime=1x", "-short"},
 		},
-		{ // a live fleet in virtual time. It is a test, because a bubble takes nothing else
+		{ // a live fleet in virtual time, which is a test, because a bubble takes nothing else; and what its daemons allocate
 			packages: []string{"./scheduler"},
-			flags:    []string{"-run=^TestTrafficOfTasks$", "-v"},
+			flags:    []string{"-run=^(TestTrafficOfTasks|TestAllocationsPerDaemon)$", "-v"},
 		},
 	}
 }
@@ -63,6 +63,22 @@ func keepCounts(printed string) string {
 			said = pkg
 		}
 		b.WriteString(strings.Join(kept, " ") + "\n")
+	}
+	return b.String()
+}
+
+// withoutCounts returns what `go test` has printed of tests that failed: what is pinned in a test has it say so itself,
+// between the counts.
+func withoutCounts(printed string) string {
+	var b strings.Builder
+lines:
+	for line := range strings.Lines(printed) {
+		for _, noise := range []string{"=== ", "Benchmark", "pkg: ", "goos: ", "goarch: ", "cpu: "} {
+			if strings.HasPrefix(strings.TrimSpace(line), noise) {
+				continue lines
+			}
+		}
+		b.WriteString(line)
 	}
 	return b.String()
 }

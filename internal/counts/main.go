@@ -91,7 +91,7 @@ func countAll(ctx context.Context) (string, error) {
 		cmd.Stderr = &faults
 		text, err := cmd.Output()
 		if err != nil {
-			return "", fmt.Errorf("go %s: %w\n%s%s", strings.Join(args, " "), err, text, faults.String())
+			return "", fmt.Errorf("go %s: %w\n%s%s", strings.Join(args, " "), err, withoutCounts(string(text)), faults.String())
 		}
 		b.WriteString(keepCounts(string(text)))
 	}
