@@ -69,7 +69,7 @@ type Config struct {
 	// bounds how long the parts of a divided fleet stay apart once they can talk again. Default 30 s.
 	RejoinInterval time.Duration
 
-	// Live asks whether m's process is up, as that very incarnation; see [Health]. It is called only for nodes with
+	// Live asks whether m's process is up, as that very incarnation; see [HTTPLive]. It is called only for nodes with
 	// this node's name, for at most a second by ctx. Default: [HTTPLive].
 	Live func(ctx context.Context, m view.Member) bool
 	// Resolver looks up host names. Default: the system's.

@@ -32,7 +32,7 @@
 // incarnation of a name is the one in the view.
 //
 // Two live nodes may not have one role and name: the later one's Run returns [ErrNameTaken]. An earlier life that is
-// listed may also be dead and not yet missed; the two are told apart by asking it over HTTP ([Health]). Until a node
+// listed may also be dead and not yet missed; the two are told apart by asking it over HTTP ([HTTPLive]). Until a node
 // has asked, it announces itself as [view.Joining], which no view shows: so a mistaken second "w1" never takes work
 // from the first.
 package gossip

@@ -11,28 +11,29 @@ import (
 	"dunnock/gossip/view"
 )
 
-// Health is what a member must answer to GET /healthz on its HTTP address, with any status, for other nodes to tell it
-// from a dead one: a JSON object of at most 64 KiB that holds
-//
-//	{"role":"worker","name":"w1","incarnation":"0192f3a4b5c6d7e8"}
-//
-// with the incarnation as its String method writes it. Further keys are for others. A server embeds [Node.Health]
-// in its answer, and answers from before it gossips until its process ends.
-type Health struct {
+// health is who answers at an HTTP address.
+type health struct {
 	Role        string `json:"role"`
 	Name        string `json:"name"`
 	Incarnation string `json:"incarnation"`
 }
 
-func healthOf(m *view.Member) Health {
-	return Health{Role: m.Role.String(), Name: m.Name, Incarnation: m.Incarnation.String()}
+func healthOf(m *view.Member) health {
+	return health{Role: m.Role.String(), Name: m.Name, Incarnation: m.Incarnation.String()}
 }
 
 const maxHealthBytes = 64 << 10
 
-// HTTPLive asks m's HTTP address for its [Health] and reports whether the answer is m's own, incarnation included: a
+// HTTPLive asks m's HTTP address for GET /healthz and reports whether the answer is m's own, incarnation included: a
 // restarted process on the old address is another one. No answer by the end of ctx is a no, which for a process that is
 // only slow is a mistake; so callers ask again.
+//
+// A member answers, with any status, with a JSON object of at most 64 KiB that holds
+//
+//	{"role":"worker","name":"w1","incarnation":"0192f3a4b5c6d7e8"}
+//
+// with the incarnation as its String method writes it, and may hold more. It answers from before it gossips until its
+// process ends.
 func HTTPLive(ctx context.Context, m view.Member) bool {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", m.Addr)
@@ -56,6 +57,6 @@ func HTTPLive(ctx context.Context, m view.Member) bool {
 	if resp.ReadLimitBody(bufio.NewReader(conn), maxHealthBytes) != nil {
 		return false
 	}
-	var h Health
+	var h health
 	return json.Unmarshal(resp.Body(), &h) == nil && h == healthOf(&m)
 }

@@ -184,7 +184,7 @@ func TestRestartWithAnotherPort(t *testing.T) {
 			old := Config{Name: name, Incarnation: 10, Join: []string{a.Addr()}}
 			next := Config{Name: name, Incarnation: 11, Join: []string{a.Addr()}}
 			var live atomic.Uint64 // the incarnation that answers
-			answer := func() any { return Health{"worker", name, probe.Incarnation(live.Load()).String()} }
+			answer := func() any { return health{"worker", name, probe.Incarnation(live.Load()).String()} }
 			old.HTTPAddr = healthServer(t, answer)
 			next.HTTPAddr = old.HTTPAddr
 			if !sameHTTP {
@@ -210,9 +210,9 @@ func TestRestartWithAnotherPort(t *testing.T) {
 func TestSecondLiveNodeIsRefused(t *testing.T) {
 	addr := healthServer(t, func() any {
 		return struct {
-			Health
+			health
 			Status string `json:"status"`
-		}{Health{"worker", "w1", probe.Incarnation(10).String()}, "draining"}
+		}{health{"worker", "w1", probe.Incarnation(10).String()}, "draining"}
 	})
 	a := onLoopback(t, Config{Name: "a"})
 	onLoopback(t, Config{Name: "w1", Incarnation: 10, HTTPAddr: addr, Join: []string{a.Addr()}})

@@ -194,12 +194,6 @@ func (n *Node) start(cancel context.CancelFunc) error {
 // Addr is the bound gossip address, ip:port.
 func (n *Node) Addr() string { return n.transport.bound().String() }
 
-// Health is what the node's HTTP server must answer; see [Health].
-func (n *Node) Health() Health {
-	m := n.cfg.member(view.Active)
-	return healthOf(&m)
-}
-
 // View returns the current view of the fleet, the node itself included once it is in. Before Run it is empty; after it
 // has left, it stays as it was then, without the node. It costs one atomic load unless the fleet has changed since the
 // last call.

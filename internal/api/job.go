@@ -3,6 +3,8 @@ package api
 import (
 	"errors"
 	"time"
+
+	"dunnock/task"
 )
 
 // Duration is a time.Duration written as Go writes it ("1m30s").
@@ -64,4 +66,53 @@ type Task struct {
 	Slots     *int              `json:"slots,omitempty"`
 	Resources map[string]uint32 `json:"resources,omitempty"`
 	Affinity  string            `json:"affinity,omitempty"`
+}
+
+// NewJob translates a public job to its JSON. Fields that are zero are left out and so take their defaults.
+func NewJob(t *task.Job) *Job {
+	j := &Job{
+		App: t.App, User: t.User, Priority: t.Priority, Require: t.Require, Prefer: t.Prefer, Exclude: t.Exclude, Spread: t.Spread, Resources: t.Resources,
+		Epoch: t.Epoch, Finished: t.Finished, Tasks: make([]Task, len(t.Tasks)),
+	}
+	if !t.ID.IsZero() {
+		j.ID = t.ID.String()
+	}
+	if t.ProbeRatio != 0 {
+		j.ProbeRatio = &t.ProbeRatio
+	}
+	if t.Deadline != 0 {
+		j.Deadline = (*Duration)(&t.Deadline)
+	}
+	if t.TaskTimeout != 0 {
+		j.TaskTimeout = (*Duration)(&t.TaskTimeout)
+	}
+	if t.Estimate != 0 {
+		j.Estimate = (*Duration)(&t.Estimate)
+	}
+	if t.MaxAttempts != 0 {
+		j.MaxAttempts = &t.MaxAttempts
+	}
+	if t.Slots != 0 {
+		j.Slots = &t.Slots
+	}
+	if t.Delivery == task.AtMostOnce {
+		j.Delivery = "at-most-once"
+	}
+	if t.OnFailure == task.CancelRest {
+		j.OnFailure = "cancel"
+	}
+	if t.OnDisconnect == task.DrainJob {
+		j.OnDisconnect = "drain"
+	}
+	for _, a := range t.Attempts {
+		j.Attempts = append(j.Attempts, Attempts(a))
+	}
+	for i := range t.Tasks {
+		of := &t.Tasks[i]
+		j.Tasks[i] = Task{Payload: of.Payload, Require: of.Require, Prefer: of.Prefer, Exclude: of.Exclude, Resources: of.Resources, Affinity: of.Affinity}
+		if of.Slots != 0 {
+			j.Tasks[i].Slots = &of.Slots
+		}
+	}
+	return j
 }

@@ -40,7 +40,7 @@ func NewPlan(paths []string, pattern string, rangeBytes int64) (*Plan, error) {
 	case rangeBytes < 0:
 		return nil, fmt.Errorf("range: want more than 0 bytes, got %d", rangeBytes)
 	}
-	if _, err := CompilePattern(pattern); err != nil {
+	if _, err := compilePattern(pattern); err != nil {
 		return nil, err
 	}
 	files, skipped, err := find(paths)
@@ -83,8 +83,8 @@ func (p *Plan) Merge(counts []int64) []FileMatches {
 	return merged
 }
 
-// CompilePattern compiles a pattern as the app grep does. The error is one line.
-func CompilePattern(pattern string) (*regexp.Regexp, error) {
+// compilePattern compiles a pattern as the app grep does. The error is one line.
+func compilePattern(pattern string) (*regexp.Regexp, error) {
 	if len(pattern) > app.MaxPatternBytes {
 		return nil, fmt.Errorf("pattern: at most %d bytes, got %d", app.MaxPatternBytes, len(pattern))
 	}

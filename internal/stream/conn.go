@@ -310,9 +310,6 @@ func (c *Conn) RaiseLease(lease time.Duration) {
 // RemoteAddr is the peer's network address.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 
-// LocalAddr is our network address.
-func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
-
 // Stats counts what a connection has done.
 type Stats struct {
 	MessagesIn, MessagesOut uint64 // processed; sent or waiting to be
