@@ -43,7 +43,8 @@ type Config struct {
 	NoAffinity bool
 	// ProbeRatio is reservations per task, 1 to 16. Default 2.
 	ProbeRatio float64
-	// Timeout is the deadline of each job that has none of its own, more than 0 and at most 24 h. Default DefaultTimeout.
+	// Timeout is the deadline of each job that has none of its own, more than 0 and at most 24 h. Default
+	// DefaultTimeout.
 	Timeout time.Duration
 	// MaxInFlight is how many jobs may be under way at once, 1 to MaxMaxInFlight. One that is due beyond it is dropped
 	// and counted as an error ([CodeOverload]): to delay it silently would make the load that of a closed loop. Default

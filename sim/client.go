@@ -62,7 +62,8 @@ func (k *clients) again(e *Engine, id JobID) {
 	e.plan(e.now+d, Timer{Kind: TimerKind(faultSubmit), Job: id, class: classFault})
 }
 
-// overdue reports whether the jobs there are can only have been lost: all have passed the longest deadline, and twice that.
+// overdue reports whether the jobs there are can only have been lost: all have passed the longest deadline, and twice
+// that.
 func (k *clients) overdue(e *Engine) bool {
 	return e.ahead.at == never && e.now > k.last+2*k.longest
 }

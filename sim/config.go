@@ -51,8 +51,8 @@ type Config struct {
 	TaskOverhead time.Duration
 	// Decision is what policy central needs for each task: 0 to 1 h.
 	Decision time.Duration
-	// Deadline is that of each job that has none of its own, more than 0 and at most 24 h, which is also the default: a run is to show its
-	// queues, not to cut them off. The fleet's own default is shorter.
+	// Deadline is that of each job that has none of its own, more than 0 and at most 24 h, which is also the default: a
+	// run is to show its queues, not to cut them off. The fleet's own default is shorter.
 	Deadline time.Duration
 	// MaxAttempts is how often a task may start: 1 to 100, default 3. It takes faults to need a second one.
 	MaxAttempts int

@@ -187,7 +187,8 @@ func (e *Engine) demanding(w *workload.Job, index uint64) *asks {
 // ErrNotModelled says that a policy that is a model does not know what jobs ask of their workers.
 var ErrNotModelled = errors.New("not modelled")
 
-// Models says what a policy does not know of what a job asks of its workers; nil if it knows all of it, as those do that run the fleet's own code.
+// Models says what a policy does not know of what a job asks of its workers; nil if it knows all of it, as those do
+// that run the fleet's own code.
 func (c *Config) Models(w *workload.Job) error {
 	if usesCores(c.WithDefaults().Policy) {
 		return nil
@@ -208,7 +209,8 @@ func (c *Config) Models(w *workload.Job) error {
 	return nil
 }
 
-// nameless refuses a job that asks for workers by their names, which those of a simulation do not have: it would ask for nobody, or exclude nobody.
+// nameless refuses a job that asks for workers by their names, which those of a simulation do not have: it would ask
+// for nobody, or exclude nobody.
 func nameless(w *workload.Job) error {
 	named := namedIn(&w.Demand)
 	for i := range w.Groups {

@@ -304,7 +304,8 @@ func urgent(t *testing.T, cfg sim.Config, spec workload.Spec, jobs int, fields m
 	return r
 }
 
-// TestEarliestDeadlineFirst gives half of the jobs two tasks' time and the others twenty: first in, first out, some of the former are too late at load 0.9, and by their deadlines none.
+// TestEarliestDeadlineFirst gives half of the jobs two tasks' time and the others twenty: first in, first out, some of
+// the former are too late at load 0.9, and by their deadlines none.
 func TestEarliestDeadlineFirst(t *testing.T) {
 	for _, policy := range sharingPolicies() {
 		missed := func(d queue.Discipline) float64 {
@@ -324,7 +325,8 @@ func TestEarliestDeadlineFirst(t *testing.T) {
 	}
 }
 
-// TestPriorityAgreesWithTheory: one worker is a queue M/M/c with non-preemptive priorities, whose mean waits are known (Cobham, Operations Research 1954), but for the two hops in which a slot asks.
+// TestPriorityAgreesWithTheory: one worker is a queue M/M/c with non-preemptive priorities, whose mean waits are known
+// (Cobham, Operations Research 1954), but for the two hops in which a slot asks.
 func TestPriorityAgreesWithTheory(t *testing.T) {
 	const slots, load, high = 16, 0.9, 0.3
 	r := urgent(t, sim.Config{

@@ -104,7 +104,8 @@ func TestWideTasksAndCrashes(t *testing.T) {
 	}
 }
 
-// TestNamesAreRefused: workers of a simulation have no names, and a job that asks for one by its name would quietly get any.
+// TestNamesAreRefused: workers of a simulation have no names, and a job that asks for one by its name would quietly get
+// any.
 func TestNamesAreRefused(t *testing.T) {
 	for field, says := range map[string]string{
 		"require": `"require":{"worker":"w1"}`, "prefer": `"prefer":{"worker":"w1"}`, "exclude": `"exclude":["w1"]`, "spread": `"spread":"worker"`,

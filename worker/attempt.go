@@ -25,7 +25,8 @@ type attempt struct {
 
 // attemptContext is what a handler's goroutines may hold on to. So there is a new one for every start, and it is small.
 //
-// The library's would cost a timer and three allocations a task; here the core keeps the time, and the Done channel is made only for a handler that asks.
+// The library's would cost a timer and three allocations a task; here the core keeps the time, and the Done channel is
+// made only for a handler that asks.
 type attemptContext struct {
 	deadline time.Time // the earlier of the job's and the attempt's; not changed after the start
 

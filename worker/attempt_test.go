@@ -40,7 +40,8 @@ func TestAttemptIsAContext(t *testing.T) {
 	}
 }
 
-// An attempt that has ended is used for the next, but for its context: who held on to that sees what was, and nothing of the next.
+// An attempt that has ended is used for the next, but for its context: who held on to that sees what was, and nothing
+// of the next.
 func TestAttemptsAreUsedAgain(t *testing.T) {
 	var p attempts
 	var held []*attemptContext

@@ -16,7 +16,8 @@ func (k *taker) rush(o probe.Offer, n uint32, payload string) {
 	k.conn.Send(uint8(probe.KindLaunch), probe.AppendLaunchHead(nil, &m), m.Payload)
 }
 
-// invite has brief tasks run until the worker of one slot that is busy with "stay" has made offers for their app, and returns those.
+// invite has brief tasks run until the worker of one slot that is busy with "stay" has made offers for their app, and
+// returns those.
 func (k *taker) invite() []probe.Offer {
 	k.t.Helper()
 	for range 2 * queue.DefaultBriefProof {
@@ -57,7 +58,8 @@ func TestInvited(t *testing.T) {
 	})
 }
 
-// One that stays, against all habit, has what waits behind it given back after two milliseconds, and its app is invited no more.
+// One that stays, against all habit, has what waits behind it given back after two milliseconds, and its app is invited
+// no more.
 func TestInvitedBehindLong(t *testing.T) {
 	withLeader(t, 1, func(t *testing.T, _ *offerBench, k *taker) {
 		offers := k.invite()

@@ -24,8 +24,9 @@ type Config struct {
 	Slots int
 	// Apps are the handlers by name ([a-z0-9._-]{1,63}); at least one.
 	Apps map[string]Handler
-	// Resources that tasks may take beside slots, such as gpu: 2 or memory: 65536, in whatever units the fleet agrees on; at most 8. Tasks
-	// that run together never take more. Nothing but that is done with them: no memory is set aside, no device chosen.
+	// Resources that tasks may take beside slots, such as gpu: 2 or memory: 65536, in whatever units the fleet agrees
+	// on; at most 8. Tasks that run together never take more. Nothing but that is done with them: no memory is set
+	// aside, no device chosen.
 	Resources map[string]uint32
 	// Labels that jobs may require. Announced by gossip, where name, address, zone and labels share 200 bytes.
 	Labels map[string]string
@@ -35,8 +36,8 @@ type Config struct {
 	HTTP string
 	// Gossip address to listen on. Default "127.0.0.1:0".
 	Gossip string
-	// Advertise is where other nodes reach HTTP if that is somewhere else (NAT, containers): a host, or host:port if the port is another one too. Default:
-	// HTTP, or if that is every address, the machine's only private one.
+	// Advertise is where other nodes reach HTTP if that is somewhere else (NAT, containers): a host, or host:port if
+	// the port is another one too. Default: HTTP, or if that is every address, the machine's only private one.
 	Advertise string
 	// AdvertiseGossip is the same of Gossip. Default: the host of Advertise, else Gossip.
 	AdvertiseGossip string
@@ -51,12 +52,13 @@ type Config struct {
 	// Logger for what an operator wants to know. Default slog.Default().
 	Logger *slog.Logger
 
-	// Discipline says whose turn it is when a slot is free: "fifo", "priority" (of the job), "fair" (between users), "edf" (the earliest
-	// deadline first) or "srpt" (the least work left first, as the job estimates). Default "fifo".
+	// Discipline says whose turn it is when a slot is free: "fifo", "priority" (of the job), "fair" (between users),
+	// "edf" (the earliest deadline first) or "srpt" (the least work left first, as the job estimates). Default "fifo".
 	Discipline string
 	// Weights of users and groups of users under fair, by path such as "org/team": 1 to 1000. Default 1 each.
 	Weights map[string]int
-	// Ageing is how long a reservation must wait under priority to count as of one priority more. Default 0: priorities are strict.
+	// Ageing is how long a reservation must wait under priority to count as of one priority more. Default 0: priorities
+	// are strict.
 	Ageing time.Duration
 	// StarvationBound is how long a reservation may wait under srpt before it is served next. Default 1 s.
 	StarvationBound time.Duration
@@ -67,13 +69,13 @@ type Config struct {
 	// StopGrace is how long a handler has to return after its context ended, before the
 	// attempt is reported without it and its slot counted as stuck. Default 100 ms.
 	StopGrace time.Duration
-	// OrphanGrace is how long an attempt runs on whose scheduler is gone: until then that scheduler may come back, or another adopt the attempt. Default
-	// 2 s, at least the lease, at most 1 h.
+	// OrphanGrace is how long an attempt runs on whose scheduler is gone: until then that scheduler may come back, or
+	// another adopt the attempt. Default 2 s, at least the lease, at most 1 h.
 	OrphanGrace time.Duration
 	// DrainTimeout bounds how long a draining worker waits for running tasks. Default 30 s.
 	DrainTimeout time.Duration
-	// Stream tunes the connections from schedulers. BeatInterval is at least 10 ms; Lease at least two of those, and at most 1 m. A scheduler's longer lease
-	// holds for the connection with it.
+	// Stream tunes the connections from schedulers. BeatInterval is at least 10 ms; Lease at least two of those, and at
+	// most 1 m. A scheduler's longer lease holds for the connection with it.
 	Stream stream.Config
 
 	// OnReady is called once with the addresses that were bound.

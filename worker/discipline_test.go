@@ -13,8 +13,8 @@ import (
 	"dunnock/worker"
 )
 
-// TestDisciplines floods a worker of one slot with one user's tasks, and then sends it jobs that each discipline gives another place.
-// Everything that decides goes from the client through the scheduler.
+// TestDisciplines floods a worker of one slot with one user's tasks, and then sends it jobs that each discipline gives
+// another place. Everything that decides goes from the client through the scheduler.
 func TestDisciplines(t *testing.T) {
 	flood := task.Job{User: "org/flood", Deadline: time.Minute, Estimate: time.Second, Tasks: named("f", 6)}
 	small := task.Job{User: "org/small", Deadline: 2 * time.Minute, Tasks: named("s", 1)}

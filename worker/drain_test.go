@@ -18,7 +18,8 @@ type deaf struct{}
 func (deaf) Message(uint8, []byte) error { return nil }
 func (deaf) Flush()                      {}
 
-// mute opens a fleet connection to a node and never says who it is, but for beats. The channel is closed when it has ended.
+// mute opens a fleet connection to a node and never says who it is, but for beats. The channel is closed when it has
+// ended.
 func mute(t *testing.T, f *fleettest.Fleet, n *fleettest.Node) <-chan struct{} {
 	t.Helper()
 	conn, err := stream.Dial(t.Context(), f.Dial, n.Addr, probe.StreamPath, nil, stream.Config{})

@@ -40,8 +40,8 @@ func Example_resources() {
 	}
 }
 
-// A worker whose slots users share: org/team has three times as much as each other group beside it, and within it users have equal parts. What nobody
-// wants, others get. A job says whose it is with task.Job{User: "org/team/ann", …}.
+// A worker whose slots users share: org/team has three times as much as each other group beside it, and within it users
+// have equal parts. What nobody wants, others get. A job says whose it is with task.Job{User: "org/team/ann", …}.
 func Example_sharing() {
 	scan := func(_ context.Context, t worker.Task) ([]byte, error) {
 		return bytes.ToLower(t.Payload), nil

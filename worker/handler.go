@@ -21,13 +21,13 @@ type Task struct {
 	Payload   []byte // valid until the handler returns, and not to be changed
 }
 
-// Handler runs one attempt at a task of its app and returns the result, or an
-// error that makes the attempt a failed one. It is called from many goroutines
-// at once, one per taken slot. It should return soon after ctx is done; one that does not keeps its slot taken.
+// Handler runs one attempt at a task of its app and returns the result, or an error that makes the attempt a failed
+// one. It is called from many goroutines at once, one per taken slot. It should return soon after ctx is done; one that
+// does not keeps its slot taken.
 //
-// The error text travels to the client, cut to 4 KiB. An [*task.Error] keeps its
-// code and detail, and of a message of several lines the first is the message and all is the detail. The result must not be
-// changed once it is returned. See [Permanent] for an error that must not be retried.
+// The error text travels to the client, cut to 4 KiB. An [*task.Error] keeps its code and detail, and of a message of
+// several lines the first is the message and all is the detail. The result must not be changed once it is returned. See
+// [Permanent] for an error that must not be retried.
 type Handler func(ctx context.Context, t Task) ([]byte, error)
 
 // Permanent wraps an error to say that trying the task again is no use. Permanent(nil) is nil.

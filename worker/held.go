@@ -15,7 +15,8 @@ type held struct {
 	timeout   time.Duration // of the attempt, from its start; 0: none
 }
 
-// is reports whether an effect is about this launch. Another one by the same call may come, be declined, and change nothing here.
+// is reports whether an effect is about this launch. Another one by the same call may come, be declined, and change
+// nothing here.
 func (h *held) is(e *queue.Effect) bool {
 	return h != nil && h.attempt.call == e.Call && h.scheduler == e.Scheduler && h.ref == e.Ref && h.attempt.task.Index == int(e.Task)
 }

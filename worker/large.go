@@ -2,8 +2,9 @@ package worker
 
 import "dunnock/internal/stream"
 
-// largeResults are the results on their way to a scheduler that small messages can overtake, by which a slot's next call knows what it must
-// stay behind. A call that waited for other slots' results too would make small tasks wait for them all.
+// largeResults are the results on their way to a scheduler that small messages can overtake, by which a slot's next
+// call knows what it must stay behind. A call that waited for other slots' results too would make small tasks wait for
+// them all.
 type largeResults struct {
 	bySlot map[uint16]stream.Mark // the latest of each slot; nil until there is one
 	found  stream.Mark            // the latest that was found again on this connection, of whichever slot

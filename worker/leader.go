@@ -8,11 +8,12 @@ import (
 	"dunnock/worker/queue"
 )
 
-// leader runs the attempts in line that are believed to be brief on the goroutine of a connection's reader, when that has handled all that it has read.
-// It leads for leadTime at most; then it is the runners' turn.
+// leader runs the attempts in line that are believed to be brief on the goroutine of a connection's reader, when that
+// has handled all that it has read. It leads for leadTime at most; then it is the runners' turn.
 //
-// One whose handler does not return is relieved, by guard: another goroutine goes on with the reading, and the leader ends with its attempt as a
-// runner does. Leaders follow one another, and each has a turn of its own, since the reader's belongs to who reads.
+// One whose handler does not return is relieved, by guard: another goroutine goes on with the reading, and the leader
+// ends with its attempt as a runner does. Leaders follow one another, and each has a turn of its own, since the
+// reader's belongs to who reads.
 type leader struct {
 	runner
 	peer     *peer
@@ -25,9 +26,10 @@ type leader struct {
 const (
 	// leadTime is for how long a reader leads before it reads again.
 	leadTime = 50 * time.Microsecond
-	// guardTime is how often leaders are looked at, while there are any: a handler that is not brief, against all habit, keeps its reader waiting for up to
-	// twice as long. Each look wakes a thread, which on a worker of one slot was a third of what a task took. So it is once more as long after each
-	// guardProven attempts that kept nobody waiting, and guardMost in the end, for which the Go runtime may keep anybody waiting: over time that is 2 µs for
+	// guardTime is how often leaders are looked at, while there are any: a handler that is not brief, against all
+	// habit, keeps its reader waiting for up to twice as long. Each look wakes a thread, which on a worker of one slot
+	// was a third of what a task took. So it is once more as long after each guardProven attempts that kept nobody
+	// waiting, and guardMost in the end, for which the Go runtime may keep anybody waiting: over time that is 2 µs for
 	// each attempt at most.
 	guardTime   = time.Millisecond
 	guardMost   = 10 * guardTime
@@ -54,8 +56,9 @@ func (p *peer) lead() bool {
 	return true
 }
 
-// do runs an attempt and takes the next. What was done to get here is not the handler's: at rest, when nothing of this process is in the caches, that
-// takes longer than a brief handler may, and of an app that looked as if it were not brief each attempt would wake a runner.
+// do runs an attempt and takes the next. What was done to get here is not the handler's: at rest, when nothing of this
+// process is in the caches, that takes longer than a brief handler may, and of an app that looked as if it were not
+// brief each attempt would wake a runner.
 func (l *leader) do(a *attempt) *attempt {
 	l.began = l.w.clock.Now()
 	l.turn.end = l.w.invoke(a)

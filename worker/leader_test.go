@@ -12,7 +12,8 @@ import (
 	"dunnock/probe"
 )
 
-// withLeader runs a test against a worker whose tasks do what their payload says, and say themselves whether a reader runs them.
+// withLeader runs a test against a worker whose tasks do what their payload says, and say themselves whether a reader
+// runs them.
 func withLeader(t *testing.T, slots int, test func(t *testing.T, b *offerBench, k *taker)) {
 	t.Helper()
 	h := func(_ *offerBench, ctx context.Context, k Task) ([]byte, error) {
@@ -58,7 +59,8 @@ func (k *taker) lastEnd() string {
 	return string(ends[len(ends)-1].Body)
 }
 
-// Attempts of an app that is brief run on the reader, and what they bring leaves in one write: an offer and an end for each. Others run on runners.
+// Attempts of an app that is brief run on the reader, and what they bring leaves in one write: an offer and an end for
+// each. Others run on runners.
 func TestBriefAttempts(t *testing.T) {
 	const slots = 4
 	withLeader(t, slots, func(t *testing.T, b *offerBench, k *taker) {
@@ -112,8 +114,8 @@ func (k *taker) writes(b *offerBench) uint64 {
 	return 0
 }
 
-// An attempt that was believed to be brief and is not keeps nobody waiting for long: what is in line behind it starts, and what its scheduler says is
-// heard. After that its app is not believed for a while.
+// An attempt that was believed to be brief and is not keeps nobody waiting for long: what is in line behind it starts,
+// and what its scheduler says is heard. After that its app is not believed for a while.
 func TestLeaderIsRelieved(t *testing.T) {
 	withLeader(t, 2, func(t *testing.T, _ *offerBench, k *taker) {
 		k.teach()
@@ -142,7 +144,8 @@ func TestLeaderIsRelieved(t *testing.T) {
 	})
 }
 
-// Leaders are looked at less often the longer none of them has kept anybody waiting, up to a bound, and often again when one has.
+// Leaders are looked at less often the longer none of them has kept anybody waiting, up to a bound, and often again
+// when one has.
 func TestLeadersAreTrusted(t *testing.T) {
 	withLeader(t, 2, func(t *testing.T, b *offerBench, k *taker) {
 		keeps := func(what string, for_ time.Duration) {
@@ -181,7 +184,8 @@ func TestLeadersAreTrusted(t *testing.T) {
 	})
 }
 
-// A leader whose handler does not return in spite of everything holds up neither the end of its connection nor the next one.
+// A leader whose handler does not return in spite of everything holds up neither the end of its connection nor the next
+// one.
 func TestDeafLeader(t *testing.T) {
 	withLeader(t, 1, func(t *testing.T, b *offerBench, k *taker) {
 		k.teach()

@@ -13,7 +13,8 @@ import (
 	"dunnock/probe"
 )
 
-// A worker that leaves says so last, behind the results of what it still ran: a connection that ends without has broken.
+// A worker that leaves says so last, behind the results of what it still ran: a connection that ends without has
+// broken.
 func TestLastWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := fasthttputil.NewInmemoryListener()

@@ -95,7 +95,8 @@ func (k *taker) lastOffer() probe.Offer {
 	return offers[len(offers)-1]
 }
 
-// offerBench is a worker of one slot whose tasks take as long as their payload says and return it, and how many ran at once.
+// offerBench is a worker of one slot whose tasks take as long as their payload says and return it, and how many ran at
+// once.
 type offerBench struct {
 	t        *testing.T
 	worker   *Worker
@@ -264,7 +265,8 @@ func (b *offerBench) holds(o probe.Offer) bool {
 	return b.worker.slots[o.Slot].held != nil
 }
 
-// ahead launches a task that is expected to take 50 ms, and returns the offer that comes before its end, and when that is.
+// ahead launches a task that is expected to take 50 ms, and returns the offer that comes before its end, and when that
+// is.
 func (b *offerBench) ahead(k *taker, takes string) (offer probe.Offer, end time.Time) {
 	b.t.Helper()
 	sleep(time.Millisecond) // half of which is taken for a hop
@@ -305,8 +307,8 @@ func TestAskingAhead(t *testing.T) {
 	})
 }
 
-// A launch that is held is given back when its slot is not free in time; it ends when it is killed; and it is dropped with its scheduler.
-// In any case its payload is let go.
+// A launch that is held is given back when its slot is not free in time; it ends when it is killed; and it is dropped
+// with its scheduler. In any case its payload is let go.
 func TestHeldLaunch(t *testing.T) {
 	for name, test := range map[string]struct {
 		act      func(b *offerBench, k *taker, o probe.Offer)

@@ -11,12 +11,13 @@ import (
 
 var errPaused = errors.New("this process stood still for so long that the scheduler may have given it up")
 
-// newWatch makes what finds out that this process stood still: for as long as makes a difference to any scheduler that gives a worker
-// two beats.
+// newWatch makes what finds out that this process stood still: for as long as makes a difference to any scheduler that
+// gives a worker two beats.
 func newWatch(beat time.Duration) *stream.Watch { return stream.NewWatch(beat) }
 
-// afterPause hangs up on the schedulers that may have given this worker up while its process stood still. What lies unread is of a time before that,
-// and what it would start may run elsewhere by now; they come back, and are told what is here. It runs under the lock.
+// afterPause hangs up on the schedulers that may have given this worker up while its process stood still. What lies
+// unread is of a time before that, and what it would start may run elsewhere by now; they come back, and are told what
+// is here. It runs under the lock.
 func (w *Worker) afterPause(now, pause time.Duration) {
 	var t turn
 	for _, p := range w.peers {

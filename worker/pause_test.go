@@ -65,8 +65,8 @@ func connectTo(t *testing.T, l *fasthttputil.InmemoryListener, lease time.Durati
 	return p
 }
 
-// A worker that stood still for longer than a scheduler waits starts nothing that was said to it before, and says what it holds on the next
-// connection; a shorter pause, or a scheduler that waits for ever, changes nothing.
+// A worker that stood still for longer than a scheduler waits starts nothing that was said to it before, and says what
+// it holds on the next connection; a shorter pause, or a scheduler that waits for ever, changes nothing.
 func TestPause(t *testing.T) {
 	for name, test := range map[string]struct {
 		lease, pause time.Duration

@@ -154,8 +154,8 @@ func ack(c *queue.Core, now time.Duration, s probe.SchedulerID, m probe.Ack, out
 
 var errReplaced = errors.New("replaced by a new connection")
 
-// enter is that of Worker, unless this connection is of no use any more. The scheduler has another one, or will have: on that it is told
-// what is here, and what lies unread on this one must not change it any more.
+// enter is that of Worker, unless this connection is of no use any more. The scheduler has another one, or will have:
+// on that it is told what is here, and what lies unread on this one must not change it any more.
 func (p *peer) enter() (time.Duration, error) {
 	now := p.w.enter()
 	if p.gone != nil {
@@ -283,7 +283,8 @@ type lifeNumber struct {
 	left time.Duration // when its connection ended, or before that
 }
 
-// keepNumber is how long the number of a scheduler is kept that is not connected: longer than anything that was promised under it.
+// keepNumber is how long the number of a scheduler is kept that is not connected: longer than anything that was
+// promised under it.
 const keepNumber = 15 * time.Minute
 
 // lifeOf returns the number of the scheduler that says Hello. It runs under the lock.

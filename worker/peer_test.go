@@ -87,8 +87,8 @@ func (l *liar) chat() {
 	l.conn.Flush()
 }
 
-// Schedulers that lie, come twice and go at any moment neither stop a worker nor leave a slot taken: when they have gone, an
-// honest one gets all of them, and a drain ends.
+// Schedulers that lie, come twice and go at any moment neither stop a worker nor leave a slot taken: when they have
+// gone, an honest one gets all of them, and a drain ends.
 func TestLyingSchedulers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fleettest.New(t)

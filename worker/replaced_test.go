@@ -8,7 +8,8 @@ import (
 	"dunnock/probe"
 )
 
-// Nothing that lies unread on a connection is handled once the same scheduler has another: what it was told there presumes that.
+// Nothing that lies unread on a connection is handled once the same scheduler has another: what it was told there
+// presumes that.
 func TestReplacedConnectionIsNotHandled(t *testing.T) {
 	t.Parallel()
 	w, err := New(Config{Name: "w", HTTP: "127.0.0.1:0", Gossip: "127.0.0.1:0", Apps: map[string]Handler{

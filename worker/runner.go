@@ -10,19 +10,21 @@ import (
 	"dunnock/worker/queue"
 )
 
-// crew are the goroutines that user code runs on: one for each attempt under way, and at most one more. Worker.mu guards it.
+// crew are the goroutines that user code runs on: one for each attempt under way, and at most one more. Worker.mu
+// guards it.
 //
-// An attempt is not handed to a goroutine: it waits in line, and whichever runner is awake takes it. So a batch of launches wakes
-// two goroutines and not one for each, and handlers that return at once run one after the other on the first.
+// An attempt is not handed to a goroutine: it waits in line, and whichever runner is awake takes it. So a batch of
+// launches wakes two goroutines and not one for each, and handlers that return at once run one after the other on the
+// first.
 //
-// What must not happen is that an attempt waits while all who are awake are inside handlers, which may not return for hours. So
-// whenever the lock is let go
+// What must not happen is that an attempt waits while all who are awake are inside handlers, which may not return for
+// hours. So whenever the lock is let go
 //
 //	an attempt is in line ⇒ a runner is coming: it has been woken, and has not looked at the line since,
 //	                        or all in line are believed to be brief, and a reader is coming: it flushes when it has handled what it read
 //
-// A runner that takes an attempt and leaves others in line wakes the next runner first, unless one is coming. What a reader does is told where
-// leaders are.
+// A runner that takes an attempt and leaves others in line wakes the next runner first, unless one is coming. What a
+// reader does is told where leaders are.
 type crew struct {
 	w       *Worker
 	group   sync.WaitGroup
@@ -56,7 +58,8 @@ func (c *crew) add(a *attempt) {
 	c.waiting++
 }
 
-// see sees to it that somebody comes for what is in line: a reader does by itself, and is told so, if all are believed to be brief.
+// see sees to it that somebody comes for what is in line: a reader does by itself, and is told so, if all are believed
+// to be brief.
 func (c *crew) see(t *turn) {
 	switch {
 	case c.waiting == 0:
@@ -130,7 +133,8 @@ func (c *crew) close() {
 	c.idle = nil
 }
 
-// wait waits until the goroutines of a crew that is closed have ended. It reports false when a handler has not returned by the timeout.
+// wait waits until the goroutines of a crew that is closed have ended. It reports false when a handler has not returned
+// by the timeout.
 func (c *crew) wait(timeout time.Duration) bool {
 	done := make(chan struct{})
 	go func() { c.group.Wait(); close(done) }()
@@ -188,8 +192,9 @@ func (r *runner) arrive() *attempt {
 	return a
 }
 
-// finish tells the core of an attempt's end, and goes on with the next attempt in line, if it is to and there is one. Other runners may be
-// about to finish too, so the flush lets them go first: under load many results leave in one write.
+// finish tells the core of an attempt's end, and goes on with the next attempt in line, if it is to and there is one.
+// Other runners may be about to finish too, so the flush lets them go first: under load many results leave in one
+// write.
 func (r *runner) finish(a *attempt, more bool) (next *attempt) {
 	now := r.end(a)
 	a.habit.took(r.took)
@@ -202,8 +207,8 @@ func (r *runner) finish(a *attempt, more bool) (next *attempt) {
 	return next
 }
 
-// end takes the lock, tells the core of an attempt's end and does what it says: a launch that was held may be in line by then. Once the lock is let go of
-// the attempt may be another.
+// end takes the lock, tells the core of an attempt's end and does what it says: a launch that was held may be in line
+// by then. Once the lock is let go of the attempt may be another.
 func (r *runner) end(a *attempt) time.Duration {
 	a.stop(cancelled) // what the handler left running learns that it is over
 	s := a.slot

@@ -90,8 +90,8 @@ func TestNobodyWaitsBehindAHandler(t *testing.T) {
 	})
 }
 
-// Every attempt is run once, in the order of the line, whatever their handlers do, and runners are no more than attempts under way at
-// once, and one.
+// Every attempt is run once, in the order of the line, whatever their handlers do, and runners are no more than
+// attempts under way at once, and one.
 func TestEveryAttemptRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const slots, batches = 8, 500

@@ -13,8 +13,8 @@ import (
 	"dunnock/worker/queue"
 )
 
-// slot is what one lane of the core runs: at most one attempt at a time. There are several to a slot, and never more attempts than slots.
-// Worker.mu guards it.
+// slot is what one lane of the core runs: at most one attempt at a time. There are several to a slot, and never more
+// attempts than slots. Worker.mu guards it.
 type slot struct {
 	w      *Worker
 	number uint16
@@ -76,8 +76,9 @@ func (s *slot) stop(call uint32, why probe.Status) {
 	}
 }
 
-// maxKeptPayload is how much payload memory a slot keeps from one task to the next. It is less than a frame, because
-// a handler may return its payload as the result, and a result of more than a frame is not copied but sent from where it is.
+// maxKeptPayload is how much payload memory a slot keeps from one task to the next. It is less than a frame, because a
+// handler may return its payload as the result, and a result of more than a frame is not copied but sent from where it
+// is.
 const maxKeptPayload = stream.MaxBody / 2
 
 // invoke calls the handler; a panic, also of the error that it returned, is an error with the stack as its detail.
@@ -117,7 +118,8 @@ func fault(s probe.Status, e *task.Error) queue.End {
 	return queue.End{Status: s, Body: probe.AppendFault(nil, e), Owned: true}
 }
 
-// asFault keeps the code of a handler's own *task.Error, unless it has none that can travel. The message becomes one line.
+// asFault keeps the code of a handler's own *task.Error, unless it has none that can travel. The message becomes one
+// line.
 func asFault(err error, code task.Code) *task.Error {
 	fault := task.Error{Code: code}
 	if e, ok := errors.AsType[*task.Error](err); ok && e != nil { // a nil pointer in an error is a handler's easiest mistake

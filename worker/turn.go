@@ -22,7 +22,8 @@ type turn struct {
 	leads   bool         // and is to: there are some in line
 }
 
-// enter takes the lock and reads the clock. If this process has stood still, it first lets go of who may have given it up.
+// enter takes the lock and reads the clock. If this process has stood still, it first lets go of who may have given it
+// up.
 func (w *Worker) enter() time.Duration {
 	w.mu.Lock()
 	now := w.clock.Now()
@@ -34,8 +35,8 @@ func (w *Worker) enter() time.Duration {
 	return now
 }
 
-// exit carries out what the core said, in its order, and lets go of the lock. Frames are
-// appended under the lock, so that two goroutines cannot swap the order of what the core decided; the caller flushes.
+// exit carries out what the core said, in its order, and lets go of the lock. Frames are appended under the lock, so
+// that two goroutines cannot swap the order of what the core decided; the caller flushes.
 func (w *Worker) exit(now time.Duration, t *turn) {
 	w.carryOutAll(now, t)
 	w.crew.see(t)
@@ -142,7 +143,8 @@ func stopFault(s probe.Status) []byte {
 	return nil
 }
 
-// noteIdle tells leave when a draining worker has nothing left to do. reportLoad comes by often enough where only time has to pass.
+// noteIdle tells leave when a draining worker has nothing left to do. reportLoad comes by often enough where only time
+// has to pass.
 func (w *Worker) noteIdle(now time.Duration) {
 	if w.core.MayLeave(now) {
 		select {

@@ -3,9 +3,8 @@ package stream
 // batchMax is how many entries a Batch holds before it flushes by itself.
 const batchMax = 1024
 
-// Batch collects the connections that one goroutine has sent to and not yet
-// flushed, each once. The zero Batch is empty and ready. It belongs to one goroutine; several
-// may hold the same connection.
+// Batch collects the connections that one goroutine has sent to and not yet flushed, each once. The zero Batch is empty
+// and ready. It belongs to one goroutine; several may hold the same connection.
 //
 //	func (h *handler) Message(kind uint8, body []byte) error {
 //		…

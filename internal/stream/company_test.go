@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Who flushes alone, time after time, writes by itself, without the writer goroutine; as soon as another one comes close behind, that gathers again.
+// Who flushes alone, time after time, writes by itself, without the writer goroutine; as soon as another one comes
+// close behind, that gathers again.
 func TestFlushSoonAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fa, fb := fakePair(1<<20, 0)

@@ -13,18 +13,16 @@ type Config struct {
 	// or sent, in bytes. Default 1 MiB + 64 KiB: the largest payload of a task
 	// and what describes it. At least [MaxBody], at most 1 GiB.
 	MaxMessageBytes int
-	// MaxOutBytes is how much output may wait to be sent, in bytes. A
-	// connection that would hold more is cut with [ErrSlowReader]; the sender
-	// never waits. Default 64 MiB, at least MaxMessageBytes + 64 KiB. Raise it where one event
-	// may send more than that to one peer at once.
+	// MaxOutBytes is how much output may wait to be sent, in bytes. A connection that would hold more is cut with
+	// [ErrSlowReader]; the sender never waits. Default 64 MiB, at least MaxMessageBytes + 64 KiB. Raise it where one
+	// event may send more than that to one peer at once.
 	MaxOutBytes int
 	// BeatInterval is the longest that this side stays silent: a beat is sent
 	// that often. Default 500 ms, at least 1 ms.
 	BeatInterval time.Duration
 	// Lease is the silence after which the peer is given up with [ErrSilent]; [Conn.RaiseLease] makes it longer.
-	// Default 1.5 s; negative: never. Less than two of the peer's beats gives
-	// up peers that are well: with 16 handlers that keep 2 cores busy a beat's round trip
-	// was seen at 212 ms, with 64 at 917 ms.
+	// Default 1.5 s; negative: never. Less than two of the peer's beats gives up peers that are well: with 16 handlers
+	// that keep 2 cores busy a beat's round trip was seen at 212 ms, with 64 at 917 ms.
 	Lease time.Duration
 	// HandshakeTimeout is how long the HTTP Upgrade may take. Default 5 s.
 	HandshakeTimeout time.Duration
@@ -55,8 +53,8 @@ const (
 	MaxLease        = time.Minute
 )
 
-// ValidateTimes reports what is wrong with BeatInterval and Lease for two nodes of a fleet: a beat of at least 10 ms, and a lease of at least two beats
-// and at most 1 m.
+// ValidateTimes reports what is wrong with BeatInterval and Lease for two nodes of a fleet: a beat of at least 10 ms,
+// and a lease of at least two beats and at most 1 m.
 func (c Config) ValidateTimes() error {
 	beat, lease := c.Times()
 	switch {

@@ -19,19 +19,17 @@ const Protocol = "dunnock"
 // Handler is what a connection's messages are given to. Both methods run on one
 // goroutine of [Conn.Run]'s, never at the same time; but see [Conn.Relieve].
 type Handler interface {
-	// Message handles one message. It must not block: it is the connection's
-	// reader. The body is valid only during the call, unless [Conn.Owned] says otherwise. An error ends
-	// the connection, and Run returns it.
+	// Message handles one message. It must not block: it is the connection's reader. The body is valid only during the
+	// call, unless [Conn.Owned] says otherwise. An error ends the connection, and Run returns it.
 	Message(kind uint8, body []byte) error
-	// Flush is called when all that had been read has been handled, before
-	// the reader waits for more: the time to flush the connections that Message appended to, and to look at
-	// marks with [Conn.Passed], since beats count as something read. It is called once more before Run returns.
+	// Flush is called when all that had been read has been handled, before the reader waits for more: the time to flush
+	// the connections that Message appended to, and to look at marks with [Conn.Passed], since beats count as something
+	// read. It is called once more before Run returns.
 	Flush()
 }
 
-// Conn is one fleet connection: frames both ways over a [net.Conn]. All methods
-// but Run, Owned and ReadAt may be called from any goroutine, before Run, during it and after;
-// once the connection has ended, what is sent is dropped.
+// Conn is one fleet connection: frames both ways over a [net.Conn]. All methods but Run, Owned and ReadAt may be called
+// from any goroutine, before Run, during it and after; once the connection has ended, what is sent is dropped.
 type Conn struct {
 	nc     net.Conn
 	sock   socket                      // nc's descriptor, if it is a socket
@@ -84,9 +82,9 @@ type Conn struct {
 	bytesOut uint64
 }
 
-// New makes a connection of nc. Bytes that were read from it before are given as
-// buffered and are copied. The connection sends nothing by itself until Run is called, and has no goroutine;
-// one that Run is never called on is closed by Close with an error.
+// New makes a connection of nc. Bytes that were read from it before are given as buffered and are copied. The
+// connection sends nothing by itself until Run is called, and has no goroutine; one that Run is never called on is
+// closed by Close with an error.
 func New(nc net.Conn, buffered []byte, cfg Config) *Conn {
 	cfg = cfg.withDefaults()
 	c := &Conn{
@@ -105,10 +103,9 @@ func New(nc net.Conn, buffered []byte, cfg Config) *Conn {
 	return c
 }
 
-// Run reads the connection, hands its messages to h and keeps it alive with beats, until it
-// ends. It flushes what was sent before. It returns once all its goroutines have, with the
-// connection closed and the reason: see the errors of this package. After
-// Close(nil) it is nil.
+// Run reads the connection, hands its messages to h and keeps it alive with beats, until it ends. It flushes what was
+// sent before. It returns once all its goroutines have, with the connection closed and the reason: see the errors of
+// this package. After Close(nil) it is nil.
 func (c *Conn) Run(ctx context.Context, h Handler) error {
 	c.mu.Lock()
 	if c.running || c.closed {
@@ -176,9 +173,10 @@ func (c *Conn) take() error {
 	}
 }
 
-// Relieve has another goroutine go on with the reading, from the Flush that is under way; whoever is in that is no reader any more when it
-// returns. It may be called once in each [Handler.Flush], by anybody, and only while that has not returned: it is for a Flush that runs user code
-// in the belief that this is brief, and learns that it is not. Run does not wait for who was relieved.
+// Relieve has another goroutine go on with the reading, from the Flush that is under way; whoever is in that is no
+// reader any more when it returns. It may be called once in each [Handler.Flush], by anybody, and only while that has
+// not returned: it is for a Flush that runs user code in the belief that this is brief, and learns that it is not. Run
+// does not wait for who was relieved.
 func (c *Conn) Relieve() {
 	me := c.reader.Add(1)
 	go func() {
@@ -225,11 +223,10 @@ func (c *Conn) why(err error) error {
 	return err
 }
 
-// Close ends the connection and returns at once; Run returns err. With a nil err it ends
-// well: what was sent before is still delivered, for as long as two to three beats, and Run returns nil;
-// messages that come in meanwhile are dropped. Any
-// other error cuts it off. If several ends meet, the first one counts. Before Run is
-// called, Close(nil) takes effect once it is, and any other error at once.
+// Close ends the connection and returns at once; Run returns err. With a nil err it ends well: what was sent before is
+// still delivered, for as long as two to three beats, and Run returns nil; messages that come in meanwhile are dropped.
+// Any other error cuts it off. If several ends meet, the first one counts. Before Run is called, Close(nil) takes
+// effect once it is, and any other error at once.
 func (c *Conn) Close(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -276,9 +273,8 @@ func (c *Conn) hangUp() {
 	_ = c.nc.Close()
 }
 
-// Owned may be called by [Handler.Message]: it reports whether the body may be kept. A
-// message that came in chunks has memory of its own; one that came in one frame
-// lies in the read buffer.
+// Owned may be called by [Handler.Message]: it reports whether the body may be kept. A message that came in chunks has
+// memory of its own; one that came in one frame lies in the read buffer.
 func (c *Conn) Owned() bool { return c.scan.owned }
 
 // ReadAt may be called by [Handler.Message]: it is when the message's last bytes were read. The clock
@@ -297,8 +293,8 @@ func (c *Conn) Silence() time.Duration {
 // Lease is the silence after which the peer is given up; negative: never.
 func (c *Conn) Lease() time.Duration { return time.Duration(c.lease.Load()) }
 
-// RaiseLease has the peer given up later than [Config].Lease says: when it has said that it gives us up after so long a silence, it speaks no more often
-// than that asks for. A shorter one changes nothing.
+// RaiseLease has the peer given up later than [Config].Lease says: when it has said that it gives us up after so long a
+// silence, it speaks no more often than that asks for. A shorter one changes nothing.
 func (c *Conn) RaiseLease(lease time.Duration) {
 	if now := c.lease.Load(); now < 0 || int64(lease) <= now {
 		return

@@ -54,9 +54,8 @@ func Dial(ctx context.Context, dial DialFunc, addr, path string, header map[stri
 	return New(nc, buffered, cfg), nil
 }
 
-// handshake sends the request, checks the answer and returns what came behind it.
-// A ctx that ends meanwhile closes the connection, which is the one thing that wakes every kind
-// of connection up.
+// handshake sends the request, checks the answer and returns what came behind it. A ctx that ends meanwhile closes the
+// connection, which is the one thing that wakes every kind of connection up.
 func handshake(ctx context.Context, nc net.Conn, request []byte) (buffered []byte, err error) {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

@@ -1,12 +1,10 @@
-// Package stream is the fleet connection: one long-lived connection between two
-// processes, opened by an HTTP/1.1 Upgrade on the port that speaks HTTP anyway, that carries small
-// binary messages both ways. A scheduler has one to each worker, a client one
-// to its scheduler.
+// Package stream is the fleet connection: one long-lived connection between two processes, opened by an HTTP/1.1
+// Upgrade on the port that speaks HTTP anyway, that carries small binary messages both ways. A scheduler has one to
+// each worker, a client one to its scheduler.
 //
-// Bytes cost nearly nothing; system calls and wake-ups cost everything. So nothing is done per
-// message that can be done per read or per write: no goroutine, no channel, no
-// allocation, no clock. What was read is handled inline in the reader, answers are
-// appended to a buffer, and the buffer is written once.
+// Bytes cost nearly nothing; system calls and wake-ups cost everything. So nothing is done per message that can be done
+// per read or per write: no goroutine, no channel, no allocation, no clock. What was read is handled inline in the
+// reader, answers are appended to a buffer, and the buffer is written once.
 //
 // # Frame
 //
@@ -22,28 +20,26 @@
 //	kind 0xF1       first chunk: kind (1) and size (4) of the message, and its first bytes
 //	kind 0xF2       next chunk: the bytes that follow
 //
-// The version is that of package probe; another one ends the connection with
-// [ErrVersion]. A message over [MaxBody] travels in chunks of at most 16 KiB between which other
-// frames find their way, one such message after the other: a receiver
-// reassembles one at a time and holds at most [Config.MaxMessageBytes] for it. (Several at once would
-// need as many times the memory, and finish each later.)
+// The version is that of package probe; another one ends the connection with [ErrVersion]. A message over [MaxBody]
+// travels in chunks of at most 16 KiB between which other frames find their way, one such message after the other: a
+// receiver reassembles one at a time and holds at most [Config.MaxMessageBytes] for it. (Several at once would need as
+// many times the memory, and finish each later.)
 //
 // # Order
 //
 // A message that fits one frame goes directly, and nothing overtakes it. A larger one is queued and goes in chunks;
-// queued messages keep their order, but later direct ones overtake them. What [Conn.SendAfter] sends
-// overtakes nothing: while any message is queued, it is queued as well and goes as a chunk of its own,
-// however small.
+// queued messages keep their order, but later direct ones overtake them. What [Conn.SendAfter] sends overtakes nothing:
+// while any message is queued, it is queued as well and goes as a chunk of its own, however small.
 //
 // # Marks
 //
-// Sending a message returns a [Mark], and [Conn.Passed] tells of it whether the peer has processed the
-// message. Both sides count messages by class, direct and queued, a beat carries how many of either its
-// sender has processed, and a mark is a class and a number, so that keeping one costs 8 bytes and nothing else.
-// A beat comes every [Config.BeatInterval], and also once 256 messages or a MiB have been processed since
-// the last, or half of that if something else is sent anyway: what has not passed is bounded by that under load, and by time otherwise. The place to look
-// is [Handler.Flush]. Marks in the order of their messages pass in that order within a class, but not
-// across the two.
+// Sending a message returns a [Mark], and [Conn.Passed] tells of it whether the peer has processed the message. Both
+// sides count messages by class, direct and queued, a beat carries how many of either its sender has processed, and a
+// mark is a class and a number, so that keeping one costs 8 bytes and nothing else. A beat comes every
+// [Config.BeatInterval], and also once 256 messages or a MiB have been processed since the last, or half of that if
+// something else is sent anyway: what has not passed is bounded by that under load, and by time otherwise. The place to
+// look is [Handler.Flush]. Marks in the order of their messages pass in that order within a class, but not across the
+// two.
 //
 // # Rules for users
 //
@@ -67,18 +63,16 @@
 //
 // # Life
 //
-// Either side sends a beat every [Config.BeatInterval]; a peer that says nothing for
-// [Config.Lease] is given up. Silence counts only if we would have heard the peer: not while our own
-// handler runs, not while bytes lie unread in the socket, and not while this process was
-// paused, which a timer that fires more than one beat late gives away. That a peer may have given us up
-// meanwhile is for the users to find out, with a [Watch].
+// Either side sends a beat every [Config.BeatInterval]; a peer that says nothing for [Config.Lease] is given up.
+// Silence counts only if we would have heard the peer: not while our own handler runs, not while bytes lie unread in
+// the socket, and not while this process was paused, which a timer that fires more than one beat late gives away. That
+// a peer may have given us up meanwhile is for the users to find out, with a [Watch].
 //
-// [Conn.Run] owns three goroutines: the reader; the
-// writer, which makes the writes that would block and those that FlushSoon asks for; and the pulse, a
-// timer, on which it was called. An idle connection costs below 32 KiB with all of them.
+// [Conn.Run] owns three goroutines: the reader; the writer, which makes the writes that would block and those that
+// FlushSoon asks for; and the pulse, a timer, on which it was called. An idle connection costs below 32 KiB with all of
+// them.
 //
-// The package works over anything that is a [net.Conn]; over TCP and Unix sockets on Linux, Flush
-// writes directly from the calling goroutine. In memory it uses only what
-// testing/synctest understands. It knows no message: packages probe and
-// internal/submission have them.
+// The package works over anything that is a [net.Conn]; over TCP and Unix sockets on Linux, Flush writes directly from
+// the calling goroutine. In memory it uses only what testing/synctest understands. It knows no message: packages probe
+// and internal/submission have them.
 package stream

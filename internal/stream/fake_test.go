@@ -13,10 +13,9 @@ import (
 // errFakeClosed is what a fakeConn's Write returns once either end is closed.
 var errFakeClosed = errors.New("fake connection is closed")
 
-// fakeConn is one end of a connection in memory that behaves like a socket: it
-// takes a bounded number of bytes without a reader, can be written without
-// blocking, and moves any number of bytes at a time. It blocks only on a condition, so it works
-// in bubbles.
+// fakeConn is one end of a connection in memory that behaves like a socket: it takes a bounded number of bytes without
+// a reader, can be written without blocking, and moves any number of bytes at a time. It blocks only on a condition, so
+// it works in bubbles.
 type fakeConn struct {
 	in, out *fakePipe
 	rng     *rand.Rand // if set: reads and writes move a random part; guarded by rngMu

@@ -29,9 +29,8 @@ const (
 	kindNext  = 0xF2 // body: further bytes of the message that kindFirst began
 )
 
-// partTrust is the most memory that a chunked message gets on the strength of the size it announces, in
-// bytes: payloads are not copied while they come. A larger one gets more as it
-// arrives, so that a peer must send what it makes us hold.
+// partTrust is the most memory that a chunked message gets on the strength of the size it announces, in bytes: payloads
+// are not copied while they come. A larger one gets more as it arrives, so that a peer must send what it makes us hold.
 const partTrust = 2 << 20
 
 const (
@@ -49,9 +48,8 @@ type messages interface {
 	Message(kind uint8, body []byte) error
 }
 
-// scanner takes a stream of bytes apart into messages. It is pure: it reads
-// nothing and owns no memory but that of the one chunked message under way, of which
-// there is never more than one, because a sender sends one after the other.
+// scanner takes a stream of bytes apart into messages. It is pure: it reads nothing and owns no memory but that of the
+// one chunked message under way, of which there is never more than one, because a sender sends one after the other.
 type scanner struct {
 	maxMessage    int
 	processed     counts // messages handed out, and their handler has returned
@@ -68,9 +66,8 @@ type scanner struct {
 	partLeft  int  // bytes of that data yet to come
 }
 
-// scan hands the messages in b to h and returns how many bytes of b are done
-// with. The rest is part of a frame of need bytes: call again with that rest in front once
-// there is more.
+// scan hands the messages in b to h and returns how many bytes of b are done with. The rest is part of a frame of need
+// bytes: call again with that rest in front once there is more.
 func (s *scanner) scan(b []byte, h messages) (used, need int, err error) {
 	for !s.stop.Load() {
 		if s.inChunk {
@@ -164,9 +161,8 @@ func (s *scanner) own(kind byte, rest []byte, size int) (used, need int, err err
 	return 0, size, fmt.Errorf("%w: kind %#x", ErrMalformed, kind)
 }
 
-// takeChunk takes what b has of the current chunk, and hands out the message
-// that it completes. A chunk is never waited for as a whole, so that large messages need no
-// large read buffer.
+// takeChunk takes what b has of the current chunk, and hands out the message that it completes. A chunk is never waited
+// for as a whole, so that large messages need no large read buffer.
 func (s *scanner) takeChunk(b []byte, h messages) (int, error) {
 	n := min(s.partLeft, len(b))
 	if len(s.part)+n > cap(s.part) {

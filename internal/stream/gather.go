@@ -5,13 +5,14 @@ import (
 	"sync"
 )
 
-// Gather lets the readers of many connections flush together. When many peers have spoken at once, their readers are ready to
-// run one behind the other, and all are about to send to some of the same connections: to the client whose tasks
-// these were, to workers that several jobs ask. So a reader that has something to flush first lets those that are ready
-// have their turn, and then flushes for all of them: each connection once.
+// Gather lets the readers of many connections flush together. When many peers have spoken at once, their readers are
+// ready to run one behind the other, and all are about to send to some of the same connections: to the client whose
+// tasks these were, to workers that several jobs ask. So a reader that has something to flush first lets those that are
+// ready have their turn, and then flushes for all of them: each connection once.
 //
-// That is worth a turn only while there are others. A turn in which nobody came is followed by some without waiting: one at first, and
-// twice as many each time, up to gatherSkips. So when little goes on a flush is immediate, and many in a row show soon that more does.
+// That is worth a turn only while there are others. A turn in which nobody came is followed by some without waiting:
+// one at first, and twice as many each time, up to gatherSkips. So when little goes on a flush is immediate, and many
+// in a row show soon that more does.
 type Gather struct {
 	mu    sync.Mutex // guards what follows
 	conns []*Conn    // to be flushed; one that several readers bring is there several times, which costs a lock each

@@ -9,9 +9,8 @@ const (
 	inboxSmallReads = 16
 )
 
-// inbox is the read buffer: it grows fourfold when a read fills it and shrinks when
-// reads are small, so that a busy connection needs few reads and an idle one
-// little memory.
+// inbox is the read buffer: it grows fourfold when a read fills it and shrinks when reads are small, so that a busy
+// connection needs few reads and an idle one little memory.
 type inbox struct {
 	buf   []byte
 	r, w  int // buf[r:w] is what is not handled yet

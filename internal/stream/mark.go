@@ -5,9 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// Mark names one message that was sent on a connection, for [Conn.Passed] to tell whether the
-// peer has processed it. It means nothing on another connection. The zero Mark names no message and
-// has passed on any.
+// Mark names one message that was sent on a connection, for [Conn.Passed] to tell whether the peer has processed it. It
+// means nothing on another connection. The zero Mark names no message and has passed on any.
 type Mark uint64
 
 // never is the Mark of a message that was dropped.

@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// Monitor sees to it that the Go runtime's own monitor takes the processor from who keeps it, in a process whose connections do not wake it: on
-// Linux, where they read and write behind the runtime's back. While all goroutines wait the runtime's monitor sleeps, until a timer is due or the
-// runtime is told of a system call. Should code that runs for long then take every processor, connections would go unread for as long as that sleep
-// lasts, half a second with our beats.
+// Monitor sees to it that the Go runtime's own monitor takes the processor from who keeps it, in a process whose
+// connections do not wake it: on Linux, where they read and write behind the runtime's back. While all goroutines wait
+// the runtime's monitor sleeps, until a timer is due or the runtime is told of a system call. Should code that runs for
+// long then take every processor, connections would go unread for as long as that sleep lasts, half a second with our
+// beats.
 //
-// So call Wake before code of unknown length is run because of a message. To wake the runtime's monitor each time would cost two context switches: it
-// is woken after a rest, and as long as Wake is called again a timer is kept that is due within monitorTime, so that it sleeps no longer than that.
+// So call Wake before code of unknown length is run because of a message. To wake the runtime's monitor each time would
+// cost two context switches: it is woken after a rest, and as long as Wake is called again a timer is kept that is due
+// within monitorTime, so that it sleeps no longer than that.
 type Monitor struct {
 	timer   *time.Timer
 	called  atomic.Bool // since the timer was set
@@ -19,7 +21,8 @@ type Monitor struct {
 	stopped atomic.Bool
 }
 
-// monitorTime is for how long one may have to wait for a processor, at most, beyond the 10 ms of the runtime's own time slice.
+// monitorTime is for how long one may have to wait for a processor, at most, beyond the 10 ms of the runtime's own time
+// slice.
 const monitorTime = 20 * time.Millisecond
 
 // NewMonitor returns a Monitor that does nothing until Wake is called. Stop it in the end.

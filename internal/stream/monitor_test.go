@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// A timer is due soon for as long as Wake is called, so that the runtime's monitor sleeps no longer than that, and none when it is not.
+// A timer is due soon for as long as Wake is called, so that the runtime's monitor sleeps no longer than that, and none
+// when it is not.
 func TestMonitor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMonitor()

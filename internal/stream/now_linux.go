@@ -7,9 +7,10 @@ import (
 	"unsafe"
 )
 
-// Calls of the kernel that do not wait are made without the Go runtime being told of them (syscall.RawSyscall). What it is told costs next to nothing, but
-// with the first call after a rest it wakes its monitor thread, sysmon, to take the processor from who waits in the kernel for long: a futex call
-// before each message that is read, two context switches and a timer behind it, in all half of the CPU time of a worker that has one message at a time.
+// Calls of the kernel that do not wait are made without the Go runtime being told of them (syscall.RawSyscall). What it
+// is told costs next to nothing, but with the first call after a rest it wakes its monitor thread, sysmon, to take the
+// processor from who waits in the kernel for long: a futex call before each message that is read, two context switches
+// and a timer behind it, in all half of the CPU time of a worker that has one message at a time.
 //
 // What the monitor does beside it is needed all the same where code may run for long: see Monitor.
 

@@ -77,10 +77,9 @@ func (oc *orderCase) run() error {
 	return err
 }
 
-// Any sequence of sends arrives whole and in the promised order, whatever the
-// kind of flush, however writes and reads are cut up, and with writes that the connection
-// takes only in part. It arrives at once: a lost wake-up would show as messages that are not there
-// although nothing moves any more.
+// Any sequence of sends arrives whole and in the promised order, whatever the kind of flush, however writes and reads
+// are cut up, and with writes that the connection takes only in part. It arrives at once: a lost wake-up would show as
+// messages that are not there although nothing moves any more.
 func TestConnOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		oc := drawOrderCase(rt)

@@ -2,9 +2,9 @@ package stream
 
 import "encoding/binary"
 
-// chunkFrame is the largest frame of a chunked message, and how much of such messages
-// goes into one write, in bytes: what a small message may have to wait for. With 64 KiB it
-// waited half as long again beside a stream of payloads, which was no faster for it.
+// chunkFrame is the largest frame of a chunked message, and how much of such messages goes into one write, in bytes:
+// what a small message may have to wait for. With 64 KiB it waited half as long again beside a stream of payloads,
+// which was no faster for it.
 const chunkFrame = 16 << 10
 
 // flushBytes is how much may gather before it is written without being asked for:
@@ -98,9 +98,8 @@ func (o *output) empty() bool { return len(o.small) == 0 && !o.queues() }
 // size is how many bytes are to be sent.
 func (o *output) size() int { return len(o.small) + o.waiting }
 
-// take returns what to write next: all that is small, then a write's worth of
-// the queue. That is the order that the package promises: nothing
-// overtakes a message of one frame. It keeps spare to gather what comes next in.
+// take returns what to write next: all that is small, then a write's worth of the queue. That is the order that the
+// package promises: nothing overtakes a message of one frame. It keeps spare to gather what comes next in.
 func (o *output) take(spare []byte) []byte {
 	b := o.small
 	o.small, o.beatAt = spare[:0], 0

@@ -80,9 +80,8 @@ func checkOrder(sent []plan, got []message) error {
 	return nil
 }
 
-// Any sequence of sends arrives whole and in the promised order, however the
-// writes fall between them and however the reads split what was written; and the books of
-// the output balance.
+// Any sequence of sends arrives whole and in the promised order, however the writes fall between them and however the
+// reads split what was written; and the books of the output balance.
 func TestOutputOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nc := newFakeConn()

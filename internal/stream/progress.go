@@ -2,12 +2,12 @@ package stream
 
 import "fmt"
 
-// With the beats of the pulse alone, a peer that sends 200,000 messages a second would have to keep 100,000
-// of them until it knows that they were processed. So the reader appends a beat as well, once it has
-// processed beatMessages, or beatBytes, since the last that it appended. That goes with whatever goes next, for 20 bytes
-// and nothing else: a write or a wake-up of its own would show in the CPU time of a task. Only if it
-// still waits when the next one is due, nothing else goes, and it is flushed: a write for 256 messages, or for a MiB.
-// A peer whose window holds as much never waits for the pulse.
+// With the beats of the pulse alone, a peer that sends 200,000 messages a second would have to keep 100,000 of them
+// until it knows that they were processed. So the reader appends a beat as well, once it has processed beatMessages, or
+// beatBytes, since the last that it appended. That goes with whatever goes next, for 20 bytes and nothing else: a write
+// or a wake-up of its own would show in the CPU time of a task. Only if it still waits when the next one is due,
+// nothing else goes, and it is flushed: a write for 256 messages, or for a MiB. A peer whose window holds as much never
+// waits for the pulse.
 const (
 	beatMessages = 128
 	beatBytes    = 512 << 10
@@ -19,7 +19,8 @@ type told struct {
 	bytes    uint64 // read by then
 }
 
-// answer ends a turn of the reader: what that has made goes out, with a beat if one is due. It reports whether the reader, by its number, still is.
+// answer ends a turn of the reader: what that has made goes out, with a beat if one is due. It reports whether the
+// reader, by its number, still is.
 func (c *Conn) answer(me uint32) bool {
 	overdue := c.tell()
 	c.handler.Flush()
@@ -71,8 +72,8 @@ func (c *Conn) hear() error {
 	return nil
 }
 
-// Passed reports whether the peer has processed the message that m names: its [Handler.Message] has returned, without an
-// error. It is told by beats, so it may be true half a second later than it could, if
-// there is little to do, and it is brought up to date before [Handler.Flush] is called. It costs an atomic
-// load. Once the connection has ended, what has not passed may have been processed or not.
+// Passed reports whether the peer has processed the message that m names: its [Handler.Message] has returned, without
+// an error. It is told by beats, so it may be true half a second later than it could, if there is little to do, and it
+// is brought up to date before [Handler.Flush] is called. It costs an atomic load. Once the connection has ended, what
+// has not passed may have been processed or not.
 func (c *Conn) Passed(m Mark) bool { return c.passed.reaches(m) }

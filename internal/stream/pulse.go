@@ -56,9 +56,8 @@ func (p *pulser) due(now int64) int64 {
 // tick runs late by that many nanoseconds.
 func (p *pulser) tick(now, late int64) {
 	c := p.c
-	// Silence is the peer's only if we would have heard it. While we were
-	// paused we could not; while the reader handles what it read, or bytes lie unread in the
-	// socket because the reader gets no CPU, the peer has spoken.
+	// Silence is the peer's only if we would have heard it. While we were paused we could not; while the reader handles
+	// what it read, or bytes lie unread in the socket because the reader gets no CPU, the peer has spoken.
 	if late > int64(c.cfg.BeatInterval) || c.handling.Load() {
 		c.heard.Store(now)
 	}

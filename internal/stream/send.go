@@ -17,8 +17,8 @@ func (c *Conn) Begin(kind uint8) []byte {
 	return c.out.begin(kind)
 }
 
-// End completes the message that [Conn.Begin] started. It waits in the output
-// until a flush, or until 64 KiB have gathered. A body over [MaxBody] is sent as [Conn.Send] sends it.
+// End completes the message that [Conn.Begin] started. It waits in the output until a flush, or until 64 KiB have
+// gathered. A body over [MaxBody] is sent as [Conn.Send] sends it.
 func (c *Conn) End(b []byte) Mark {
 	m := never
 	if !c.refusing() {
@@ -30,14 +30,13 @@ func (c *Conn) End(b []byte) Mark {
 	return m
 }
 
-// Send sends a message whose body is head and then body. One that fits a frame is
-// copied and overtaken by nothing. A larger one is sent in chunks with other
-// messages in between, one such message after the other; head is copied, body is not and must never change
-// again.
+// Send sends a message whose body is head and then body. One that fits a frame is copied and overtaken by nothing. A
+// larger one is sent in chunks with other messages in between, one such message after the other; head is copied, body
+// is not and must never change again.
 func (c *Conn) Send(kind uint8, head, body []byte) Mark { return c.send(kind, head, body, false) }
 
-// SendAfter is [Conn.Send] for a message that must not overtake the chunked ones sent
-// before it. While any of them waits it is queued behind them, as a copy if it would fit a frame.
+// SendAfter is [Conn.Send] for a message that must not overtake the chunked ones sent before it. While any of them
+// waits it is queued behind them, as a copy if it would fit a frame.
 func (c *Conn) SendAfter(kind uint8, head, body []byte) Mark { return c.send(kind, head, body, true) }
 
 func (c *Conn) send(kind uint8, head, body []byte, after bool) Mark {

@@ -11,20 +11,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unsentLowWater is how much the kernel takes of what it cannot send yet, in
-// bytes. What it has taken can no longer be overtaken, so that with the kernel's own
-// limits a small message would wait behind megabytes.
+// unsentLowWater is how much the kernel takes of what it cannot send yet, in bytes. What it has taken can no longer be
+// overtaken, so that with the kernel's own limits a small message would wait behind megabytes.
 const unsentLowWater = 64 << 10
 
-// unreadMost is how much the kernel keeps for us before a near peer has to wait, in bytes: that can no longer be overtaken either, and left to itself
-// the kernel let 5 MB of payloads gather before a busy scheduler. A connection carries no more than that in a round trip, so
-// that a peer is near whose round trip takes less than nearRTT: a long line is left what the kernel finds that it needs.
+// unreadMost is how much the kernel keeps for us before a near peer has to wait, in bytes: that can no longer be
+// overtaken either, and left to itself the kernel let 5 MB of payloads gather before a busy scheduler. A connection
+// carries no more than that in a round trip, so that a peer is near whose round trip takes less than nearRTT: a long
+// line is left what the kernel finds that it needs.
 const (
 	unreadMost = 256 << 10
 	nearRTT    = 2 * time.Millisecond
 )
 
-// nowMost is how many bytes are moved in a call that the runtime is not told of; see now_linux.go. More take so long that it had better know.
+// nowMost is how many bytes are moved in a call that the runtime is not told of; see now_linux.go. More take so long
+// that it had better know.
 const nowMost = 16 << 10
 
 // socket gives access to the descriptor under a connection. The zero socket
@@ -186,10 +187,9 @@ func (s *socket) owing() (t time.Duration) {
 	return t
 }
 
-// tune sets the options of a TCP socket: small writes go out at once, the kernel takes
-// little that it cannot send and that we have not read, and it gives up a peer that acknowledges nothing.
-// For that it waits twice the lease, because the kernel does not know when we were paused, and
-// must not judge before we do. An option that cannot be set is not
+// tune sets the options of a TCP socket: small writes go out at once, the kernel takes little that it cannot send and
+// that we have not read, and it gives up a peer that acknowledges nothing. For that it waits twice the lease, because
+// the kernel does not know when we were paused, and must not judge before we do. An option that cannot be set is not
 // missed: each only backs what this package does itself.
 func (s *socket) tune(lease time.Duration) {
 	if !s.tcp {

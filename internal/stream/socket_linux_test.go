@@ -177,8 +177,9 @@ func TestSocketOptions(t *testing.T) {
 	}
 }
 
-// What lies unread is bounded on a near connection, as the kernel would bound it that is asked for that: it may grant less, and keeps as much for itself.
-// A machine that is busy may take long over a handshake even with itself; such a connection is left as it is.
+// What lies unread is bounded on a near connection, as the kernel would bound it that is asked for that: it may grant
+// less, and keeps as much for itself. A machine that is busy may take long over a handshake even with itself; such a
+// connection is left as it is.
 func TestUnreadIsBounded(t *testing.T) {
 	for near := false; !near; {
 		nc1, nc2 := tcpPair(t)
@@ -247,8 +248,8 @@ func TestUnixSocket(t *testing.T) {
 	wantEnd(t, "b", endB, io.EOF)
 }
 
-// What was written has arrived when the peer's machine has acknowledged it, and whoever has hung up is found out, also with bytes of ours on
-// their way to nobody.
+// What was written has arrived when the peer's machine has acknowledged it, and whoever has hung up is found out, also
+// with bytes of ours on their way to nobody.
 func TestArrived(t *testing.T) {
 	near, far := tcpPair(t)
 	defer near.Close()

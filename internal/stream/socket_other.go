@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// socket gives access to the descriptor under a connection. It is written for
-// Linux only; elsewhere the writer goroutine makes all writes, and the library all reads.
+// socket gives access to the descriptor under a connection. It is written for Linux only; elsewhere the writer
+// goroutine makes all writes, and the library all reads.
 type socket struct{}
 
 func newSocket(net.Conn) socket { return socket{} }

@@ -19,12 +19,11 @@ import (
 // token is what stands in the Upgrade header of both sides.
 func token() string { return Protocol + "/" + strconv.Itoa(probe.Version) }
 
-// Upgrade turns an HTTP request into a fleet connection. If the request asks for that,
-// with GET and "Upgrade: dunnock/" and our version, it answers 101 and calls serve on a goroutine of
-// its own once the handler has returned; serve owns the connection until it returns, by
-// when its Run must have. Nothing of the request may be used there: copy what is needed
-// before. If the request does not ask for it, Upgrade answers 426 and returns why, a
-// [*task.Error] with code unsupported.
+// Upgrade turns an HTTP request into a fleet connection. If the request asks for that, with GET and "Upgrade: dunnock/"
+// and our version, it answers 101 and calls serve on a goroutine of its own once the handler has returned; serve owns
+// the connection until it returns, by when its Run must have. Nothing of the request may be used there: copy what is
+// needed before. If the request does not ask for it, Upgrade answers 426 and returns why, a [*task.Error] with code
+// unsupported.
 //
 // The connection is out of the server's hands from then on: no timeout of the server's
 // applies to it, and a Shutdown neither ends it nor waits for it.
@@ -67,12 +66,12 @@ func accept(hijacked net.Conn, cfg Config) *Conn {
 	return c
 }
 
-// underneath returns the connection that fasthttp has wrapped. The
-// wrapper's Close does nothing, and its writes could not be made without blocking.
+// underneath returns the connection that fasthttp has wrapped. The wrapper's Close does nothing, and its writes could
+// not be made without blocking.
 //
-// With MaxConnsPerIP there is a second wrapper inside, of which only fasthttp may
-// make use: once closed it is given to another connection, and a second Close would close
-// that one. Its type is not exported; the connection that it embeds is.
+// With MaxConnsPerIP there is a second wrapper inside, of which only fasthttp may make use: once closed it is given to
+// another connection, and a second Close would close that one. Its type is not exported; the connection that it embeds
+// is.
 func underneath(hijacked net.Conn) net.Conn {
 	nc := hijacked
 	if u, ok := nc.(interface{ UnsafeConn() net.Conn }); ok {

@@ -117,7 +117,8 @@ func TestUpgrade(t *testing.T) {
 			for range 3 {
 				c, err := Dial(t.Context(), nil, addr, "/v1/stream", map[string]string{"X-Who": "me"}, Config{})
 				for s.MaxConnsPerIP == 1 && errors.Is(err, ErrNotUpgraded) {
-					// The server has yet to let go of the connection before: it refuses us until then, and for ever if it never does.
+					// The server has yet to let go of the connection before: it refuses us until then, and for ever if
+					// it never does.
 					c, err = Dial(t.Context(), nil, addr, "/v1/stream", nil, Config{})
 				}
 				if err != nil {

@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// Watch finds out that this process stood still: stopped by a signal, or without CPU. What others
-// have lent it (leases, ownership of jobs) may be over then, and what lies unread is of a time when it
-// was not, so it must know before it handles anything. A timer of its own would not do:
-// after a pause nothing says which of the goroutines that are ready runs first. So whoever is about to handle
-// something asks, with the time that it has read anyway:
+// Watch finds out that this process stood still: stopped by a signal, or without CPU. What others have lent it (leases,
+// ownership of jobs) may be over then, and what lies unread is of a time when it was not, so it must know before it
+// handles anything. A timer of its own would not do: after a pause nothing says which of the goroutines that are ready
+// runs first. So whoever is about to handle something asks, with the time that it has read anyway:
 //
 //	now := time.Now()
 //	if stood := watch.StoodStill(now); stood != s.stood {
@@ -35,10 +34,10 @@ type Watch struct {
 // watchTicks is how often, within its limit, a Watch makes sure that the process runs.
 const watchTicks = 4
 
-// NewWatch returns a Watch that counts each pause of more than limit, and perhaps one of more than three
-// quarters of it. To notice whatever a peer could have noticed, let limit be the
-// silence after which the peer gives us up, less the interval of our beats: we may have said the last word that long
-// before the pause began. The Watch notices nothing but while Run runs.
+// NewWatch returns a Watch that counts each pause of more than limit, and perhaps one of more than three quarters of
+// it. To notice whatever a peer could have noticed, let limit be the silence after which the peer gives us up, less the
+// interval of our beats: we may have said the last word that long before the pause began. The Watch notices nothing but
+// while Run runs.
 func NewWatch(limit time.Duration) *Watch {
 	w := &Watch{limit: limit, origin: time.Now()}
 	w.seen.Store(math.MaxInt64)
@@ -60,9 +59,9 @@ func (w *Watch) Run(ctx context.Context) {
 	}
 }
 
-// StoodStill is for how long in all this process has stood still by now, pauses within the limit not counted. It
-// only grows: if it is what it was when you last asked, there was no pause in between. It costs two atomic
-// loads and may be called from any goroutine.
+// StoodStill is for how long in all this process has stood still by now, pauses within the limit not counted. It only
+// grows: if it is what it was when you last asked, there was no pause in between. It costs two atomic loads and may be
+// called from any goroutine.
 func (w *Watch) StoodStill(now time.Time) time.Duration {
 	w.look(now.Sub(w.origin))
 	return time.Duration(w.stood.Load())

@@ -25,10 +25,9 @@ const keepBytes = 1 << 20
 
 // How output gets written, and why no wake-up is lost.
 //
-// Messages gather in out. To write, one becomes the owner, takes what is in out
-// as wire, and writes wire without the lock, so that others can go on appending. There is one
-// owner at a time: bytes must stay in order, and a goroutine that
-// wrote while the writer goroutine waits for the peer inside the poller would wait there as well.
+// Messages gather in out. To write, one becomes the owner, takes what is in out as wire, and writes wire without the
+// lock, so that others can go on appending. There is one owner at a time: bytes must stay in order, and a goroutine
+// that wrote while the writer goroutine waits for the peer inside the poller would wait there as well.
 //
 // What must not happen is that a flush was asked for after bytes were appended, everybody
 // has gone to sleep, and the bytes are still there. Everything is decided under mu, and
@@ -40,37 +39,31 @@ const keepBytes = 1 << 20
 //	awake                                     ⇔ a token is in wake, or the writer goroutine runs
 //
 // A Flush that finds the owner to be a flusher sets again, and the flusher looks at it, under mu, before it lets go;
-// the writer goroutine looks at out before it lets go. A partial write makes the writer the
-// owner in the critical section that found it out. The writer goroutine clears awake in the
-// same critical section in which it found nothing to do, and then waits for a
-// token; a token is sent only by who sets awake, so one place in wake is enough and sending
+// the writer goroutine looks at out before it lets go. A partial write makes the writer the owner in the critical
+// section that found it out. The writer goroutine clears awake in the same critical section in which it found nothing
+// to do, and then waits for a token; a token is sent only by who sets awake, so one place in wake is enough and sending
 // never blocks.
 //
-// FlushSoon is for goroutines that cannot tell whether more is about to be sent, as
-// a reader can. It wakes the writer goroutine, which yields before it writes, and again as long as
-// that made the output grow: those that are ready to run get their turn and append, and all goes
-// out in one write. With nothing else to run, that is at once. While
-// soon is set, further FlushSoons cost a lock and no wake-up. Of a hundred goroutines
-// that flush one message each on two cores, the writes were 1 to 9; with one yield up to 27, because
-// an idle core takes the yielded goroutine straight back; with none, 100. Whoever has been the only one for some time
-// writes by itself: see company.
+// FlushSoon is for goroutines that cannot tell whether more is about to be sent, as a reader can. It wakes the writer
+// goroutine, which yields before it writes, and again as long as that made the output grow: those that are ready to run
+// get their turn and append, and all goes out in one write. With nothing else to run, that is at once. While soon is
+// set, further FlushSoons cost a lock and no wake-up. Of a hundred goroutines that flush one message each on two cores,
+// the writes were 1 to 9; with one yield up to 27, because an idle core takes the yielded goroutine straight back; with
+// none, 100. Whoever has been the only one for some time writes by itself: see company.
 //
-// Tried and dropped: holding mu during the raw write (others that append
-// wait 5–10 µs for the kernel, which handles the receiving side of the loopback inline);
-// yielding in the caller of FlushSoon (the slot that it works for is held up).
+// Tried and dropped: holding mu during the raw write (others that append wait 5–10 µs for the kernel, which handles the
+// receiving side of the loopback inline); yielding in the caller of FlushSoon (the slot that it works for is held up).
 
-// Flush writes what has been sent, without ever waiting for the peer: by a
-// non-blocking write on a socket, and what that leaves, or all on another kind of connection, by the
-// writer goroutine.
+// Flush writes what has been sent, without ever waiting for the peer: by a non-blocking write on a socket, and what
+// that leaves, or all on another kind of connection, by the writer goroutine.
 func (c *Conn) Flush() {
 	c.mu.Lock()
 	c.flush()
 	c.mu.Unlock()
 }
 
-// FlushSoon has the writer goroutine flush once the goroutines that are ready to
-// run had their turn. It is for goroutines that run user code; a reader, which knows when it is
-// done, collects connections in a [Batch].
+// FlushSoon has the writer goroutine flush once the goroutines that are ready to run had their turn. It is for
+// goroutines that run user code; a reader, which knows when it is done, collects connections in a [Batch].
 func (c *Conn) FlushSoon() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -213,9 +206,8 @@ func (c *Conn) drain() {
 	}
 }
 
-// wrote takes note of a write. A write error does not end the connection: what
-// the peer said before it hung up may still lie unread, and the reader
-// will come to the end that caused the error. The pulse sees to it that it does.
+// wrote takes note of a write. A write error does not end the connection: what the peer said before it hung up may
+// still lie unread, and the reader will come to the end that caused the error. The pulse sees to it that it does.
 func (c *Conn) wrote(n int, err error) {
 	c.sent += n
 	c.bytesOut += uint64(max(n, 0))
@@ -228,10 +220,9 @@ func (c *Conn) wrote(n int, err error) {
 	}
 }
 
-// endWriting is the writer's part of Close(nil), after all has been written: it
-// tells the peer that nothing more comes, and leaves the rest to the reader, which waits for the
-// peer's own end. Closing at once would make the kernel reset the connection if
-// anything lay unread, and the reset would overtake what was written last.
+// endWriting is the writer's part of Close(nil), after all has been written: it tells the peer that nothing more comes,
+// and leaves the rest to the reader, which waits for the peer's own end. Closing at once would make the kernel reset
+// the connection if anything lay unread, and the reset would overtake what was written last.
 func (c *Conn) endWriting() {
 	half, ok := c.nc.(interface{ CloseWrite() error })
 	if !ok {

@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Priorities says which priority the jobs of users have. Those of others, and jobs of nobody, have 0. The zero value is 0 for all; [ParsePriorities] makes one.
+// Priorities says which priority the jobs of users have. Those of others, and jobs of nobody, have 0. The zero value is
+// 0 for all; [ParsePriorities] makes one.
 type Priorities struct{ list []userPriority }
 
 type userPriority struct {

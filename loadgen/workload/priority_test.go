@@ -32,7 +32,8 @@ func TestPriorities(t *testing.T) {
 	}
 }
 
-// TestUrgentJobs: jobs have the priority of their user and a deadline that is drawn for each, and are otherwise as without.
+// TestUrgentJobs: jobs have the priority of their user and a deadline that is drawn for each, and are otherwise as
+// without.
 func TestUrgentJobs(t *testing.T) {
 	spec := func(users, priority, deadlines string) workload.Spec {
 		s := workload.Spec{Rate: 100, Seed: 7}

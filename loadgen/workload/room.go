@@ -8,8 +8,9 @@ import (
 	"strconv"
 )
 
-// Fits reports what tasks of a Spec take that no worker of a fleet has, all of it at once. slots are those of the worker that has most, and nodes what each has
-// beside them: nil if that is not known. Of numbers of slots that are drawn without an end it is the mean that has to fit.
+// Fits reports what tasks of a Spec take that no worker of a fleet has, all of it at once. slots are those of the
+// worker that has most, and nodes what each has beside them: nil if that is not known. Of numbers of slots that are
+// drawn without an end it is the mean that has to fit.
 func (s *Spec) Fits(slots int, nodes []Node) error {
 	var faults []error
 	if s.Width != (Tasks{}) && s.Width.most() > slots {

@@ -35,7 +35,8 @@ type Spec struct {
 	Users Users // whose the jobs are; the zero value: nobody's
 	// Priorities is by user.
 	Priorities Priorities
-	// Deadlines is what each job has from its arrival on, drawn for it alone; the zero value: jobs have none of their own.
+	// Deadlines is what each job has from its arrival on, drawn for it alone; the zero value: jobs have none of their
+	// own.
 	Deadlines Service
 	Keys      Keys // affinity keys of the tasks; the zero value: they have none
 	// Estimates is what jobs say that their tasks take; the zero value: nothing, but see [Job.Unsaid].
