@@ -98,6 +98,7 @@ func (s *Scheduler) detail(j *job) api.JobDetail {
 	defer s.mu.Unlock()
 	d.JobSummary = s.summarise(j)
 	if j.outcome == 0 {
+		d.EstimateMS, d.EstimateUse = api.Millis(j.spec.Estimate), s.estimateUse(j)
 		d.DeadlineMS = api.Millis(max(j.accepted+j.spec.Deadline-s.clock.Now(), 0))
 		if d.Why = s.why(j); d.Why != "" && apart > 0 {
 			d.Why += fmt.Sprintf("; %d have one attempt left and have lost a worker before, and run one at a worker only, in case they kill it", apart)

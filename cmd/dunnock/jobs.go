@@ -117,6 +117,9 @@ func printJob(w *tabwriter.Writer, job *api.JobDetail) {
 	if need := needs(job); need != "" {
 		fmt.Fprintf(w, "each task takes %s, but for those that say otherwise\n", need)
 	}
+	if job.EstimateMS > 0 {
+		fmt.Fprintf(w, "each task is stated to take %s%s\n", milliseconds(job.EstimateMS), after(": ", job.EstimateUse))
+	}
 	if job.Why != "" {
 		fmt.Fprintln(w, job.Why)
 	}
@@ -171,6 +174,14 @@ func supersededTasks(job *api.JobDetail) (n int) {
 		}
 	}
 	return n
+}
+
+// after puts a text behind another; nothing if it is empty.
+func after(before, s string) string {
+	if s == "" {
+		return ""
+	}
+	return before + s
 }
 
 func orDash(s string) string {

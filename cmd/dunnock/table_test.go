@@ -94,7 +94,7 @@ func TestJobTable(t *testing.T) {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	printJob(w, &api.JobDetail{
 		JobSummary: api.JobSummary{Job: "ab", App: "grep", User: "org/ann", State: api.StateRunning, Tasks: 4, Waiting: 1, Running: 1, Finished: 2, Failed: 1, AgeMS: 250},
-		Scheduler:  "s1", ProbeRatio: 1.5, DeadlineMS: 1000, Why: "1 tasks wait for a free slot",
+		Scheduler:  "s1", ProbeRatio: 1.5, EstimateMS: 12, EstimateUse: "believed, 3 % of late were wrong (user org/ann, app grep)", DeadlineMS: 1000, Why: "1 tasks wait for a free slot",
 		TaskList: []api.TaskState{
 			{Task: 0, State: "ok", Worker: "w1", Attempt: 1, WaitMS: 0.4, ServiceMS: 12.5, Result: []byte("12\n")},
 			{Task: 1, State: "failed", Worker: "w2", Attempt: 3, WaitMS: 1, ServiceMS: 1, Error: task.Errorf(task.CodeAppFailed, "broken\tpipe")},
@@ -107,6 +107,7 @@ func TestJobTable(t *testing.T) {
 	}
 	want := `job ab: running for 250 ms, 4 tasks: 1 waiting, 1 running, 2 finished (1 not ok); its deadline is in 1.00 s
 app grep, user org/ann, scheduler s1, probe ratio 1.5
+each task is stated to take 12.0 ms: believed, 3 % of late were wrong (user org/ann, app grep)
 1 tasks wait for a free slot
 
 TASK  STATE    WORKER  ATTEMPT  WAIT     SERVICE  RESULT

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+
+	"dunnock/probe"
 )
 
 // What jobs state. A job may say what its tasks take, and where services differ nobody else can know: of tasks of 10 ms and of 100 ms the next one
@@ -83,6 +85,42 @@ func (c *Core) heard(j *job, d time.Duration) bool {
 		s.miss(weightOf(d, s.mean))
 	}
 	return believed
+}
+
+// WordView is what the word of those is worth who state what a job's tasks take.
+type WordView struct {
+	Seen     int     // of their services that were as stated or were not, up to Window; 0: none yet
+	Window   int     // services beyond which those before count less and less
+	Least    int     // services before a word is believed
+	Wrong    float64 // share of those that were not: 0…1, a longer one counted as often as usual ones fit into it
+	Believed bool    // by this, and slots are asked for ahead
+	Overdue  int     // launches that run and should have ended by their jobs' word
+	Held     bool    // nothing is believed for now, because these are too many
+}
+
+// Word is what is known of those who state what a job does, whose tasks wait for offers; false if it states nothing, or nobody goes by that. Times are from the
+// same origin as the core's methods. It costs O(running tasks).
+func (c *Core) Word(now time.Duration, ref probe.Ref) (WordView, bool) {
+	j := c.find(ref)
+	if j == nil || j.statement == nil || c.sorters > 0 {
+		return WordView{}, false
+	}
+	s := j.statement
+	late := make([]launched, 0, len(s.late))
+	for i := range s.late {
+		if c.runsStill(&s.late[i]) {
+			late = append(late, s.late[i])
+		}
+	}
+	for i := range c.idle.stated.promises {
+		if p := &c.idle.stated.promises[i]; p.due < now && c.runsStill(&p.launched) && c.find(p.ref).statement == s {
+			late = append(late, p.launched)
+		}
+	}
+	return WordView{
+		Seen: s.seen, Window: oddWindow, Least: minAlike, Wrong: float64(s.odd) / odds, Believed: s.settled, Overdue: len(late),
+		Held: s.settled && s.odd+oddOf(now, late, s.mean) > oddMost,
+	}, true
 }
 
 // promised notes when a launch is late by its job's word.
