@@ -144,7 +144,7 @@ func (c *Core) Submit(now time.Duration, spec *Spec, out []Effect) (Ref, []Effec
 	c.setTasks(j, spec)
 	j.patient = now + c.cfg.Patience
 	c.limit(j, now)
-	c.timers.Add(&j.timer, j.wake(), j)
+	c.timers.Add(j.wake(), j)
 	ref := j.ref
 	return ref, c.connectMore(now, c.place(now, j, out)), nil
 }

@@ -73,6 +73,9 @@ const (
 	accepted                   // a scheduler runs it
 )
 
+// Due is where the job is in Core.timers.
+func (j *job) Due() *timer.Timer { return &j.timer }
+
 func (j *job) wake() time.Duration { return min(j.limit, j.lookAt) }
 
 func (j *job) isFinished(t uint32) bool { return bitmap.Has(j.finished, t) }

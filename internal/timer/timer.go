@@ -19,20 +19,27 @@ func After(now, d time.Duration) time.Duration {
 }
 
 // Timer is where its owner is in a [Heap], of which it is a part. The zero value is in none.
-type Timer struct{ place int } // from 1
+type Timer struct{ place uint32 } // from 1
 
 // Set says whether it is in a heap.
 func (t *Timer) Set() bool { return t.place != 0 }
 
+// Due returns the timer: an owner that embeds it is thereby an [Owner].
+func (t *Timer) Due() *Timer { return t }
+
+// Owner is what wants to be looked at.
+type Owner interface {
+	Due() *Timer // that is part of it
+}
+
 // Heap is a binary heap of owners by the time at which each wants to be looked at. Each knows its place, so that it
 // moves and leaves in O(log n) without being looked for; where they come in the order of their times, that costs no
 // step at all. The zero value is empty.
-type Heap[T any] []entry[T]
+type Heap[T Owner] []entry[T]
 
-type entry[T any] struct {
-	at    time.Duration
-	timer *Timer
-	of    T
+type entry[T Owner] struct {
+	at time.Duration
+	of T
 }
 
 // First returns the earliest time and its owner; [Never] if there is none.
@@ -43,16 +50,17 @@ func (h Heap[T]) First() (at time.Duration, of T) {
 	return h[0].at, h[0].of
 }
 
-// Add takes in the owner of a timer that is not set.
-func (h *Heap[T]) Add(t *Timer, at time.Duration, of T) {
-	*h = append(*h, entry[T]{at, t, of})
+// Add takes in an owner whose timer is not set.
+func (h *Heap[T]) Add(at time.Duration, of T) {
+	*h = append(*h, entry[T]{at, of})
 	h.up(len(*h) - 1)
 }
 
 // Move gives a timer that is set another time.
 func (h Heap[T]) Move(t *Timer, at time.Duration) {
-	h[t.place-1].at = at
-	h.fix(t.place - 1)
+	i := int(t.place) - 1
+	h[i].at = at
+	h.fix(i)
 }
 
 // Remove takes a timer out, if it is set.
@@ -61,9 +69,8 @@ func (h *Heap[T]) Remove(t *Timer) {
 		return
 	}
 	s := *h
-	i, last := t.place-1, len(s)-1
-	s[i] = s[last]
-	s[i].timer.place = i + 1
+	i, last := int(t.place)-1, len(s)-1
+	s.put(i, s[last])
 	s[last] = entry[T]{}
 	*h = s[:last]
 	if i < last {
@@ -111,7 +118,7 @@ func (h Heap[T]) down(i int) {
 
 func (h Heap[T]) put(i int, e entry[T]) {
 	h[i] = e
-	e.timer.place = i + 1
+	e.of.Due().place = uint32(i + 1)
 }
 
 // Check says what is wrong with a heap, if anything is: want is the time at which an owner wants to be looked at. It is
@@ -119,8 +126,8 @@ func (h Heap[T]) put(i int, e entry[T]) {
 func (h Heap[T]) Check(want func(T) time.Duration) error {
 	for i, e := range h {
 		switch {
-		case e.timer.place != i+1:
-			return fmt.Errorf("timer %d believes that it is number %d", i+1, e.timer.place)
+		case int(e.of.Due().place) != i+1:
+			return fmt.Errorf("timer %d believes that it is number %d", i+1, e.of.Due().place)
 		case e.at != want(e.of):
 			return fmt.Errorf("timer %d is for %v, its owner wants %v", i+1, e.at, want(e.of))
 		case i > 0 && h[(i-1)/2].at > e.at:

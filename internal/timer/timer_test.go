@@ -15,6 +15,8 @@ type owner struct {
 	at    time.Duration
 }
 
+func (o *owner) Due() *timer.Timer { return &o.timer }
+
 // The heap must agree with a sorted list, whatever is added, moved and removed.
 func TestMatchesSortedList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -28,7 +30,7 @@ func TestMatchesSortedList(t *testing.T) {
 					o, out = out[0], out[1:]
 				}
 				in = append(in, o)
-				h.Add(&o.timer, o.at, o)
+				h.Add(o.at, o)
 			},
 			"move": func(t *rapid.T) {
 				if len(in) == 0 {

@@ -168,11 +168,8 @@ func (c *Core) soleKey(s *Spec) probe.Key {
 // part makes the groups that split has found.
 func (c *Core) part(j *job) {
 	for i, k := range c.affinity.groups {
-		p, g := &c.plan[k.of], j.at(len(c.plan)+i)
-		*g = group{
-			cost: c.costOf(p.set), set: p.set, wider: p.wider, prefers: p.prefers, resampleAt: never, relaxAt: never, index: uint32(len(c.plan) + i), key: k.key, near: true,
-		}
-		g.timer.j, g.timer.g = j, g
+		c.newGroup(j, len(c.plan)+i, &c.plan[k.of], k.key)
+		g := j.at(len(c.plan) + i)
 		for _, s := range []*set{g.set, g.wider[0], g.wider[1]} {
 			if s != nil {
 				c.pin(s)

@@ -5,21 +5,21 @@ package placement
 // Here liveness means that nothing waits near for ever: when it spills over is set.
 func (k *checker) near(j *job, g *group) {
 	if g.key == 0 {
-		k.expect(!g.near && g.nears == 0, "job %#x: group %d has no key and %d workers of its own", j.ref, g.index, g.nears)
+		k.expect(!g.near && g.nears == 0, "job %#x: group %d has no key and %d workers of its own", j.ref, g.timer.index, g.nears)
 		return
 	}
-	k.expect(k.c.affinity != nil, "job %#x: group %d has a key, and nothing is kept for keys", j.ref, g.index)
-	k.expect(int64(g.from)+int64(g.nears) <= int64(len(j.nears)), "job %#x: group %d has workers %d to %d of %d", j.ref, g.index, g.from, g.from+g.nears, len(j.nears))
+	k.expect(k.c.affinity != nil, "job %#x: group %d has a key, and nothing is kept for keys", j.ref, g.timer.index)
+	k.expect(int64(g.from)+int64(g.nears) <= int64(len(j.nears)), "job %#x: group %d has workers %d to %d of %d", j.ref, g.timer.index, g.from, g.from+g.nears, len(j.nears))
 	if !g.near {
 		return
 	}
-	k.expect(!g.queued, "job %#x: group %d is near, and waits for offers of anybody", j.ref, g.index)
+	k.expect(!g.queued, "job %#x: group %d is near, and waits for offers of anybody", j.ref, g.timer.index)
 	if g.waiting() > 0 && !j.halted() && j.begun {
-		k.expect(g.relaxAt != never, "job %#x: group %d waits near for ever", j.ref, g.index)
+		k.expect(g.relaxAt != never, "job %#x: group %d waits near for ever", j.ref, g.timer.index)
 	}
 	for i := j.firstRes(g); i != 0; i = j.nextRes(i) {
 		if r := &j.res[i-1]; r.left > 0 {
-			k.expect(g.trying || k.c.cfg.Policy == LateBindingNoCancel || g.chosen(r.worker), "job %#x: group %d has a reservation at worker %d, which its key has not chosen", j.ref, g.index, r.worker)
+			k.expect(g.trying || k.c.cfg.Policy == LateBindingNoCancel || g.chosen(r.worker), "job %#x: group %d has a reservation at worker %d, which its key has not chosen", j.ref, g.timer.index, r.worker)
 		}
 	}
 }

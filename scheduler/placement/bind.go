@@ -128,7 +128,7 @@ func (c *Core) answer(now time.Duration, wk *worker, j *job, m *probe.GetTask, o
 func (c *Core) pickOther(j *job, asked *group, w *worker, out []Effect) (*group, uint32, []Effect, bool) {
 	n := j.groups()
 	for i := range min(n-1, scanLimit) {
-		g := j.at((int(asked.index) + 1 + i) % n)
+		g := j.at((int(asked.timer.index) + 1 + i) % n)
 		if g.waiting() == 0 || !c.fits(g, w) || !g.set.need.equal(asked.set.need) {
 			continue
 		}
@@ -192,10 +192,10 @@ func (c *Core) pick(j *job, g *group, w *worker, owner uint32, out []Effect) (ui
 	case j.several():
 		return g.unbound.head - 1, out, true
 	}
-	for j.tasks[g.cursor].state != stateFresh {
-		g.cursor++
+	for j.tasks[j.cursor].state != stateFresh {
+		j.cursor++
 	}
-	return uint32(g.cursor), out, true
+	return uint32(j.cursor), out, true
 }
 
 // bind gives a waiting task to the slot that asked.
@@ -260,7 +260,7 @@ func (c *Core) unlink(j *job, g *group, t uint32) {
 		if r.probes == 0 {
 			g.bare--
 		}
-		g.owned -= int(r.probes)
+		g.owned -= int32(r.probes)
 		r.probes = 0
 	case stateRunning, stateEnded:
 	}
@@ -272,7 +272,7 @@ func (c *Core) displace(j *job, g *group, t uint32, out []Effect) []Effect {
 	r := &j.tasks[t]
 	r.state = stateDisplaced
 	r.round++
-	g.displaced.push(j.tasks, t)
+	c.own(g).displaced.push(j.tasks, t)
 	g.bare++
 	return c.place(j, g, t, out)
 }

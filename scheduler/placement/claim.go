@@ -280,7 +280,7 @@ func (c *Core) conclusion(now time.Duration, j *job, w *worker, m *probe.Finishe
 	case r.state != stateReturned:
 		c.unlink(j, g, m.Task)
 		r.state = stateReturned
-		g.returned.push(j.tasks, m.Task)
+		c.own(g).returned.push(j.tasks, m.Task)
 	}
 	return c.replenish(now, j, g, out)
 }

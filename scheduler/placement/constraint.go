@@ -206,9 +206,8 @@ func (c *Core) form(j *job, s *Spec) {
 		j.more = c.groupPool.get(n - 1)[:n-1]
 	}
 	for i := range c.plan {
-		p, g := &c.plan[i], j.at(i)
-		*g = group{cost: c.costOf(p.set), set: p.set, wider: p.wider, prefers: p.prefers, resampleAt: never, relaxAt: never, index: uint32(i)}
-		g.timer.j, g.timer.g = j, g
+		c.newGroup(j, i, &c.plan[i], 0)
+		g := j.at(i)
 		j.needs = j.needs || g.set.need != nil
 		j.unlike = j.unlike || !g.set.need.equal(j.first.set.need)
 	}

@@ -38,6 +38,8 @@ type Core struct {
 	resPool    pool[reservation]
 	linkPool   pool[resLink]
 	groupPool  pool[group]
+	usual      *extra   // of groups that have none of their own; it is never changed
+	extras     []*extra // to be used again
 	nearPool   pool[probe.WorkerID]
 	plan       []planned     // scratch of Submit
 	heads      []uint32      // scratch of Submit: the first planned group of each of the Spec's
@@ -83,6 +85,7 @@ func New(cfg Config, rng *rand.Rand) *Core {
 	}
 	c := &Core{
 		cfg: cfg.withDefaults(), rng: rng, schedulers: 1, byKey: make(map[string]*set), index: newIndex(), breakers: make(map[probe.WorkerID]*breaker), trialAt: never, hops: newHops(),
+		usual: &extra{cost: costUnit, resampleAt: never},
 	}
 	if c.cfg.Policy == IdleOffer {
 		c.idle = newIdle()

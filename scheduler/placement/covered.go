@@ -37,7 +37,7 @@ func (c *Core) bindJobLate(now time.Duration, j *job, out []Effect) []Effect {
 	}
 	for i := range j.groups() {
 		g := j.at(i)
-		if lack := g.anywhere() - (g.left - g.owned); lack > 0 {
+		if lack := g.lack(); lack > 0 {
 			out = c.sample(j, g, lack, out)
 		}
 		out = c.replenish(now, j, g, out)

@@ -223,7 +223,7 @@ func (c *Core) wait(j *job, t uint32) {
 	c.runs(j, g, -1)
 	c.waits(j, g, 1)
 	j.tasks[t].state = stateReturned
-	g.returned.push(j.tasks, t)
+	c.own(g).returned.push(j.tasks, t)
 }
 
 // runs notes that n tasks more of a group run, or fewer.

@@ -10,39 +10,81 @@ import (
 // are one group. Those of a job whose tasks have constraints of their own, or that is spread, are several, and each is sampled for
 // on its own, among the workers that it may run on (Ousterhout et al., SOSP 2013, §5).
 type group struct {
-	cost  int64   // of each of its tasks, in parts of a slot: see costOf
-	set   *set    // which workers its tasks may be sampled to now
-	wider [2]*set // what set gives way to, in this order; nil: nothing
+	*extra // its own, or Core.usual
 
-	cursor    int      // no task before it is fresh. Of a job of one group
-	unbound   taskList // those that are fresh. Of a job of several groups
-	fresh     int      // tasks
-	returned  taskList // wait at the head, for any eligible worker
-	displaced taskList // wait at the head, for some of them
+	set     *set     // which workers its tasks may be sampled to now
+	unbound taskList // tasks that are fresh. Of a job of several groups
+	fresh   int32    // tasks
+	left    int32    // reservations that are outstanding
 
-	left  int // reservations that are outstanding
-	owned int // those of them that belong to displaced tasks
-	bare  int // displaced tasks that have no reservation of their own
-
-	resampleAt  time.Duration // never: not put off
 	relaxAt     time.Duration // when set gives way; never: not by time
 	since       time.Duration // when the tasks that are near began to wait
-	timer       waker         // of a job of several groups; the first one is woken with its job
+	timer       waker         // of a job's first group the job's
+	key         probe.Key     // of all of its tasks; 0: they have none
 	resHead     uint32        // first of its reservations, index + 1. Of a job of several groups
-	index       uint32        // place in its job
 	asked       uint32        // of nears, the first ones
 	from, nears uint32        // which of its job's nears its key has chosen
-	key         probe.Key     // of all of its tasks; 0: they have none
 	near        bool          // only these workers will do
 	trying      bool          // some others as well, for a while
 	tries       uint8         // of that, that are over
-	backoff     uint8
-	prefers     bool // set is of the workers that are preferred
-	wide        bool // every eligible worker got several reservations
-	touched     bool // scratch: it has lost reservations
+	wide        bool          // every eligible worker got several reservations
+	touched     bool          // scratch: it has lost reservations
+	queued      bool          // among those of its set that wait for offers
+}
 
-	queued                   bool // among those of its set that wait for offers
-	nextWaiting, prevWaiting *group
+// extra is what most groups of a job with very many of them have alike: those of tasks with a key of their own that wait for the first time. These
+// share one that is never changed. A job's first group has always one of its own.
+type extra struct {
+	cost      int64    // of each task of the group, in parts of a slot: see costOf
+	wider     [2]*set  // what its set gives way to, in this order; nil: nothing
+	returned  taskList // tasks that wait at the head, for any eligible worker
+	displaced taskList // tasks that wait at the head, for some of them
+	owned     int32    // of the group's outstanding reservations, those that belong to displaced tasks
+	bare      int32    // displaced tasks that have no reservation of their own
+
+	resampleAt time.Duration // never: not put off
+	backoff    uint8
+	prefers    bool // set is of the workers that are preferred
+
+	nextWaiting, prevWaiting *group // while it is queued
+}
+
+// own gives a group an extra that may be changed.
+func (c *Core) own(g *group) *extra {
+	if g.extra == c.usual {
+		n := len(c.extras)
+		if n > 0 {
+			g.extra, c.extras = c.extras[n-1], c.extras[:n-1]
+		} else {
+			g.extra = &extra{}
+		}
+		*g.extra = *c.usual
+	}
+	return g.extra
+}
+
+// disown has the extra of a group used by another, unless it is part of a job.
+func (c *Core) disown(g *group) {
+	if e := g.extra; e != c.usual && g.timer.index > 0 {
+		*e = extra{}
+		c.extras = append(c.extras, e)
+	}
+	g.extra = nil
+}
+
+// newGroup makes group i of a job, of tasks with a key or of tasks without one.
+func (c *Core) newGroup(j *job, i int, p *planned, k probe.Key) {
+	g := j.at(i)
+	*g = group{extra: c.usual, set: p.set, relaxAt: never, key: k, near: k != 0, timer: waker{j: j, index: uint32(i)}}
+	if i == 0 {
+		j.extra, g.extra = *c.usual, &j.extra
+	}
+	if cost := c.costOf(p.set); cost != g.cost {
+		c.own(g).cost = cost
+	}
+	if p.wider[0] != nil {
+		c.own(g).wider, g.prefers = p.wider, p.prefers
+	}
 }
 
 // groups counts them.
@@ -77,10 +119,10 @@ func (j *job) waiting() int {
 }
 
 // anywhere counts the waiting tasks that any eligible worker may run.
-func (g *group) anywhere() int { return g.fresh + g.returned.n }
+func (g *group) anywhere() int { return int(g.fresh + g.returned.n) }
 
 // waiting counts the tasks that wait.
-func (g *group) waiting() int { return g.anywhere() + g.displaced.n }
+func (g *group) waiting() int { return g.anywhere() + int(g.displaced.n) }
 
 // onOffers reports whether a group's tasks wait for offers, not for reservations.
 func (j *job) onOffers(g *group) bool { return j.offers && g.set.need == nil && !g.near }
@@ -90,8 +132,11 @@ func (j *job) deficit(g *group) int {
 	if j.halted() || j.onOffers(g) {
 		return 0
 	}
-	return max(0, g.anywhere()-(g.left-g.owned)) + g.bare
+	return g.lack() + int(g.bare)
 }
+
+// lack is how many of the waiting tasks that any eligible worker may run have no reservation to count on.
+func (g *group) lack() int { return max(0, g.anywhere()-int(g.left-g.owned)) }
 
 // base is the set without what gives way.
 func (g *group) base() *set {
@@ -111,6 +156,7 @@ func (c *Core) dissolve(g *group) {
 	for _, s := range g.wider {
 		c.unpin(s)
 	}
+	c.disown(g)
 }
 
 // yield has a group let go of the narrowest thing that it insists on.
@@ -131,7 +177,7 @@ func (c *Core) relax(now time.Duration, j *job, g *group, out []Effect) []Effect
 	g.wait(-n)
 	c.leave(g)
 	c.unpin(g.set)
-	g.set, g.wider = g.wider[0], [2]*set{g.wider[1]}
+	g.set, c.own(g).wider = g.wider[0], [2]*set{g.wider[1]}
 	g.prefers = false
 	g.wait(n)
 	c.changed(g, n)

@@ -163,8 +163,8 @@ func (k *checker) queue(s *set) {
 	var prev *group
 	n := 0
 	for g := q.head; g != nil; g = g.nextWaiting {
-		k.expect(g.queued && g.set == s && g.prevWaiting == prev, "job %#x: group %d does not belong where it waits", g.timer.j.ref, g.index)
-		k.expect(prev == nil || prev.timer.j.order <= g.timer.j.order, "job %#x: group %d waits out of order", g.timer.j.ref, g.index)
+		k.expect(g.queued && g.set == s && g.prevWaiting == prev, "job %#x: group %d does not belong where it waits", g.timer.j.ref, g.timer.index)
+		k.expect(prev == nil || prev.timer.j.order <= g.timer.j.order, "job %#x: group %d waits out of order", g.timer.j.ref, g.timer.index)
 		prev = g
 		n += g.waiting()
 	}

@@ -59,11 +59,12 @@ func (k *checker) slab() {
 		k.expect(c.find(j.ref) == j, "live job %#x is not where its Ref says", j.ref)
 		k.expect(j.prev == prev, "job %#x: wrong predecessor", j.ref)
 		k.expect(prev == nil || prev.submitted <= j.submitted, "job %#x is out of order", j.ref)
-		k.waker(&j.timer, "job", j)
+		k.waker(&j.first.timer, "job", j)
+		k.expect(j.first.extra == &j.extra, "job %#x: its first group has another's extra", j.ref)
 		wakers++
 		for i := range j.more {
 			g := &j.more[i]
-			k.expect(g.timer.g == g && g.timer.j == j && int(g.index) == i+1, "job %#x: group %d does not know itself", j.ref, i+1)
+			k.expect(g.timer.j == j && int(g.timer.index) == i+1 && g.extra != &j.extra, "job %#x: group %d does not know itself", j.ref, i+1)
 			k.expect(g.timer.Set() == (g.wake() != never), "job %#x: group %d wants to be woken at %v, and its timer is set: %v", j.ref, i+1, g.wake(), g.timer.Set())
 			if g.timer.Set() {
 				k.waker(&g.timer, "group", j)
@@ -73,6 +74,7 @@ func (k *checker) slab() {
 		prev = j
 	}
 	k.expect(c.newest == prev, "the list of live jobs has another end")
+	k.expect(*c.usual == extra{cost: costUnit, resampleAt: never}, "what is usual has changed: %+v", *c.usual)
 	k.expect(len(c.timers) == wakers, "%d timers for %d live jobs and groups", len(c.timers), wakers)
 	k.expect(live+len(c.free) == len(c.jobs), "%d live and %d free of %d jobs", live, len(c.free), len(c.jobs))
 	for _, i := range c.free {
@@ -105,7 +107,7 @@ func (k *checker) job(j *job) {
 		switch r.state {
 		case stateFresh:
 			n.fresh++
-			k.expect(j.several() || i >= j.first.cursor, "job %#x: fresh task %d before the cursor %d", j.ref, i, j.first.cursor)
+			k.expect(j.several() || i >= j.cursor, "job %#x: fresh task %d before the cursor %d", j.ref, i, j.cursor)
 			k.expect(r.attempt == 0 && r.avoid == 0, "job %#x: fresh task %d has a past", j.ref, i)
 		case stateReturned:
 			n.returned++
@@ -146,18 +148,18 @@ func (k *checker) job(j *job) {
 
 // group checks one group against what its job's tasks and reservations say of it.
 func (k *checker) group(j *job, g *group, n groupCount) {
-	got := groupCount{g.fresh, g.returned.n, g.displaced.n, g.owned, g.bare, g.left}
-	k.expect(got == n, "job %#x: group %d counts %+v, want %+v", j.ref, g.index, got, n)
+	got := groupCount{int(g.fresh), int(g.returned.n), int(g.displaced.n), int(g.owned), int(g.bare), int(g.left)}
+	k.expect(got == n, "job %#x: group %d counts %+v, want %+v", j.ref, g.timer.index, got, n)
 	k.list(j, g, &g.returned, stateReturned, n.returned)
 	k.list(j, g, &g.displaced, stateDisplaced, n.displaced)
 	if j.several() {
 		k.list(j, g, &g.unbound, stateFresh, n.fresh)
 	}
-	k.expect(g.wider[0] != nil || g.wider[1] == nil && !g.prefers, "job %#x: group %d prefers %v and gives way to %v", j.ref, g.index, g.prefers, g.wider)
-	k.expect(g.base().need.equal(g.set.need) && (j.needs || g.set.need == nil) && (j.unlike || g.set.need.equal(j.first.set.need)), "job %#x: group %d needs another thing", j.ref, g.index)
-	k.expect(g.base().base, "job %#x: group %d ends with a set that is not known to be one", j.ref, g.index)
-	k.expect(g.queued == (k.c.idle != nil && g.set.need == nil && g.waiting() > 0 && !j.halted() && !g.near), "job %#x: group %d of which %d tasks wait is queued: %v", j.ref, g.index, g.waiting(), g.queued)
-	k.expect(!g.touched, "job %#x: what group %d has lost is forgotten", j.ref, g.index)
+	k.expect(g.wider[0] != nil || g.wider[1] == nil && !g.prefers, "job %#x: group %d prefers %v and gives way to %v", j.ref, g.timer.index, g.prefers, g.wider)
+	k.expect(g.base().need.equal(g.set.need) && (j.needs || g.set.need == nil) && (j.unlike || g.set.need.equal(j.first.set.need)), "job %#x: group %d needs another thing", j.ref, g.timer.index)
+	k.expect(g.base().base, "job %#x: group %d ends with a set that is not known to be one", j.ref, g.timer.index)
+	k.expect(g.queued == (k.c.idle != nil && g.set.need == nil && g.waiting() > 0 && !j.halted() && !g.near), "job %#x: group %d of which %d tasks wait is queued: %v", j.ref, g.timer.index, g.waiting(), g.queued)
+	k.expect(!g.touched, "job %#x: what group %d has lost is forgotten", j.ref, g.timer.index)
 	k.near(j, g)
 	if g.waiting() == 0 {
 		k.expect(k.c.cfg.Policy == LateBindingNoCancel || g.left == 0, "job %#x: %d reservations outstanding and nothing waits", j.ref, g.left)
@@ -195,13 +197,13 @@ func (k *checker) list(j *job, g *group, l *taskList, state taskState, want int)
 	for i := l.head; i != 0; i = j.tasks[i-1].next {
 		n++
 		r := &j.tasks[i-1]
-		k.expect(r.state == state && r.prev == prev && r.group == g.index, "job %#x: task %d does not belong in the list of state %d", j.ref, i-1, state)
+		k.expect(r.state == state && r.prev == prev && r.group == g.timer.index, "job %#x: task %d does not belong in the list of state %d", j.ref, i-1, state)
 		prev = i
 		if n > want {
 			break
 		}
 	}
-	k.expect(n == want && l.n == want && l.tail == prev, "job %#x: list of state %d has %d tasks, want %d", j.ref, state, n, want)
+	k.expect(n == want && int(l.n) == want && l.tail == prev, "job %#x: list of state %d has %d tasks, want %d", j.ref, state, n, want)
 }
 
 // reservations checks those of a job, and counts them for its groups.
@@ -216,16 +218,16 @@ func (k *checker) reservations(j *job, counts []groupCount) {
 		}
 		g := j.holder(uint32(i))
 		left += int(r.left)
-		counts[g.index].left += int(r.left)
+		counts[g.timer.index].left += int(r.left)
 		w := k.c.worker(r.worker)
 		k.expect(w != nil && g.set.matches(k.c.offer(w)), "job %#x: reservation %d is at worker %d, which cannot serve it", j.ref, i, r.worker)
 		if r.owner == 0 {
 			continue
 		}
 		t := &j.tasks[r.owner-1]
-		k.expect(t.group == g.index, "job %#x: reservation %d of group %d is for task %d of group %d", j.ref, i, g.index, r.owner-1, t.group)
+		k.expect(t.group == g.timer.index, "job %#x: reservation %d of group %d is for task %d of group %d", j.ref, i, g.timer.index, r.owner-1, t.group)
 		if t.state == stateDisplaced && t.round == r.round {
-			owned[g.index] += int(r.left)
+			owned[g.timer.index] += int(r.left)
 			k.expect(w == nil || !k.c.avoided(t, w), "job %#x: task %d has a reservation at worker %d, where it failed", j.ref, r.owner-1, r.worker)
 		}
 	}

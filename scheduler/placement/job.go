@@ -66,14 +66,15 @@ type job struct {
 	estimate   time.Duration // what each of its tasks takes, as it says
 	statement  *statement    // what is known of who says so; nil: it says nothing
 	prev, next *job          // in the order of submission
-	timer      waker
 
 	tasks      []taskRec
+	cursor     int // no task before it is fresh. Of a job of one group
 	running    int // tasks
 	unfinished int // tasks that have no outcome yet
 	failed     int // tasks that ended not OK
 
 	first group // all there is unless tasks differ in their constraints
+	extra extra // the first one's
 	more  []group
 
 	res         []reservation
@@ -105,7 +106,7 @@ func (j *job) halted() bool { return j.claiming || j.suspended }
 // taskList is a first-in first-out list of a job's tasks through their next and prev.
 type taskList struct {
 	head, tail uint32 // index + 1
-	n          int
+	n          int32
 }
 
 func (l *taskList) push(tasks []taskRec, t uint32) {
@@ -165,7 +166,7 @@ func (c *Core) newJob() *job {
 	j := c.jobs[index]
 	generation := max(j.generation+1, 1) // 0 is left out when it wraps, so that no Ref is 0
 	*j = job{ref: probe.Ref(generation)<<32 | probe.Ref(index), generation: generation, claimUntil: never, asked: j.asked[:0], prev: c.newest}
-	j.timer.j = j
+	j.first.timer.j = j
 	j.order, j.offers = c.stats.Submitted, c.idle != nil && c.sorters == 0
 	if c.newest == nil {
 		c.oldest = j
@@ -183,7 +184,6 @@ func (c *Core) release(j *job) {
 	c.load.Jobs--
 	c.resign(j)
 	c.stats.Done++
-	c.timers.Remove(&j.timer.Timer)
 	for i := range j.groups() {
 		c.dissolve(j.at(i))
 	}

@@ -54,7 +54,7 @@ func (c *Core) net(now time.Duration, s *set, out []Effect) []Effect {
 	c.stats.Nets++
 	for g := q.head; g != nil; g = g.nextWaiting {
 		j := g.timer.j
-		lack := min(g.waiting()-g.left, len(s.eligible))
+		lack := min(g.waiting()-int(g.left), len(s.eligible))
 		if lack <= 0 {
 			continue
 		}

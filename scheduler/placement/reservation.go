@@ -62,9 +62,9 @@ func (c *Core) reserve(j *job, g *group, w probe.WorkerID, count int, owner uint
 			g.bare--
 		}
 		t.probes += uint16(count)
-		g.owned += count
+		g.owned += int32(count)
 	}
-	g.left += count
+	g.left += int32(count)
 	j.outstanding += count
 	c.load.Reservations += count
 	c.stats.Reservations += uint64(count)
@@ -75,7 +75,7 @@ func (c *Core) reserve(j *job, g *group, w probe.WorkerID, count int, owner uint
 
 // link puts element i, from 1, among a group's.
 func (j *job) link(g *group, i uint32) {
-	j.links[i-1] = resLink{group: g.index, next: g.resHead}
+	j.links[i-1] = resLink{group: g.timer.index, next: g.resHead}
 	if g.resHead != 0 {
 		j.links[g.resHead-1].prev = i
 	}
@@ -146,7 +146,7 @@ func (c *Core) spend(j *job, w probe.WorkerID, res, n uint32) (spent uint32, g *
 // deduct takes n from what is left of a reservation and returns its owner, if that still waits for it.
 func (c *Core) deduct(j *job, g *group, r *reservation, n uint32) (owner uint32) {
 	r.left -= n
-	g.left -= int(n)
+	g.left -= int32(n)
 	j.outstanding -= int(n)
 	c.load.Reservations -= int(n)
 	if r.owner == 0 {
@@ -157,7 +157,7 @@ func (c *Core) deduct(j *job, g *group, r *reservation, n uint32) (owner uint32)
 		return 0
 	}
 	t.probes -= uint16(n)
-	g.owned -= int(n)
+	g.owned -= int32(n)
 	if t.probes == 0 {
 		g.bare++
 	}
@@ -244,7 +244,7 @@ func (c *Core) place(j *job, g *group, t uint32, out []Effect) []Effect {
 	if !c.hasElsewhere(g, r) {
 		c.unlink(j, g, t)
 		r.state = stateReturned
-		g.returned.push(j.tasks, t)
+		c.own(g).returned.push(j.tasks, t)
 		return out
 	}
 	if j.onOffers(g) {
@@ -284,7 +284,7 @@ func (c *Core) resample(now time.Duration, j *job, g *group, out []Effect) []Eff
 			out = c.place(j, g, t, out)
 		}
 	}
-	if lack := g.anywhere() - (g.left - g.owned); lack > 0 {
+	if lack := g.lack(); lack > 0 {
 		out = c.sample(j, g, lack, out)
 	}
 	// What is lacking still is so because of the bound on outstanding reservations, or because nobody is eligible; a worker that

@@ -138,7 +138,7 @@ func (c *Core) submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	j.ratio, j.maxAttempts = ratio, uint16(s.MaxAttempts)
 	j.atMostOnce, j.cancelOnFailure, j.epoch = s.AtMostOnce, s.CancelOnFailure, s.Epoch
 	c.addTasks(j, &s)
-	c.timers.Add(&j.timer.Timer, j.timer.at(), &j.timer)
+	c.timers.Add(j.first.timer.at(), &j.first.timer)
 	ref := j.ref
 	if j.unfinished == 0 {
 		return ref, c.finish(j, task.OK, out), nil
@@ -238,13 +238,13 @@ func (c *Core) addTasks(j *job, s *Spec) {
 		j.account.unfinished += j.unfinished
 	}
 	if !j.several() {
-		j.first.fresh = j.unfinished
+		j.first.fresh = int32(j.unfinished)
 	} else {
 		c.deal(j, s)
 	}
 	for i := range j.groups() {
 		g := j.at(i)
-		c.waits(j, g, g.fresh)
+		c.waits(j, g, int(g.fresh))
 	}
 }
 
@@ -258,7 +258,7 @@ func (c *Core) addAttempts(now time.Duration, j *job, had []Attempts, out []Effe
 		g := j.of(a.Task)
 		c.unlink(j, g, a.Task)
 		r.state, r.attempt, r.launched = stateReturned, min(a.N, j.maxAttempts), now
-		g.returned.push(j.tasks, a.Task)
+		c.own(g).returned.push(j.tasks, a.Task)
 	}
 	for i := range j.groups() {
 		for next := j.at(i).returned.head; next != 0; {

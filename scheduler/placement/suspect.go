@@ -52,8 +52,8 @@ func (c *Core) putOffApart(now time.Duration, j *job, g *group) {
 	}
 	delay := min(c.cfg.MinBackoff<<min(g.backoff, maxApartShift), c.cfg.MaxBackoff)
 	if g.backoff < maxApartShift {
-		g.backoff++
+		c.own(g).backoff++
 	}
-	g.resampleAt = now + delay - time.Duration(probe.Below(c.rng, uint64(delay/2)+1))
+	c.own(g).resampleAt = now + delay - time.Duration(probe.Below(c.rng, uint64(delay/2)+1))
 	c.rewake(j, g)
 }

@@ -16,15 +16,15 @@ func after(now, d time.Duration) time.Duration { return timer.After(now, d) }
 // waker is what is woken at a time: a job, for its deadline, the end of its claims and what its first group waits for, or another
 // group of it, for what that one waits for.
 type waker struct {
-	timer.Timer // in Core.timers
+	timer.Timer        // in Core.timers
+	index       uint32 // of the group in its job; 0: the job, and its first group
 	j           *job
-	g           *group // nil: the job
 }
 
 // at is when it wants to be looked at.
 func (w *waker) at() time.Duration {
-	if w.g != nil {
-		return w.g.wake()
+	if w.index > 0 {
+		return w.j.at(int(w.index)).wake()
 	}
 	return min(w.j.deadline, w.j.claimUntil, w.j.first.wake())
 }
@@ -36,19 +36,19 @@ func (g *group) wake() time.Duration { return min(g.resampleAt, g.relaxAt) }
 func (c *Core) rewake(j *job, g *group) {
 	w := &g.timer
 	switch {
-	case g.index == 0:
+	case w.index == 0:
 		c.rewakeJob(j)
 	case g.wake() == never:
 		c.timers.Remove(&w.Timer)
 	case !w.Set():
-		c.timers.Add(&w.Timer, w.at(), w)
+		c.timers.Add(w.at(), w)
 	default:
 		c.timers.Move(&w.Timer, w.at())
 	}
 }
 
 // rewakeJob notes that a job wants to be woken at another time.
-func (c *Core) rewakeJob(j *job) { c.timers.Move(&j.timer.Timer, j.timer.at()) }
+func (c *Core) rewakeJob(j *job) { c.timers.Move(&j.first.timer.Timer, j.first.timer.at()) }
 
 // NextWake says when [Core.Tick] is next due; false: not before another event. It may change with every call.
 func (c *Core) NextWake() (time.Duration, bool) {
@@ -71,9 +71,8 @@ func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 		if at > now {
 			break
 		}
-		j, g := w.j, w.g
-		if g == nil {
-			g = &j.first
+		j, g := w.j, w.j.at(int(w.index))
+		if w.index == 0 {
 			if now >= j.deadline {
 				out = c.expire(now, j, out)
 				continue
@@ -114,11 +113,11 @@ func (c *Core) putOff(now time.Duration, j *job, g *group) {
 	if delay >= c.cfg.MaxBackoff {
 		delay = c.cfg.MaxBackoff
 	} else {
-		g.backoff++
+		c.own(g).backoff++
 	}
 	// Jobs refused by one worker at one moment must not come back together.
 	delay -= time.Duration(probe.Below(c.rng, uint64(delay/2)+1))
-	g.resampleAt = now + delay
+	c.own(g).resampleAt = now + delay
 	c.rewake(j, g)
 	c.stats.Delayed++
 }

@@ -13,7 +13,7 @@ func (c *Core) Touch(w probe.WorkerID, slot uint16, ref probe.Ref, t uint32) uin
 		sum += uint64(wk.slots[slot].call)
 	}
 	if j := c.find(ref); j != nil {
-		sum += uint64(j.outstanding) + uint64(j.first.cursor)
+		sum += uint64(j.outstanding) + uint64(j.cursor)
 		if int64(t) < int64(len(j.tasks)) {
 			sum += uint64(j.tasks[t].attempt)
 		}

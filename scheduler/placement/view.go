@@ -157,7 +157,7 @@ func (g *group) joins(parts []WaitView) bool {
 		if v := &parts[i]; v.Keys > 0 && v.of == g.set && v.Near == g.near {
 			v.Keys++
 			v.Tasks += g.waiting()
-			v.Reservations += g.left
+			v.Reservations += int(g.left)
 			if v.Near {
 				v.Until = min(v.Until, g.relaxAt)
 			}
@@ -186,7 +186,7 @@ func (c *Core) Waits(ref probe.Ref, most int, out []WaitView) []WaitView {
 			continue // it may be of a part that is there
 		}
 		v := WaitView{
-			Tasks: g.waiting(), First: int(j.head(g)), Require: g.set.require, Preferring: g.prefers, Reservations: g.left, Eligible: len(g.set.eligible),
+			Tasks: g.waiting(), First: int(j.head(g)), Require: g.set.require, Preferring: g.prefers, Reservations: int(g.left), Eligible: len(g.set.eligible),
 		}
 		v.Since = j.since(uint32(v.First))
 		g.inLine(&v)
@@ -240,7 +240,7 @@ func (j *job) head(g *group) uint32 {
 			return l.head - 1
 		}
 	}
-	t := g.cursor
+	t := j.cursor
 	for j.tasks[t].state != stateFresh {
 		t++
 	}

@@ -14,6 +14,7 @@ func (c *Core) enqueue(g *group) {
 		return
 	}
 	g.queued = true
+	c.own(g)
 	order := g.timer.j.order
 	before, after := q.tail, q.head // g goes behind before, and ahead of after
 	for {
