@@ -97,6 +97,7 @@ func (c *client) Message(kind uint8, body []byte) error {
 		}
 		now := c.s.enter()
 		if j, ok := c.jobs.Job(m.Seq); ok {
+			c.s.roomy(&c.turn)
 			c.turn.effects = c.s.core.Cancel(now, j.ref, c.turn.effects)
 		}
 		c.s.exit(now, &c.turn)

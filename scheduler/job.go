@@ -124,6 +124,7 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec *task.Job, j *job, a
 	if fault != nil {
 		return fault
 	}
+	s.roomy(t)
 	ref, effects, err := s.core.Submit(now, placing, t.effects)
 	if err != nil {
 		return asError(err)
@@ -254,6 +255,9 @@ func (s *Scheduler) taskDone(now time.Duration, t *turn, e *placement.Effect) {
 	}
 	if j.lease.Abandoned() {
 		s.wakeOwners() // it drains
+	}
+	if j.order == nil {
+		j.order = make([]uint32, 0, j.tasks.len()-j.before)
 	}
 	j.order = append(j.order, e.Task)
 	j.notify()

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"dunnock/internal/fleettest"
 	"dunnock/internal/stream"
@@ -113,7 +114,13 @@ func memoryOfWaitingTasks(t *testing.T, policy placement.Policy, tasks int, most
 	for seq := range uint32(n) {
 		submit(seq + warm + 1)
 	}
-	grown, all := liveHeap()-before, n*tasks
+	at := liveHeap()
+	grown, all := at-before, n*tasks
+	for _, d := range []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, time.Second, 10 * time.Second} {
+		time.Sleep(d)
+		synctest.Wait()
+		t.Logf("%v later: %.1f", d, float64(liveHeap()-before)/float64(all)-payload)
+	}
 	if int(accepted) != n+warm {
 		t.Fatalf("%d of %d jobs were accepted", accepted, n+warm)
 	}

@@ -59,6 +59,7 @@ type Scheduler struct {
 	slow       []*job                              // whose clients have too much to read
 	givenUp    map[probe.Incarnation]time.Duration // workers that were given up not long ago, and when
 	payload    int64                               // bytes of payloads that jobs hold
+	effects    []placement.Effect                  // memory for a turn that has many
 	retained   int64                               // bytes that finished jobs and kept results hold
 	closed     bool                                // no connection is taken any more
 	ctx        context.Context                     //nolint:containedctx // of Run: the life of connections that the HTTP server hands over
@@ -282,6 +283,7 @@ func (s *Scheduler) keepTime(ctx context.Context) {
 		}
 		now := s.enter()
 		s.clock.Disarm()
+		s.roomy(&t)
 		t.effects = s.core.Tick(now, t.effects)
 		s.exit(now, &t)
 		t.batch.Flush()

@@ -48,8 +48,11 @@ func newJob(from *task.Job, lent bool) *job {
 		j.tasks, j.order, j.clients, j.piece = records{n: 1, few: own.record[:]}, own.order[:0], own.client[:0], own.value[:0]
 		j.payloads = gather(from.Tasks, lent, nil)
 	} else {
-		numbers := make([]uint32, 2*n)
-		j = &job{tasks: records{n: n}, order: numbers[n:n], payloads: gather(from.Tasks, lent, numbers[:n:n])}
+		numbers := make([]uint32, n, n+min(n, recordsOf))
+		j = &job{tasks: records{n: n}, payloads: gather(from.Tasks, lent, numbers[:n:n])}
+		if n <= recordsOf { // otherwise order has memory of its own, when the first task has ended
+			j.order = numbers[n:n]
+		}
 	}
 	j.spec = spec{
 		ID: from.ID, App: from.App, User: from.User, Epoch: from.Epoch, Priority: int16(from.Priority), Slots: uint16(from.Slots), ProbeRatio: from.ProbeRatio,

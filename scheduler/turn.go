@@ -41,7 +41,7 @@ func (s *Scheduler) exit(now time.Duration, t *turn) {
 	for i := range t.effects {
 		s.carryOut(now, t, &t.effects[i])
 	}
-	t.effects = t.effects[:0]
+	s.keepEffects(t)
 	s.unclaimed(t, t.take()) // who it was for, if it was for anyone, has taken it
 	next, due := s.core.NextWake()
 	s.clock.Arm(now, next, due)
@@ -53,6 +53,30 @@ func (s *Scheduler) exit(now time.Duration, t *turn) {
 		}
 	}
 	s.mu.Unlock()
+}
+
+// A turn keeps room for a few effects, as most messages have. For the many of a large job all turns use the same memory.
+const (
+	fewEffects  = 64
+	manyEffects = 1 << 14
+)
+
+// keepEffects has the memory of effects that were carried out used again.
+func (s *Scheduler) keepEffects(t *turn) {
+	t.effects = t.effects[:0]
+	if n := cap(t.effects); n > fewEffects {
+		if n > cap(s.effects) && n <= manyEffects {
+			s.effects = t.effects
+		}
+		t.effects = nil
+	}
+}
+
+// roomy gives a turn room for many effects. It runs under the lock.
+func (s *Scheduler) roomy(t *turn) {
+	if len(t.effects) == 0 && cap(t.effects) < cap(s.effects) {
+		t.effects, s.effects = s.effects, nil
+	}
 }
 
 func (s *Scheduler) carryOut(now time.Duration, t *turn, e *placement.Effect) {

@@ -27,6 +27,8 @@ const (
 	maxHot = 4096
 	// maxHotWorkers bounds all of their workers.
 	maxHotWorkers = 1 << 20
+	// maxNears bounds the workers of one group.
+	maxNears = 1<<16 - 1
 
 	tryHops   = 4  // it takes two for a worker with a free slot to answer
 	firstWait = 4  // part of AffinityWait that the first choice alone has
@@ -231,13 +233,13 @@ func (c *Core) choose(j *job, g *group) {
 			a.listed += len(h.workers)
 			h.turn = a.turn
 		}
-		n = min(len(h.workers), max(n, probes(j.ratio, g.anywhere())))
+		n = min(len(h.workers), max(n, probes(j.ratio, g.anywhere())), maxNears)
 		probe.Sample(c.rng, h.workers, n)
 		j.nears = append(j.nears, h.workers[:n]...)
 	} else {
 		j.nears = append(j.nears, c.nearest(g.set, g.key, n)...)
 	}
-	g.nears = uint32(len(j.nears)) - g.from
+	g.nears = uint16(len(j.nears) - int(g.from))
 	g.asked = g.nears
 	if !hot && c.cfg.AffinityWait > 0 {
 		g.asked = min(g.nears, 1)
@@ -313,7 +315,7 @@ func (j *job) unchoose(id probe.WorkerID) {
 		}
 		copy(list[at:], list[at+1:])
 		g.nears--
-		if uint32(at) < g.asked {
+		if at < int(g.asked) {
 			g.asked--
 		}
 	}
@@ -430,7 +432,7 @@ func (c *Core) askAll(j *job, g *group, out []Effect) []Effect {
 	g.relaxAt = after(g.since, max(c.cfg.AffinityWait, 0))
 	c.rewake(j, g)
 	n := (g.anywhere() + int(g.nears-first) - 1) / int(g.nears-first) // 0 if all have failed before: they ask for themselves
-	for _, w := range j.nears[g.from+first : g.from+g.nears] {
+	for _, w := range j.nears[g.from:][first:g.nears] {
 		if c.workers[w].active && n > 0 {
 			out = c.reserve(j, g, w, n, 0, out)
 		}

@@ -9,7 +9,7 @@ func (k *checker) near(j *job, g *group) {
 		return
 	}
 	k.expect(k.c.affinity != nil, "job %#x: group %d has a key, and nothing is kept for keys", j.ref, g.timer.index)
-	k.expect(int64(g.from)+int64(g.nears) <= int64(len(j.nears)), "job %#x: group %d has workers %d to %d of %d", j.ref, g.timer.index, g.from, g.from+g.nears, len(j.nears))
+	k.expect(int64(g.from)+int64(g.nears) <= int64(len(j.nears)), "job %#x: group %d has workers %d to %d of %d", j.ref, g.timer.index, g.from, int(g.from)+int(g.nears), len(j.nears))
 	if !g.near {
 		return
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"dunnock/probe"
 	"dunnock/task"
 )
@@ -44,6 +46,11 @@ func TestPoolReusesByClass(t *testing.T) {
 	if cap(large) < 1000 || cap(small) >= 1000 {
 		t.Fatalf("capacities %d and %d", cap(large), cap(small))
 	}
+	for n := range 5000 {
+		if room := cap(p.get(n)); room < n || n > 1<<fine && room > n+n/8+1 || n <= 1<<fine && room > max(2*n, 1) {
+			t.Fatalf("room for %d where %d were asked for", room, n)
+		}
+	}
 	p.put(large)
 	if again := p.get(5); cap(again) >= 1000 {
 		t.Error("a small slice took the large one's place")
@@ -65,6 +72,39 @@ func TestPoolReusesByClass(t *testing.T) {
 			t.Fatalf("element %d became %d while growing", i, v)
 		}
 	}
+}
+
+// What a pool keeps is a part of what is in use: memory that many tasks had that waited is not kept when they are gone.
+func TestPoolsGiveBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var p pool[int]
+		var out [][]int
+		room := func(list [][]int) (n int) {
+			for _, s := range list {
+				n += cap(s)
+			}
+			return n
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"get": func(t *rapid.T) { out = append(out, p.get(rapid.IntRange(0, 1<<16).Draw(t, "elements"))) },
+			"put": func(t *rapid.T) {
+				if len(out) == 0 {
+					t.Skip()
+				}
+				p.put(out[len(out)-1])
+				out = out[:len(out)-1]
+			},
+			"": func(t *rapid.T) {
+				kept := 0
+				for _, f := range p.free {
+					kept += room(f)
+				}
+				if used := room(out); used != p.used || kept != p.spare || len(out) == 0 && kept > spareElements {
+					t.Fatalf("room for %d is in use and for %d kept, the pool counts %d and %d", used, kept, p.used, p.spare)
+				}
+			},
+		})
+	})
 }
 
 // At the bound of outstanding reservations a job waits for some to end instead of taking more.

@@ -16,20 +16,21 @@ type group struct {
 	unbound taskList // tasks that are fresh. Of a job of several groups
 	fresh   int32    // tasks
 	left    int32    // reservations that are outstanding
+	resHead uint32   // first of them, index + 1. Of a job of several groups
 
-	relaxAt     time.Duration // when set gives way; never: not by time
-	since       time.Duration // when the tasks that are near began to wait
-	timer       waker         // of a job's first group the job's
-	key         probe.Key     // of all of its tasks; 0: they have none
-	resHead     uint32        // first of its reservations, index + 1. Of a job of several groups
-	asked       uint32        // of nears, the first ones
-	from, nears uint32        // which of its job's nears its key has chosen
-	near        bool          // only these workers will do
-	trying      bool          // some others as well, for a while
-	tries       uint8         // of that, that are over
-	wide        bool          // every eligible worker got several reservations
-	touched     bool          // scratch: it has lost reservations
-	queued      bool          // among those of its set that wait for offers
+	relaxAt time.Duration // when set gives way; never: not by time
+	since   time.Duration // when the tasks that are near began to wait
+	timer   waker         // of a job's first group the job's
+	key     probe.Key     // of all of its tasks; 0: they have none
+	from    uint32        // its key has chosen the workers from here on
+	nears   uint16        // of its job's nears, so many
+	asked   uint16        // of them, the first ones
+	near    bool          // only these workers will do
+	trying  bool          // some others as well, for a while
+	tries   uint8         // of that, that are over
+	wide    bool          // every eligible worker got several reservations
+	touched bool          // scratch: it has lost reservations
+	queued  bool          // among those of its set that wait for offers
 }
 
 // extra is what most groups of a job with very many of them have alike: those of tasks with a key of their own that wait for the first time. These
