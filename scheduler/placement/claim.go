@@ -13,11 +13,26 @@ import (
 // they have is taken over. The claim is also a fence: it keeps the scheduler before from starting anything more. When all have
 // answered, or enough time has passed, the tasks that nobody holds are sampled for. What turns up later is adopted all the same.
 
+// claim is what is known of a claim while answers are due.
+type claim struct {
+	until      time.Duration // when tasks that nobody has said to hold are let go
+	asked      bitset        // workers that owe an answer
+	unanswered int           // of them
+}
+
+// claimUntil is when a job's claim ends; never: it is not claiming.
+func (j *job) claimUntil() time.Duration {
+	if j.claim == nil {
+		return never
+	}
+	return j.claim.until
+}
+
 // claim asks a worker for what it holds of a job. One that is severed is asked when it is back.
 func (c *Core) claim(j *job, w *worker, out []Effect) []Effect {
-	if j.claiming && !j.asked.has(w.id) {
-		j.asked.add(w.id)
-		j.unanswered++
+	if a := j.claim; a != nil && !a.asked.has(w.id) {
+		a.asked.add(w.id)
+		a.unanswered++
 	}
 	if !w.up {
 		return out
@@ -29,9 +44,9 @@ func (c *Core) claim(j *job, w *worker, out []Effect) []Effect {
 // claimAll asks all workers that a job's tasks may have been at.
 func (c *Core) claimAll(now time.Duration, j *job, out []Effect) []Effect {
 	c.hold(j, true, j.suspended)
-	j.claimUntil = after(now, c.cfg.ClaimWait)
+	j.claim = &claim{until: after(now, c.cfg.ClaimWait)}
 	if j.atMostOnce {
-		j.claimUntil = after(now, c.cfg.DoubtWait)
+		j.claim.until = after(now, c.cfg.DoubtWait)
 	}
 	c.rewakeJob(j)
 	for i := range c.workers {
@@ -70,12 +85,12 @@ func (c *Core) hold(j *job, claiming, suspended bool) {
 
 // answered notes that a worker has said all that it holds of a job, or will not any more.
 func (c *Core) answered(now time.Duration, j *job, w probe.WorkerID, out []Effect) []Effect {
-	if !j.claiming || !j.asked.has(w) {
+	a := j.claim
+	if a == nil || !a.asked.has(w) {
 		return out
 	}
-	j.asked.remove(w)
-	j.unanswered--
-	if j.unanswered > 0 {
+	a.asked.remove(w)
+	if a.unanswered--; a.unanswered > 0 {
 		return out
 	}
 	return c.claimed(now, j, out)
@@ -84,8 +99,7 @@ func (c *Core) answered(now time.Duration, j *job, w probe.WorkerID, out []Effec
 // claimed lets a job's tasks be launched that nobody holds; of one whose tasks may start once only they end, since nobody can say that they
 // have not started.
 func (c *Core) claimed(now time.Duration, j *job, out []Effect) []Effect {
-	j.claimUntil, j.unanswered = never, 0
-	j.asked = j.asked[:0]
+	j.claim = nil
 	c.rewakeJob(j)
 	c.hold(j, false, j.suspended)
 	if !j.atMostOnce {

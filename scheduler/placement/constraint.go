@@ -200,9 +200,11 @@ func (c *Core) form(j *job, s *Spec) {
 	n, sole := len(c.plan), probe.Key(0)
 	if s.Keys != nil {
 		sole, n = c.split(s)
+		c.divide(j)
 		j.nears = c.nearPool.get(n * probes(s.ProbeRatio, 1))
 	}
 	if n > 1 {
+		c.divide(j)
 		j.more = c.groupPool.get(n - 1)[:n-1]
 	}
 	for i := range c.plan {

@@ -40,6 +40,7 @@ type Core struct {
 	groupPool  pool[group]
 	usual      *extra   // of groups that have none of their own; it is never changed
 	extras     []*extra // to be used again
+	whole      *parts   // of jobs that have none; it is never changed
 	nearPool   pool[probe.WorkerID]
 	plan       []planned     // scratch of Submit
 	heads      []uint32      // scratch of Submit: the first planned group of each of the Spec's
@@ -85,7 +86,7 @@ func New(cfg Config, rng *rand.Rand) *Core {
 	}
 	c := &Core{
 		cfg: cfg.withDefaults(), rng: rng, schedulers: 1, byKey: make(map[string]*set), index: newIndex(), breakers: make(map[probe.WorkerID]*breaker), trialAt: never, hops: newHops(),
-		usual: &extra{cost: costUnit, resampleAt: never},
+		usual: &extra{cost: costUnit, resampleAt: never}, whole: &parts{},
 	}
 	if c.cfg.Policy == IdleOffer {
 		c.idle = newIdle()

@@ -74,6 +74,7 @@ func (k *checker) slab() {
 		prev = j
 	}
 	k.expect(c.newest == prev, "the list of live jobs has another end")
+	k.expect(c.whole.more == nil && c.whole.links == nil && c.whole.nears == nil, "a job without parts has some: %+v", *c.whole)
 	k.expect(*c.usual == extra{cost: costUnit, resampleAt: never}, "what is usual has changed: %+v", *c.usual)
 	k.expect(len(c.timers) == wakers, "%d timers for %d live jobs and groups", len(c.timers), wakers)
 	k.expect(live+len(c.free) == len(c.jobs), "%d live and %d free of %d jobs", live, len(c.free), len(c.jobs))
@@ -107,7 +108,7 @@ func (k *checker) job(j *job) {
 		switch r.state {
 		case stateFresh:
 			n.fresh++
-			k.expect(j.several() || i >= j.cursor, "job %#x: fresh task %d before the cursor %d", j.ref, i, j.cursor)
+			k.expect(j.several() || i >= int(j.cursor), "job %#x: fresh task %d before the cursor %d", j.ref, i, j.cursor)
 			k.expect(r.attempt == 0 && r.avoid == 0, "job %#x: fresh task %d has a past", j.ref, i)
 		case stateReturned:
 			n.returned++
@@ -137,13 +138,13 @@ func (k *checker) job(j *job) {
 		k.group(j, j.at(i), n)
 		waiting += n.fresh + n.returned + n.displaced
 	}
-	k.expect(j.running == running && j.failed == failed && j.unfinished == waiting+running, "job %#x: counts running %d failed %d unfinished %d, want %d %d %d",
+	k.expect(int(j.running) == running && int(j.failed) == failed && int(j.unfinished) == waiting+running, "job %#x: counts running %d failed %d unfinished %d, want %d %d %d",
 		j.ref, j.running, j.failed, j.unfinished, running, failed, waiting+running)
 	k.expect(j.unfinished > 0, "job %#x is live without an unfinished task", j.ref)
 	k.claims(j)
 	k.load.Waiting += waiting
 	k.load.Running += running
-	k.load.Reservations += j.outstanding
+	k.load.Reservations += int(j.outstanding)
 }
 
 // group checks one group against what its job's tasks and reservations say of it.
@@ -171,12 +172,15 @@ func (k *checker) group(j *job, g *group, n groupCount) {
 
 func (k *checker) claims(j *job) {
 	k.expect(!j.halted() || j.outstanding == 0, "job %#x: %d reservations outstanding though nothing of it is to be launched", j.ref, j.outstanding)
-	k.expect(j.claiming == (j.claimUntil != never), "job %#x: claiming %v until %v", j.ref, j.claiming, j.claimUntil)
+	k.expect(j.claiming == (j.claim != nil), "job %#x: claiming %v until %v", j.ref, j.claiming, j.claimUntil())
+	if j.claim == nil {
+		return
+	}
 	owing := 0
-	for _, word := range j.asked {
+	for _, word := range j.claim.asked {
 		owing += bits.OnesCount64(word)
 	}
-	k.expect(owing == j.unanswered && (j.claiming || owing == 0), "job %#x: claiming %v, %d of %d answers are due", j.ref, j.claiming, j.unanswered, owing)
+	k.expect(owing == j.claim.unanswered, "job %#x: %d of %d answers are due", j.ref, j.claim.unanswered, owing)
 }
 
 // running checks that a running task and its slot agree.
@@ -240,7 +244,7 @@ func (k *checker) reservations(j *job, counts []groupCount) {
 		k.expect(j.res[i-1].left == 0, "job %#x: reservation %d is outstanding and unused", j.ref, i-1)
 	}
 	k.expect(free == unused, "job %#x: %d of %d unused reservations are free", j.ref, free, unused)
-	k.expect(left == j.outstanding, "job %#x: %d reservations outstanding, counted %d", j.ref, j.outstanding, left)
+	k.expect(left == int(j.outstanding), "job %#x: %d reservations outstanding, counted %d", j.ref, j.outstanding, left)
 	k.links(j)
 }
 

@@ -61,32 +61,27 @@ type job struct {
 	ratio      float64
 	submitted  time.Duration
 	deadline   time.Duration
-	claimUntil time.Duration // when tasks that nobody has said to hold are let go; never: not claiming
 	account    *account      // its user's; nil: nobody's
 	estimate   time.Duration // what each of its tasks takes, as it says
 	statement  *statement    // what is known of who says so; nil: it says nothing
 	prev, next *job          // in the order of submission
 
 	tasks      []taskRec
-	cursor     int // no task before it is fresh. Of a job of one group
-	running    int // tasks
-	unfinished int // tasks that have no outcome yet
-	failed     int // tasks that ended not OK
+	cursor     int32 // no task before it is fresh. Of a job of one group
+	running    int32 // tasks
+	unfinished int32 // tasks that have no outcome yet
+	failed     int32 // tasks that ended not OK
 
 	first group // all there is unless tasks differ in their constraints
 	extra extra // the first one's
-	more  []group
+	*parts
 
 	res         []reservation
-	links       []resLink // of a job of several groups: beside res
 	resFree     uint32    // first unused element of res, index + 1
-	outstanding int       // reservations
+	outstanding int32     // reservations
 
-	nears []probe.WorkerID // that the keys of its groups have chosen
-
-	asked      bitset // workers that owe an answer to a claim
-	unanswered int    // of them
-	epoch      uint32
+	claim *claim // nil: it is not claiming
+	epoch uint32
 
 	maxAttempts     uint16
 	begun           bool // it has been sampled for
@@ -98,6 +93,13 @@ type job struct {
 	offers          bool // its plain tasks wait for offers, not for reservations
 	needs           bool // some of its tasks take more than a slot
 	unlike          bool // and others do not, or take other things
+}
+
+// parts is what a job has beside its first group; Core.whole if that is nothing.
+type parts struct {
+	more  []group
+	links []resLink        // beside job.res, if there is more than one group
+	nears []probe.WorkerID // that the keys of its groups have chosen
 }
 
 // halted reports whether nothing of the job is to be launched for now.
@@ -165,7 +167,7 @@ func (c *Core) newJob() *job {
 	}
 	j := c.jobs[index]
 	generation := max(j.generation+1, 1) // 0 is left out when it wraps, so that no Ref is 0
-	*j = job{ref: probe.Ref(generation)<<32 | probe.Ref(index), generation: generation, claimUntil: never, asked: j.asked[:0], prev: c.newest}
+	*j = job{ref: probe.Ref(generation)<<32 | probe.Ref(index), generation: generation, parts: c.whole, prev: c.newest}
 	j.first.timer.j = j
 	j.order, j.offers = c.stats.Submitted, c.idle != nil && c.sorters == 0
 	if c.newest == nil {
@@ -180,7 +182,7 @@ func (c *Core) newJob() *job {
 
 // release forgets a job whose tasks have all ended. Its Ref is unknown from here on.
 func (c *Core) release(j *job) {
-	c.load.Reservations -= j.outstanding
+	c.load.Reservations -= int(j.outstanding)
 	c.load.Jobs--
 	c.resign(j)
 	c.stats.Done++
@@ -199,11 +201,27 @@ func (c *Core) release(j *job) {
 	}
 	c.taskPool.put(j.tasks)
 	c.resPool.put(j.res)
+	c.reunite(j)
+	c.free = append(c.free, uint32(j.ref))
+	*j = job{generation: j.generation}
+}
+
+// divide gives a job parts of its own.
+func (c *Core) divide(j *job) {
+	if j.parts == c.whole {
+		j.parts = &parts{}
+	}
+}
+
+// reunite lets go of what a job has of parts.
+func (c *Core) reunite(j *job) {
+	if j.parts == c.whole {
+		return
+	}
 	c.linkPool.put(j.links)
 	c.groupPool.put(j.more)
 	c.nearPool.put(j.nears)
-	c.free = append(c.free, uint32(j.ref))
-	*j = job{generation: j.generation, asked: j.asked}
+	*j.parts = parts{}
 }
 
 // avoided reports whether a task has failed on the worker in its present life.

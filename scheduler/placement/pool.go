@@ -3,14 +3,14 @@ package placement
 import "math/bits"
 
 // pool keeps slices for reuse, by classes of their capacity, so that small and wide jobs do not grow one another's. What
-// it keeps is bounded by a part of what is in use.
+// it keeps is bounded by a part of what was in use at once.
 type pool[T any] struct {
 	free  [classes][][]T
 	spare int // elements that there is room for in free
 	used  int // elements that there is room for in what was got and not put back
 }
 
-// A pool keeps room for so many elements, or a part of those that are in use if that is more.
+// A pool keeps room for so many elements, or for this part of those that are in use if that is more.
 const (
 	spareElements = 1 << 14
 	sparePart     = 8

@@ -65,7 +65,7 @@ func (c *Core) reserve(j *job, g *group, w probe.WorkerID, count int, owner uint
 		g.owned += int32(count)
 	}
 	g.left += int32(count)
-	j.outstanding += count
+	j.outstanding += int32(count)
 	c.load.Reservations += count
 	c.stats.Reservations += uint64(count)
 	return append(out, Effect{
@@ -147,7 +147,7 @@ func (c *Core) spend(j *job, w probe.WorkerID, res, n uint32) (spent uint32, g *
 func (c *Core) deduct(j *job, g *group, r *reservation, n uint32) (owner uint32) {
 	r.left -= n
 	g.left -= int32(n)
-	j.outstanding -= int(n)
+	j.outstanding -= int32(n)
 	c.load.Reservations -= int(n)
 	if r.owner == 0 {
 		return 0

@@ -235,10 +235,10 @@ func (c *Core) addTasks(j *job, s *Spec) {
 		j.unfinished++
 	}
 	if j.account != nil {
-		j.account.unfinished += j.unfinished
+		j.account.unfinished += int(j.unfinished)
 	}
 	if !j.several() {
-		j.first.fresh = int32(j.unfinished)
+		j.first.fresh = j.unfinished
 	} else {
 		c.deal(j, s)
 	}

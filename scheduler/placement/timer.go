@@ -26,7 +26,7 @@ func (w *waker) at() time.Duration {
 	if w.index > 0 {
 		return w.j.at(int(w.index)).wake()
 	}
-	return min(w.j.deadline, w.j.claimUntil, w.j.first.wake())
+	return min(w.j.deadline, w.j.claimUntil(), w.j.first.wake())
 }
 
 // wake is when a group wants to be looked at.
@@ -77,7 +77,7 @@ func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 				out = c.expire(now, j, out)
 				continue
 			}
-			if now >= j.claimUntil {
+			if now >= j.claimUntil() {
 				out = c.claimed(now, j, out)
 				continue
 			}

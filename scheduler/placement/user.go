@@ -140,7 +140,7 @@ func (c *Core) resign(j *job) {
 	if a == nil {
 		return
 	}
-	a.unfinished -= j.unfinished
+	a.unfinished -= int(j.unfinished)
 	c.enrolled--
 	a.jobs--
 	for a != nil && a.jobs+a.members == 0 {

@@ -22,7 +22,7 @@ func (k *checker) users() {
 		if a == nil {
 			continue
 		}
-		n.jobs, n.unfinished, n.waiting = n.jobs+1, n.unfinished+j.unfinished, n.waiting+j.waiting()
+		n.jobs, n.unfinished, n.waiting = n.jobs+1, n.unfinished+int(j.unfinished), n.waiting+j.waiting()
 		counted[a] = n
 		enrolled++
 	}

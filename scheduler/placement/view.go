@@ -76,8 +76,8 @@ func (c *Core) Job(ref probe.Ref) (JobView, bool) {
 		return JobView{}, false
 	}
 	v := JobView{
-		Ref: ref, Submitted: j.submitted, Deadline: j.deadline, Tasks: len(j.tasks), Waiting: j.waiting(), Running: j.running,
-		Failed: j.failed, Reservations: j.outstanding, Eligible: j.eligible(),
+		Ref: ref, Submitted: j.submitted, Deadline: j.deadline, Tasks: len(j.tasks), Waiting: j.waiting(), Running: int(j.running),
+		Failed: int(j.failed), Reservations: int(j.outstanding), Eligible: j.eligible(),
 		Claiming: j.claiming, Suspended: j.suspended,
 	}
 	for i := range j.groups() {
