@@ -137,11 +137,13 @@ func TestOffersAreHandedOn(t *testing.T) {
 func TestSchedulerDiesWithOffers(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		o := newOffering(t, f, 3, 4)
+		held := 0. // together: that one of them has none is nothing rare
 		for _, s := range o.schedulers[1:] {
-			if s.Metric(`dunnock_held_offers{slot="free"}`) == 0 {
-				t.Fatalf("%s holds no offer, so that its death shows nothing", s.Name)
-			}
+			held += s.Metric(`dunnock_held_offers{slot="free"}`)
 			s.Kill()
+		}
+		if held == 0 {
+			t.Fatal("those who die hold no offer, so that their death shows nothing")
 		}
 		o.schedulers = o.schedulers[:1]
 		if took := o.run(o.schedulers[0], echoJob(8, "100ms")); took > 110*time.Millisecond {

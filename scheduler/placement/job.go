@@ -77,8 +77,8 @@ type job struct {
 	*parts
 
 	res         []reservation
-	resFree     uint32    // first unused element of res, index + 1
-	outstanding int32     // reservations
+	resFree     uint32 // first unused element of res, index + 1
+	outstanding int32  // reservations
 
 	claim *claim // nil: it is not claiming
 	epoch uint32
