@@ -2,10 +2,10 @@ package stream
 
 import "time"
 
-// company is what FlushSoon knows of others who flush the same connection. To gather what they have to say takes a
-// goroutine that is woken, which is worth it only while there are others. So who was the only one aloneAfter times in a
-// row writes by itself from then on, until another one comes meanwhile or within aloneTime: with few callers and a
-// short time between them, each would have a write for itself. Conn.mu guards it.
+// company is what FlushSoon knows of others who flush the same connection. FlushSoon wakes the writer goroutine, which
+// lets others add their messages and writes all at once. That is worth a wake-up only where others do add something. So
+// whoever was the only one aloneAfter times in a row writes by itself from then on, until another one comes meanwhile
+// or within aloneTime: with few callers a short time apart, each would have a write to itself. Conn.mu guards it.
 type company struct {
 	asked int   // how many have asked since the writer goroutine was told
 	alone int   // how often in a row that was one

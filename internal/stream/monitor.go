@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Monitor sees to it that the Go runtime's own monitor takes the processor from who keeps it, in a process whose
-// connections do not wake it: on Linux, where they read and write behind the runtime's back. While all goroutines wait
-// the runtime's monitor sleeps, until a timer is due or the runtime is told of a system call. Should code that runs for
-// long then take every processor, connections would go unread for as long as that sleep lasts, half a second with our
-// beats.
+// Monitor keeps the Go runtime's monitor thread (sysmon) awake while code of unknown length may run. sysmon takes the
+// processor from goroutines that keep it for long, and sleeps while all of them wait, until a timer is due or the
+// runtime is told of a system call. On Linux our connections read and write without the runtime being told
+// (now_linux.go), so that nothing would wake it: should such code then take every processor, connections would go
+// unread for as long as sysmon sleeps, half a second with our beats.
 //
-// So call Wake before code of unknown length is run because of a message. To wake the runtime's monitor each time would
-// cost two context switches: it is woken after a rest, and as long as Wake is called again a timer is kept that is due
+// So call Wake before code of unknown length is run because of a message. To wake sysmon each time would cost two
+// context switches. It is woken after a rest only, and for as long as Wake is called again a timer is kept that is due
 // within monitorTime, so that it sleeps no longer than that.
 type Monitor struct {
 	timer   *time.Timer
