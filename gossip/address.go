@@ -35,7 +35,8 @@ func Reachable(bound string) (string, error) {
 	return net.JoinHostPort(ip.String(), port), nil
 }
 
-// Advertised is the address at which others reach what is bound: the host that is wanted, with the bound port if it names none.
+// Advertised is the address at which others reach what is bound: the host that is wanted, with the bound port if it
+// names none.
 func Advertised(wanted, bound string) (string, error) {
 	host, port, err := parseAdvertised(wanted)
 	if err != nil {

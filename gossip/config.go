@@ -117,7 +117,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// ErrConfig is in every error of [Config.Validate], and so in those of [Open] that no other try of the same would not meet.
+// ErrConfig is in every error of [Config.Validate], and so in those of [Open] that no other try of the same would not
+// meet.
 var ErrConfig = errors.New("gossip")
 
 // Validate reports all faults of the configuration at once, in one line that names the fields.

@@ -10,8 +10,8 @@ import (
 	"dunnock/probe"
 )
 
-// Workers keep results until they are acknowledged, and they are: also those before a connection broke, and those behind one that was given
-// up, and also the last few, on an idle fleet.
+// Workers keep results until they are acknowledged, and they are: also those before a connection broke, and those
+// behind one that was given up, and also the last few, on an idle fleet.
 func TestResultsAreAcknowledged(t *testing.T) {
 	for name, between := range map[string]func(f *fleettest.Fleet, w *fleettest.Node){
 		"connected": func(*fleettest.Fleet, *fleettest.Node) {},
@@ -49,8 +49,8 @@ func TestResultsAreAcknowledged(t *testing.T) {
 	}
 }
 
-// A draining worker whose connection breaks is not taken for one that has left, and does not leave before it has told its results: nothing
-// starts twice.
+// A draining worker whose connection breaks is not taken for one that has left, and does not leave before it has told
+// its results: nothing starts twice.
 func TestBrokenWhileDraining(t *testing.T) {
 	for _, left := range []time.Duration{400 * time.Millisecond, time.Millisecond} { // until the tasks end
 		inBubble(t, func(t *testing.T, f *fleettest.Fleet) {

@@ -23,8 +23,8 @@ func keyedJob(duration string, keys ...string) task.Job {
 	return j
 }
 
-// Tasks with one key run where those before it ran, at every scheduler and under either policy, and when their workers are busy they run elsewhere
-// before long.
+// Tasks with one key run where those before it ran, at every scheduler and under either policy, and when their workers
+// are busy they run elsewhere before long.
 func TestAffinity(t *testing.T) {
 	for _, policy := range []placement.Policy{placement.LateBinding, placement.IdleOffer} {
 		t.Run(policy.String(), func(t *testing.T) {

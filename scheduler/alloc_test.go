@@ -99,8 +99,9 @@ func runJob(tb testing.TB, c *client.Client, job task.Job) {
 	}
 }
 
-// A task through client, scheduler and worker may allocate what its own user keeps of it, and no more: the attempt that its
-// handler sees, and the value that the client returns. So the scheduler allocates nothing, and either of the others once.
+// A task through client, scheduler and worker may allocate what its own user keeps of it, and no more: the attempt that
+// its handler sees, and the value that the client returns. So the scheduler allocates nothing, and either of the others
+// once.
 func TestAllocationsPerTask(t *testing.T) {
 	for _, policy := range []placement.Policy{placement.LateBinding, placement.IdleOffer} {
 		for name, value := range map[string][]byte{"with a result": []byte("result"), "without": nil} {

@@ -12,12 +12,13 @@ import (
 	"dunnock/task"
 )
 
-// archive holds the finished jobs of which there is nothing to tell but who ran what for how long, in bytes. They are most of what a scheduler
-// that has much to do has in its memory, and as structures with pointers the garbage collector had to look at each: with 64 MiB of them that took 60 ms of
-// processor time, on all processors at once, and whoever waited for the scheduler waited for as long.
+// archive holds the finished jobs of which there is nothing to tell but who ran what for how long, in bytes. They are
+// most of what a scheduler that has much to do has in its memory, and as structures with pointers the garbage collector
+// had to look at each: with 64 MiB of them that took 60 ms of processor time, on all processors at once, and whoever
+// waited for the scheduler waited for as long.
 //
-// Jobs are in the order of their ends, in pages, of which the oldest is used again when all of its jobs are gone: an archive that is full allocates
-// nothing.
+// Jobs are in the order of their ends, in pages, of which the oldest is used again when all of its jobs are gone: an
+// archive that is full allocates nothing.
 type archive struct {
 	pages []page // oldest first
 	first uint32 // the number of pages[0]
@@ -124,7 +125,8 @@ func (a *archive) summary(id task.JobID, now time.Duration) (api.JobSummary, boo
 	}, true
 }
 
-// newest appends jobs, those with the latest submissions among them if there are more than so many: none has ended before it was submitted.
+// newest appends jobs, those with the latest submissions among them if there are more than so many: none has ended
+// before it was submitted.
 func (a *archive) newest(most int, jobs []listedJob) []listedJob {
 	var submitted []time.Duration // when those were that have been appended
 	for n, p := range slices.Backward(a.pages) {
@@ -247,7 +249,8 @@ func readJob(b []byte) *job {
 	return j
 }
 
-// recentWorkers are names that a job's tasks refer back to: as few workers run most tasks of a job, most names are a byte.
+// recentWorkers are names that a job's tasks refer back to: as few workers run most tasks of a job, most names are a
+// byte.
 type recentWorkers struct {
 	names [recentNames]string
 	next  int

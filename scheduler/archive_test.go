@@ -41,7 +41,8 @@ func plainJob(t *rapid.T, ended time.Duration) *job {
 	return j
 }
 
-// An archive against a list: what it tells of a job is what the job was, the oldest go first, and each byte is counted as often as it is taken back.
+// An archive against a list: what it tells of a job is what the job was, the oldest go first, and each byte is counted
+// as often as it is taken back.
 func TestArchive(t *testing.T) {
 	compared := cmp.Options{cmp.AllowUnexported(job{}, spec{}, payloads{}, records{}, record{}, retries{}), cmpopts.IgnoreTypes(lease.Job{}), cmpopts.IgnoreFields(job{}, "unread"), cmpopts.EquateEmpty()}
 	rapid.Check(t, func(t *rapid.T) {
@@ -131,7 +132,8 @@ func TestArchiveListsTheNewest(t *testing.T) {
 	})
 }
 
-// Finished jobs are nothing for the garbage collector to look at, and an archive that is full allocates next to nothing.
+// Finished jobs are nothing for the garbage collector to look at, and an archive that is full allocates next to
+// nothing.
 func TestArchiveIsNoWorkForTheCollector(t *testing.T) {
 	var a archive
 	j := &job{spec: spec{App: "app"}, outcome: task.OK, tasks: records{n: 10}, order: []uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}

@@ -11,7 +11,8 @@ import (
 	"dunnock/task"
 )
 
-// A job whose client has it all stays known: over HTTP it is told who ran what, its id is not free for another job, and its results are the client's.
+// A job whose client has it all stays known: over HTTP it is told who ran what, its id is not free for another job, and
+// its results are the client's.
 func TestArchivedJob(t *testing.T) {
 	withHTTP(t, nil, func(t *testing.T, f *fleettest.Fleet, s *fleettest.Node, c *caller) {
 		client := f.Client(s)

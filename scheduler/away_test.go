@@ -10,8 +10,8 @@ import (
 	"dunnock/probe"
 )
 
-// What ends while a job's owner is away, and the job with it, is not done again when the owner is back within the grace: the worker keeps the
-// results, as many as they are.
+// What ends while a job's owner is away, and the job with it, is not done again when the owner is back within the
+// grace: the worker keeps the results, as many as they are.
 func TestEndsWithoutItsOwner(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		const tasks = 100 // more than are acknowledged with one message

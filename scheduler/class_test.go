@@ -16,7 +16,8 @@ import (
 	"dunnock/task"
 )
 
-// reserved returns the bytes that a worker of a discipline gets from its scheduler for a job of two tasks, after the handshake.
+// reserved returns the bytes that a worker of a discipline gets from its scheduler for a job of two tasks, after the
+// handshake.
 func reserved(t *testing.T, discipline string) []byte {
 	t.Helper()
 	s, err := New(Config{Name: "s1", Listener: fasthttputil.NewInmemoryListener(), Members: nobody{}, Logger: slog.New(slog.DiscardHandler), Seed: 1})
@@ -59,8 +60,8 @@ type mute struct{}
 func (mute) Message(uint8, []byte) error { return nil }
 func (mute) Flush()                      {}
 
-// TestReserveNamesClass sends reservations to workers of several disciplines: those that are first in, first out get what they got before
-// there were others, and the others what they go by.
+// TestReserveNamesClass sends reservations to workers of several disciplines: those that are first in, first out get
+// what they got before there were others, and the others what they go by.
 func TestReserveNamesClass(t *testing.T) {
 	plain := reserved(t, "")
 	if !bytes.Equal(reserved(t, "fifo"), plain) || bytes.Contains(plain, []byte("org/ann")) {

@@ -26,8 +26,8 @@ type Config struct {
 	HTTP string
 	// Gossip address to listen on. Default "127.0.0.1:0".
 	Gossip string
-	// Advertise is where other nodes reach HTTP if that is somewhere else (NAT, containers): a host, or host:port if the port is another one too. Default:
-	// HTTP, or if that is every address, the machine's only private one.
+	// Advertise is where other nodes reach HTTP if that is somewhere else (NAT, containers): a host, or host:port if
+	// the port is another one too. Default: HTTP, or if that is every address, the machine's only private one.
 	Advertise string
 	// AdvertiseGossip is the same of Gossip. Default: the host of Advertise, else Gossip.
 	AdvertiseGossip string
@@ -48,9 +48,11 @@ type Config struct {
 	Policy placement.Policy
 	// Seed of the sampling. 0 (the default) draws one.
 	Seed uint64
-	// Limits of one job: tasks, bytes of a payload, bytes of a job. Default task.DefaultLimits(); a payload at most 16 MiB.
+	// Limits of one job: tasks, bytes of a payload, bytes of a job. Default task.DefaultLimits(); a payload at most 16
+	// MiB.
 	Limits task.Limits
-	// MaxJobs unfinished at once, refused beyond with overloaded. Default 100,000; raise it with memory, about 2 KiB a job.
+	// MaxJobs unfinished at once, refused beyond with overloaded. Default 100,000; raise it with memory, about 2 KiB a
+	// job.
 	MaxJobs int
 	// MaxWaitingTasks over all jobs, refused beyond with overloaded. Default 1,000,000.
 	MaxWaitingTasks int
@@ -58,30 +60,32 @@ type Config struct {
 	MaxPayloadBytes int64
 	// ResultTTL is how long a finished job stays readable. Default 1 m.
 	ResultTTL time.Duration
-	// MaxRetainedBytes bounds what finished jobs and the results of detached ones take up; the oldest go first. Default 64 MiB.
+	// MaxRetainedBytes bounds what finished jobs and the results of detached ones take up; the oldest go first. Default
+	// 64 MiB.
 	MaxRetainedBytes int64
-	// MaxUnreadBytes is how much in results a job's client may have been sent and not read before the job starts nothing more. A client says
-	// at least twice a second what it has read. Default 32 MiB.
+	// MaxUnreadBytes is how much in results a job's client may have been sent and not read before the job starts
+	// nothing more. A client says at least twice a second what it has read. Default 32 MiB.
 	MaxUnreadBytes int64
-	// PreferWait is how long tasks wait for workers that they prefer before any other will do. Default placement.DefaultPreferWait, 50 ms; below
-	// 0: no time. At most 1 m.
+	// PreferWait is how long tasks wait for workers that they prefer before any other will do. Default
+	// placement.DefaultPreferWait, 50 ms; below 0: no time. At most 1 m.
 	PreferWait time.Duration
-	// AffinityWait is how long tasks with an affinity key wait for the workers that it has chosen before others are tried. Default
-	// placement.DefaultAffinityWait, 20 ms; below 0: no time. At most 1 m.
+	// AffinityWait is how long tasks with an affinity key wait for the workers that it has chosen before others are
+	// tried. Default placement.DefaultAffinityWait, 20 ms; below 0: no time. At most 1 m.
 	AffinityWait time.Duration
-	// MaxQueueTime is how long a job's tasks may have to wait, at the rate at which such tasks are launched now, for the job to be accepted; it is refused beyond
-	// with overloaded. Default placement.DefaultMaxQueueTime, 10 s.
+	// MaxQueueTime is how long a job's tasks may have to wait, at the rate at which such tasks are launched now, for
+	// the job to be accepted; it is refused beyond with overloaded. Default placement.DefaultMaxQueueTime, 10 s.
 	MaxQueueTime time.Duration
-	// ClientGrace is how long a job without an owner, whose connection has ended, waits for one to come back before it is cancelled, or drains if it
-	// asks for that. It starts nothing meanwhile. Default 1 s.
+	// ClientGrace is how long a job without an owner, whose connection has ended, waits for one to come back before it
+	// is cancelled, or drains if it asks for that. It starts nothing meanwhile. Default 1 s.
 	ClientGrace time.Duration
-	// ResultGrace is how long a result stays at its worker that its client has not had, from when the client left: it may come for it, to this scheduler
-	// or another one. Default 20 s, at least ClientGrace and at most 25 s, since workers keep nothing longer than 30 s by themselves.
+	// ResultGrace is how long a result stays at its worker that its client has not had, from when the client left: it
+	// may come for it, to this scheduler or another one. Default 20 s, at least ClientGrace and at most 25 s, since
+	// workers keep nothing longer than 30 s by themselves.
 	ResultGrace time.Duration
 	// DrainTimeout bounds how long a draining scheduler waits for its jobs. Default 30 s.
 	DrainTimeout time.Duration
-	// Stream tunes the connections to workers and clients. BeatInterval is at least 10 ms; Lease at least two of those, and at most 1 m. A peer's longer lease
-	// holds for the connection with it.
+	// Stream tunes the connections to workers and clients. BeatInterval is at least 10 ms; Lease at least two of those,
+	// and at most 1 m. A peer's longer lease holds for the connection with it.
 	Stream stream.Config
 
 	// OnReady is called once with the addresses that were bound.
@@ -127,7 +131,8 @@ func (c *Config) placement() placement.Config {
 	}
 }
 
-// MaxResultGrace bounds [Config.ResultGrace]: a worker that drops results by itself says ever after that something may be missing.
+// MaxResultGrace bounds [Config.ResultGrace]: a worker that drops results by itself says ever after that something may
+// be missing.
 const MaxResultGrace = 25 * time.Second
 
 // queueResultTTL is what workers are made with; see dunnock/worker/queue.

@@ -40,8 +40,8 @@ func keysOf(j *task.Job) []probe.Key {
 	return keys
 }
 
-// groupsOf puts tasks that say the same about workers together. What a task says is added to what its job says; of one key the task's value
-// counts.
+// groupsOf puts tasks that say the same about workers together. What a task says is added to what its job says; of one
+// key the task's value counts.
 func groupsOf(j *task.Job) ([]placement.Group, *task.Error) {
 	var groups []placement.Group
 	var places map[string]int

@@ -78,7 +78,8 @@ func TestConstrainedTasks(t *testing.T) {
 	})
 }
 
-// What nobody can satisfy is refused with the label and the task, and a job that is submitted again with other constraints is another job.
+// What nobody can satisfy is refused with the label and the task, and a job that is submitted again with other
+// constraints is another job.
 func TestConstraintsAreRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		s := f.Scheduler("s1", nil)
@@ -131,8 +132,8 @@ func TestConstraintsAreRefused(t *testing.T) {
 	})
 }
 
-// A job whose constraints somebody satisfied when it came, and nobody does any more, says so, goes on when somebody does again, and ends
-// at its deadline otherwise.
+// A job whose constraints somebody satisfied when it came, and nobody does any more, says so, goes on when somebody
+// does again, and ends at its deadline otherwise.
 func TestConstraintsLost(t *testing.T) {
 	withHTTP(t, nil, func(t *testing.T, f *fleettest.Fleet, s *fleettest.Node, c *caller) {
 		gpu := map[string]string{"gpu": "a100"}
@@ -176,7 +177,8 @@ func TestConstraintsLost(t *testing.T) {
 	})
 }
 
-// Preferred workers come first and others after the wait; without a wait, or without a preferred worker, others come at once.
+// Preferred workers come first and others after the wait; without a wait, or without a preferred worker, others come at
+// once.
 func TestPreference(t *testing.T) {
 	for name, tt := range map[string]struct {
 		wait   time.Duration

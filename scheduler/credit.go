@@ -8,8 +8,8 @@ import (
 	"dunnock/scheduler/placement"
 )
 
-// What a client has been sent and has not read is in the memory of this process, or of the kernel. A job whose client reads too slowly
-// starts nothing more until it has caught up, so that it stalls nobody but itself.
+// What a client has been sent and has not read is in the memory of this process, or of the kernel. A job whose client
+// reads too slowly starts nothing more until it has caught up, so that it stalls nobody but itself.
 
 // sent notes that a result is on its way to the client. It runs under the lock.
 func (c *client) sent(j *job, r sentResult) {

@@ -15,8 +15,8 @@ import (
 	"dunnock/task"
 )
 
-// Launches on offers cross what their lanes go on to, most of all when a scheduler leaves and every worker makes its offers anew. None of these has begun, so that no task
-// that may start once is in doubt and none has lost an attempt.
+// Launches on offers cross what their lanes go on to, most of all when a scheduler leaves and every worker makes its
+// offers anew. None of these has begun, so that no task that may start once is in doubt and none has lost an attempt.
 func TestLaunchesCrossOffers(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts [1024]atomic.Int32

@@ -13,8 +13,8 @@ import (
 // daemons are the packages whose allocations are told apart.
 var daemons = []string{"scheduler", "worker", "client"}
 
-// allocations counts what has been allocated in this process so far, by the daemon that did: the innermost frame of one of their packages says so. What has none
-// of them is under "".
+// allocations counts what has been allocated in this process so far, by the daemon that did: the innermost frame of one
+// of their packages says so. What has none of them is under "".
 func allocations() map[string]int64 {
 	for range 3 { // a record is published when the second collection after it has ended
 		runtime.GC()
@@ -48,8 +48,9 @@ func daemonOf(stack []uintptr) string {
 	}
 }
 
-// What a task makes a scheduler and a worker allocate, each by itself, in jobs of any size: two pieces of memory at most, outside of what its user's code allocates. A job of one
-// task is one at its scheduler, and its payload another; at a worker a task is the context that its handler may hold on to, of which 16 are one piece.
+// What a task makes a scheduler and a worker allocate, each by itself, in jobs of any size: two pieces of memory at
+// most, outside of what its user's code allocates. A job of one task is one at its scheduler, and its payload another;
+// at a worker a task is the context that its handler may hold on to, of which 16 are one piece.
 func TestAllocationsPerDaemon(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector has pools forget what they hold")
@@ -85,7 +86,8 @@ func TestAllocationsPerDaemon(t *testing.T) {
 	}
 }
 
-// Who calls the fleet as one calls a server pays for the job's handle, the channel that its end is waited for with, the results, and the value of each.
+// Who calls the fleet as one calls a server pays for the job's handle, the channel that its end is waited for with, the
+// results, and the value of each.
 func TestAllocationsOfDo(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector has pools forget what they hold")

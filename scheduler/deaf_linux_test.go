@@ -20,8 +20,8 @@ import (
 	"dunnock/task"
 )
 
-// A client that waits over plain HTTP and whose machine is gone, or cut off, is found out though its connection does not end: its job is given up. One that only does
-// not read is not taken for that.
+// A client that waits over plain HTTP and whose machine is gone, or cut off, is found out though its connection does
+// not end: its job is given up. One that only does not read is not taken for that.
 func TestDeafReader(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -105,7 +105,8 @@ func (l *lookedAt) NetConn() net.Conn {
 	return l.TCPConn
 }
 
-// Who listens for a client finds out that its machine acknowledges nothing, whatever the system makes of that, at the second look at the latest.
+// Who listens for a client finds out that its machine acknowledges nothing, whatever the system makes of that, at the
+// second look at the latest.
 func TestListenFindsOutWhoIsGone(t *testing.T) {
 	near := deaf.Dial(t)
 	s := &Scheduler{cfg: Config{Stream: stream.Config{BeatInterval: 10 * time.Millisecond, Lease: 20 * time.Millisecond}}}
@@ -139,8 +140,8 @@ func (s *silence) Read([]byte) (int, error) {
 	return 0, os.ErrDeadlineExceeded
 }
 
-// noted is an empty membership that tells of each one that has looked at it and waits for a change: who keeps the connections to workers has taken those
-// out of sampling by then that membership does not know.
+// noted is an empty membership that tells of each one that has looked at it and waits for a change: who keeps the
+// connections to workers has taken those out of sampling by then that membership does not know.
 type noted struct {
 	nobody
 	looks chan struct{}

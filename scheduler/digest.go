@@ -41,7 +41,8 @@ func digestOf(j *task.Job) uint64 {
 	return d.sum()
 }
 
-// digest is a hash of values. Most jobs are many of a few bytes each: they are gathered, so that a small job is hashed in one go.
+// digest is a hash of values. Most jobs are many of a few bytes each: they are gathered, so that a small job is hashed
+// in one go.
 type digest struct {
 	b     [digestBytes]byte
 	n     int  // bytes of b that are gathered, and not hashed yet

@@ -73,7 +73,8 @@ func plainDigest(j *task.Job) uint64 {
 	return d.Sum64()
 }
 
-// The hash of a job does not depend on how its values are gathered, whatever their sizes; and hashing a job of a few small tasks allocates nothing.
+// The hash of a job does not depend on how its values are gathered, whatever their sizes; and hashing a job of a few
+// small tasks allocates nothing.
 func TestDigest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.Custom(func(t *rapid.T) string {

@@ -11,8 +11,9 @@
 //
 // # Words
 //
-//   - A link is the connection to one life of a worker, a peer that to another scheduler, and a client that of a program
-//     which uses the Go package. A stranger is a connection whose other end has not said yet which of them it is.
+//   - A link is the connection to one life of a worker, a peer that to another scheduler, and a client that of a
+//     program which uses the Go package. A stranger is a connection whose other end has not said yet which of them it
+//     is.
 //   - A turn is what a goroutine needs for one call of the core: room for effects, and the connections that they were
 //     written to, which are flushed when the lock is free again.
 //   - A record is what is known of one task of a job for those who ask.

@@ -6,7 +6,8 @@ import (
 	"dunnock/scheduler/lease"
 )
 
-// What was found out about a waiting request is worth nothing when this process has stood still since: it is found out once more.
+// What was found out about a waiting request is worth nothing when this process has stood still since: it is found out
+// once more.
 func TestProofFromBeforeAPause(t *testing.T) {
 	_, es := waitingFleet(t, 1)
 	s := es.s

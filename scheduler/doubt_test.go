@@ -49,7 +49,8 @@ func (l *stuckListener) Accept() (net.Conn, error) {
 	return s, nil
 }
 
-// After a pause of the scheduler's process nothing starts of a job that a request waits for before its client is known to be there.
+// After a pause of the scheduler's process nothing starts of a job that a request waits for before its client is known
+// to be there.
 func TestWaitingAfterPause(t *testing.T) {
 	for name, lives := range map[string]bool{"the client is there": true, "the client is gone": false} {
 		t.Run(name, func(t *testing.T) {

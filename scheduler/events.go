@@ -46,8 +46,8 @@ func newEventStream(s *Scheduler, has []byte) *eventStream {
 	return &eventStream{s: s, has: has, doubt: make(chan struct{}, 1), patience: eventWriteTime}
 }
 
-// answer answers with NDJSON events until the job is done. The connection
-// is hijacked, since only so its end is noticed when the client has no more to say.
+// answer answers with NDJSON events until the job is done. The connection is hijacked, since only so its end is noticed
+// when the client has no more to say.
 func (es *eventStream) answer(ctx *fasthttp.RequestCtx) {
 	s, j := es.s, es.job
 	chunked := ctx.Request.Header.IsHTTP11()
@@ -82,9 +82,9 @@ func (es *eventStream) answer(ctx *fasthttp.RequestCtx) {
 	})
 }
 
-// listen returns when the client is gone: it has hung up, or is not heard any more. What it says is not answered. A client that is there acknowledges what it
-// is sent, a beat each second at least. Its machine is looked at each beat of ours, and given up when it has acknowledged nothing for the rest of a lease at two
-// looks in a row.
+// listen returns when the client is gone: it has hung up, or is not heard any more. What it says is not answered. A
+// client that is there acknowledges what it is sent, a beat each second at least. Its machine is looked at each beat of
+// ours, and given up when it has acknowledged nothing for the rest of a lease at two looks in a row.
 func (s *Scheduler) listen(c, raw net.Conn) {
 	b := make([]byte, 512)
 	look := s.cfg.Stream.BeatInterval
@@ -102,7 +102,8 @@ func (s *Scheduler) listen(c, raw net.Conn) {
 	}
 }
 
-// timedOut reports whether a read has waited for as long as it was to. Not every connection in memory says so by a net.Error.
+// timedOut reports whether a read has waited for as long as it was to. Not every connection in memory says so by a
+// net.Error.
 func timedOut(err error) bool {
 	late, ok := errors.AsType[interface {
 		error

@@ -110,8 +110,8 @@ func TestWorkerDies(t *testing.T) {
 	})
 }
 
-// A worker behind a network that drops everything is given up after the lease, by both sides: its tasks run elsewhere, and it
-// stops what it ran when nobody has asked for it during the grace. When the network has healed it works again.
+// A worker behind a network that drops everything is given up after the lease, by both sides: its tasks run elsewhere,
+// and it stops what it ran when nobody has asked for it during the grace. When the network has healed it works again.
 func TestSilentWorker(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var stopped atomic.Int32
@@ -197,7 +197,8 @@ func TestWorkerJoins(t *testing.T) {
 	})
 }
 
-// What membership believes kills nothing: a forgotten worker finishes its tasks, and gets new ones when it is found again.
+// What membership believes kills nothing: a forgotten worker finishes its tasks, and gets new ones when it is found
+// again.
 func TestGossipKillsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts [1024]atomic.Int32
@@ -284,8 +285,8 @@ func TestSchedulerDrains(t *testing.T) {
 	})
 }
 
-// A connection that breaks between two processes that live costs nothing: what runs runs on, what has ended meanwhile is said
-// when they are connected again, and no task starts a second time.
+// A connection that breaks between two processes that live costs nothing: what runs runs on, what has ended meanwhile
+// is said when they are connected again, and no task starts a second time.
 func TestBrokenConnection(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts [1024]atomic.Int32

@@ -16,7 +16,8 @@ import (
 	"dunnock/task"
 )
 
-// flood is jobs of tasks of 5 to 50 ms, at random times, at three schedulers and twenty slots, which do 727 such tasks a second.
+// flood is jobs of tasks of 5 to 50 ms, at random times, at three schedulers and twenty slots, which do 727 such tasks
+// a second.
 type flood struct {
 	c                       *client.Client
 	accepted, refused, late atomic.Int32
@@ -39,7 +40,8 @@ func (f *flood) submit(seed uint64, rate float64, deadline, lasts time.Duration)
 	}
 }
 
-// idFrom draws a job's ID. It says which scheduler has the job: with those that clients draw by themselves a run would have luck of its own.
+// idFrom draws a job's ID. It says which scheduler has the job: with those that clients draw by themselves a run would
+// have luck of its own.
 func idFrom(rng *rand.Rand) (id task.JobID) {
 	for i := range id {
 		id[i] = byte(rng.Uint32())
@@ -63,8 +65,8 @@ func (f *flood) follow(job task.Job) bool {
 	return true
 }
 
-// Twice as much work as the fleet can do, of jobs that may take a second, comes upon one that has something to do. What is accepted is done, from the
-// first moment on; the rest is refused; and the slots have hardly a pause.
+// Twice as much work as the fleet can do, of jobs that may take a second, comes upon one that has something to do. What
+// is accepted is done, from the first moment on; the rest is refused; and the slots have hardly a pause.
 func TestFloodIsRefusedAndNotDropped(t *testing.T) {
 	for _, policy := range []placement.Policy{placement.LateBinding, placement.IdleOffer} {
 		for seed := range uint64(3) {

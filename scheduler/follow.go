@@ -19,8 +19,9 @@ type lifeKey struct {
 
 func lifeOf(m *view.Member) lifeKey { return lifeKey{m.Name, m.Incarnation} }
 
-// follow keeps one goroutine for each life that choose takes from a view, until ctx is done and all of them have returned. It calls start for a life that
-// has none, and what that returns in a goroutine of its own. This reports, when it ends, whether to look again for lives that membership knows.
+// follow keeps one goroutine for each life that choose takes from a view, until ctx is done and all of them have
+// returned. It calls start for a life that has none, and what that returns in a goroutine of its own. This reports,
+// when it ends, whether to look again for lives that membership knows.
 func (s *Scheduler) follow(ctx context.Context, choose func(*view.View) []view.Member, start func(view.Member) (run func(context.Context) (again bool))) {
 	var wg sync.WaitGroup
 	defer wg.Wait()

@@ -6,8 +6,8 @@ import (
 	"dunnock/task"
 )
 
-// payloads are those of a job's tasks. Small ones lie one behind the other, each known by its end: the message or the text that they came in has more in
-// it than they, and to say where each is would take more than many of them have.
+// payloads are those of a job's tasks. Small ones lie one behind the other, each known by its end: the message or the
+// text that they came in has more in it than they, and to say where each is would take more than many of them have.
 type payloads struct {
 	all   []byte
 	ends  []uint32 // by task; nil: there is one task, or none has any
@@ -17,7 +17,8 @@ type payloads struct {
 // largePayload is from how many bytes on, on average, payloads are kept where they were.
 const largePayload = 4 << 10
 
-// gather takes the payloads of tasks. They are copied if they are lent, and if they are small. ends is memory for as many numbers.
+// gather takes the payloads of tasks. They are copied if they are lent, and if they are small. ends is memory for as
+// many numbers.
 func gather(tasks []task.Task, lent bool, ends []uint32) payloads {
 	size := payloadBytes(tasks)
 	switch {

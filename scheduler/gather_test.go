@@ -9,7 +9,8 @@ import (
 	"dunnock/task"
 )
 
-// Payloads are what they were, also when the memory is used again that they came in. What is not lent and large is not copied.
+// Payloads are what they were, also when the memory is used again that they came in. What is not lent and large is not
+// copied.
 func TestPayloads(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tasks := make([]task.Task, rapid.IntRange(1, 20).Draw(t, "tasks"))

@@ -11,7 +11,8 @@ import (
 	"dunnock/internal/stream"
 )
 
-// A worker's life is over if nobody listens where it did, or another life answers; whatever else keeps a connection from being made may pass.
+// A worker's life is over if nobody listens where it did, or another life answers; whatever else keeps a connection
+// from being made may pass.
 func TestGone(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]bool{

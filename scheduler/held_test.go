@@ -149,7 +149,8 @@ func TestFailureIsKept(t *testing.T) {
 	}
 }
 
-// What comes in of a job is kept after its end if somebody may come for it: not if its user has cancelled it, and not what was stopped.
+// What comes in of a job is kept after its end if somebody may come for it: not if its user has cancelled it, and not
+// what was stopped.
 func TestKeptAfterTheEnd(t *testing.T) {
 	for name, test := range map[string]struct {
 		end    func(c *chatter, j *job)
@@ -183,7 +184,8 @@ func TestKeptAfterTheEnd(t *testing.T) {
 	}
 }
 
-// A result that comes again, because one before it was lost with the connection, is not acknowledged before its client has it.
+// A result that comes again, because one before it was lost with the connection, is not acknowledged before its client
+// has it.
 func TestResultComesAgain(t *testing.T) {
 	c, j := heldFleet(t)
 	l := c.links[0]
@@ -207,7 +209,8 @@ func TestResultComesAgain(t *testing.T) {
 	}
 }
 
-// A worker that is given up while it is being connected says only what was not known before that. So it is connected once more.
+// A worker that is given up while it is being connected says only what was not known before that. So it is connected
+// once more.
 func TestGivenUpWhileConnecting(t *testing.T) {
 	c, _ := heldFleet(t)
 	l := c.links[0]
@@ -242,8 +245,8 @@ func (s *Scheduler) abandonAll() {
 	s.exit(now, &t)
 }
 
-// What a worker that was given up says again is kept for whoever may come for it, for as long as if its owner had left when the worker was given up: nobody
-// knows any more whether the owner has it.
+// What a worker that was given up says again is kept for whoever may come for it, for as long as if its owner had left
+// when the worker was given up: nobody knows any more whether the owner has it.
 func TestKeptThoughGivenUp(t *testing.T) {
 	for name, leave := range map[string]func(c *chatter){
 		"its client has not read it": func(*chatter) {},
@@ -289,7 +292,8 @@ func TestKeptThoughGivenUp(t *testing.T) {
 	}
 }
 
-// An attempt of a job that a later submission has taken over is not in vain for those who wait, and is kept for who may come for it.
+// An attempt of a job that a later submission has taken over is not in vain for those who wait, and is kept for who may
+// come for it.
 func TestReplacedIsKept(t *testing.T) {
 	c, es := waitingFleet(t, 1)
 	j, l := es.job, c.links[0]
@@ -324,7 +328,8 @@ func TestLeaseCountsFromTheLastWord(t *testing.T) {
 	})
 }
 
-// A job that was given up, and ends when what runs of it has ended, ends also when that has not begun: its launch is given back, which nobody is told.
+// A job that was given up, and ends when what runs of it has ended, ends also when that has not begun: its launch is
+// given back, which nobody is told.
 func TestDrainsUntilNothingRuns(t *testing.T) {
 	c, es := waitingFleet(t, 1)
 	s, j, say := c.s, es.job, speaks(t, c.links[0])

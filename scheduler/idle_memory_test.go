@@ -21,7 +21,8 @@ import (
 	"dunnock/scheduler/placement"
 )
 
-// An idle connection to a worker costs its scheduler at most 32 KiB, its buffers, its goroutines, all that is known of the worker and what that has offered included.
+// An idle connection to a worker costs its scheduler at most 32 KiB, its buffers, its goroutines, all that is known of
+// the worker and what that has offered included.
 func TestMemoryOfIdleWorkers(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector keeps a memory of its own")

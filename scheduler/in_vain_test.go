@@ -16,8 +16,8 @@ import (
 	"dunnock/worker"
 )
 
-// The Go client hears of each attempt in vain once, on whom it was and why, before the task's result: of one that failed, of one that was lost with its worker, and of one
-// that another scheduler has adopted.
+// The Go client hears of each attempt in vain once, on whom it was and why, before the task's result: of one that
+// failed, of one that was lost with its worker, and of one that another scheduler has adopted.
 func TestEventsTellOfAttemptsInVain(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts atomic.Int32

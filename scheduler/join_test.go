@@ -11,8 +11,9 @@ import (
 	"dunnock/scheduler"
 )
 
-// A worker that joins while several schedulers have small jobs waiting is given something to do by all of them together, and not by each
-// of them: they know of each other. With idle offers it offers itself, and needs no more than that.
+// A worker that joins while several schedulers have small jobs waiting is given something to do by all of them
+// together, and not by each of them: they know of each other. With idle offers it offers itself, and needs no more than
+// that.
 func TestJoiningWorkerIsNotFlooded(t *testing.T) {
 	t.Run("late-binding", func(t *testing.T) { joinIsNoFlood(t, lateBinding, 2) })
 	t.Run("idle-offer", func(t *testing.T) { joinIsNoFlood(t, idleOffer, 0) })

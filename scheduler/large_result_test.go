@@ -12,8 +12,9 @@ import (
 	"dunnock/worker"
 )
 
-// A slot that has ended with a large result offers itself behind that, however the task had come: on an offer, or in answer to a call. Were the offer to get ahead
-// of the result, which takes four delays, the scheduler would have to believe that the end was lost: a task that may start once would end unknown.
+// A slot that has ended with a large result offers itself behind that, however the task had come: on an offer, or in
+// answer to a call. Were the offer to get ahead of the result, which takes four delays, the scheduler would have to
+// believe that the end was lost: a task that may start once would end unknown.
 func TestOffersStayBehindLargeResults(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		const tasks = 12

@@ -13,8 +13,9 @@ import (
 	"dunnock/worker"
 )
 
-// A client that nobody could reach for so long that its job was given up comes to another scheduler later. What had ended by then is not done
-// again, also what was on its way when the job was given up; and of tasks that may start once it is not unknown.
+// A client that nobody could reach for so long that its job was given up comes to another scheduler later. What had
+// ended by then is not done again, also what was on its way when the job was given up; and of tasks that may start once
+// it is not unknown.
 func TestLateClient(t *testing.T) {
 	for _, delivery := range []task.Delivery{task.AtLeastOnce, task.AtMostOnce} {
 		for _, then := range []task.OnDisconnect{task.CancelJob, task.DrainJob} {
@@ -47,8 +48,8 @@ func comeLate(t *testing.T, f *fleettest.Fleet, delivery task.Delivery, then tas
 		}
 		return v, err
 	}
-	// What is claimed is waited for for 50 ms, and the answer takes 400. Under late binding a task takes that long on its way too, and is found to have ended; under idle
-	// offers it would be launched at once.
+	// What is claimed is waited for for 50 ms, and the answer takes 400. Under late binding a task takes that long on
+	// its way too, and is found to have ended; under idle offers it would be launched at once.
 	schedulers := []*fleettest.Node{f.Scheduler("s1", lateBinding), f.Scheduler("s2", lateBinding)}
 	f.Delay(probe.RoleWorker, 200*time.Millisecond)
 	w := f.Worker("w1", tasks, map[string]worker.Handler{"echo": handler}, nil)

@@ -10,7 +10,8 @@ import (
 	"dunnock/probe"
 )
 
-// A worker whose connection breaks and that cannot be reached again is given up when its lease is over: its tasks run elsewhere.
+// A worker whose connection breaks and that cannot be reached again is given up when its lease is over: its tasks run
+// elsewhere.
 func TestLeaseVoids(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts [1024]atomic.Int32

@@ -13,7 +13,8 @@ import (
 	"dunnock/worker"
 )
 
-// Of two nodes with different leases the longer one holds between them: who beats more seldom than the other would wait for is not given up.
+// Of two nodes with different leases the longer one holds between them: who beats more seldom than the other would wait
+// for is not given up.
 func TestLeasesAgree(t *testing.T) {
 	slow := stream.Config{BeatInterval: 4 * time.Second, Lease: 8 * time.Second}
 	fast := stream.Config{BeatInterval: 100 * time.Millisecond, Lease: 200 * time.Millisecond}

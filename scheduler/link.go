@@ -51,7 +51,8 @@ func newLink(s *Scheduler, m view.Member) *link {
 	return &link{s: s, member: m, results: ack.NewAccount(ack.Config{KeepFor: s.cfg.ResultGrace})}
 }
 
-// keepLinks runs one link for every life of a worker that membership knows. One that drains takes nothing new, and may run or keep what is asked for here.
+// keepLinks runs one link for every life of a worker that membership knows. One that drains takes nothing new, and may
+// run or keep what is asked for here.
 func (s *Scheduler) keepLinks(ctx context.Context) {
 	s.follow(ctx, func(v *view.View) []view.Member {
 		s.syncSampling(v)
@@ -65,8 +66,9 @@ func (s *Scheduler) keepLinks(ctx context.Context) {
 	})
 }
 
-// syncSampling tells the core how many schedulers there are, takes out of sampling the connected workers that membership has lost or that
-// drain, and takes back those that it has found again. It ends nothing: only a connection's end does.
+// syncSampling tells the core how many schedulers there are, takes out of sampling the connected workers that
+// membership has lost or that drain, and takes back those that it has found again. It ends nothing: only a connection's
+// end does.
 func (s *Scheduler) syncSampling(v *view.View) {
 	var t turn
 	schedulers := v.Schedulers()
@@ -117,10 +119,12 @@ func (l *link) run(ctx context.Context) {
 // errOtherLife says that somebody else answers where the worker was: its life is over.
 var errOtherLife = errors.New("handshake refused: another life or another node answers")
 
-// errGivenUp says that the worker has answered too late: it was given up meanwhile, and would not say again what it was told that we have.
+// errGivenUp says that the worker has answered too late: it was given up meanwhile, and would not say again what it was
+// told that we have.
 var errGivenUp = errors.New("the worker was given up while it was being connected")
 
-// gone reports whether an attempt to connect shows that a worker's life is over: nobody listens any more where it did, or another does.
+// gone reports whether an attempt to connect shows that a worker's life is over: nobody listens any more where it did,
+// or another does.
 func gone(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errOtherLife)
 }
@@ -165,8 +169,8 @@ func (l *link) hello() probe.Hello {
 	return h
 }
 
-// down tells the core that the connection has ended. The worker may be back in the same life, and then says what it has; it is given up when
-// its lease is over, or at once if it cannot be back.
+// down tells the core that the connection has ended. The worker may be back in the same life, and then says what it
+// has; it is given up when its lease is over, or at once if it cannot be back.
 func (l *link) down(ctx context.Context, err error) {
 	if !l.greeted {
 		return
@@ -283,8 +287,8 @@ func (l *link) declined(c *placement.Core, now time.Duration, w probe.WorkerID, 
 	return c.Decline(now, w, m, out)
 }
 
-// maxFramedResult is the largest result that fits one frame on its way to a client too, with all that is said of it there.
-// A larger one is sent from where it is, which must not be the read buffer that a frame lies in.
+// maxFramedResult is the largest result that fits one frame on its way to a client too, with all that is said of it
+// there. A larger one is sent from where it is, which must not be the read buffer that a frame lies in.
 const maxFramedResult = stream.MaxBody - 1<<10
 
 // finished tells the core of an attempt's end; the message's body goes with the task's outcome.
@@ -352,7 +356,8 @@ func (l *link) told(body []byte) error {
 	return nil
 }
 
-// drain takes the worker out of sampling. When it has said its last word it will not be back; a connection that ends before that is dialled again.
+// drain takes the worker out of sampling. When it has said its last word it will not be back; a connection that ends
+// before that is dialled again.
 func (l *link) drain(body []byte) error {
 	m, err := probe.DecodeDrain(body)
 	if err != nil {

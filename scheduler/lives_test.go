@@ -39,7 +39,8 @@ func TestWorkerRestarts(t *testing.T) {
 	})
 }
 
-// Membership that loses a worker and finds it again, at any moment around the end of its connection, has it connected in the end.
+// Membership that loses a worker and finds it again, at any moment around the end of its connection, has it connected
+// in the end.
 func TestMembershipFlaps(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		s := f.Scheduler("s1", func(c *scheduler.Config) {

@@ -14,9 +14,10 @@ import (
 	"dunnock/worker"
 )
 
-// Clients that each submit one task and wait for it, over and over, are never kept waiting for a timer: where messages and tasks take no time, no time
-// passes. It would if a message were left unwritten or unread until a beat or a guard's next look, and each then takes milliseconds instead of microseconds.
-// That every one has its own task's result says that what they submit with, and the scheduler decodes into, is nobody else's meanwhile.
+// Clients that each submit one task and wait for it, over and over, are never kept waiting for a timer: where messages
+// and tasks take no time, no time passes. It would if a message were left unwritten or unread until a beat or a guard's
+// next look, and each then takes milliseconds instead of microseconds. That every one has its own task's result says
+// that what they submit with, and the scheduler decodes into, is nobody else's meanwhile.
 func TestClosedLoopWaitsForNoTimer(t *testing.T) {
 	const clients, inFlight, jobs = 2, 64, 20
 	for _, policy := range []placement.Policy{placement.LateBinding, placement.IdleOffer} {

@@ -50,8 +50,8 @@ func (m *meter) change(slots int, gpus uint32) {
 	}
 }
 
-// Tasks of several slots and with resources run beside plain ones under either policy, and never more of them together than their worker has. Each is told
-// what it has.
+// Tasks of several slots and with resources run beside plain ones under either policy, and never more of them together
+// than their worker has. Each is told what it has.
 func TestNeeds(t *testing.T) {
 	for _, policy := range []placement.Policy{placement.LateBinding, placement.IdleOffer} {
 		t.Run(policy.String(), func(t *testing.T) {
@@ -199,7 +199,8 @@ func fullQueuesAreSaid(t *testing.T, policy placement.Policy, discipline string)
 	})
 }
 
-// TestWeightsReachSchedulers has workers tell what weights users have: a user with more than half of what runs is under its share with three times the weight of another, and over it without.
+// TestWeightsReachSchedulers has workers tell what weights users have: a user with more than half of what runs is under
+// its share with three times the weight of another, and over it without.
 func TestWeightsReachSchedulers(t *testing.T) {
 	for _, weights := range []map[string]int{nil, {"org/quiet": 1, "org": 3}} {
 		inBubble(t, func(t *testing.T, f *fleettest.Fleet) {

@@ -44,8 +44,8 @@ func (s *Scheduler) disown(now time.Duration, j *job, asked bool, effects []plac
 	return effects
 }
 
-// replace lets go of a job that its owner submits under so late an epoch that somebody else may have had it in between. Who else follows it is told that
-// it has another owner, and comes back to the new one.
+// replace lets go of a job that its owner submits under so late an epoch that somebody else may have had it in between.
+// Who else follows it is told that it has another owner, and comes back to the new one.
 func (s *Scheduler) replace(now time.Duration, t *turn, j *job) {
 	if j.outcome != 0 {
 		return
@@ -81,7 +81,8 @@ func (s *Scheduler) wakeOwners() {
 	}
 }
 
-// wakeDraining has keepOwners look at the jobs that end when nothing of them runs any more, after a launch was given back or has not arrived: nobody is told of that.
+// wakeDraining has keepOwners look at the jobs that end when nothing of them runs any more, after a launch was given
+// back or has not arrived: nobody is told of that.
 func (s *Scheduler) wakeDraining() {
 	if s.leases.Drains() {
 		s.wakeOwners()
@@ -111,7 +112,8 @@ func (s *Scheduler) keepOwners(ctx context.Context) {
 	}
 }
 
-// afterPause makes sure of the jobs' owners before anything else is done, when this process has stood still. It runs under the lock.
+// afterPause makes sure of the jobs' owners before anything else is done, when this process has stood still. It runs
+// under the lock.
 func (s *Scheduler) afterPause(now time.Duration) {
 	var t turn
 	s.ask(now, &t)
@@ -121,8 +123,8 @@ func (s *Scheduler) afterPause(now time.Duration) {
 	t.batch.Flush() // never waits
 }
 
-// ask asks every client what it still owns, and has every waiting request find out whether its client is there. Until that is answered nothing
-// of their jobs is started.
+// ask asks every client what it still owns, and has every waiting request find out whether its client is there. Until
+// that is answered nothing of their jobs is started.
 func (s *Scheduler) ask(now time.Duration, t *turn) {
 	for _, j := range s.jobs {
 		for _, es := range j.waiting {

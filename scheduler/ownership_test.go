@@ -50,8 +50,8 @@ func TestBrokenClientConnection(t *testing.T) {
 	})
 }
 
-// The result that was on its way when a connection broke, and the end of the job with it, are not lost, although the scheduler has
-// let the finished job go: its worker has the result.
+// The result that was on its way when a connection broke, and the end of the job with it, are not lost, although the
+// scheduler has let the finished job go: its worker has the result.
 func TestBrokenAtTheEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts [1024]atomic.Int32
@@ -112,8 +112,8 @@ func TestAdoption(t *testing.T) {
 	})
 }
 
-// Attempts are counted across schedulers. The second one dies at the very moment at which the last attempt starts, and must not
-// tell that as the attempt's end.
+// Attempts are counted across schedulers. The second one dies at the very moment at which the last attempt starts, and
+// must not tell that as the attempt's end.
 func TestAttemptsAcrossSchedulers(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts atomic.Int32
@@ -161,7 +161,8 @@ func TestAttemptsAreTold(t *testing.T) {
 	})
 }
 
-// Without its owner a job starts nothing. What runs is stopped when the owner has not come back in time, or finishes if the job asks for that.
+// Without its owner a job starts nothing. What runs is stopped when the owner has not come back in time, or finishes if
+// the job asks for that.
 func TestOwnerGone(t *testing.T) {
 	for name, test := range map[string]struct {
 		then              task.OnDisconnect
@@ -198,9 +199,9 @@ func TestOwnerGone(t *testing.T) {
 	}
 }
 
-// A job that comes back under a later epoch than the next may have been elsewhere meanwhile: the workers are asked anew. Who followed the job
-// before comes back to it, and nothing starts twice. No attempt looks lost when its worker gives it to the later submission, or else the one before would end with
-// it, and with that what the other worker runs.
+// A job that comes back under a later epoch than the next may have been elsewhere meanwhile: the workers are asked
+// anew. Who followed the job before comes back to it, and nothing starts twice. No attempt looks lost when its worker
+// gives it to the later submission, or else the one before would end with it, and with that what the other worker runs.
 func TestReplaced(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts [1024]atomic.Int32
@@ -253,8 +254,8 @@ func (c *slowClient) Message(kind uint8, _ []byte) error {
 	return nil
 }
 
-// A client that does not read stalls its own job, which starts nothing beyond what may be unread, and no other; when it reads
-// again its job goes on to its end.
+// A client that does not read stalls its own job, which starts nothing beyond what may be unread, and no other; when it
+// reads again its job goes on to its end.
 func TestCredit(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts [1024]atomic.Int32

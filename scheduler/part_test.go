@@ -17,8 +17,8 @@ import (
 	"dunnock/worker"
 )
 
-// A scheduler that drains says of every job whether it has taken it, also of those that come while it leaves: nothing of them is in doubt,
-// and so tasks that may start once are run elsewhere.
+// A scheduler that drains says of every job whether it has taken it, also of those that come while it leaves: nothing
+// of them is in doubt, and so tasks that may start once are run elsewhere.
 func TestDrainLeavesNoDoubt(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts [1024]atomic.Int32
@@ -63,8 +63,8 @@ func TestDrainLeavesNoDoubt(t *testing.T) {
 	})
 }
 
-// The last word of a scheduler that drains does not get ahead of large results, which go in pieces: its client, which hangs up at that word and may know no other
-// scheduler, has them all.
+// The last word of a scheduler that drains does not get ahead of large results, which go in pieces: its client, which
+// hangs up at that word and may know no other scheduler, has them all.
 func TestDrainDeliversLargeResults(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		f.Delay(probe.RoleScheduler, 5*time.Millisecond)
@@ -91,8 +91,8 @@ func TestDrainDeliversLargeResults(t *testing.T) {
 	})
 }
 
-// A worker that leaves starts nothing more, and its schedulers know: launches on what it had offered cross its last word, and the tasks start
-// elsewhere, also those that may start once.
+// A worker that leaves starts nothing more, and its schedulers know: launches on what it had offered cross its last
+// word, and the tasks start elsewhere, also those that may start once.
 func TestLaunchesThatCrossALeavingWorker(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts [1024]atomic.Int32
@@ -130,7 +130,8 @@ func TestLaunchesThatCrossALeavingWorker(t *testing.T) {
 	})
 }
 
-// A worker that has a result for a scheduler that is gone waits for a while whether somebody comes for it, and leaves when nobody has: nothing else happens then.
+// A worker that has a result for a scheduler that is gone waits for a while whether somebody comes for it, and leaves
+// when nobody has: nothing else happens then.
 func TestWorkerLeavesWhenItMay(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		s := f.Scheduler("s1", nil)

@@ -10,8 +10,8 @@ import (
 	"dunnock/task"
 )
 
-// After a pause of the scheduler's process nothing of a job starts before its client has said that it still owns it, and what it does not
-// own any more is given up.
+// After a pause of the scheduler's process nothing of a job starts before its client has said that it still owns it,
+// and what it does not own any more is given up.
 func TestAfterPause(t *testing.T) {
 	c := newChatter(t, Config{}, 1)
 	s := c.s
@@ -75,7 +75,8 @@ func TestAfterPause(t *testing.T) {
 	}
 }
 
-// A small job overtakes the answer to whether its client owns what it did, since that waits for a large job before it. The answer cannot name it.
+// A small job overtakes the answer to whether its client owns what it did, since that waits for a large job before it.
+// The answer cannot name it.
 func TestSubmittedBeforeTheAnswer(t *testing.T) {
 	c, asked := heldFleet(t)
 	s := c.s

@@ -30,8 +30,8 @@ func TestHungUpWhileDraining(t *testing.T) {
 	})
 }
 
-// A scheduler that stood still finds its connections ended by workers that have not heard it. Its own silence is no reason to give up what
-// runs there before it has dialled once.
+// A scheduler that stood still finds its connections ended by workers that have not heard it. Its own silence is no
+// reason to give up what runs there before it has dialled once.
 func TestPauseVoidsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newChatter(t, Config{}, 1)

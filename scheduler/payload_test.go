@@ -13,8 +13,9 @@ import (
 	"dunnock/worker"
 )
 
-// A small job overtakes large payloads, and large results, on every connection that it shares with them, however much waits there. A connection
-// carries a window of 256 KiB in a delay, so that to wait for a single payload would take four delays more.
+// A small job overtakes large payloads, and large results, on every connection that it shares with them, however much
+// waits there. A connection carries a window of 256 KiB in a delay, so that to wait for a single payload would take
+// four delays more.
 func TestSmallJobOvertakesLargePayloads(t *testing.T) {
 	const (
 		size  = 1 << 20

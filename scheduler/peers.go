@@ -11,9 +11,9 @@ import (
 	"dunnock/probe"
 )
 
-// Every two schedulers of a fleet that makes idle offers have one connection. Of two names the lower one dials, so that they never have to
-// choose between two connections; and only it: where it cannot reach the other, the two do without, since what they would say is
-// advice that no task depends on.
+// Every two schedulers of a fleet that makes idle offers have one connection. Of two names the lower one dials, so that
+// they never have to choose between two connections; and only it: where it cannot reach the other, the two do without,
+// since what they would say is advice that no task depends on.
 
 // dialler keeps a connection to one life of another scheduler.
 type dialler struct {
@@ -56,8 +56,8 @@ func (s *Scheduler) removeDialler(d *dialler) {
 	delete(s.diallers, lifeOf(&d.member))
 }
 
-// run dials and serves the peer until membership has forgotten this life of it. One of another policy is not dialled again: its life has one
-// policy.
+// run dials and serves the peer until membership has forgotten this life of it. One of another policy is not dialled
+// again: its life has one policy.
 func (d *dialler) run(ctx context.Context) {
 	var pace redial
 	said := false
@@ -123,7 +123,8 @@ func (d *dialler) greet(conn *stream.Conn, h *probe.Hello) (acquaintance, error)
 	return d.s.acquaint(conn, h)
 }
 
-// welcomePeer answers a scheduler that has dialled. One that is refused is told who refuses it, so that it can say why itself.
+// welcomePeer answers a scheduler that has dialled. One that is refused is told who refuses it, so that it can say why
+// itself.
 func (s *Scheduler) welcomePeer(conn *stream.Conn, h *probe.Hello) (acquaintance, error) {
 	sayHello(conn, &s.hello)
 	err := s.refusePeer(h)
@@ -155,7 +156,8 @@ const (
 	peerRefused   = "refused" // it has another policy
 )
 
-// connectionTo says how this scheduler stands with another one, and what keeps the two from being connected. It runs under the lock.
+// connectionTo says how this scheduler stands with another one, and what keeps the two from being connected. It runs
+// under the lock.
 func (s *Scheduler) connectionTo(m *view.Member) (state string, fault error) {
 	if p := s.peers[m.Name]; p != nil && p.life == m.Incarnation {
 		return peerConnected, nil

@@ -18,7 +18,8 @@ func idleOffer(c *scheduler.Config) { c.Policy = placement.IdleOffer }
 
 func lateBinding(c *scheduler.Config) { c.Policy = placement.LateBinding }
 
-// connections are how a scheduler says that it stands with the others, by their names, and what it says is wrong with them.
+// connections are how a scheduler says that it stands with the others, by their names, and what it says is wrong with
+// them.
 func connections(t *testing.T, f *fleettest.Fleet, s *fleettest.Node) (states, faults map[string]string) {
 	t.Helper()
 	var list api.SchedulerList
@@ -51,7 +52,8 @@ func linked(t *testing.T, f *fleettest.Fleet, s *fleettest.Node, others ...strin
 	}
 }
 
-// Every two schedulers of a fleet that makes idle offers are connected, and are again after the connection has ended, or one of them.
+// Every two schedulers of a fleet that makes idle offers are connected, and are again after the connection has ended,
+// or one of them.
 func TestSchedulersConnect(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		s1, s3 := f.Scheduler("s1", idleOffer), f.Scheduler("s3", idleOffer)
@@ -103,7 +105,8 @@ func TestSilentPeer(t *testing.T) {
 	})
 }
 
-// Schedulers of different policies are no peers, and the one that makes idle offers says so. Under late binding schedulers do not talk.
+// Schedulers of different policies are no peers, and the one that makes idle offers says so. Under late binding
+// schedulers do not talk.
 func TestPeersOfOnePolicy(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		s1, s2, s3 := f.Scheduler("s1", idleOffer), f.Scheduler("s2", lateBinding), f.Scheduler("s3", lateBinding)

@@ -6,9 +6,10 @@ import (
 	"dunnock/task"
 )
 
-// places says where jobs are in an archive, by their ids: a hash table without pointers and without the ids, which are in the archive itself. A map was an eighth of
-// what a scheduler takes for jobs of one task, since each submission, end and removal of a job looks at another part of some tens of megabytes, and so waits for
-// memory, once for each cache line; here that is mostly one.
+// places says where jobs are in an archive, by their ids: a hash table without pointers and without the ids, which are
+// in the archive itself. A map was an eighth of what a scheduler takes for jobs of one task, since each submission, end
+// and removal of a job looks at another part of some tens of megabytes, and so waits for memory, once for each cache
+// line; here that is mostly one.
 //
 // It is in parts, by the first bits of an id's hash, of which each grows by itself, so that none takes long.
 type places struct {
@@ -23,7 +24,8 @@ const (
 	placesLeast = 8
 )
 
-// placesPart is a table with linear probing, at most three quarters full. The entries of jobs are in the order of where they belong, as far as there is room.
+// placesPart is a table with linear probing, at most three quarters full. The entries of jobs are in the order of where
+// they belong, as far as there is room.
 type placesPart struct {
 	entries []placeOf // a power of two
 	used    int
@@ -50,8 +52,8 @@ func (p *places) part(id task.JobID) (*placesPart, uint32) {
 	return &p.parts[h>>(64-placesBits)], uint32(h >> (32 - placesBits))
 }
 
-// find returns the index of the entry of this hash that is of the job meant, or of the free one where that belongs. There is one, since a part is never full, and
-// none that has no entries may be asked.
+// find returns the index of the entry of this hash that is of the job meant, or of the free one where that belongs.
+// There is one, since a part is never full, and none that has no entries may be asked.
 func (t *placesPart) find(hash uint32, is func(placeOf) bool) int {
 	mask := len(t.entries) - 1
 	for i := t.home(hash); ; i = (i + 1) & mask {

@@ -10,8 +10,8 @@ import (
 	"dunnock/task"
 )
 
-// A part of the table against a map, with jobs that belong to few places, at its end among them, and some with the same hash: each is found where it was put
-// last, and none that was removed.
+// A part of the table against a map, with jobs that belong to few places, at its end among them, and some with the same
+// hash: each is found where it was put last, and none that was removed.
 func TestPlaces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		hashes := make([]uint32, 40) // by job; its number is the page

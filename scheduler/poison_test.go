@@ -16,7 +16,8 @@ import (
 	"dunnock/worker"
 )
 
-// A task that kills its worker each time fails, and no other does, in a fleet so small that they meet each time; also where slots offer themselves.
+// A task that kills its worker each time fails, and no other does, in a fleet so small that they meet each time; also
+// where slots offer themselves.
 func TestPoison(t *testing.T) {
 	for _, policy := range []placement.Policy{placement.LateBinding, placement.IdleOffer} {
 		t.Run(policy.String(), func(t *testing.T) {

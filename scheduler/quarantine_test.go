@@ -17,8 +17,8 @@ import (
 	"dunnock/worker"
 )
 
-// A worker that fails every task at once is always idle and would attract them all. It is given nothing any more after a few, jobs succeed on
-// the others, listings say so, and when it is mended it works again.
+// A worker that fails every task at once is always idle and would attract them all. It is given nothing any more after
+// a few, jobs succeed on the others, listings say so, and when it is mended it works again.
 func TestBlackHole(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		s := f.Scheduler("s1", nil)
@@ -46,7 +46,8 @@ func TestBlackHole(t *testing.T) {
 				}
 			}
 		}
-		// While the first tasks run nobody can know that they succeed elsewhere; from then on it is only tried, now and then.
+		// While the first tasks run nobody can know that they succeed elsewhere; from then on it is only tried, now and
+		// then.
 		run(1)
 		first := failed.Load()
 		run(19)

@@ -20,8 +20,8 @@ func (t *turn) take() receipt {
 	return r
 }
 
-// tell tells those who follow a job of what came with the turn's receipt. The first who has submitted it answers for that; if its owners are
-// gone it is kept for them.
+// tell tells those who follow a job of what came with the turn's receipt. The first who has submitted it answers for
+// that; if its owners are gone it is kept for them.
 func (s *Scheduler) tell(now time.Duration, t *turn, j *job, say func(follower, receipt)) {
 	if j.lease.Keeps(len(j.clients)) {
 		s.keepResult(now, t.take())
@@ -35,7 +35,8 @@ func (s *Scheduler) tell(now time.Duration, t *turn, j *job, say func(follower, 
 	}
 }
 
-// settle notes that a result has reached who owns it, and tells its worker when there is enough to tell. It runs under the lock.
+// settle notes that a result has reached who owns it, and tells its worker when there is enough to tell. It runs under
+// the lock.
 func (s *Scheduler) settle(t *turn, r receipt) {
 	if r.seq == 0 {
 		return

@@ -6,8 +6,8 @@ import (
 	"dunnock/scheduler/ack"
 )
 
-// A worker is told of many results with one message, of the last few when somebody comes by, and of none while it is not connected: then it
-// is told later.
+// A worker is told of many results with one message, of the last few when somebody comes by, and of none while it is
+// not connected: then it is told later.
 func TestAcknowledgement(t *testing.T) {
 	t.Parallel()
 	c := newChatter(t, Config{}, 1)

@@ -21,7 +21,8 @@ type record struct {
 // recordsOf is how many records of a job with more tasks than that are one piece of memory.
 const recordsOf = 64
 
-// records are those of a job's tasks. There is no memory for them before something is to be written there, so that tasks that wait take none.
+// records are those of a job's tasks. There is no memory for them before something is to be written there, so that
+// tasks that wait take none.
 type records struct {
 	n    int
 	few  []record   // of a job of up to recordsOf tasks

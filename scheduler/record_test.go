@@ -6,7 +6,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Records against a slice of them: what was written is read, of what was not nothing is known, and there is no memory for parts that nothing was written of.
+// Records against a slice of them: what was written is read, of what was not nothing is known, and there is no memory
+// for parts that nothing was written of.
 func TestRecords(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 3*recordsOf+1).Draw(t, "tasks")

@@ -11,8 +11,8 @@ import (
 	"dunnock/task"
 )
 
-// A result that filled one frame on its way from the worker needs several on its way to the client, because more is said
-// around it there. It must arrive as it was, however much the worker's connection reads meanwhile.
+// A result that filled one frame on its way from the worker needs several on its way to the client, because more is
+// said around it there. It must arrive as it was, however much the worker's connection reads meanwhile.
 func TestResultsNearTheSizeOfAFrame(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		s := f.Scheduler("s1", nil)

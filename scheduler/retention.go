@@ -48,7 +48,8 @@ func (s *Scheduler) retain(j *job) {
 	s.makeRoom(0)
 }
 
-// known returns the job of that id, or a copy if it is finished and nothing can happen to it any more; nil if there is none.
+// known returns the job of that id, or a copy if it is finished and nothing can happen to it any more; nil if there is
+// none.
 func (s *Scheduler) known(id task.JobID) *job {
 	if j := s.byID[id]; j != nil {
 		return j
@@ -56,8 +57,8 @@ func (s *Scheduler) known(id task.JobID) *job {
 	return s.archive.find(id)
 }
 
-// keepValue holds a result while the job runs, for those who join it or read it over HTTP. owned says that it has memory
-// of its own.
+// keepValue holds a result while the job runs, for those who join it or read it over HTTP. owned says that it has
+// memory of its own.
 func (s *Scheduler) keepValue(j *job, rec *record, value []byte, owned bool) {
 	size := int64(len(value))
 	switch {

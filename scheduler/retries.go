@@ -6,11 +6,11 @@ import (
 	"dunnock/task"
 )
 
-// Who hands a job to another scheduler says how often its tasks have failed, so that the next does not begin to count anew. Over HTTP that is told by
-// an event for each attempt in vain, as it happens.
+// Who hands a job to another scheduler says how often its tasks have failed, so that the next does not begin to count
+// anew. Over HTTP that is told by an event for each attempt in vain, as it happens.
 
-// retries are the attempts of a job that were in vain, in their order. Those that there is no room for are forgotten, the older ones too: a
-// stream that has not read them looks at each task instead, which remembers its last.
+// retries are the attempts of a job that were in vain, in their order. Those that there is no room for are forgotten,
+// the older ones too: a stream that has not read them looks at each task instead, which remembers its last.
 type retries struct {
 	gone int // that are forgotten
 	log  []retried
@@ -33,8 +33,8 @@ const (
 
 func (r *retries) count() int { return r.gone + len(r.log) }
 
-// noteRetry remembers an attempt in vain for those who follow the job over HTTP. Where nobody else does they have to have been told of it before it
-// is acknowledged.
+// noteRetry remembers an attempt in vain for those who follow the job over HTTP. Where nobody else does they have to
+// have been told of it before it is acknowledged.
 func (s *Scheduler) noteRetry(t *turn, j *job, e *placement.Effect) {
 	rec := j.tasks.write(int(e.Task))
 	rec.inVain = max(rec.inVain, e.Attempt)
@@ -80,8 +80,8 @@ type scan struct {
 	until int // of job.retries: what it makes up for; 0: there is none
 }
 
-// nextRetry returns the next attempt in vain that the stream is to tell before anything else; more says that there may be others, also if it is nil. It
-// runs under the lock.
+// nextRetry returns the next attempt in vain that the stream is to tell before anything else; more says that there may
+// be others, also if it is nil. It runs under the lock.
 func (es *eventStream) nextRetry() (_ *api.RetryEvent, more bool) {
 	j := es.job
 	if es.heard < j.retries.gone && es.scan.until == 0 {

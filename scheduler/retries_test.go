@@ -103,7 +103,8 @@ func (es *eventStream) mustCatchUp(t *testing.T) {
 	}
 }
 
-// A request that waits hears of each attempt in vain, before its task's outcome, and only then is the attempt acknowledged: it counts.
+// A request that waits hears of each attempt in vain, before its task's outcome, and only then is the attempt
+// acknowledged: it counts.
 func TestRetryIsTold(t *testing.T) {
 	c, es := waitingFleet(t, 1)
 	events := listenTo(t, es)
@@ -146,7 +147,8 @@ func TestRetryIsKept(t *testing.T) {
 	}
 }
 
-// Attempts in vain for which there is no room are told all the same, the last one of each task: who has read none of them looks at every task.
+// Attempts in vain for which there is no room are told all the same, the last one of each task: who has read none of
+// them looks at every task.
 func TestRetriesAreBounded(t *testing.T) {
 	c, es := waitingFleet(t, 3*tasksPerHold)
 	events := listenTo(t, es)

@@ -15,8 +15,9 @@ import (
 	"dunnock/worker"
 )
 
-// Payloads that take far longer to arrive than an idle offer is good for, one alone or many behind one another, are launched once each: no task is in
-// doubt or has lost an attempt, and hardly any travels twice. A line carries a window of 256 KiB in a delay.
+// Payloads that take far longer to arrive than an idle offer is good for, one alone or many behind one another, are
+// launched once each: no task is in doubt or has lost an attempt, and hardly any travels twice. A line carries a window
+// of 256 KiB in a delay.
 func TestPayloadsSlowerThanOffers(t *testing.T) {
 	const size = 2 << 20
 	for _, tt := range []struct {

@@ -11,7 +11,8 @@ import (
 	"dunnock/task"
 )
 
-// Payloads that take seconds to arrive cross offers that are made anew meanwhile: nothing has failed, and no task is in doubt or has lost an attempt.
+// Payloads that take seconds to arrive cross offers that are made anew meanwhile: nothing has failed, and no task is in
+// doubt or has lost an attempt.
 func TestSlowPayloadsCrossOffers(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		var starts [1024]atomic.Int32

@@ -15,8 +15,9 @@ import (
 	"dunnock/task"
 )
 
-// Two clients own each job, and connections break, fall silent and are slow, and nodes die and come back, in random order. Then nothing more
-// happens, and everything comes to rest: every client has one outcome for each task, and nobody keeps anything.
+// Two clients own each job, and connections break, fall silent and are slow, and nodes die and come back, in random
+// order. Then nothing more happens, and everything comes to rest: every client has one outcome for each task, and
+// nobody keeps anything.
 func TestStorm(t *testing.T) {
 	for seed := range uint64(stormSeeds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -13,7 +13,8 @@ import (
 	"dunnock/probe"
 )
 
-// stranger handles a connection until its other end has said who it is, and from then on passes on what comes to who that is.
+// stranger handles a connection until its other end has said who it is, and from then on passes on what comes to who
+// that is.
 type stranger struct {
 	conn    *stream.Conn
 	greet   func(h *probe.Hello) (acquaintance, error) // takes the Hello; a nil acquaintance without an error means that the connection is closing

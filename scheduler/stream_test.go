@@ -126,7 +126,8 @@ func TestDetachedResultsStay(t *testing.T) {
 	})
 }
 
-// A client that does not read is cut, its job ends, and a job that somebody reads goes on although others hold all the room.
+// A client that does not read is cut, its job ends, and a job that somebody reads goes on although others hold all the
+// room.
 func TestSlowReader(t *testing.T) {
 	tune := func(c *scheduler.Config) { c.MaxRetainedBytes = 1 << 20 }
 	withHTTP(t, tune, func(t *testing.T, f *fleettest.Fleet, s *fleettest.Node, c *caller) {

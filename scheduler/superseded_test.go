@@ -34,7 +34,8 @@ func (c *caller) story(res *http.Response) string {
 	}
 }
 
-// A request that waits for a job which another submission takes over, here or elsewhere, is told so, and hears one outcome of each task all the same.
+// A request that waits for a job which another submission takes over, here or elsewhere, is told so, and hears one
+// outcome of each task all the same.
 func TestHTTPSuperseded(t *testing.T) {
 	const body = `{"id":"00000000000000000000000000000001","app":"echo","epoch":%d,"finished":%q,"tasks":[{"text":"10ms"},{"text":"20s"},{"text":"20s"}]}`
 	for name, test := range map[string]struct {

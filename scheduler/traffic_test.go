@@ -31,8 +31,9 @@ func trafficOf(f *fleettest.Fleet, s *fleettest.Node) traffic {
 	return t
 }
 
-// What a task costs on the network, in virtual time, where it does not depend on the machine: messages between scheduler and workers
-// (acknowledgements and beats apart), and writes and bytes on either hop. The lines it prints with -v are those of a benchmark.
+// What a task costs on the network, in virtual time, where it does not depend on the machine: messages between
+// scheduler and workers (acknowledgements and beats apart), and writes and bytes on either hop. The lines it prints
+// with -v are those of a benchmark.
 func TestTrafficOfTasks(t *testing.T) {
 	fmt.Fprintln(t.Output(), "pkg: dunnock/scheduler")
 	for _, tt := range []struct {

@@ -8,8 +8,8 @@ import (
 	"dunnock/task"
 )
 
-// When a worker stops an attempt at the job's deadline a moment before the scheduler does, the task's error is the deadline
-// and not that it was cancelled.
+// When a worker stops an attempt at the job's deadline a moment before the scheduler does, the task's error is the
+// deadline and not that it was cancelled.
 func TestStoppedAtTheDeadline(t *testing.T) {
 	e := placement.Effect{Ref: 7, Task: 1, Attempt: 1, Outcome: task.Timeout, Code: task.CodeDeadline}
 	m := probe.Finished{Ref: 7, Task: 1, Attempt: 1, Status: probe.StatusKilled, Body: probe.AppendFault(nil, task.Errorf(task.CodeCancelled, "the attempt was stopped"))}

@@ -10,7 +10,8 @@ import (
 	"dunnock/task"
 )
 
-// Users share the bounds that a scheduler is given: one who has something there gets no more of them than is left, and the next one finds room.
+// Users share the bounds that a scheduler is given: one who has something there gets no more of them than is left, and
+// the next one finds room.
 func TestUsersShareBounds(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -7,8 +7,8 @@ import (
 	"dunnock/internal/stream"
 )
 
-// A request that waits for its job owns it, and its connection is the lease: nothing starts without. What was written to the connection has reached the
-// client as far as anybody can know, since plain HTTP has no word for it.
+// A request that waits for its job owns it, and its connection is the lease: nothing starts without. What was written
+// to the connection has reached the client as far as anybody can know, since plain HTTP has no word for it.
 
 // unsentResult is a result that no waiting request has been sent.
 type unsentResult struct {
@@ -86,8 +86,8 @@ const (
 	maxProve = 100 * time.Millisecond
 )
 
-// prove finds out whether the client is still there, when this process has stood still: it says something, and waits until that has arrived.
-// Until then nothing of the job is started.
+// prove finds out whether the client is still there, when this process has stood still: it says something, and waits
+// until that has arrived. Until then nothing of the job is started.
 func (es *eventStream) prove(stop, gone <-chan struct{}) error {
 	if err := es.out.event(api.Event{Event: "beat"}); err != nil {
 		return err
@@ -119,7 +119,8 @@ func (es *eventStream) prove(stop, gone <-chan struct{}) error {
 	}
 }
 
-// still lets the job go on: one of its owners is there. Not if this process has stood still since that was found out: then it is in doubt anew.
+// still lets the job go on: one of its owners is there. Not if this process has stood still since that was found out:
+// then it is in doubt anew.
 func (es *eventStream) still() {
 	s := es.s
 	var t turn

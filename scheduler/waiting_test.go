@@ -16,8 +16,8 @@ import (
 	"dunnock/internal/fleettest"
 )
 
-// A result is acknowledged when it has been written to the request that waits for it, and not before. So a client that loses its scheduler hands what it has
-// not read to another, and nothing is done again.
+// A result is acknowledged when it has been written to the request that waits for it, and not before. So a client that
+// loses its scheduler hands what it has not read to another, and nothing is done again.
 func TestWaitingReader(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		const tasks = 8

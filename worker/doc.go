@@ -11,9 +11,9 @@
 // that another attempt may get over, or one marked by [Permanent].
 //
 // What the slots do next is decided by package worker/queue, which is pure. This package is the shell around it: it
-// decodes a message, takes its one lock, calls the core, carries out what that says in its order, and lets go. User code
-// runs on one goroutine per attempt under way, or, if it has been seen to return within microseconds, in the reader of
-// the connection that its launch came by; everything else happens in the readers.
+// decodes a message, takes its one lock, calls the core, carries out what that says in its order, and lets go. User
+// code runs on one goroutine per attempt under way, or, if it has been seen to return within microseconds, in the
+// reader of the connection that its launch came by; everything else happens in the readers.
 //
 // # Where to find what
 //

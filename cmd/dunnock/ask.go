@@ -63,8 +63,8 @@ func given(ctx context.Context, err error) error {
 // ofJob is an answer about a job.
 type ofJob interface{ Superseded() bool }
 
-// askHolder makes a call about a job at whichever scheduler holds it: one that does not names its peers. Of one from which another has taken the job over
-// the answer counts only if that other is not found.
+// askHolder makes a call about a job at whichever scheduler holds it: one that does not names its peers. Of one from
+// which another has taken the job over the answer counts only if that other is not found.
 func askHolder[T ofJob](ctx context.Context, f *schedulerFlags, call func(context.Context, *api.Caller) (T, error)) (T, error) {
 	answer, from, err := ask(ctx, f, call)
 	var peers []string

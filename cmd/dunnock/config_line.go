@@ -8,10 +8,9 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// lineOf returns the line, from 1, on which a key of a TOML text is set. The parser does not say where a
-// key is, and looking for its name would find it in comments and strings. So the parser itself is asked: the
-// statement that sets a key is the last one of the shortest run of whole statements from
-// the text's beginning that has the key.
+// lineOf returns the line, from 1, on which a key of a TOML text is set. The parser does not say where a key is, and
+// looking for its name would find it in comments and strings. So the parser itself is asked: the statement that sets a
+// key is the last one of the shortest run of whole statements from the text's beginning that has the key.
 func lineOf(text []byte, key []string) int {
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	start, end := 0, 0 // the statement under way is lines[start:]; end is where lines[:n] ends

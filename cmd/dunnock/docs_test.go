@@ -109,8 +109,8 @@ func pages(t *testing.T, visit func(path, text string)) {
 	}
 }
 
-// TestCallsInPages holds each call of dunnock that a page shows against the command line: there is such a command, and it has such flags. What leaves
-// nothing out parses as well, values included.
+// TestCallsInPages holds each call of dunnock that a page shows against the command line: there is such a command, and
+// it has such flags. What leaves nothing out parses as well, values included.
 func TestCallsInPages(t *testing.T) {
 	t.Parallel()
 	fresh := func() *kong.Kong { // a parser keeps what it has parsed
@@ -146,7 +146,8 @@ func TestCallsInPages(t *testing.T) {
 	}
 }
 
-// TestFlagsInPages holds each flag that a page names against all commands, those of this program and those that make runs.
+// TestFlagsInPages holds each flag that a page names against all commands, those of this program and those that make
+// runs.
 func TestFlagsInPages(t *testing.T) {
 	t.Parallel()
 	parser, err := newParser(&cli{}, &process{})

@@ -107,7 +107,8 @@ func (f *loadgenFleetFlags) nodes(seed uint64) []workload.Node {
 	return fleet.Nodes(f.Local.workers)
 }
 
-// planned is how many slots each worker of --local is going to have, and what beside them; 0 and nil for a fleet that has its own.
+// planned is how many slots each worker of --local is going to have, and what beside them; 0 and nil for a fleet that
+// has its own.
 func (f *loadgenFleetFlags) planned(seed uint64) (most int, nodes []workload.Node) {
 	if f.Local == nil {
 		return 0, nil

@@ -158,7 +158,8 @@ func (c *loadgenRunCmd) check(p *process) (payload []byte, err error) {
 	return payload, c.dryRun(p)
 }
 
-// dryRun opens a workload file, or makes a workload for a fleet of any size, so that what is wrong with it is found before a fleet is started.
+// dryRun opens a workload file, or makes a workload for a fleet of any size, so that what is wrong with it is found
+// before a fleet is started.
 func (c *loadgenRunCmd) dryRun(p *process) error {
 	if c.Workload == "-" {
 		return nil

@@ -13,8 +13,8 @@ import (
 // searchResult is what a search prints as JSON.
 type searchResult struct {
 	Objectives []string `json:"objectives"`
-	// Rate is the highest rate that holds in jobs per second, and Load what it comes to as a fraction of all slots; AboveRate and AboveLoad are the
-	// lowest that do not. 0: there is none.
+	// Rate is the highest rate that holds in jobs per second, and Load what it comes to as a fraction of all slots;
+	// AboveRate and AboveLoad are the lowest that do not. 0: there is none.
 	Rate      float64 `json:"rate"`
 	Load      float64 `json:"load"`
 	AboveRate float64 `json:"above_rate"`

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// output is a file that a command writes: whole, or not at all. It is opened before the work begins, so that a path that cannot be written
-// to is found out then.
+// output is a file that a command writes: whole, or not at all. It is opened before the work begins, so that a path
+// that cannot be written to is found out then.
 type output struct {
 	path    string
 	file    *os.File // nil: committed or discarded
@@ -97,7 +97,8 @@ func (o *output) same(other *output) bool {
 	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
-// complete sees to it that all that was written is on the disk, in a file with a name. What can go wrong then is little.
+// complete sees to it that all that was written is on the disk, in a file with a name. What can go wrong then is
+// little.
 func (o *output) complete() error {
 	if o == nil || o.file == nil || o.inPlace {
 		return nil

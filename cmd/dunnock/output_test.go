@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestOutputIsWholeOrNotAtAll: what was there stays until the new file is complete, also behind a link, and nothing else is left.
+// TestOutputIsWholeOrNotAtAll: what was there stays until the new file is complete, also behind a link, and nothing
+// else is left.
 func TestOutputIsWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -9,8 +9,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// A flag of pairs is KEY=VALUE, given several times or with semicolons between, or a table of a file; each key once. Kong's own maps would take the last of two without
-// a word, and say less of what is wanted.
+// A flag of pairs is KEY=VALUE, given several times or with semicolons between, or a table of a file; each key once.
+// Kong's own maps would take the last of two without a word, and say less of what is wanted.
 type (
 	labelsFlag  map[string]string
 	amountsFlag map[string]uint32

@@ -154,7 +154,8 @@ func cmdSignal(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// insist NAME SIGNAL sends a signal again and again, until the process has ended: signals that come close together are one.
+// insist NAME SIGNAL sends a signal again and again, until the process has ended: signals that come close together are
+// one.
 func cmdInsist(ts *testscript.TestScript, _ bool, args []string) {
 	b := find(ts, args[0])
 	until(ts, "the end of "+args[0], func() bool {
@@ -211,7 +212,8 @@ func cmdPoll(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// swallow NAME ADDRESS N listens at $NAME_http, passes each request on to an address, and hangs up when the answer comes, for the first N of them.
+// swallow NAME ADDRESS N listens at $NAME_http, passes each request on to an address, and hangs up when the answer
+// comes, for the first N of them.
 func cmdSwallow(ts *testscript.TestScript, _ bool, args []string) {
 	lost, err := strconv.Atoi(args[2])
 	ts.Check(err)
@@ -257,8 +259,9 @@ func cmdDocumented(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// refused CODE FILE runs each line of a file: a command line, and behind " => " what is said of it. That is one line on standard error, none on standard output, and the
-// exit code. Words are parted by blanks, and those between single quotes are one.
+// refused CODE FILE runs each line of a file: a command line, and behind " => " what is said of it. That is one line on
+// standard error, none on standard output, and the exit code. Words are parted by blanks, and those between single
+// quotes are one.
 func cmdRefused(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: refused CODE FILE")

@@ -29,9 +29,9 @@ func (c *submitCmd) detach(p *process, job *task.Job) error {
 	return nil
 }
 
-// handOver submits a job to the first scheduler that takes it. One whose answer was lost may have it. So it is asked again, and then the next one, under a later
-// epoch each time: if it is the same scheduler, the job goes on there; another takes from the workers what they hold of the job, and they start
-// nothing more for the first.
+// handOver submits a job to the first scheduler that takes it. One whose answer was lost may have it. So it is asked
+// again, and then the next one, under a later epoch each time: if it is the same scheduler, the job goes on there;
+// another takes from the workers what they hold of the job, and they start nothing more for the first.
 func handOver(ctx context.Context, callers []*api.Caller, job *task.Job) (accepted api.Accepted, by *api.Caller, _ error) {
 	var faults []error
 	doubt := false // whether somebody may have it who has not said so

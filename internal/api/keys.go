@@ -10,8 +10,9 @@ import (
 	"dunnock/task"
 )
 
-// encoding/json takes "App" for "app", and of a key that is there twice the last value: what a user wrote twice, or almost right, would quietly be something else. So a
-// body that it has decoded is looked through once more, for its keys alone.
+// encoding/json takes "App" for "app", and of a key that is there twice the last value: what a user wrote twice, or
+// almost right, would quietly be something else. So a body that it has decoded is looked through once more, for its
+// keys alone.
 
 // shape says which keys an object of a body has.
 type shape uint8
@@ -62,7 +63,8 @@ var fields = [...][]field{ //nolint:gochecknoglobals // a constant
 	attemptsShape: {{"task", 0}, {"failed", 0}},
 }
 
-// checkKeys refuses a job that has a key which is written otherwise than it is to be, or twice. The body is one that encoding/json has decoded as a job.
+// checkKeys refuses a job that has a key which is written otherwise than it is to be, or twice. The body is one that
+// encoding/json has decoded as a job.
 func checkKeys(body []byte) error {
 	k := keys{body: body}
 	if fault := k.value(jobShape); fault != nil {

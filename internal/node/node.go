@@ -36,8 +36,8 @@ type Config struct {
 	Incarnation probe.Incarnation // default: a new one
 	HTTP        string            // address to listen on; default "127.0.0.1:0"
 	Gossip      string            // address to listen on; default "127.0.0.1:0"
-	// Advertise and AdvertiseGossip are where others reach HTTP and Gossip, as a host or host:port, if that is somewhere else. Default: there, and of gossip the
-	// host of Advertise.
+	// Advertise and AdvertiseGossip are where others reach HTTP and Gossip, as a host or host:port, if that is
+	// somewhere else. Default: there, and of gossip the host of Advertise.
 	Advertise, AdvertiseGossip string
 
 	Join      []string
@@ -225,7 +225,8 @@ func Listen(what, addr string, insecure bool) (net.Listener, error) {
 	return l, nil
 }
 
-// CheckLoopback refuses what is no host:port, and an address that others could reach, unless insecure. what names the flag in the error.
+// CheckLoopback refuses what is no host:port, and an address that others could reach, unless insecure. what names the
+// flag in the error.
 func CheckLoopback(what, addr string, insecure bool) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -6,10 +6,11 @@ import (
 	"dunnock/task"
 )
 
-// meter tells how fast tasks under one constraint set are launched while others of them wait: an average over about the last second,
-// in which older launches count less. It begins anew after a moment in which none waited, because how fast workers are then says
-// nothing about how fast they can be. It is moved on once every meterStep, so that counting costs next to nothing. Until it has seen enough
-// steps, as many launches as tell something will do: what comes out of nothing at twice the rate makes a queue of half a second in half a second.
+// meter tells how fast tasks under one constraint set are launched while others of them wait: an average over about the
+// last second, in which older launches count less. It begins anew after a moment in which none waited, because how fast
+// workers are then says nothing about how fast they can be. It is moved on once every meterStep, so that counting costs
+// next to nothing. Until it has seen enough steps, as many launches as tell something will do: what comes out of
+// nothing at twice the rate makes a queue of half a second in half a second.
 type meter struct {
 	step     time.Duration // the present one, in units of meterStep
 	launched float64       // in the present step
@@ -85,9 +86,10 @@ func timeOf(tasks int, rate float64) time.Duration {
 }
 
 // admitByTime refuses a job whose tasks would wait too long, by how fast such tasks are launched now (overload is an
-// answer, not a queue). Where nothing waits there is nothing to say, and where nothing was launched lately nothing is known. A job with an
-// epoch is no new work: another scheduler had it, its reservations there are gone, and to refuse it would only make it later. So its own time is not
-// looked at, and the queue may be twice as long as for others: those that a whole scheduler leaves behind are too many all the same at some point.
+// answer, not a queue). Where nothing waits there is nothing to say, and where nothing was launched lately nothing is
+// known. A job with an epoch is no new work: another scheduler had it, its reservations there are gone, and to refuse
+// it would only make it later. So its own time is not looked at, and the queue may be twice as long as for others:
+// those that a whole scheduler leaves behind are too many all the same at some point.
 func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
 	set := p.set
 	if p.prefers {
@@ -115,8 +117,8 @@ func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
 		e.RetryAfterMS = retryAfterMS
 		return e
 	} else if own := timeOf(ahead+p.tasks, rate); queue <= most && own > s.Deadline/2 {
-		// Its last task would be launched in the second half of its time, and is to run and be tried again in it too. What
-		// is accepted and not finished is worse than refused: it has cost others their slots.
+		// Its last task would be launched in the second half of its time, and is to run and be tried again in it too.
+		// What is accepted and not finished is worse than refused: it has cost others their slots.
 		wait, most = own, s.Deadline/2
 	}
 	if wait <= most {

@@ -45,8 +45,8 @@ func reserves(out []Effect) (all []Effect) {
 	return all
 }
 
-// TestHotKeys has the tasks of a key launched by others than it has chosen, as if those were busy: it chooses more of them. Then they are launched
-// where they should be, and it comes back to those that it had.
+// TestHotKeys has the tasks of a key launched by others than it has chosen, as if those were busy: it chooses more of
+// them. Then they are launched where they should be, and it comes back to those that it had.
 func TestHotKeys(t *testing.T) {
 	c := keyedCore(t, Config{}, 50)
 	calls, now := map[probe.WorkerID]uint32{}, time.Duration(0)
@@ -137,7 +137,8 @@ func TestHotKeysAreBounded(t *testing.T) {
 	}
 }
 
-// TestKeysNeedNoSets submits jobs with thousands of keys: they need one constraint set, and nothing is allocated once there have been as many before.
+// TestKeysNeedNoSets submits jobs with thousands of keys: they need one constraint set, and nothing is allocated once
+// there have been as many before.
 func TestKeysNeedNoSets(t *testing.T) {
 	for _, policy := range []Policy{LateBinding, IdleOffer} {
 		c := keyedCore(t, Config{Policy: policy}, 1000)
@@ -176,7 +177,8 @@ func TestKeysNeedNoSets(t *testing.T) {
 	}
 }
 
-// BenchmarkKeys submits and cancels jobs of 100 tasks, each with a key of its own, and without keys: what is between them is what keys cost.
+// BenchmarkKeys submits and cancels jobs of 100 tasks, each with a key of its own, and without keys: what is between
+// them is what keys cost.
 func BenchmarkKeys(b *testing.B) {
 	for _, workers := range []int{100, 1000, 10_000} {
 		for _, keyed := range []bool{false, true} {

@@ -7,10 +7,12 @@ import (
 	"dunnock/probe"
 )
 
-// A launch on an offer may find its lane taken: its worker runs another scheduler's task there, and that scheduler is gone and its job claimed from here. The
-// worker says so before the launch has got there, or before what it says of that is here. The lane's record is the attempt's from then on, and the
-// launch is kept aside, in a record behind those of the lanes, until its worker has said what became of it: it gives the launch back, unless the task has begun and ended
-// before. Were it taken for lost, a task that may start once would be in doubt, and others would have an attempt less.
+// A launch on an offer may find its lane taken: its worker runs another scheduler's task there, and that scheduler is
+// gone and its job claimed from here. The worker says so before the launch has got there, or before what it says of
+// that is here. The lane's record is the attempt's from then on, and the launch is kept aside, in a record behind those
+// of the lanes, until its worker has said what became of it: it gives the launch back, unless the task has begun and
+// ended before. Were it taken for lost, a task that may start once would be in doubt, and others would have an attempt
+// less.
 
 // aside is a launch whose lane's record is another's.
 type aside struct {
@@ -50,7 +52,8 @@ func (c *Core) setAside(w *worker, lane uint16) bool {
 // lanes is how many lanes a worker may have.
 func (c *Core) lanes(w *worker) int { return probe.Lanes(c.offer(w).Slots) }
 
-// slotOf returns the record of a lane, or of what was launched there by a call and is kept aside; nil: there is no such lane.
+// slotOf returns the record of a lane, or of what was launched there by a call and is kept aside; nil: there is no such
+// lane.
 func (c *Core) slotOf(w *worker, lane uint16, ref probe.Ref, t, call uint32) *slot {
 	if c.idle != nil && len(c.idle.aside) > 0 {
 		for i := range c.idle.aside {
@@ -88,7 +91,8 @@ func (c *Core) isSettled(a *aside) bool {
 	return c.profiles[a.worker].life != a.life || int(a.place) >= len(w.slots) || !w.slots[a.place].occupied()
 }
 
-// settleAside forgets the launches that are aside no more, and takes those for lost of which nothing was heard for too long.
+// settleAside forgets the launches that are aside no more, and takes those for lost of which nothing was heard for too
+// long.
 func (c *Core) settleAside(now time.Duration, out []Effect) []Effect {
 	x := c.idle
 	for i := range x.aside {
@@ -113,7 +117,8 @@ func (c *Core) settleAside(now time.Duration, out []Effect) []Effect {
 	return out
 }
 
-// asideWake is when it has taken too long to hear of a launch. Those for which it is so now are settled at the end of the event.
+// asideWake is when it has taken too long to hear of a launch. Those for which it is so now are settled at the end of
+// the event.
 func (c *Core) asideWake(now time.Duration) time.Duration {
 	at := never
 	for i := range c.idle.aside {

@@ -10,8 +10,8 @@ import (
 	"dunnock/scheduler/placement"
 )
 
-// mill is a fleet that answers at once, made to cost little beside the core itself. It
-// keeps a ring of live jobs at three ages: just sampled, bound, and finished before the place is used again.
+// mill is a fleet that answers at once, made to cost little beside the core itself. It keeps a ring of live jobs at
+// three ages: just sampled, bound, and finished before the place is used again.
 type mill struct {
 	core    *placement.Core
 	spec    placement.Spec

@@ -5,20 +5,24 @@ import (
 	"time"
 )
 
-// Offers for brief apps. A worker whose attempts of an app take less than a message on its way offers more of that app than it has slots: a task that is launched on such an
-// offer runs as soon as one of the others has ended. No slot is free for it, so they are used behind the offers of slots that are, and for nothing but
-// that app. In all else they are offers: they are handed on to whose tasks have waited longest.
+// Offers for brief apps. A worker whose attempts of an app take less than a message on its way offers more of that app
+// than it has slots: a task that is launched on such an offer runs as soon as one of the others has ended. No slot is
+// free for it, so they are used behind the offers of slots that are, and for nothing but that app. In all else they are
+// offers: they are handed on to whose tasks have waited longest.
 //
-// But where tasks take next to nothing a free slot is worth nothing either, and what they cost is messages: 64 workers of one slot that are each launched on in turn
-// get a task or two with each write, a few of them that are launched on again and again get tens. So a worker that has just made such an offer goes ahead of the slots that
-// are free elsewhere, for as long as all that was launched there keeps a task from its turn for no longer than an eighth of a hop.
+// But where tasks take next to nothing a free slot is worth nothing either, and what they cost is messages: 64 workers
+// of one slot that are each launched on in turn get a task or two with each write, a few of them that are launched on
+// again and again get tens. So a worker that has just made such an offer goes ahead of the slots that are free
+// elsewhere, for as long as all that was launched there keeps a task from its turn for no longer than an eighth of a
+// hop.
 
 const (
 	// briefLife is for how long such an offer is held. Its worker forgets it after 250 ms.
 	briefLife = 200 * time.Millisecond
 	// aheadShare is what part of a hop a task may wait behind others at a worker while slots are free elsewhere.
 	aheadShare = 8
-	// aheadHops is how old an offer may be to go ahead of a slot that is free: what its worker has got from others since is not known here.
+	// aheadHops is how old an offer may be to go ahead of a slot that is free: what its worker has got from others
+	// since is not known here.
 	aheadHops = 8
 )
 
@@ -30,7 +34,8 @@ func (c *Core) appOf(t *offer) string {
 	return c.profiles[t.worker].offer.Apps[t.brief-1]
 }
 
-// maxForecasts is for how many apps it is known what they are like, before those are forgotten under which no constraint set is kept.
+// maxForecasts is for how many apps it is known what they are like, before those are forgotten under which no
+// constraint set is kept.
 const maxForecasts = 1024
 
 // forecastOf returns what is known of an app.
@@ -73,7 +78,8 @@ func (c *Core) keepBrief(now time.Duration, s *slot, t offer) {
 	list.push(t)
 }
 
-// takeBrief takes the freshest offer for the app of a set. Those of one worker come together, so that what is launched at once goes out together too.
+// takeBrief takes the freshest offer for the app of a set. Those of one worker come together, so that what is launched
+// at once goes out together too.
 func (c *Core) takeBrief(now time.Duration, s *set) (offer, *worker, bool) {
 	x := c.idle
 	if x.brief == 0 {
@@ -101,7 +107,8 @@ func (c *Core) takeBrief(now time.Duration, s *set) (offer, *worker, bool) {
 	return offer{}, nil, false
 }
 
-// takeAhead takes the freshest offer for the app of a set although slots may be free, if it is fresh enough and its worker not busy.
+// takeAhead takes the freshest offer for the app of a set although slots may be free, if it is fresh enough and its
+// worker not busy.
 func (c *Core) takeAhead(now time.Duration, s *set) (offer, *worker, bool) {
 	f := c.request(s).forecast
 	list := &f.brief

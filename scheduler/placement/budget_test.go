@@ -7,8 +7,9 @@ import (
 	"dunnock/probe"
 )
 
-// What schedulers say to each other is paid for by launches. However many jobs come and go, and however many peers there are, one that launches nothing
-// falls silent but for a word now and then, which is what finds an offer in the end.
+// What schedulers say to each other is paid for by launches. However many jobs come and go, and however many peers
+// there are, one that launches nothing falls silent but for a word now and then, which is what finds an offer in the
+// end.
 func TestPeersAreAskedWithinABudget(t *testing.T) {
 	c := newCore(Config{Policy: IdleOffer})
 	const peers, jobs = 64, 500

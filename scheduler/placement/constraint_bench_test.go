@@ -20,8 +20,8 @@ func racks(cfg placement.Config, workers int) *placement.Core {
 	return c
 }
 
-// BenchmarkConstrained submits and cancels a job of ten tasks that may run on a hundred workers. It costs the same in a fleet a hundred times as
-// large; a constraint set that is not remembered costs a look at those hundred workers.
+// BenchmarkConstrained submits and cancels a job of ten tasks that may run on a hundred workers. It costs the same in a
+// fleet a hundred times as large; a constraint set that is not remembered costs a look at those hundred workers.
 func BenchmarkConstrained(b *testing.B) {
 	for _, workers := range []int{1_000, 100_000} {
 		for name, distinct := range map[string]int{"remembered": 1, "forgotten": 9} {

@@ -7,17 +7,20 @@ import (
 	"dunnock/probe"
 )
 
-// A launch on an offer may meet a lane that has gone on: to a call on a reservation that came meanwhile, or to a newer offer, because a scheduler has come or
-// gone. The two have crossed, and the lane gives the launch back. Until that is heard it is not known that the task has not begun (its end may have been
-// overtaken), so that what the lane says next is put by for a round trip: were the task taken for lost, one that may start once would be in doubt and others would lose an
-// attempt, with nothing broken. Were the call answered with nothing, the reservation that made it would be given anew, and cross the next launch.
+// A launch on an offer may meet a lane that has gone on: to a call on a reservation that came meanwhile, or to a newer
+// offer, because a scheduler has come or gone. The two have crossed, and the lane gives the launch back. Until that is
+// heard it is not known that the task has not begun (its end may have been overtaken), so that what the lane says next
+// is put by for a round trip: were the task taken for lost, one that may start once would be in doubt and others would
+// lose an attempt, with nothing broken. Were the call answered with nothing, the reservation that made it would be
+// given anew, and cross the next launch.
 
-// crossWait is for how long the fate of a launch may be open. Large payloads to one worker wait for one another, for seconds where the line is slow. While the
-// connection lasts nothing that is said on it is lost, so that this bounds only what a fault of the worker's would cost.
+// crossWait is for how long the fate of a launch may be open. Large payloads to one worker wait for one another, for
+// seconds where the line is slow. While the connection lasts nothing that is said on it is lost, so that this bounds
+// only what a fault of the worker's would cost.
 const crossWait = time.Minute
 
-// crosses reports whether what is bound in a lane that makes a newer call is on its way still. What has answered a call has been waited for by its
-// lane, so that its end was lost.
+// crosses reports whether what is bound in a lane that makes a newer call is on its way still. What has answered a call
+// has been waited for by its lane, so that its end was lost.
 func (c *Core) crosses(now time.Duration, s *slot) bool {
 	return (s.sure == perhaps || s.sure == sooner) && s.state == slotBound && now < c.crossEnd(s)
 }
@@ -38,8 +41,8 @@ type crossedCall struct {
 	m      probe.GetTask
 }
 
-// putCallBy keeps a call until it is known what became of the launch that it has crossed. Beyond the bound there is nothing for it, and its reservation is
-// given anew after a backoff.
+// putCallBy keeps a call until it is known what became of the launch that it has crossed. Beyond the bound there is
+// nothing for it, and its reservation is given anew after a backoff.
 func (c *Core) putCallBy(now time.Duration, w *worker, m *probe.GetTask, out []Effect) []Effect {
 	x := c.idle
 	if len(x.calls) == maxParked {
@@ -75,7 +78,8 @@ func (c *Core) takeUpCalls(now time.Duration, out []Effect) []Effect {
 	return out
 }
 
-// callsWake is when the next call has waited for too long. Those for which it is so now are taken up at the end of the event.
+// callsWake is when the next call has waited for too long. Those for which it is so now are taken up at the end of the
+// event.
 func (c *Core) callsWake(now time.Duration) time.Duration {
 	at := never
 	for i := range c.idle.calls {

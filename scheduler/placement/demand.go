@@ -9,8 +9,8 @@ import (
 	"dunnock/task"
 )
 
-// Demand is what a task of a job says about workers, added to what its job says: of one key the task's value counts. With a nil task it is what the job
-// says. The group has no tasks yet.
+// Demand is what a task of a job says about workers, added to what its job says: of one key the task's value counts.
+// With a nil task it is what the job says. The group has no tasks yet.
 func Demand(j *task.Job, t *task.Task) Group {
 	if t == nil {
 		t = &task.Task{}

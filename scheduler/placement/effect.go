@@ -13,38 +13,42 @@ type EffectKind uint8
 
 // The kinds of effects, and the fields that each of them fills besides Kind.
 const (
-	// EffectReserve sends a Reserve: Worker, Ref, Res, Count, and Task, what its tasks take: see [Core.Need]; 0 is one slot.
+	// EffectReserve sends a Reserve: Worker, Ref, Res, Count, and Task, what its tasks take: see [Core.Need]; 0 is one
+	// slot.
 	EffectReserve EffectKind = iota + 1
 	// EffectCancel sends a Cancel: Worker, Ref, Res, and Count, how many reservations that takes back.
 	EffectCancel
-	// EffectLaunch sends a Launch: Worker, Slot, Call, Ref, Task, Attempt, Deadline, and Wait, from submit to now; under IdleOffer also Service,
-	// what that is expected to be, and More, whether more waits.
-	// The answer to a repeated GetTask is the same effect with less time left in Deadline.
+	// EffectLaunch sends a Launch: Worker, Slot, Call, Ref, Task, Attempt, Deadline, and Wait, from submit to now;
+	// under IdleOffer also Service, what that is expected to be, and More, whether more waits. The answer to a repeated
+	// GetTask is the same effect with less time left in Deadline.
 	EffectLaunch
 	// EffectNoTask sends a NoTask: Worker, Slot, Call.
 	EffectNoTask
 	// EffectKill sends a Kill for an attempt that no longer counts: Worker, Slot, Call, Ref, Task, Attempt.
 	EffectKill
-	// EffectRetry tells that an attempt failed or was lost and its task waits again: Ref, Task, Attempt, Worker, Code, Wait,
-	// Service. For logs and metrics.
+	// EffectRetry tells that an attempt failed or was lost and its task waits again: Ref, Task, Attempt, Worker, Code,
+	// Wait, Service. For logs and metrics.
 	EffectRetry
 	// EffectTaskDone tells that a task has ended: Ref, Task, Outcome, Code, Attempt, Worker with HasWorker, Wait,
 	// Service. There is exactly one for every task that was to run.
 	EffectTaskDone
 	// EffectClaim sends a Claim: Worker, Ref. The caller adds the job's id and epoch.
 	EffectClaim
-	// EffectJobDone tells that all tasks of a job have ended: Ref, Outcome, and Count, how many of them did not end OK. The
-	// Ref is unknown from here on.
+	// EffectJobDone tells that all tasks of a job have ended: Ref, Outcome, and Count, how many of them did not end OK.
+	// The Ref is unknown from here on.
 	EffectJobDone
-	// EffectQuarantine tells that a worker fails everything and is out of sampling (Count 1), or that it is taken back on
-	// trial (Count 0): Worker, Count. For logs and metrics.
+	// EffectQuarantine tells that a worker fails everything and is out of sampling (Count 1), or that it is taken back
+	// on trial (Count 0): Worker, Count. For logs and metrics.
 	EffectQuarantine
-	// EffectSetDef tells a peer what the number of a constraint set stands for, before it is used: Peer, Task (the number); see [Core.Set].
+	// EffectSetDef tells a peer what the number of a constraint set stands for, before it is used: Peer, Task (the
+	// number); see [Core.Set].
 	EffectSetDef
-	// EffectWant sends a Want to a peer: Peer, Task (the set's number), Wait (the age), Count (the quota), Res (of that at once).
+	// EffectWant sends a Want to a peer: Peer, Task (the set's number), Wait (the age), Count (the quota), Res (of that
+	// at once).
 	EffectWant
-	// EffectHand hands an offer on to a peer: Peer, Worker with HasWorker, Slot, Call, Wait (until the slot is free), Deadline (what is left
-	// of the offer's life), Attempt (hops), Res (its Brief). Without HasWorker it sends back the Hand that it answers, with a hop more.
+	// EffectHand hands an offer on to a peer: Peer, Worker with HasWorker, Slot, Call, Wait (until the slot is free),
+	// Deadline (what is left of the offer's life), Attempt (hops), Res (its Brief). Without HasWorker it sends back the
+	// Hand that it answers, with a hop more.
 	EffectHand
 	// EffectSpare sends a Spare to a peer: Peer, Task (the set's number), Count (the lack), Res (the floor).
 	EffectSpare

@@ -48,7 +48,8 @@ func Example() {
 	// JobDone ok
 }
 
-// Idle offers: a slot that is free is held until a job comes, which is then launched on it at once. What else waits is told to another scheduler, which hands on what it holds.
+// Idle offers: a slot that is free is held until a job comes, which is then launched on it at once. What else waits is
+// told to another scheduler, which hands on what it holds.
 func ExampleCore_Offer() {
 	config := placement.Config{Policy: placement.IdleOffer}
 	core, peer := placement.New(config, rand.New(rand.NewPCG(1, 2))), placement.New(config, rand.New(rand.NewPCG(3, 4)))

@@ -17,8 +17,8 @@ type lack struct {
 	need     string // what those have too little of that have all that
 }
 
-// lacks says why nobody is eligible for a set, in the order in which a user would look: the app, then all labels that nobody has, then the first
-// one that nobody has together with those before it, then what is excluded.
+// lacks says why nobody is eligible for a set, in the order in which a user would look: the app, then all labels that
+// nobody has, then the first one that nobody has together with those before it, then what is excluded.
 func (c *Core) lacks(s *set) lack {
 	candidates := c.index.shortest(s.app, nil)
 	if len(candidates) == 0 {
@@ -52,7 +52,8 @@ func (c *Core) lacks(s *set) lack {
 	return lack{excluded: true}
 }
 
-// refusal is the error of a job that nobody could run. Where names the tasks that it is about, "" for those without constraints of their own.
+// refusal is the error of a job that nobody could run. Where names the tasks that it is about, "" for those without
+// constraints of their own.
 func (c *Core) refusal(s *set, where string) *task.Error {
 	if c.load.Workers == 0 {
 		e := task.Errorf(task.CodeNoWorkers, "no worker is connected")

@@ -25,21 +25,23 @@ type Worker struct {
 
 	Name uint64 // the xxhash of its name, by which affinity keys choose it. Schedulers that are to agree say the same
 
-	// Sorts says that it has a discipline by which those that came later may come first. So what waits has to wait in its queue: it makes no offers, and under
-	// IdleOffer a job that comes while such a worker is in sampling is sampled for as under LateBinding.
+	// Sorts says that it has a discipline by which those that came later may come first. So what waits has to wait in
+	// its queue: it makes no offers, and under IdleOffer a job that comes while such a worker is in sampling is sampled
+	// for as under LateBinding.
 	Sorts bool
 }
 
-// same reports whether two workers, whatever their names, have said the same in the very same slices, so that one copy does for both.
+// same reports whether two workers, whatever their names, have said the same in the very same slices, so that one copy
+// does for both.
 func (w *Worker) same(o *Worker) bool {
 	return w.Slots == o.Slots && w.Sorts == o.Sorts && w.Fair == o.Fair && len(w.Apps) == len(o.Apps) && len(w.Labels) == len(o.Labels) && slices.Equal(w.Resources, o.Resources) &&
 		(len(w.Apps) == 0 || &w.Apps[0] == &o.Apps[0]) && (len(w.Labels) == 0 || &w.Labels[0] == &o.Labels[0])
 }
 
-// worker is one connected worker, or the room for one. A scheduler has one for each worker of the fleet, and which of them a message is
-// about is as good as random: what it costs in a fleet that does not fit into a cache is how many cache lines it has to
-// fetch. So what most messages need is 32 bytes here and 16 for a slot, of which four fill a line, and the rest is in
-// [profile].
+// worker is one connected worker, or the room for one. A scheduler has one for each worker of the fleet, and which of
+// them a message is about is as good as random: what it costs in a fleet that does not fit into a cache is how many
+// cache lines it has to fetch. So what most messages need is 32 bytes here and 16 for a slot, of which four fill a
+// line, and the rest is in [profile].
 type worker struct {
 	slots   []slot // nil before the first call
 	id      probe.WorkerID
@@ -81,8 +83,8 @@ func (s slotState) binds() bool { return s == slotBound || s == slotDoubted }
 // offered reports whether an offer of the slot is held.
 func (s slotState) offered() bool { return s == slotOffered || s == slotSoon || s == slotBrief }
 
-// slot is the last answer to one slot of a worker: all that is needed to
-// answer a repeated call the same way, and to tell what counts from what is late.
+// slot is the last answer to one slot of a worker: all that is needed to answer a repeated call the same way, and to
+// tell what counts from what is late.
 type slot struct {
 	job     uint32 // with slotBound: place in Core.jobs of the job whose task is bound here
 	task    uint32
@@ -137,8 +139,8 @@ func (c *Core) slot(w *worker, i uint16) *slot {
 	return &w.slots[i]
 }
 
-// growSlots makes room for a slot of a worker, or reports that it has no such one. Under IdleOffer they are lanes, of which a slot that asks ahead has two, and more are
-// needed only where brief apps are offered for.
+// growSlots makes room for a slot of a worker, or reports that it has no such one. Under IdleOffer they are lanes, of
+// which a slot that asks ahead has two, and more are needed only where brief apps are offered for.
 func (c *Core) growSlots(w *worker, i int) bool {
 	n, most := c.offer(w).Slots, c.offer(w).Slots
 	if c.idle != nil {
@@ -157,8 +159,8 @@ func (c *Core) growSlots(w *worker, i int) bool {
 	return true
 }
 
-// bound returns the job whose task is bound to a slot; nil if it has just been ended by another task that was lost with the same
-// worker.
+// bound returns the job whose task is bound to a slot; nil if it has just been ended by another task that was lost with
+// the same worker.
 func (c *Core) bound(s *slot) *job {
 	if j := c.jobs[s.job]; j.ref != 0 {
 		return j
@@ -166,16 +168,16 @@ func (c *Core) bound(s *slot) *job {
 	return nil
 }
 
-// WorkerUp adds a worker that has connected. Jobs whose waiting tasks it may run give it
-// reservations at once, oldest first: each as many as it would have got had it been there
-// when the job was sampled (probe ratio × waiting tasks / eligible workers, rounded up or down by
-// chance), and at least one as long as it got fewer than 2 per slot altogether, of which each scheduler may give its part
-// ([Core.Peers]).
+// WorkerUp adds a worker that has connected. Jobs whose waiting tasks it may run give it reservations at once, oldest
+// first: each as many as it would have got had it been there when the job was sampled (probe ratio × waiting tasks /
+// eligible workers, rounded up or down by chance), and at least one as long as it got fewer than 2 per slot altogether,
+// of which each scheduler may give its part ([Core.Peers]).
 //
-// The id is a dense number: the core's memory grows with the largest. It may be used again after
-// [Core.WorkerDown]. After [Core.WorkerLost] the same id is the same life of the worker, which is back: what is bound there is doubtful
-// until it says what it has ([Core.Adopt], [Core.Found], [Core.Told]). With another number of slots it is another life all the same. Jobs that were at another scheduler before are claimed from every
-// worker that connects. It panics if id is connected already or above 2²⁴ − 1, or if Slots is out of 0…65,536.
+// The id is a dense number: the core's memory grows with the largest. It may be used again after [Core.WorkerDown].
+// After [Core.WorkerLost] the same id is the same life of the worker, which is back: what is bound there is doubtful
+// until it says what it has ([Core.Adopt], [Core.Found], [Core.Told]). With another number of slots it is another life
+// all the same. Jobs that were at another scheduler before are claimed from every worker that connects. It panics if id
+// is connected already or above 2²⁴ − 1, or if Slots is out of 0…65,536.
 func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Effect) []Effect {
 	if id > maxWorkerID || w.Slots < 0 || w.Slots > 1<<16 {
 		panic(fmt.Sprintf("placement: worker %d with %d slots is out of range", id, w.Slots))
@@ -222,10 +224,10 @@ func (c *Core) WorkerUp(now time.Duration, id probe.WorkerID, w Worker, out []Ef
 	return c.attend(now, out)
 }
 
-// WorkerResume takes a worker back into sampling after [Core.WorkerDrain], and jobs that wait give it reservations as if
-// it had just connected, but for those that it still has. It is for a caller that had drained the worker for a reason of
-// its own; a worker that refused or declined something because it drains stays out of sampling. An unknown worker is
-// no mistake.
+// WorkerResume takes a worker back into sampling after [Core.WorkerDrain], and jobs that wait give it reservations as
+// if it had just connected, but for those that it still has. It is for a caller that had drained the worker for a
+// reason of its own; a worker that refused or declined something because it drains stays out of sampling. An unknown
+// worker is no mistake.
 func (c *Core) WorkerResume(now time.Duration, id probe.WorkerID, out []Effect) []Effect {
 	w := c.worker(id)
 	if w == nil {
@@ -291,10 +293,10 @@ func (c *Core) join(now time.Duration, w *worker, out []Effect) []Effect {
 	return c.revive(now, w, out)
 }
 
-// Peers tells how many schedulers share the workers, at least 1, and which of them this one is, from 0. A worker that joins is given
-// something to do at once, 2 reservations per slot where that much waits, and if each scheduler gave it that, many would flood
-// it. So they deal: each gives its part, and what does not divide the first ones give. Without a call there is one scheduler.
-// Schedulers that do not agree for a while give somewhat more or less.
+// Peers tells how many schedulers share the workers, at least 1, and which of them this one is, from 0. A worker that
+// joins is given something to do at once, 2 reservations per slot where that much waits, and if each scheduler gave it
+// that, many would flood it. So they deal: each gives its part, and what does not divide the first ones give. Without a
+// call there is one scheduler. Schedulers that do not agree for a while give somewhat more or less.
 func (c *Core) Peers(self, schedulers int) {
 	if self < 0 || self >= schedulers {
 		panic(fmt.Sprintf("placement: scheduler %d of %d", self, schedulers))
@@ -335,8 +337,8 @@ func (j *job) held(g *group, id probe.WorkerID) int {
 	return n
 }
 
-// WorkerDrain takes a worker out of sampling. What it runs runs on, and the reservations that it has
-// are given to others when it refuses them. An unknown worker is no mistake: its connection may just have ended.
+// WorkerDrain takes a worker out of sampling. What it runs runs on, and the reservations that it has are given to
+// others when it refuses them. An unknown worker is no mistake: its connection may just have ended.
 func (c *Core) WorkerDrain(now time.Duration, id probe.WorkerID, out []Effect) []Effect {
 	w := c.worker(id)
 	if w == nil {
@@ -383,8 +385,9 @@ func (c *Core) drain(now time.Duration, w *worker) {
 	}
 }
 
-// WorkerLeft takes a draining worker's last word: nothing runs there, and it has told of all that has ended. What is bound there has never started:
-// its launch has crossed that word, or what was said before it. Those tasks wait again, as after [Core.Decline]. An unknown worker is no mistake.
+// WorkerLeft takes a draining worker's last word: nothing runs there, and it has told of all that has ended. What is
+// bound there has never started: its launch has crossed that word, or what was said before it. Those tasks wait again,
+// as after [Core.Decline]. An unknown worker is no mistake.
 func (c *Core) WorkerLeft(now time.Duration, id probe.WorkerID, out []Effect) []Effect {
 	w := c.worker(id)
 	if w == nil {
@@ -409,8 +412,8 @@ func (c *Core) WorkerLeft(now time.Duration, id probe.WorkerID, out []Effect) []
 }
 
 // WorkerLost takes note that a worker's connection has ended and that the same life of it may connect again. Its
-// reservations are gone; the tasks that are bound there stay so, until it is back and says what it has, or [Core.WorkerDown] gives it
-// up. An unknown worker is no mistake.
+// reservations are gone; the tasks that are bound there stay so, until it is back and says what it has, or
+// [Core.WorkerDown] gives it up. An unknown worker is no mistake.
 func (c *Core) WorkerLost(now time.Duration, id probe.WorkerID, out []Effect) []Effect {
 	w := c.worker(id)
 	if w == nil {
@@ -441,10 +444,9 @@ func (c *Core) WorkerLost(now time.Duration, id probe.WorkerID, out []Effect) []
 	return c.attend(now, out)
 }
 
-// WorkerDown removes a worker whose connection has ended for good. Tasks that were bound
-// there have used up an attempt: they wait again at the head, or end Failed with
-// task.CodeWorkerLost on the last one, or end Unknown if they may start once only. Its reservations are
-// gone, and jobs that counted on them sample anew. An unknown worker is no mistake.
+// WorkerDown removes a worker whose connection has ended for good. Tasks that were bound there have used up an attempt:
+// they wait again at the head, or end Failed with task.CodeWorkerLost on the last one, or end Unknown if they may start
+// once only. Its reservations are gone, and jobs that counted on them sample anew. An unknown worker is no mistake.
 func (c *Core) WorkerDown(now time.Duration, id probe.WorkerID, out []Effect) []Effect {
 	w := c.known(id)
 	if w == nil {
@@ -492,8 +494,8 @@ func (c *Core) forfeit(now time.Duration, j *job, id probe.WorkerID, out []Effec
 	return c.regain(now, j, out)
 }
 
-// regain gives the groups of a job others for reservations that they have just lost. Workers come and go rarely, so this does not wait
-// for a backoff.
+// regain gives the groups of a job others for reservations that they have just lost. Workers come and go rarely, so
+// this does not wait for a backoff.
 func (c *Core) regain(now time.Duration, j *job, out []Effect) []Effect {
 	for i := range j.groups() {
 		g := j.at(i)

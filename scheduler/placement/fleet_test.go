@@ -112,8 +112,8 @@ func (f *fleet) submit(s placement.Spec) {
 	}
 }
 
-// satisfiable reports whether a job is to be accepted: each task that is to be run has somebody who may run it; in a job that was accepted
-// before, somebody who has its app is enough.
+// satisfiable reports whether a job is to be accepted: each task that is to be run has somebody who may run it; in a
+// job that was accepted before, somebody who has its app is enough.
 func (f *fleet) satisfiable(s *placement.Spec) bool {
 	some := func(fits func(w *modelWorker) bool) bool {
 		for _, w := range f.workers {
@@ -259,7 +259,8 @@ func (f *fleet) getTask(id probe.WorkerID, m probe.GetTask) {
 				f.unbind(s)
 			}
 			s.asked, s.call, s.killed = true, m.Call, false
-			// A job that ends by its deadline, or by what the slot has forgotten, does so before its reservation is used.
+			// A job that ends by its deadline, or by what the slot has forgotten, does so before its reservation is
+			// used.
 			if _, live := f.core.Job(m.Ref); live {
 				f.take(id, m.Ref, m.Res, 1)
 			}

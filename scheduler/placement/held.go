@@ -30,8 +30,8 @@ func (c *Core) HeldOffers(now time.Duration, out []OfferView) []OfferView {
 	return out
 }
 
-// Wanted counts the constraint sets under which peers want offers, each once for each peer, and the peers that were told of what waits here and
-// still owe offers, each once for each set.
+// Wanted counts the constraint sets under which peers want offers, each once for each peer, and the peers that were
+// told of what waits here and still owe offers, each once for each set.
 func (c *Core) Wanted() (ofUs, ofPeers int) {
 	if c.idle == nil {
 		return 0, 0

@@ -12,8 +12,9 @@ const (
 	mostHop   = time.Second
 )
 
-// hops measures what a message takes from here to a worker: half of what passes between a launch and the word of its end, without the service itself. Launches that may have
-// waited for a slot do not count. Of 32 the median is taken, since that is what the next one will take; the shortest is what none takes on a busy machine.
+// hops measures what a message takes from here to a worker: half of what passes between a launch and the word of its
+// end, without the service itself. Launches that may have waited for a slot do not count. Of 32 the median is taken,
+// since that is what the next one will take; the shortest is what none takes on a busy machine.
 type hops struct {
 	hop    time.Duration
 	trips  [trips]time.Duration
@@ -34,7 +35,8 @@ func (h *hops) learn(d time.Duration) {
 	h.n, h.all = 0, trips
 }
 
-// Hop is about what a message to a worker takes, one way: what [Config] says, or half the median of the last 8 to 32 round trips that were measured. 500 µs before that.
+// Hop is about what a message to a worker takes, one way: what [Config] says, or half the median of the last 8 to 32
+// round trips that were measured. 500 µs before that.
 func (c *Core) Hop() time.Duration { return c.hop() }
 
 func (c *Core) hop() time.Duration {

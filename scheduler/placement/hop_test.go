@@ -7,7 +7,8 @@ import (
 	"dunnock/probe"
 )
 
-// A hop is half of what a launch and the word of its end take without the service: of launches whose slots were free. Where it is said, it is not measured.
+// A hop is half of what a launch and the word of its end take without the service: of launches whose slots were free.
+// Where it is said, it is not measured.
 func TestHopIsMeasured(t *testing.T) {
 	const ms = time.Millisecond
 	var now time.Duration

@@ -7,8 +7,9 @@ import (
 	"dunnock/probe"
 )
 
-// index lists the workers that may be sampled under each label that they have, and under each app. A constraint set finds its workers in
-// the shortest list of those that it requires, so that it costs in proportion to them and not to the fleet. There is no list without a worker.
+// index lists the workers that may be sampled under each label that they have, and under each app. A constraint set
+// finds its workers in the shortest list of those that it requires, so that it costs in proportion to them and not to
+// the fleet. There is no list without a worker.
 type index struct {
 	lists  map[probe.Label]*posting // an app is a label without a key, which no label of a worker is
 	values map[string][]*posting    // by key

@@ -9,9 +9,9 @@ import (
 	"dunnock/scheduler/placement"
 )
 
-// Fifty workers join while each of many schedulers has jobs that wait, too small for a fair share of them to come to anything. Together
-// the schedulers give each worker something to do for every slot, and do not flood it: 2 per slot, and now and then one more that
-// is a fair share.
+// Fifty workers join while each of many schedulers has jobs that wait, too small for a fair share of them to come to
+// anything. Together the schedulers give each worker something to do for every slot, and do not flood it: 2 per slot,
+// and now and then one more that is a fair share.
 func TestSchedulersDealAmongThemselves(t *testing.T) {
 	for _, n := range []int{1, 3, 10, 64} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {

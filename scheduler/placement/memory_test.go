@@ -39,7 +39,8 @@ func (c *crowd) submit(tasks int) probe.Ref {
 	return ref
 }
 
-// used collects garbage and returns what is left: bytes, pieces of memory, and how many of the bytes a collection looks at.
+// used collects garbage and returns what is left: bytes, pieces of memory, and how many of the bytes a collection looks
+// at.
 func used() (bytes, pieces, scanned int64) {
 	runtime.GC()
 	runtime.GC()
@@ -70,8 +71,8 @@ func TestMemoryOfReservations(t *testing.T) {
 	}
 }
 
-// TestAMillionTasksWait: with a million tasks that wait a further job costs no more memory and no more messages than with a thousand, and they are few pieces of memory for a
-// collection to look at.
+// TestAMillionTasksWait: with a million tasks that wait a further job costs no more memory and no more messages than
+// with a thousand, and they are few pieces of memory for a collection to look at.
 func TestAMillionTasksWait(t *testing.T) {
 	for _, policy := range []Policy{LateBinding, IdleOffer} {
 		t.Run(policy.String(), func(t *testing.T) {

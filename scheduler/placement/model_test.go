@@ -10,10 +10,10 @@ import (
 	"dunnock/task"
 )
 
-// model is a deliberately dumb book of what a core may do. It knows nothing of how workers are sampled; it follows the events that the
-// core is given and judges every effect by the rules that users rely on: each task ends
-// exactly once, starts again only after a failed, lost or declined attempt, goes elsewhere if there
-// is an elsewhere, and each call is answered once.
+// model is a deliberately dumb book of what a core may do. It knows nothing of how workers are sampled; it follows the
+// events that the core is given and judges every effect by the rules that users rely on: each task ends exactly once,
+// starts again only after a failed, lost or declined attempt, goes elsewhere if there is an elsewhere, and each call is
+// answered once.
 type model struct {
 	core    *placement.Core
 	now     time.Duration
@@ -565,7 +565,8 @@ func (m *model) settle() {
 	}
 }
 
-// live demands that something will happen to what waits: a worker has been asked, or the job wakes by itself, or nobody can be asked.
+// live demands that something will happen to what waits: a worker has been asked, or the job wakes by itself, or nobody
+// can be asked.
 func (m *model) live(ref probe.Ref, j *modelJob, left int, v *placement.JobView) {
 	switch {
 	case j.claiming:

@@ -13,9 +13,10 @@ import (
 
 // Need is what each task of a group takes of its worker while it runs. The zero Need is one slot, and nothing else.
 //
-// What a task needs is an implied constraint: workers that have less in all are not sampled. Whether there is enough at the moment is the worker's
-// affair: its slot asks when everything has been set aside, so that such a task is only ever launched on the reservations of its own
-// kind, and never on an offer, which is of one slot. So under [IdleOffer] what needs more than a slot is sampled for as under [LateBinding].
+// What a task needs is an implied constraint: workers that have less in all are not sampled. Whether there is enough at
+// the moment is the worker's affair: its slot asks when everything has been set aside, so that such a task is only ever
+// launched on the reservations of its own kind, and never on an offer, which is of one slot. So under [IdleOffer] what
+// needs more than a slot is sampled for as under [LateBinding].
 type Need struct {
 	Slots     int            // 0 is 1
 	Resources []probe.Amount // sorted by name, each once and more than 0
@@ -71,7 +72,8 @@ func has(w *Worker, name string) uint32 {
 	return 0
 }
 
-// appendNeed appends to a set's key what its tasks need, behind what no label's key begins with. For plain tasks that is nothing.
+// appendNeed appends to a set's key what its tasks need, behind what no label's key begins with. For plain tasks that
+// is nothing.
 func appendNeed(b []byte, n *Need) []byte {
 	if n.plain() {
 		return b
@@ -123,8 +125,8 @@ func (c *Core) forgetNeed(s *set) {
 	}
 }
 
-// Need returns what the number in an EffectReserve stands for at its worker: it is in that worker's order of resources. It must be asked for before the
-// next event.
+// Need returns what the number in an EffectReserve stands for at its worker: it is in that worker's order of resources.
+// It must be asked for before the next event.
 func (c *Core) Need(number uint32, w probe.WorkerID) (n probe.Need) {
 	if number == 0 || int64(number) > int64(len(c.needs)) || c.needs[number-1] == nil || c.worker(w) == nil {
 		return n

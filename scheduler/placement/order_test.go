@@ -6,8 +6,8 @@ import (
 	"dunnock/probe"
 )
 
-// Where a job's reservations are as many as there are workers, or a multiple of it, nothing is left to draw but their order: whoever
-// gets the first one is the first to ask. It must not be the same worker for all jobs.
+// Where a job's reservations are as many as there are workers, or a multiple of it, nothing is left to draw but their
+// order: whoever gets the first one is the first to ask. It must not be the same worker for all jobs.
 func TestOrderIsRandom(t *testing.T) {
 	const workers, jobs = 4, 400
 	for _, ratio := range []float64{workers, 2 * workers} {

@@ -29,7 +29,8 @@ type record struct {
 	settled bool // few are odd
 }
 
-// miss takes an odd service, which counts as several, and reports whether there were so many of late that what was before does not count any more.
+// miss takes an odd service, which counts as several, and reports whether there were so many of late that what was
+// before does not count any more.
 func (r *record) miss(weight int) (changed bool) {
 	r.seen = min(r.seen+1, oddWindow)
 	r.odd += min((odds-r.odd)/r.seen*weight, odds-r.odd)
@@ -49,14 +50,17 @@ func (r *record) hit() {
 	r.settled = r.settled || r.seen >= minAlike && r.odd < oddFew
 }
 
-// forecast is what services of one app have been like, as far as tasks were launched from here. If all but a few were alike, the next is expected to take as
-// long as the shorter ones of them, and its slot can be asked for ahead of its end. A busy machine makes one in a hundred late. To expect nothing because of that would
-// cost more than the launch that is then too early: it is held for a moment, or given back. With one late task of 14 ms in 33 of 10 ms the two are as 27 to 33 ms, and
-// even at one in ten (8 workers × 4 slots, 3 schedulers, load 0.9, jobs of 10 tasks, 0.2 ms a hop). An odd one counts as often as services that are alike fit into it, because
-// what matters is how many slots run one.
+// forecast is what services of one app have been like, as far as tasks were launched from here. If all but a few were
+// alike, the next is expected to take as long as the shorter ones of them, and its slot can be asked for ahead of its
+// end. A busy machine makes one in a hundred late. To expect nothing because of that would cost more than the launch
+// that is then too early: it is held for a moment, or given back. With one late task of 14 ms in 33 of 10 ms the two
+// are as 27 to 33 ms, and even at one in ten (8 workers × 4 slots, 3 schedulers, load 0.9, jobs of 10 tasks, 0.2 ms a
+// hop). An odd one counts as often as services that are alike fit into it, because what matters is how many slots run
+// one.
 //
-// What ends first is short, so that of tasks of which some take long only the short ones have been seen for a while. Therefore nothing is expected while something
-// runs that is late, unless so few are that they do not matter beside what is known.
+// What ends first is short, so that of tasks of which some take long only the short ones have been seen for a while.
+// Therefore nothing is expected while something runs that is late, unless so few are that they do not matter beside
+// what is known.
 type forecast struct {
 	record
 	low     time.Duration // what most services take at least
@@ -75,7 +79,8 @@ func bandOf(expected, hop time.Duration) time.Duration {
 	return max(min(expected/bandShare, bandMost), hop)
 }
 
-// weightOf is how many of those that are alike a service takes the time of: what counts is how many slots run what is odd.
+// weightOf is how many of those that are alike a service takes the time of: what counts is how many slots run what is
+// odd.
 func weightOf(d, usual time.Duration) int {
 	return int(min(max(d/max(usual, 1), 1), mostWeight))
 }
@@ -111,14 +116,16 @@ func (c *Core) learn(f *forecast, j *job, d time.Duration) {
 // varies reports whether services are not alike, nor told by their jobs.
 func (f *forecast) varies(now time.Duration) bool { return f.varied && !f.settled && !f.tells(now) }
 
-// tells reports whether jobs tell what their tasks take often enough for offers to be of more use than reservations: with one service in eight told they are
-// about as good, and with half of them a tenth better. Worse than either is that one scheduler has reservations and another waits for offers, which come
-// to those that have none last. So the share is taken over many services, and where peers wait for offers a small one is enough.
+// tells reports whether jobs tell what their tasks take often enough for offers to be of more use than reservations:
+// with one service in eight told they are about as good, and with half of them a tenth better. Worse than either is
+// that one scheduler has reservations and another waits for offers, which come to those that have none last. So the
+// share is taken over many services, and where peers wait for offers a small one is enough.
 func (f *forecast) tells(now time.Duration) bool {
 	return f.told >= toldFew || f.told >= toldLeast && f.wanted > 0 && now-f.wanted < minNetWait
 }
 
-// foresee is what the service of a task that is launched now will be, as its job says or as others of its app have been; 0: nobody can say.
+// foresee is what the service of a task that is launched now will be, as its job says or as others of its app have
+// been; 0: nobody can say.
 func (c *Core) foresee(now time.Duration, f *forecast, l launched) time.Duration {
 	if j := c.find(l.ref); j.statement != nil {
 		c.promised(j, l)

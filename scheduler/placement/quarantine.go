@@ -7,11 +7,12 @@ import (
 	"dunnock/probe"
 )
 
-// A worker that fails every task at once is free all the time, so it asks for more than any other and ruins what it gets: a black hole. A
-// breaker takes it out of sampling. What speaks against a worker is a streak of failures without a success between: of tasks that have
-// succeeded elsewhere since, or of several jobs. That is so unlike what happens elsewhere at the same time that chance would hardly
-// ever make it; so a job that fails everywhere, or tasks that fail now and then, speak against nobody. After a while the worker is
-// taken back on trial: its next success clears it, its next failure puts it out for longer.
+// A worker that fails every task at once is free all the time, so it asks for more than any other and ruins what it
+// gets: a black hole. A breaker takes it out of sampling. What speaks against a worker is a streak of failures without
+// a success between: of tasks that have succeeded elsewhere since, or of several jobs. That is so unlike what happens
+// elsewhere at the same time that chance would hardly ever make it; so a job that fails everywhere, or tasks that fail
+// now and then, speak against nobody. After a while the worker is taken back on trial: its next success clears it, its
+// next failure puts it out for longer.
 
 // standing is what a core thinks of a worker.
 type standing uint8
@@ -117,7 +118,8 @@ func (c *Core) trip(now time.Duration, out []Effect) []Effect {
 	return out
 }
 
-// spares reports whether the fleet can do without a worker: few are quarantined, and for no known constraints it is the last eligible one.
+// spares reports whether the fleet can do without a worker: few are quarantined, and for no known constraints it is the
+// last eligible one.
 func (c *Core) spares(w *worker) bool {
 	if len(c.quarantine) >= max(1, (c.load.Workers+len(c.quarantine))/shareDivisor) {
 		return false

@@ -11,8 +11,8 @@ import (
 	"dunnock/scheduler/placement"
 )
 
-// ward is a core among workers of one slot each that serve at once what they get, some of them badly. Its time passes by a
-// millisecond with every round.
+// ward is a core among workers of one slot each that serve at once what they get, some of them badly. Its time passes
+// by a millisecond with every round.
 type ward struct {
 	t     *testing.T
 	core  *placement.Core
@@ -177,8 +177,8 @@ func TestBrokenJobQuarantinesNobody(t *testing.T) {
 	}
 }
 
-// Of twenty workers one fails everything at once. It is out after a few failures, everything succeeds elsewhere, and when it is mended
-// it is back.
+// Of twenty workers one fails everything at once. It is out after a few failures, everything succeeds elsewhere, and
+// when it is mended it is back.
 func TestBlackHole(t *testing.T) {
 	w := newWard(t, placement.Config{}, 20)
 	w.fails = bad(7)
@@ -222,7 +222,8 @@ func TestBlackHole(t *testing.T) {
 	}
 }
 
-// The last worker is never quarantined, nor of two both, nor of ten more than one, and all of them go on when nobody else can.
+// The last worker is never quarantined, nor of two both, nor of ten more than one, and all of them go on when nobody
+// else can.
 func TestFewAreQuarantined(t *testing.T) {
 	for _, c := range []struct{ workers, bad, most int }{{1, 1, 0}, {2, 1, 1}, {2, 2, 1}, {10, 2, 1}, {20, 5, 2}} {
 		t.Run(fmt.Sprintf("%d of %d bad", c.bad, c.workers), func(t *testing.T) {
@@ -292,7 +293,8 @@ func TestQuarantineYieldsToSubmit(t *testing.T) {
 	}
 }
 
-// A broken job that only two of the workers can run fails at both of them and nothing fails elsewhere: still one job is not enough.
+// A broken job that only two of the workers can run fails at both of them and nothing fails elsewhere: still one job is
+// not enough.
 func TestBrokenJobOfFewWorkers(t *testing.T) {
 	w := newWard(t, placement.Config{}, 20)
 	w.fails = bad()

@@ -9,8 +9,9 @@ import (
 	"dunnock/probe"
 )
 
-// set is a constraint set: an app, labels that are required with it and labels that are not to be there, and the workers that a task under
-// it may be sampled to. Keeping that list is what makes sampling O(reservations) and not O(fleet).
+// set is a constraint set: an app, labels that are required with it and labels that are not to be there, and the
+// workers that a task under it may be sampled to. Keeping that list is what makes sampling O(reservations) and not
+// O(fleet).
 //
 // Sampling shuffles the list in place, so it has no order, and a worker that leaves is searched for.
 type set struct {
@@ -53,7 +54,8 @@ func (g *group) wait(n int) {
 // needy is how many tasks wait that have no reservations.
 func (s *set) needy() int { return s.waiting - s.late }
 
-// matches reports whether a worker has the app, all the labels that are required and none that is excluded, and as much as a task needs.
+// matches reports whether a worker has the app, all the labels that are required and none that is excluded, and as much
+// as a task needs.
 func (s *set) matches(w *Worker) bool {
 	if !slices.Contains(w.Apps, s.app) {
 		return false
@@ -71,8 +73,8 @@ func (s *set) matches(w *Worker) bool {
 	return s.need == nil || s.need.fits(w)
 }
 
-// setFor returns the constraint set of an app, labels and a need, which nobody may be eligible for. One that is not kept yet is the caller's to
-// pin, or to forget.
+// setFor returns the constraint set of an app, labels and a need, which nobody may be eligible for. One that is not
+// kept yet is the caller's to pin, or to forget.
 func (c *Core) setFor(app string, require, exclude []probe.Label, n *Need) *set {
 	c.labels = sortLabels(c.labels[:0], require)
 	required := len(c.labels)
@@ -148,7 +150,8 @@ func (c *Core) keep(s *set) {
 	c.numberNeed(s)
 }
 
-// makeRoom forgets the least recently used sets that no job is under, for some more sets and workers in their lists to be within the bounds.
+// makeRoom forgets the least recently used sets that no job is under, for some more sets and workers in their lists to
+// be within the bounds.
 func (c *Core) makeRoom(sets, listed int) {
 	for (len(c.sets)+sets > c.cfg.MaxSets || c.listed+listed > c.cfg.MaxListed) && c.pinned < len(c.sets) {
 		var oldest *set

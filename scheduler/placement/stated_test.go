@@ -76,7 +76,8 @@ func TestForecastsAreBounded(t *testing.T) {
 	}
 }
 
-// TestWordsAreKeptApart: what is known of a user of an app is not known of another user, nor of the user in another app.
+// TestWordsAreKeptApart: what is known of a user of an app is not known of another user, nor of the user in another
+// app.
 func TestWordsAreKeptApart(t *testing.T) {
 	m := newMint(t, "a", "ab", "b")
 	for i := range 128 {
@@ -92,7 +93,8 @@ func TestWordsAreKeptApart(t *testing.T) {
 	}
 }
 
-// TestSchedulersAgree: who is told of few services makes no reservations either while peers wait for offers, if any are told at all.
+// TestSchedulersAgree: who is told of few services makes no reservations either while peers wait for offers, if any are
+// told at all.
 func TestSchedulersAgree(t *testing.T) {
 	const now = time.Second
 	for _, c := range []struct {

@@ -11,8 +11,8 @@ import (
 	"dunnock/task"
 )
 
-// mine is a core among workers of some slots, of which one task kills each that runs it, and which are started anew at once. Its time passes by a
-// millisecond with every round.
+// mine is a core among workers of some slots, of which one task kills each that runs it, and which are started anew at
+// once. Its time passes by a millisecond with every round.
 type mine struct {
 	t      *testing.T
 	core   *placement.Core
@@ -128,7 +128,8 @@ func (m *mine) ask(w probe.WorkerID, s uint16) {
 	}
 }
 
-// A task that kills its worker fails after its attempts, and no other does that ran beside it, however often they met: all others end well, within their attempts.
+// A task that kills its worker fails after its attempts, and no other does that ran beside it, however often they met:
+// all others end well, within their attempts.
 func TestPoisonTakesNobodyAlong(t *testing.T) {
 	for _, policy := range []placement.Policy{placement.LateBinding, placement.IdleOffer} {
 		for _, fleet := range []struct{ workers, slots int }{{1, 4}, {2, 4}, {3, 16}, {20, 2}} {

@@ -85,8 +85,9 @@ func (s *shared) want(now time.Duration, user string, want int) {
 	}
 }
 
-// TestSharesGoByPath floods workers that are fair with three users of one group, while one of another group has more than a quarter of what runs and less than half: its next job
-// gets more reservations than it asks for, and one of theirs does not.
+// TestSharesGoByPath floods workers that are fair with three users of one group, while one of another group has more
+// than a quarter of what runs and less than half: its next job gets more reservations than it asks for, and one of
+// theirs does not.
 func TestSharesGoByPath(t *testing.T) {
 	s := newShared(t, nil)
 	s.submit(0, placement.Spec{User: "big/x", Tasks: 160}, 30)
@@ -100,7 +101,8 @@ func TestSharesGoByPath(t *testing.T) {
 	s.want(time.Minute, "small/quiet/too", 160)
 }
 
-// TestSharesOfEquals has two users wait for about as much: neither gets more reservations, though one has less of what runs. A third who comes does.
+// TestSharesOfEquals has two users wait for about as much: neither gets more reservations, though one has less of what
+// runs. A third who comes does.
 func TestSharesOfEquals(t *testing.T) {
 	s := newShared(t, nil)
 	s.submit(0, placement.Spec{User: "a", Tasks: 150}, 70)
@@ -110,7 +112,8 @@ func TestSharesOfEquals(t *testing.T) {
 	s.want(time.Minute, "c", 160)
 }
 
-// TestSharesOfManyTasks has a user wait for more than twice its part of what runs: it is no quiet one, however much others wait for.
+// TestSharesOfManyTasks has a user wait for more than twice its part of what runs: it is no quiet one, however much
+// others wait for.
 func TestSharesOfManyTasks(t *testing.T) {
 	s := newShared(t, nil)
 	s.submit(0, placement.Spec{User: "a", Tasks: 140}, 20)
@@ -119,7 +122,8 @@ func TestSharesOfManyTasks(t *testing.T) {
 	s.want(time.Minute, "b", 160)
 }
 
-// TestSharesGoByWeight gives a user who has 60 of 100 slots that are taken a weight of three, at its own level and at its group's: it is under its share then, and not without.
+// TestSharesGoByWeight gives a user who has 60 of 100 slots that are taken a weight of three, at its own level and at
+// its group's: it is under its share then, and not without.
 func TestSharesGoByWeight(t *testing.T) {
 	for _, tt := range []struct {
 		weights map[string]int
@@ -152,7 +156,8 @@ func TestSharesGoBySlots(t *testing.T) {
 	}
 }
 
-// TestShareIsOfAFlood lets others have a little waiting, and then as much as half of what runs: only then does a user under its share get more reservations than it asks for.
+// TestShareIsOfAFlood lets others have a little waiting, and then as much as half of what runs: only then does a user
+// under its share get more reservations than it asks for.
 func TestShareIsOfAFlood(t *testing.T) {
 	s := newShared(t, nil)
 	s.submit(0, placement.Spec{User: "busy", Tasks: 124}, 100)
@@ -161,7 +166,8 @@ func TestShareIsOfAFlood(t *testing.T) {
 	s.want(0, "other", 160)
 }
 
-// TestShareIsOverTime has one user run just what is above its share: it is under its share on the whole as long as it has not been for long.
+// TestShareIsOverTime has one user run just what is above its share: it is under its share on the whole as long as it
+// has not been for long.
 func TestShareIsOverTime(t *testing.T) {
 	s := newShared(t, nil)
 	s.submit(0, placement.Spec{User: "flood", Tasks: 200}, 40)
@@ -171,8 +177,8 @@ func TestShareIsOverTime(t *testing.T) {
 	s.want(time.Minute, "quiet", 20)
 }
 
-// TestCallsOfSortersAreForTheirJob has a worker under idle offers that says whose turn it is: a call on a reservation of a job of which nothing waits any more gets
-// no task of another user, whose turn it is not.
+// TestCallsOfSortersAreForTheirJob has a worker under idle offers that says whose turn it is: a call on a reservation
+// of a job of which nothing waits any more gets no task of another user, whose turn it is not.
 func TestCallsOfSortersAreForTheirJob(t *testing.T) {
 	c := placement.New(placement.Config{Policy: placement.IdleOffer}, rand.New(rand.NewPCG(1, 1)))
 	for w := range probe.WorkerID(4) {

@@ -81,8 +81,8 @@ func (f *slowFleet) step() {
 	}
 }
 
-// A job far wider than the fleet keeps every worker busy to its last waiting task: one that joined in the middle, also if it is
-// many times as fast as the others, and whatever the probe ratio.
+// A job far wider than the fleet keeps every worker busy to its last waiting task: one that joined in the middle, also
+// if it is many times as fast as the others, and whatever the probe ratio.
 func TestWideJobUsesAllWorkersToTheEnd(t *testing.T) {
 	for _, ratio := range []float64{1, 1.5, 2, 4} {
 		for _, fast := range []time.Duration{10 * time.Millisecond, time.Millisecond} {

@@ -8,10 +8,11 @@ import (
 	"dunnock/task"
 )
 
-// Asking ahead. The way of a slot to its next task, the offer, perhaps a hand-on, and the launch, takes two or three hops in which it stands
-// idle while work waits. Where a Launch says what its service will be, its slot is offered a little before the end. The next launch is then
-// here in time, or early: it is held, and takes whichever slot is free first. A prediction that was wrong costs the task that was launched
-// on it: it waited here, and might have run elsewhere. So a launch is held only for a moment, and after such a mistake nothing is asked ahead for a while for
+// Asking ahead. The way of a slot to its next task, the offer, perhaps a hand-on, and the launch, takes two or three
+// hops in which it stands idle while work waits. Where a Launch says what its service will be, its slot is offered a
+// little before the end. The next launch is then here in time, or early: it is held, and takes whichever slot is free
+// first. A prediction that was wrong costs the task that was launched on it: it waited here, and might have run
+// elsewhere. So a launch is held only for a moment, and after such a mistake nothing is asked ahead for a while for
 // that app.
 
 const (
@@ -26,8 +27,8 @@ const (
 	maxHop = 5 * time.Millisecond
 	// hopWindow is how many answers the estimate of a hop looks back over, at least.
 	hopWindow = 32
-	// hopAnswers is how many it takes to believe in more than usualHop, if one in nearShare was about as fast as the fastest. Otherwise slots would be offered far
-	// ahead where they are free for long, and tasks wait for them.
+	// hopAnswers is how many it takes to believe in more than usualHop, if one in nearShare was about as fast as the
+	// fastest. Otherwise slots would be offered far ahead where they are free for long, and tasks wait for them.
 	hopAnswers = 16
 	nearShare  = 3
 	usualHop   = 500 * time.Microsecond
@@ -42,9 +43,10 @@ type moment struct {
 	more    bool          // held: as the Launch said
 }
 
-// hops estimates how long a message takes from here to a scheduler: half of the shortest time in which one of the last calls was answered. Most offers are not
-// answered at once; those that took more than two of the longest hops are not looked at. Where slots are free for long, so few are that even the shortest is no hop:
-// it is believed to be more than usual if many answers took about as long.
+// hops estimates how long a message takes from here to a scheduler: half of the shortest time in which one of the last
+// calls was answered. Most offers are not answered at once; those that took more than two of the longest hops are not
+// looked at. Where slots are free for long, so few are that even the shortest is no hop: it is believed to be more than
+// usual if many answers took about as long.
 type hops struct {
 	window     [hopWindow]time.Duration // answers of the present one
 	n          int
@@ -225,7 +227,8 @@ func (c *Core) declineHeld(i uint16, why probe.Refusal, out []Effect) []Effect {
 	return out
 }
 
-// tooEarly gives back a launch for which no seat was free in time. The seat that was offered for it is offered anew when it is free.
+// tooEarly gives back a launch for which no seat was free in time. The seat that was offered for it is offered anew
+// when it is free.
 func (c *Core) tooEarly(i uint16, out []Effect) []Effect {
 	o := c.offers
 	o.stats.Early++

@@ -15,14 +15,14 @@ const alarmBlock = 64
 
 // Alarms wake slots: one alarm each, for an attempt's deadline or the end of its stop grace.
 //
-// Nearly every attempt ends long before its alarm. What must be cheap is to set an alarm and to
-// clear it, and a heap makes exactly that the expensive part: clearing the oldest of n takes log n
-// swaps. So each slot keeps its own, and the bounds above, Core.alarms and Core.alarm, are kept lazily. Setting an alarm lowers the
-// bounds of its block and of the whole; clearing one leaves them as they are. A bound is therefore never too late
-// and sometimes too early, and a Tick that comes for an alarm long cleared finds nothing, raises
-// the bounds to the truth and costs at most one look at each slot. It cannot happen more often than
-// attempts are launched, and where timeouts are much longer than attempts it happens about once per
-// timeout, not once per attempt. A Tick that finds one due alarm looks at 64 bounds and 64 slots.
+// Nearly every attempt ends long before its alarm. What must be cheap is to set an alarm and to clear it, and a heap
+// makes exactly that the expensive part: clearing the oldest of n takes log n swaps. So each slot keeps its own, and
+// the bounds above, Core.alarms and Core.alarm, are kept lazily. Setting an alarm lowers the bounds of its block and of
+// the whole; clearing one leaves them as they are. A bound is therefore never too late and sometimes too early, and a
+// Tick that comes for an alarm long cleared finds nothing, raises the bounds to the truth and costs at most one look at
+// each slot. It cannot happen more often than attempts are launched, and where timeouts are much longer than attempts
+// it happens about once per timeout, not once per attempt. A Tick that finds one due alarm looks at 64 bounds and 64
+// slots.
 
 func (c *Core) setAlarm(slot uint16, at time.Duration) {
 	c.slots[slot].alarm = at

@@ -6,11 +6,10 @@ import (
 	"dunnock/probe"
 )
 
-// Launch answers a GetTask with a task, or uses an offer. If the slot waits for it, the attempt starts
-// ([EffectStart]) with the earlier of m.Deadline and m.Timeout, if that is above 0, as its limit.
-// The job may be another one than the reservation's: which task a call gets is the scheduler's
-// choice. One that uses an offer may come from any scheduler; if no slot is free yet, it is held ([EffectHold]) and starts
-// when one is, or is declined as early.
+// Launch answers a GetTask with a task, or uses an offer. If the slot waits for it, the attempt starts ([EffectStart])
+// with the earlier of m.Deadline and m.Timeout, if that is above 0, as its limit. The job may be another one than the
+// reservation's: which task a call gets is the scheduler's choice. One that uses an offer may come from any scheduler;
+// if no slot is free yet, it is held ([EffectHold]) and starts when one is, or is declined as early.
 //
 // A Launch that no slot waits for is declined as stale if its attempt certainly never began, and
 // ignored if it began (a duplicate) or if that is too long ago to know. One of an app that the
@@ -110,10 +109,10 @@ func (c *Core) Kill(now time.Duration, s probe.SchedulerID, m probe.Kill, out []
 	return c.stop(now, m.Slot, probe.StatusKilled, out)
 }
 
-// Done says that the handler of an attempt has returned. It reports the end ([EffectFinished]),
-// unless that was done when StopGrace passed or the scheduler is gone, keeps it until it is acknowledged, and then lets the slot ask
-// for its next task, so that both travel together. A handler that was told to stop ends with the
-// stop's status whatever it returns: the scheduler may have acted on it already.
+// Done says that the handler of an attempt has returned. It reports the end ([EffectFinished]), unless that was done
+// when StopGrace passed or the scheduler is gone, keeps it until it is acknowledged, and then lets the slot ask for its
+// next task, so that both travel together. A handler that was told to stop ends with the stop's status whatever it
+// returns: the scheduler may have acted on it already.
 func (c *Core) Done(now time.Duration, slot uint16, call uint32, end End, out []Effect) []Effect {
 	if slot >= c.size {
 		c.stats.StaleDones++
@@ -182,8 +181,8 @@ func (c *Core) stop(now time.Duration, slot uint16, status probe.Status, out []E
 	})
 }
 
-// finish reports the end of an attempt to its scheduler, if it has one now, and keeps it until that is acknowledged. With
-// status 0 the handler's outcome counts.
+// finish reports the end of an attempt to its scheduler, if it has one now, and keeps it until that is acknowledged.
+// With status 0 the handler's outcome counts.
 func (c *Core) finish(now time.Duration, slot uint16, status probe.Status, end End, out []Effect) []Effect {
 	sl := &c.slots[slot]
 	var seq uint64

@@ -55,7 +55,8 @@ func BenchmarkCycleBusy(b *testing.B) {
 	}
 }
 
-// BenchmarkOffer is Launch → Start, Done → Finished and Offer, and the same asked ahead: with a Tick → Offer, and the Launch held until Done.
+// BenchmarkOffer is Launch → Start, Done → Finished and Offer, and the same asked ahead: with a Tick → Offer, and the
+// Launch held until Done.
 func BenchmarkOffer(b *testing.B) {
 	for _, slots := range []int{4, 4096} {
 		b.Run(fmt.Sprintf("slots=%d", slots), func(b *testing.B) {

@@ -7,23 +7,28 @@ import (
 	"dunnock/probe"
 )
 
-// Brief apps. An attempt that takes less than a message needs to get anywhere leaves its slot empty for most of the time, however soon that is offered again: with k slots
-// no more than 2k tasks are ever on their way. And each wake-up of worker and scheduler is for at most that many, which is most of what such a task costs.
-// So where the attempts of an app are brief, and launches say that more waits, this worker makes offers for that app beyond those of its slots. What is
-// launched on one runs if a slot is free, and else is held like a launch that came early, and takes the first slot that frees.
+// Brief apps. An attempt that takes less than a message needs to get anywhere leaves its slot empty for most of the
+// time, however soon that is offered again: with k slots no more than 2k tasks are ever on their way. And each wake-up
+// of worker and scheduler is for at most that many, which is most of what such a task costs. So where the attempts of
+// an app are brief, and launches say that more waits, this worker makes offers for that app beyond those of its slots.
+// What is launched on one runs if a slot is free, and else is held like a launch that came early, and takes the first
+// slot that frees.
 //
 // What must not happen is that a task waits here behind one that is long, while it could run elsewhere. Therefore
 //
 //   - an offer is for one app, and a scheduler uses it for no other;
-//   - an app is brief when so many attempts in a row took less than half a hop that the next few can be expected to do so too, and one that does not costs most of that
-//     trust;
-//   - the more of the slots run something that is not brief, the fewer offers there are, and when all do those that are out are taken back;
-//   - an app that is not brief any more has all its offers taken back, and the launches that wait are given back, as early;
-//   - so have launches that wait while nothing is started: for [briefWait], and [briefGrace] more, since this process itself may have been kept off its
-//     processor.
+//   - an app is brief when so many attempts in a row took less than half a hop that the next few can be expected to do
+//     so too, and one that does not costs most of that trust;
+//   - the more of the slots run something that is not brief, the fewer offers there are, and when all do those that are
+//     out are taken back;
+//   - an app that is not brief any more has all its offers taken back, and the launches that wait are given back, as
+//     early;
+//   - so have launches that wait while nothing is started: for [briefWait], and [briefGrace] more, since this process
+//     itself may have been kept off its processor.
 //
-// Given back costs a task a hop, and is no attempt. Such offers are made only while nothing is queued, and lapse soon, so that whatever asks for a reservation or
-// collects for a wide task waits for at most those launches that are on their way.
+// Given back costs a task a hop, and is no attempt. Such offers are made only while nothing is queued, and lapse soon,
+// so that whatever asks for a reservation or collects for a wide task waits for at most those launches that are on
+// their way.
 type brief struct {
 	apps  []trust // by index
 	ahead uint16  // lanes that are offered for brief apps, or in which a launch of one waits
@@ -33,8 +38,9 @@ type brief struct {
 	proof int // Config.BriefProof
 }
 
-// trust is what is known of an app's attempts. A brief one is worth one point, one that takes somewhat longer costs some, and a long one as many as it takes to be believed, so that of 256 one may be long because its
-// thread was taken off its processor; where one in 100 is because it has much to do the app is not brief for long.
+// trust is what is known of an app's attempts. A brief one is worth one point, one that takes somewhat longer costs
+// some, and a long one as many as it takes to be believed, so that of 256 one may be long because its thread was taken
+// off its processor; where one in 100 is because it has much to do the app is not brief for long.
 type trust struct {
 	mean  time.Duration // smoothed
 	score int           // brief attempts in a row, as it were
@@ -49,7 +55,8 @@ const (
 	longCost  = 8
 	// briefLapse is how old an offer gets. Who holds it drops it somewhat sooner.
 	briefLapse = 250 * time.Millisecond
-	// briefStep is how many offers a start makes at most: itself leaves room for one, and there are to be more while more waits.
+	// briefStep is how many offers a start makes at most: itself leaves room for one, and there are to be more while
+	// more waits.
 	briefStep = 2
 	// briefWait is for how long nothing may have been started while a launch waits.
 	briefWait  = 1500 * time.Microsecond
@@ -113,7 +120,8 @@ func (c *Core) learn(now time.Duration, i uint16, took time.Duration, out []Effe
 	return out
 }
 
-// depth is how many launches of an app are to be here, or invited, for each seat: as many as end while an offer goes out and its launch comes in.
+// depth is how many launches of an app are to be here, or invited, for each seat: as many as end while an offer goes
+// out and its launch comes in.
 func (o *offers) depth(app uint16) int {
 	return int(min(2*o.hops.estimate()/max(o.brief.of(app).mean, 1), time.Duration(probe.MaxLanes)))
 }
@@ -178,7 +186,8 @@ func (c *Core) widenLanes() {
 	}
 }
 
-// occupyBrief gives a seat that is free to a lane that has none, if there is one. What that seat has offered it has offered ahead of its end from now on.
+// occupyBrief gives a seat that is free to a lane that has none, if there is one. What that seat has offered it has
+// offered ahead of its end from now on.
 func (c *Core) occupyBrief(i uint16) bool {
 	s := c.offers.free
 	if s == noSlot {
@@ -196,7 +205,8 @@ func (c *Core) leaveBrief(i uint16) {
 	b.of(c.offers.lanes[i].app).ahead--
 }
 
-// recall takes an offer for a brief app back, and says so to whom it was made: it may not be used for a while, and a launch on it would cost a task two hops.
+// recall takes an offer for a brief app back, and says so to whom it was made: it may not be used for a while, and a
+// launch on it would cost a task two hops.
 func (c *Core) recall(i uint16, out []Effect) []Effect {
 	if sl := &c.slots[i]; c.offers.takes(sl.scheduler) {
 		out = append(out, Effect{Kind: EffectDecline, Scheduler: sl.scheduler, Slot: i, Call: sl.call, Reason: probe.RefusedStale})
@@ -205,8 +215,8 @@ func (c *Core) recall(i uint16, out []Effect) []Effect {
 	return out
 }
 
-// fill takes back what was offered for brief apps when the last slot has got something that is not brief: what were launched on it would wait for that. What waits here already has
-// [briefWait], in case it is brief after all.
+// fill takes back what was offered for brief apps when the last slot has got something that is not brief: what were
+// launched on it would wait for that. What waits here already has [briefWait], in case it is brief after all.
 func (c *Core) fill(i uint16, out []Effect) []Effect {
 	b := &c.offers.brief
 	if !c.offers.lanes[i].slow || int(b.slow) < len(c.offers.seats) {
@@ -220,7 +230,8 @@ func (c *Core) fill(i uint16, out []Effect) []Effect {
 	return out
 }
 
-// retreat takes back what was offered for an app, and gives back what waits of it, since it cannot be said any more that it is brief.
+// retreat takes back what was offered for an app, and gives back what waits of it, since it cannot be said any more
+// that it is brief.
 func (c *Core) retreat(app uint16, out []Effect) []Effect {
 	o := c.offers
 	o.stats.Retreats++

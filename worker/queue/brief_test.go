@@ -84,8 +84,8 @@ func (r *rush) invited() int {
 	return l.Brief + l.Held
 }
 
-// TestBriefDepth: as many launches are invited for each slot as end while an offer goes out and a launch comes in, and those of slots that run something
-// else are not counted on.
+// TestBriefDepth: as many launches are invited for each slot as end while an offer goes out and a launch comes in, and
+// those of slots that run something else are not counted on.
 func TestBriefDepth(t *testing.T) {
 	const took = minHop / briefShare
 	r := newRush(t, Config{Slots: 2, Offers: true})
@@ -113,7 +113,8 @@ func TestBriefDepth(t *testing.T) {
 	}
 }
 
-// TestBriefLanes: a worker of any size stays within the lanes that it may have, and has none beyond those of its slots before it needs them.
+// TestBriefLanes: a worker of any size stays within the lanes that it may have, and has none beyond those of its slots
+// before it needs them.
 func TestBriefLanes(t *testing.T) {
 	for _, slots := range []int{1, 2, 16, 64, 1024, 2048, probe.MaxSlots} {
 		r := newRush(t, Config{Slots: slots, Offers: true, BriefProof: 1})
@@ -156,7 +157,8 @@ func TestBriefApps(t *testing.T) {
 	}
 }
 
-// TestBriefFor: an app of which every twentieth attempt is long is not brief, and one of which every thousandth seems to be is.
+// TestBriefFor: an app of which every twentieth attempt is long is not brief, and one of which every thousandth seems
+// to be is.
 func TestBriefFor(t *testing.T) {
 	for every, brief := range map[int]bool{20: false, 100: false, 1000: true} {
 		r := newRush(t, Config{Slots: 4, Offers: true})

@@ -78,9 +78,10 @@ func (f *fences) admits(now time.Duration, m *probe.Launch, s probe.SchedulerID)
 	return !known
 }
 
-// Claim gives a job to a scheduler that took it over. From here on nobody else starts its tasks here under this epoch or a lower one; its
-// attempts that run are the new owner's, and what is kept of those that have ended is said to it, and last that this was all. A job that
-// another has claimed under the same epoch or a higher one is declined as fenced.
+// Claim gives a job to a scheduler that took it over. From here on nobody else starts its tasks here under this epoch
+// or a lower one; its attempts that run are the new owner's, and what is kept of those that have ended is said to it,
+// and last that this was all. A job that another has claimed under the same epoch or a higher one is declined as
+// fenced.
 func (c *Core) Claim(now time.Duration, s probe.SchedulerID, m probe.Claim, out []Effect) []Effect {
 	if !c.connected(s) || c.keep == nil {
 		c.stats.StaleClaims++

@@ -7,13 +7,14 @@ import (
 	"dunnock/probe"
 )
 
-// Launches that take their time. An offer is made anew after 5 s, and a launch on the one before is declined; a payload that needs longer than that to arrive
-// would be launched on one offer after the other and never start. So a scheduler says ahead of it that it is coming, and from then on its lane is in the
-// place of one that has asked: nothing in it goes stale for as long as the connection lasts.
+// Launches that take their time. An offer is made anew after 5 s, and a launch on the one before is declined; a payload
+// that needs longer than that to arrive would be launched on one offer after the other and never start. So a scheduler
+// says ahead of it that it is coming, and from then on its lane is in the place of one that has asked: nothing in it
+// goes stale for as long as the connection lasts.
 
-// Coming takes the word that a Launch that uses an offer is on its way. The slot is the launch's from now on; if none is free, the next one
-// that frees is. Without an offer by that call it has no effect: a lane that has asked waits in any case, and what comes for an offer that is over is declined
-// when it is here.
+// Coming takes the word that a Launch that uses an offer is on its way. The slot is the launch's from now on; if none
+// is free, the next one that frees is. Without an offer by that call it has no effect: a lane that has asked waits in
+// any case, and what comes for an offer that is over is declined when it is here.
 func (c *Core) Coming(now time.Duration, s probe.SchedulerID, m probe.Coming, out []Effect) []Effect {
 	if !c.isOffered(s, m.Slot, m.Call) {
 		return out
@@ -43,7 +44,8 @@ func (c *Core) awaits(s probe.SchedulerID, slot uint16, call uint32) bool {
 	return sl.state == Coming && sl.call == call && sl.scheduler == s
 }
 
-// seatComing gives a seat to the lane that has waited longest for a launch that is on its way. It waits on as one that has asked.
+// seatComing gives a seat to the lane that has waited longest for a launch that is on its way. It waits on as one that
+// has asked.
 func (c *Core) seatComing(now time.Duration) {
 	i := c.offers.coming[0]
 	c.arrived(i)

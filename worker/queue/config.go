@@ -45,47 +45,50 @@ type Config struct {
 	MaxReservations int
 	// Discipline is whose turn it is when a slot is free. Default [FIFO].
 	Discipline Discipline
-	// Ageing is for how long a reservation must wait under [Priority] to be worth one priority more: 0 to 1 h, where the default 0
-	// is never: priorities are strict, and a flood of higher ones starves the lower. It should be about the wait that one step of
-	// priority may cost.
+	// Ageing is for how long a reservation must wait under [Priority] to be worth one priority more: 0 to 1 h, where
+	// the default 0 is never: priorities are strict, and a flood of higher ones starves the lower. It should be about
+	// the wait that one step of priority may cost.
 	Ageing time.Duration
-	// StarvationBound is how long a reservation may wait under [SRPT] before it is served next: more than 0 and at most 1 h, default 1 s. Below
-	// the waits of an ordinary day it would make the worker FIFO, and well above the patience of who submitted a long job it would be no bound. A
-	// second is above the 99.9th percentile of waits for sub-second tasks at load 0.9, and a tenth of the queueing time from which on schedulers
-	// refuse jobs.
+	// StarvationBound is how long a reservation may wait under [SRPT] before it is served next: more than 0 and at most
+	// 1 h, default 1 s. Below the waits of an ordinary day it would make the worker FIFO, and well above the patience
+	// of who submitted a long job it would be no bound. A second is above the 99.9th percentile of waits for sub-second
+	// tasks at load 0.9, and a tenth of the queueing time from which on schedulers refuse jobs.
 	StarvationBound time.Duration
-	// Weights of users and of groups of users under [Fair], by path: 1 to 1000. One that is not named has weight 1. What counts at
-	// each level is the weight beside those of its siblings that want slots.
+	// Weights of users and of groups of users under [Fair], by path: 1 to 1000. One that is not named has weight 1.
+	// What counts at each level is the weight beside those of its siblings that want slots.
 	Weights map[string]int
 	// StopGrace is how long a handler that was told to stop may take to return before the attempt's
 	// end is reported without it and its slot counts as stuck: more than 0 and at most 1 h, default
 	// 100 ms. Raise it for handlers that have much to tidy up.
 	StopGrace time.Duration
-	// OrphanGrace is how long an attempt runs on whose scheduler is gone: until then the same life of that scheduler may
-	// come back, or another one claim the job. More than 0 and at most 1 h, default 2 s. It should be above the lease after which a
-	// scheduler gives a silent worker up, and well above the time that a client needs to find another scheduler.
+	// OrphanGrace is how long an attempt runs on whose scheduler is gone: until then the same life of that scheduler
+	// may come back, or another one claim the job. More than 0 and at most 1 h, default 2 s. It should be above the
+	// lease after which a scheduler gives a silent worker up, and well above the time that a client needs to find
+	// another scheduler.
 	OrphanGrace time.Duration
 	// ResultTTL is how long a result is kept that nobody acknowledges: more than 0 and at most 1 h, default 30 s.
 	ResultTTL time.Duration
-	// MaxResults bounds the results that are kept, at about 100 bytes each beside their bodies: 1 to 2²⁴, default 262,144.
-	// Beyond it the oldest go.
+	// MaxResults bounds the results that are kept, at about 100 bytes each beside their bodies: 1 to 2²⁴, default
+	// 262,144. Beyond it the oldest go.
 	MaxResults int
-	// MaxResultBytes bounds the bodies of the results that are kept: at least 1, default 64 MiB. Beyond it the oldest go.
+	// MaxResultBytes bounds the bodies of the results that are kept: at least 1, default 64 MiB. Beyond it the oldest
+	// go.
 	MaxResultBytes int
-	// Forget switches off all that is kept for schedulers that come back or take over: attempts of a scheduler that is gone are
-	// stopped at once and no result is kept. It is for simulations in which nothing fails, which are faster without.
+	// Forget switches off all that is kept for schedulers that come back or take over: attempts of a scheduler that is
+	// gone are stopped at once and no result is kept. It is for simulations in which nothing fails, which are faster
+	// without.
 	Forget bool
-	// Offers lets free slots offer themselves to the schedulers of which [Core.OffersTo] said that they take offers. There are
-	// then more lanes than slots, up to [probe.Lanes]: messages name lanes.
+	// Offers lets free slots offer themselves to the schedulers of which [Core.OffersTo] said that they take offers.
+	// There are then more lanes than slots, up to [probe.Lanes]: messages name lanes.
 	Offers bool
-	// BriefProof is how many attempts of an app in a row must have taken less than half a message's way before more of them are invited than there are
-	// slots, with Offers: 1 to 65,536, default 256. One of this many may take longer: below 64 apps of which some attempts do, and others do not, are
-	// believed too often.
+	// BriefProof is how many attempts of an app in a row must have taken less than half a message's way before more of
+	// them are invited than there are slots, with Offers: 1 to 65,536, default 256. One of this many may take longer:
+	// below 64 apps of which some attempts do, and others do not, are believed too often.
 	BriefProof int
 	// Seed tells this worker from others where its slots' homes are drawn, with Offers: for example the incarnation.
 	Seed uint64
-	// Resources is how much the worker has of each resource beside its slots, which tasks may need ([Core.ReserveNeed]): at most 8
-	// ([probe.MaxResources]).
+	// Resources is how much the worker has of each resource beside its slots, which tasks may need
+	// ([Core.ReserveNeed]): at most 8 ([probe.MaxResources]).
 	Resources []uint32
 	// Apps is how many apps the worker named in its Hello. A Launch of an app with a higher index
 	// is declined: 0 to 65,535, where the default 0 leaves that check to the caller.

@@ -46,9 +46,9 @@ type Core struct {
 // fewSlots is how many slots a small worker's core has room for in one piece.
 const fewSlots = 4
 
-// small is a core with its parts beside it, each from the start of a cache line of 64 bytes. A simulation of 10,000 workers
-// touches them in random order, and then what a message costs is how many lines it has to fetch: those of the queue, the
-// first two of the core, one for a slot, and one of the queue's memory.
+// small is a core with its parts beside it, each from the start of a cache line of 64 bytes. A simulation of 10,000
+// workers touches them in random order, and then what a message costs is how many lines it has to fetch: those of the
+// queue, the first two of the core, one for a slot, and one of the queue's memory.
 type small struct {
 	queue  fifo
 	core   Core
@@ -115,8 +115,9 @@ func New(cfg Config) *Core {
 }
 
 // SchedulerUp says that a scheduler is connected: for the first time, or again in the same life, which has the same
-// number. It is told what is here of it: attempts that run ([EffectAdopt]), results above taken, the number up to which it says that
-// it has them all ([EffectFound]), and that this is all ([EffectTold]). For one that is connected it has no effect.
+// number. It is told what is here of it: attempts that run ([EffectAdopt]), results above taken, the number up to which
+// it says that it has them all ([EffectFound]), and that this is all ([EffectTold]). For one that is connected it has
+// no effect.
 func (c *Core) SchedulerUp(now time.Duration, s probe.SchedulerID, taken uint64, out []Effect) []Effect {
 	if c.connected(s) {
 		return out
@@ -130,8 +131,8 @@ func (c *Core) SchedulerUp(now time.Duration, s probe.SchedulerID, taken uint64,
 	return c.state(now, l, taken, out)
 }
 
-// SchedulerDown says that a scheduler is gone, or that its lease ran out. Its reservations are
-// dropped and the slots that asked it are free. The attempts it launched are orphans: they run on for the grace, in which the scheduler may
+// SchedulerDown says that a scheduler is gone, or that its lease ran out. Its reservations are dropped and the slots
+// that asked it are free. The attempts it launched are orphans: they run on for the grace, in which the scheduler may
 // come back or another claim them, and are stopped then ([EffectStop] with StatusKilled). How they end is kept.
 func (c *Core) SchedulerDown(now time.Duration, s probe.SchedulerID, out []Effect) []Effect {
 	if !c.connected(s) {
@@ -272,9 +273,9 @@ func (c *Core) Discipline() Discipline { return c.named }
 // Draining reports whether [Core.Drain] was called.
 func (c *Core) Draining() bool { return c.draining }
 
-// NextWake returns when Tick is next wanted; false means not before another event. It may be
-// earlier than needed, and never later. A bound for which nothing was there any more when its time came may lie in the past when something is again: the Tick
-// that it asks for at once finds nothing and sets it right, and right behind a Tick nothing is due.
+// NextWake returns when Tick is next wanted; false means not before another event. It may be earlier than needed, and
+// never later. A bound for which nothing was there any more when its time came may lie in the past when something is
+// again: the Tick that it asks for at once finds nothing and sets it right, and right behind a Tick nothing is due.
 func (c *Core) NextWake() (time.Duration, bool) {
 	at := c.queue.tidyAt()
 	if c.keep != nil {
@@ -354,7 +355,8 @@ func (c *Core) ask(now time.Duration, out []Effect) []Effect {
 	return out
 }
 
-// settleShares tells a fair queue of the slots that were freed since the last ask: they are the first of those that are free.
+// settleShares tells a fair queue of the slots that were freed since the last ask: they are the first of those that are
+// free.
 func (c *Core) settleShares(now time.Duration) {
 	for i := c.free; i != noSlot && c.fair().holds(i); i = c.slots[i].next {
 		c.fair().released(now, i, c.slots[i].started&1 == 1)
@@ -396,11 +398,13 @@ func (c *Core) release(now time.Duration, slot uint16) {
 	c.enter(now, sl, Free)
 }
 
-// largeResult is the size of a result, in bytes, that other messages overtake on their way: one that does not fit a frame, or only just.
+// largeResult is the size of a result, in bytes, that other messages overtake on their way: one that does not fit a
+// frame, or only just.
 const largeResult = 48 << 10
 
-// releaseLast is release for a slot that has just ended with a large result. Its next call has to stay behind that, and other slots' calls need not: so it
-// comes behind all that are free. To walk there is nothing beside the sending of such a result.
+// releaseLast is release for a slot that has just ended with a large result. Its next call has to stay behind that, and
+// other slots' calls need not: so it comes behind all that are free. To walk there is nothing beside the sending of
+// such a result.
 func (c *Core) releaseLast(now time.Duration, slot uint16) {
 	c.release(now, slot)
 	if c.named == Fair && c.fair().holds(slot) { // ask looks for it in front

@@ -13,10 +13,11 @@ type Discipline uint8
 
 // The disciplines.
 const (
-	// FIFO serves reservations in the order in which they came. The default, and the only one that costs nothing: schedulers
-	// then say nothing of a job's class.
+	// FIFO serves reservations in the order in which they came. The default, and the only one that costs nothing:
+	// schedulers then say nothing of a job's class.
 	FIFO Discipline = iota + 1
-	// Priority serves the highest priority first, and within one in the order of arrival. With Config.Ageing, waiting raises it.
+	// Priority serves the highest priority first, and within one in the order of arrival. With Config.Ageing, waiting
+	// raises it.
 	Priority
 	// Fair divides the slots' time between users by weight, at each level of their paths.
 	Fair
@@ -51,8 +52,8 @@ func ParseDiscipline(s string) (Discipline, error) {
 	return 0, fmt.Errorf("discipline: want %s, got %q", strings.Join(names[:], ", "), s)
 }
 
-// entry is what one Reserve left in the queue: 24 bytes. It goes from hand to hand, and the compiler keeps it in registers only
-// as long as no struct in it has more than four fields: with five in a row a NoTask took 51 ns, not 29.
+// entry is what one Reserve left in the queue: 24 bytes. It goes from hand to hand, and the compiler keeps it in
+// registers only as long as no struct in it has more than four fields: with five in a row a NoTask took 51 ns, not 29.
 type entry struct {
 	ref       probe.Ref
 	scheduler probe.SchedulerID
@@ -75,8 +76,8 @@ type discipline interface {
 	// pop takes up to most reservations, at least one, of the entry whose turn it is. It returns
 	// that entry with the number taken as its count; false means that none waits.
 	pop(now time.Duration, most uint32) (entry, bool)
-	// popFit is pop of one reservation, of the first entry in the order of turns that core.fits allows. It looks at some entries, at least at lookahead
-	// of those that are first.
+	// popFit is pop of one reservation, of the first entry in the order of turns that core.fits allows. It looks at
+	// some entries, at least at lookahead of those that are first.
 	popFit(now time.Duration, core *Core) (entry, bool)
 	// each calls do with every entry.
 	each(do func(*entry))

@@ -131,8 +131,9 @@ func TestDisciplineMemory(t *testing.T) {
 	}
 }
 
-// BenchmarkDisciplines is what one more entry costs at a depth: Reserve and, when it comes to its turn, a call (turn); Reserve and Cancel,
-// from anywhere (cancel); a Cancel that finds nothing (miss); the loss of one of two schedulers, for each of its entries (drop).
+// BenchmarkDisciplines is what one more entry costs at a depth: Reserve and, when it comes to its turn, a call (turn);
+// Reserve and Cancel, from anywhere (cancel); a Cancel that finds nothing (miss); the loss of one of two schedulers,
+// for each of its entries (drop).
 func BenchmarkDisciplines(b *testing.B) {
 	all := classes(1 << 12)
 	for _, d := range everyDiscipline() {
@@ -189,7 +190,8 @@ func BenchmarkDisciplines(b *testing.B) {
 	}
 }
 
-// TestMemoryOfReservations: what one that waits takes, whatever the discipline, also just when the memory for it has grown.
+// TestMemoryOfReservations: what one that waits takes, whatever the discipline, also just when the memory for it has
+// grown.
 func TestMemoryOfReservations(t *testing.T) {
 	const most = 128
 	all := classes(1 << 10)

@@ -18,8 +18,8 @@
 //     may come back in the same life, or another may claim the job. Then it is stopped.
 //   - A result is the end of an attempt, kept until its scheduler acknowledges it, its time is over or its
 //     room is needed.
-//   - A fence says who may start tasks of a job that was submitted more than once: the owner of its
-//     highest epoch. It is what keeps a scheduler that was stopped, or cut off, from starting what another has taken over.
+//   - A fence says who may start tasks of a job that was submitted more than once: the owner of its highest epoch. It
+//     is what keeps a scheduler that was stopped, or cut off, from starting what another has taken over.
 //
 // # Slots
 //
@@ -37,16 +37,17 @@
 //
 // # Wide tasks
 //
-// A reservation made with [Core.ReserveNeed] is for tasks that take several slots, or resources of [Config].Resources. Its call is
-// made when all of that has been set aside: one slot asks and runs, and the others are joined to it until it is free. At its turn such a reservation
-// collects what frees, before all others, so that it does not starve.
+// A reservation made with [Core.ReserveNeed] is for tasks that take several slots, or resources of [Config].Resources.
+// Its call is made when all of that has been set aside: one slot asks and runs, and the others are joined to it until
+// it is free. At its turn such a reservation collects what frees, before all others, so that it does not starve.
 //
 // # Idle offers
 //
-// With Config.Offers a slot that is free while nothing is queued offers itself to one scheduler of those that take offers
-// ([Core.OffersTo]), its home. An offer is a call like a GetTask, and uses the same numbers; any scheduler may launch on it, and the first one
-// does. Messages then name lanes, of which there are at least twice as many as slots: in one an attempt runs while its slot, which is expected
-// to be free soon, is offered in another. A Launch that comes before a slot is free is held ([EffectHold]) for a few milliseconds.
+// With Config.Offers a slot that is free while nothing is queued offers itself to one scheduler of those that take
+// offers ([Core.OffersTo]), its home. An offer is a call like a GetTask, and uses the same numbers; any scheduler may
+// launch on it, and the first one does. Messages then name lanes, of which there are at least twice as many as slots:
+// in one an attempt runs while its slot, which is expected to be free soon, is offered in another. A Launch that comes
+// before a slot is free is held ([EffectHold]) for a few milliseconds.
 //
 //	               Launch, slot is free                    scheduler gone, GetTask instead,
 //	free ─▶ offered ───────────────────▶ running           drain: free again
@@ -54,8 +55,9 @@
 //	           └──────────▶ held ───────────┘              too early, killed, fenced,
 //	                              a slot is free           scheduler gone, drain: free again
 //
-// Of an app whose attempts are brief, that is over before a message could have gone anywhere, more launches are invited than there are slots, in lanes that are no slot's.
-// They are held too, and given back when nothing is started for two milliseconds.
+// Of an app whose attempts are brief, that is over before a message could have gone anywhere, more launches are invited
+// than there are slots, in lanes that are no slot's. They are held too, and given back when nothing is started for two
+// milliseconds.
 //
 // # The caller's part
 //
@@ -65,9 +67,9 @@
 //     backwards does no harm; durations are then counted as zero;
 //   - passes a buffer for effects, and carries the effects out in their order. Those for one
 //     scheduler must reach it in that order;
-//   - calls [Core.SchedulerUp] before it hands on a scheduler's first message, and [Core.SchedulerDown]
-//     after the last. A new connection of a life that has one ends the old one first: what it has not yet handled of the old
-//     one, it must not handle any more, because what is said on the new one presumes it;
+//   - calls [Core.SchedulerUp] before it hands on a scheduler's first message, and [Core.SchedulerDown] after the last.
+//     A new connection of a life that has one ends the old one first: what it has not yet handled of the old one, it
+//     must not handle any more, because what is said on the new one presumes it;
 //   - runs the handler of each [EffectStart] and calls [Core.Done] exactly once when it has
 //     returned, also after an [EffectStop] and also when the core has meanwhile reported the
 //     attempt's end itself;

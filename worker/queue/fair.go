@@ -9,20 +9,23 @@ import (
 	"dunnock/probe"
 )
 
-// fair divides the slots' time between users in proportion to their weights: start-time fair queueing (Goyal, Vin and Cheng, IEEE/ACM
-// ToN 1997) at each level of a hierarchy (Bennett and Zhang, SIGCOMM 1996), with slot time in the place of bits.
+// fair divides the slots' time between users in proportion to their weights: start-time fair queueing (Goyal, Vin and
+// Cheng, IEEE/ACM ToN 1997) at each level of a hierarchy (Bennett and Zhang, SIGCOMM 1996), with slot time in the place
+// of bits.
 //
-// Of the shares that want a slot the one is next that has spent the least for its weight. It is work-conserving: a share
-// that wants nothing is not waited for. And it has no memory of the past: a share that wants slots again begins at the clock of its
-// siblings, what the last one served had spent, so that nobody has to pay for having been alone; or up to [credit] before it, by what it had left to others since it
-// was first seen. A user whose jobs come in bursts is below its share on the whole and above it at times: without any credit the bursts queue in its own half
-// while the flood has the other.
+// Of the shares that want a slot the one is next that has spent the least for its weight. It is work-conserving: a
+// share that wants nothing is not waited for. And it has no memory of the past: a share that wants slots again begins
+// at the clock of its siblings, what the last one served had spent, so that nobody has to pay for having been alone; or
+// up to [credit] before it, by what it had left to others since it was first seen. A user whose jobs come in bursts is
+// below its share on the whole and above it at times: without any credit the bursts queue in its own half while the
+// flood has the other.
 //
-// Two things are not as they are for packets. How long a slot will be taken is not known when it is given away. So what the user's
-// attempts usually take is charged at once, which keeps two slots that free together from going to the same user, and set
-// right when the slot is free again. And with late binding about every other call ends in NoTask: that costs the user the time of a
-// round trip, which its slot was taken for, and nothing else. Rejected: to count tasks, which gives the user of long ones more; and to charge when a
-// slot frees, by which a user who comes with a flood has every slot before it has paid for one.
+// Two things are not as they are for packets. How long a slot will be taken is not known when it is given away. So what
+// the user's attempts usually take is charged at once, which keeps two slots that free together from going to the same
+// user, and set right when the slot is free again. And with late binding about every other call ends in NoTask: that
+// costs the user the time of a round trip, which its slot was taken for, and nothing else. Rejected: to count tasks,
+// which gives the user of long ones more; and to charge when a slot frees, by which a user who comes with a flood has
+// every slot before it has paid for one.
 type fair struct {
 	store
 	root    *share
@@ -49,11 +52,12 @@ type hold struct {
 var _ discipline = (*fair)(nil)
 
 const (
-	// firstCharge is what an attempt is charged before any has ended: about the least of the tasks that a fleet is for. What was
-	// charged is set right when the attempt ends.
+	// firstCharge is what an attempt is charged before any has ended: about the least of the tasks that a fleet is for.
+	// What was charged is set right when the attempt ends.
 	firstCharge = time.Millisecond
-	// creditTurns is for how many usual attempts in a row a share that was below its part may have all slots at most: how long others wait for
-	// somebody's burst, and how large a burst finds its slots although it takes more than its part for once.
+	// creditTurns is for how many usual attempts in a row a share that was below its part may have all slots at most:
+	// how long others wait for somebody's burst, and how large a burst finds its slots although it takes more than its
+	// part for once.
 	creditTurns = 8
 	// keepShares is how many shares that want nothing are kept, for users who come and go.
 	keepShares = 1024
@@ -90,7 +94,8 @@ func (q *fair) push(now time.Duration, e entry, class *probe.Class) {
 	}
 }
 
-// credit is how far below the clock a share may begin. Turns are in time, so that tasks of seconds have a credit of seconds.
+// credit is how far below the clock a share may begin. Turns are in time, so that tasks of seconds have a credit of
+// seconds.
 func (q *fair) credit() time.Duration { return creditTurns * time.Duration(q.width) * q.usual }
 
 func (q *fair) pop(_ time.Duration, most uint32) (entry, bool) {
@@ -150,7 +155,8 @@ func (q *fair) first(s *share, core *Core, left *int) uint32 {
 	return found
 }
 
-// took says that the reservation popped last has taken a slot, and with it what costs as much as cost says: its user is charged.
+// took says that the reservation popped last has taken a slot, and with it what costs as much as cost says: its user is
+// charged.
 func (q *fair) took(now time.Duration, slot uint16, dominant uint64) {
 	leaf, cost := q.next, q.next.usual
 	if cost == 0 {
@@ -317,8 +323,8 @@ func (q *fair) join(s *share) *share {
 	return s
 }
 
-// sweep forgets shares that want nothing. Those that have spent more than the clock come last, since that is all that there is to forget:
-// they go only where too many are left.
+// sweep forgets shares that want nothing. Those that have spent more than the clock come last, since that is all that
+// there is to forget: they go only where too many are left.
 func (q *fair) sweep() {
 	q.forget(func(s *share) bool { return s.spent <= s.parent.clock })
 	if len(q.order) >= q.sweepAt {
@@ -351,8 +357,8 @@ func (q *fair) forget(may func(*share) bool) {
 	q.order = kept
 }
 
-// rebase sets every clock back to 0 and takes as much from what the children have spent. What matters is who is ahead of
-// whom, and by how much.
+// rebase sets every clock back to 0 and takes as much from what the children have spent. What matters is who is ahead
+// of whom, and by how much.
 func (q *fair) rebase() {
 	for _, s := range q.order {
 		s.spent -= s.parent.clock

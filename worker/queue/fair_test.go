@@ -8,7 +8,8 @@ import (
 	"dunnock/probe"
 )
 
-// field is a worker all of whose slots are always wanted: users with their backlog and the service times of their tasks.
+// field is a worker all of whose slots are always wanted: users with their backlog and the service times of their
+// tasks.
 type field struct {
 	core *Core
 	now  time.Duration
@@ -95,7 +96,8 @@ func tasksOf(d time.Duration) func(string) time.Duration {
 	return func(string) time.Duration { return d }
 }
 
-// TestFairShares floods a worker: slot time goes by weight at each level, also where some users' tasks are ten times as long.
+// TestFairShares floods a worker: slot time goes by weight at each level, also where some users' tasks are ten times as
+// long.
 func TestFairShares(t *testing.T) {
 	for _, slots := range []int{1, 4} {
 		f := newField(Config{Slots: slots, Discipline: Fair, Weights: map[string]int{"a": 3, "org": 2, "org/x": 3}})
@@ -113,8 +115,8 @@ func TestFairShares(t *testing.T) {
 	}
 }
 
-// TestFairHasNoPast lets one user have the worker alone for long: who comes then has its share from there on, and neither less because of the
-// time before nor more.
+// TestFairHasNoPast lets one user have the worker alone for long: who comes then has its share from there on, and
+// neither less because of the time before nor more.
 func TestFairHasNoPast(t *testing.T) {
 	f := newField(Config{Slots: 4, Discipline: Fair})
 	f.want("early", 1, 1_000_000)
@@ -139,7 +141,8 @@ func TestFairWastesNothing(t *testing.T) {
 	}
 }
 
-// TestFairForgets has very many users come and go: what is kept of them is bounded, and those who want or have slots are not forgotten.
+// TestFairForgets has very many users come and go: what is kept of them is bounded, and those who want or have slots
+// are not forgotten.
 func TestFairForgets(t *testing.T) {
 	f := newField(Config{Slots: 1, Discipline: Fair, MaxReservations: 1 << 20})
 	f.want("stays", 1, 1000)
@@ -175,8 +178,9 @@ func TestFairForgets(t *testing.T) {
 	}
 }
 
-// TestFairLendsBursts lets a user come with bursts, of which each is more than its half, and all together are less: each burst has the slots that free, one after the other. One who has been
-// away for as long as it likes has them no longer than its credit, and long-run shares are what they are without.
+// TestFairLendsBursts lets a user come with bursts, of which each is more than its half, and all together are less:
+// each burst has the slots that free, one after the other. One who has been away for as long as it likes has them no
+// longer than its credit, and long-run shares are what they are without.
 func TestFairLendsBursts(t *testing.T) {
 	const service = 10 * time.Millisecond
 	f := newField(Config{Slots: 4, Discipline: Fair})

@@ -24,13 +24,12 @@ const (
 // head there too. Having passed the entries before it, Cancel moves those up by one and the gap is
 // closed. Farther away it leaves the gap ([fifo.find], [fifo.erase]).
 //
-// Rejected: leaving a tombstone in every gap. While the head does not move, tombstones pile up right
-// behind it and every Cancel walks over them; with compaction as soon as they outnumber the live
-// entries, a Cancel at depth 10 in a queue of 10,000 took 2.6 µs on average, against 32 ns now
-// (BenchmarkCancel). An index from reservation to place was rejected because every reservation
-// would pay for it on its way in and out, 8 to 16 bytes and a hash each, for the few that are
-// cancelled far from the head. The price is a Cancel that finds nothing in a very long queue: about
-// 0.9 ns an entry.
+// Rejected: leaving a tombstone in every gap. While the head does not move, tombstones pile up right behind it and
+// every Cancel walks over them; with compaction as soon as they outnumber the live entries, a Cancel at depth 10 in a
+// queue of 10,000 took 2.6 µs on average, against 32 ns now (BenchmarkCancel). An index from reservation to place was
+// rejected because every reservation would pay for it on its way in and out, 8 to 16 bytes and a hash each, for the few
+// that are cancelled far from the head. The price is a Cancel that finds nothing in a very long queue: about 0.9 ns an
+// entry.
 type fifo struct {
 	ring   []entry
 	head   int           // index of the first entry

@@ -1,12 +1,14 @@
 package queue
 
-// far is what a queue remembers of Cancels far from its head. A job may have very many entries, one for each affinity key of its tasks, and each
-// of them is cancelled for itself. They are not near the head: what was sampled for the second worker of a key came behind all that was sampled for the
-// first ones. But they are cancelled in their order. So a Cancel looks where one has found something lately, and leaves a gap: an entry without a count.
+// far is what a queue remembers of Cancels far from its head. A job may have very many entries, one for each affinity
+// key of its tasks, and each of them is cancelled for itself. They are not near the head: what was sampled for the
+// second worker of a key came behind all that was sampled for the first ones. But they are cancelled in their order. So
+// a Cancel looks where one has found something lately, and leaves a gap: an entry without a count.
 type far struct {
 	gaps   int    // at most half of all entries. The first is none
 	popped uint64 // entries that have left at the head since this was made: places are counted from there
-	// trails are places where something was found lately: some, since the reservations of several jobs may be cancelled in turn. They are only guesses.
+	// trails are places where something was found lately: some, since the reservations of several jobs may be cancelled
+	// in turn. They are only guesses.
 	trails [4]uint64
 	next   int // trail to be given up for another
 }

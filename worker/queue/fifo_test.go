@@ -168,8 +168,9 @@ func TestFIFOFitsBehindGaps(t *testing.T) {
 	}
 }
 
-// TestFIFOCancelsOfManyKeys: of a job with ten thousand keys everything is cancelled at a worker in its order, in three streams: of what is next
-// there, of what was sampled for second workers, and of what was sampled for any. How long the queue is must not matter.
+// TestFIFOCancelsOfManyKeys: of a job with ten thousand keys everything is cancelled at a worker in its order, in three
+// streams: of what is next there, of what was sampled for second workers, and of what was sampled for any. How long the
+// queue is must not matter.
 func TestFIFOCancelsOfManyKeys(t *testing.T) {
 	t.Parallel()
 	const keys = 10_000

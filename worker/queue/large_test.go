@@ -7,8 +7,8 @@ import (
 	"dunnock/probe"
 )
 
-// A slot whose large result is on its way is asked for the next task only when no other is free: its call would have to wait for that. After a small
-// result it is the first, since it is warm.
+// A slot whose large result is on its way is asked for the next task only when no other is free: its call would have to
+// wait for that. After a small result it is the first, since it is warm.
 func TestLargeResultComesLast(t *testing.T) {
 	for _, d := range []Discipline{FIFO, Fair} {
 		for _, size := range []int{10, largeResult + 1} {

@@ -57,19 +57,19 @@ func (c *Core) Load() Load {
 	return l
 }
 
-// Idle reports that nothing is queued, asked, held, running or stopping. A
-// stuck slot does not keep the core from being idle, since its attempt's end is settled and its
-// handler may never return.
+// Idle reports that nothing is queued, asked, held, running or stopping. A stuck slot does not keep the core from being
+// idle, since its attempt's end is settled and its handler may never return.
 func (c *Core) Idle() bool {
 	return c.in[Asking]+c.in[Running]+c.in[Stopping] == 0 && c.waiting == 0 && (!c.offering || len(c.offers.held)+len(c.offers.coming) == 0)
 }
 
-// returnTime is how long a draining worker with results that nobody may have waits for a scheduler whose connection has ended: it
-// comes back within milliseconds if it lives, and if it does not, another one asks.
+// returnTime is how long a draining worker with results that nobody may have waits for a scheduler whose connection has
+// ended: it comes back within milliseconds if it lives, and if it does not, another one asks.
 const returnTime = 2 * time.Second
 
-// MayLeave reports that a draining worker may leave: it is idle, and there is no scheduler that has gone just now and may come back, or
-// be followed by another, for results that are kept. It turns true by itself: one that is idle and may not is asked again after a while.
+// MayLeave reports that a draining worker may leave: it is idle, and there is no scheduler that has gone just now and
+// may come back, or be followed by another, for results that are kept. It turns true by itself: one that is idle and
+// may not is asked again after a while.
 func (c *Core) MayLeave(now time.Duration) bool {
 	return c.draining && c.Idle() && !(c.keep != nil && c.keep.results > 0 && slices.ContainsFunc(c.keep.lives, func(l *life) bool {
 		return !l.up && now-l.left < returnTime

@@ -7,9 +7,9 @@ import (
 	"dunnock/probe"
 )
 
-// ordered serves the entry with the smallest key first, and of equal ones the one that came first. The key is set when the
-// entry comes and never changes, so that a heap is enough: priority, edf and srpt differ in nothing but the key, and in
-// a bound on waiting, for which entries are also in a list in the order of arrival.
+// ordered serves the entry with the smallest key first, and of equal ones the one that came first. The key is set when
+// the entry comes and never changes, so that a heap is enough: priority, edf and srpt differ in nothing but the key,
+// and in a bound on waiting, for which entries are also in a list in the order of arrival.
 type ordered struct {
 	store
 	key      func(now time.Duration, class *probe.Class) int64
@@ -70,7 +70,8 @@ func (q *ordered) popFit(now time.Duration, core *Core) (entry, bool) {
 	return e, true
 }
 
-// first returns the first item that fits, or none. It goes through the heap in order, from an item on to those below it.
+// first returns the first item that fits, or none. It goes through the heap in order, from an item on to those below
+// it.
 func (q *ordered) first(now time.Duration, core *Core) uint32 {
 	i := q.arrivals.head
 	for n := 0; q.bound > 0 && n < lookahead && i != none && now-q.items[i].at >= q.bound; n++ {

@@ -45,8 +45,8 @@ type result struct {
 	status  probe.Status
 }
 
-// life is what is kept for one life of a scheduler, connected or not: the results that it has not acknowledged, numbered from 1 in
-// the order of their ends. It stays for as long as the scheduler might still count on those numbers.
+// life is what is kept for one life of a scheduler, connected or not: the results that it has not acknowledged,
+// numbered from 1 in the order of their ends. It stays for as long as the scheduler might still count on those numbers.
 type life struct {
 	id      probe.SchedulerID
 	up      bool
@@ -60,8 +60,8 @@ type life struct {
 	piece   []byte // memory for small bodies
 }
 
-// keepLife is how long a life is remembered that has left and for which nothing is kept. Schedulers give a worker up, and forget the
-// numbers of its results, much sooner.
+// keepLife is how long a life is remembered that has left and for which nothing is kept. Schedulers give a worker up,
+// and forget the numbers of its results, much sooner.
 const keepLife = 10 * time.Minute
 
 // Small bodies of one life lie together in pieces of memory, which are freed when all in them are gone.

@@ -6,8 +6,8 @@ import (
 	"dunnock/probe"
 )
 
-// nearSchedulers is how many schedulers a word of bits knows. Their numbers are dense, so that it is nearly always all of them,
-// and looking one up costs no cache line of its own.
+// nearSchedulers is how many schedulers a word of bits knows. Their numbers are dense, so that it is nearly always all
+// of them, and looking one up costs no cache line of its own.
 const nearSchedulers = 64
 
 func (c *Core) connected(s probe.SchedulerID) bool {

@@ -11,8 +11,8 @@ type share struct {
 	leaf   bool
 	weight int64
 
-	// spent is the slot time that the share had, over its weight, on a scale that its siblings have in common; of
-	// those that want slots the one with the least is next. clock is what the last of its children to be served had spent.
+	// spent is the slot time that the share had, over its weight, on a scale that its siblings have in common; of those
+	// that want slots the one with the least is next. clock is what the last of its children to be served had spent.
 	spent time.Duration
 	clock time.Duration
 
@@ -41,7 +41,8 @@ func (a *share) learn(was time.Duration) {
 // alike reports whether the user's attempts are known to take nearly the same time each.
 func (a *share) alike() bool { return a.seen == trusted && a.error <= a.usual/16 }
 
-// behind reports whether the share, or a group that it is in, has had less than others by more than half a usual attempt.
+// behind reports whether the share, or a group that it is in, has had less than others by more than half a usual
+// attempt.
 func (a *share) behind(usual time.Duration) bool {
 	for ; a.parent != nil; a = a.parent {
 		if a.spent+usual/2 < a.parent.clock {

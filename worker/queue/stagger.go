@@ -9,13 +9,15 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Attempts that all take the same time keep their order for ever: slots that were given together are free together, again and again. A flood that fills an
-// empty fleet in half of a task's time leaves no slot to free anywhere in the other half of every such time, and a user under its share who comes then waits for
-// the whole of that. Nothing that is work-conserving can mend this, since when slots free changes only by how long they stand empty.
+// Attempts that all take the same time keep their order for ever: slots that were given together are free together,
+// again and again. A flood that fills an empty fleet in half of a task's time leaves no slot to free anywhere in the
+// other half of every such time, and a user under its share who comes then waits for the whole of that. Nothing that is
+// work-conserving can mend this, since when slots free changes only by how long they stand empty.
 //
-// So a worker that has been full for some tasks' time, with more than one user, holds each slot back once, for a part of a task's time that is another
-// one for each. From then on its slots free at times that have nothing to do with each other. Who is behind its part does not wait for what is held. It costs half a
-// task's time of each slot, once for as long as the worker remains full, and at most a hundredth of all time.
+// So a worker that has been full for some tasks' time, with more than one user, holds each slot back once, for a part
+// of a task's time that is another one for each. From then on its slots free at times that have nothing to do with each
+// other. Who is behind its part does not wait for what is held. It costs half a task's time of each slot, once for as
+// long as the worker remains full, and at most a hundredth of all time.
 //
 // Tasks of which each takes another time do this by themselves, and nothing is held back for them.
 type stagger struct {
@@ -37,9 +39,11 @@ const (
 	trusted = 16
 	// fullFor is how many usual attempts a worker must have been full in a row before it staggers its slots.
 	fullFor = 8
-	// staggerEvery is how many usual attempts there are between two rounds at least, of which each costs half of one; and for how long a user who was served counts.
+	// staggerEvery is how many usual attempts there are between two rounds at least, of which each costs half of one;
+	// and for how long a user who was served counts.
 	staggerEvery = 50
-	// leastStaggered is from how long usual attempts on it is done: of shorter ones nobody waits long for the next slot, and timers are not that exact.
+	// leastStaggered is from how long usual attempts on it is done: of shorter ones nobody waits long for the next
+	// slot, and timers are not that exact.
 	leastStaggered = 10 * time.Millisecond
 	// golden is the golden section of 2^64: its multiples are spread evenly, whatever their number.
 	golden = 0x9e3779b97f4a7c15

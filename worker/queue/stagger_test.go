@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// crowded has a flood and, now and then, a quiet user at a worker whose slots are all taken in the same instant at first. It notes when slots are taken.
+// crowded has a flood and, now and then, a quiet user at a worker whose slots are all taken in the same instant at
+// first. It notes when slots are taken.
 func crowded(t *testing.T, cfg Config, quiet time.Duration, service func(user string) time.Duration, until time.Duration) (f *field, starts []time.Duration) {
 	t.Helper()
 	cfg.Discipline = Fair
@@ -37,8 +38,9 @@ func widest(starts []time.Duration) (gap time.Duration) {
 	return gap
 }
 
-// TestFairStaggers fills a worker in an instant with tasks that all take as long. As they are, its slots would be free together for ever, and whoever comes in between waits for nearly a
-// task's time. Instead they come to be free at different times, which costs no more than a task's time of each slot, once.
+// TestFairStaggers fills a worker in an instant with tasks that all take as long. As they are, its slots would be free
+// together for ever, and whoever comes in between waits for nearly a task's time. Instead they come to be free at
+// different times, which costs no more than a task's time of each slot, once.
 func TestFairStaggers(t *testing.T) {
 	const service, end = 100 * time.Millisecond, 20 * time.Second
 	for _, offers := range []bool{false, true} {
@@ -57,7 +59,8 @@ func TestFairStaggers(t *testing.T) {
 	}
 }
 
-// TestFairStaggersWorkers has many workers of one slot that were filled in the same instant: their slots come to be free in every tenth of a task's time.
+// TestFairStaggersWorkers has many workers of one slot that were filled in the same instant: their slots come to be
+// free in every tenth of a task's time.
 func TestFairStaggersWorkers(t *testing.T) {
 	const service = 100 * time.Millisecond
 	var tenths [10]int
@@ -92,7 +95,8 @@ func TestFairStaggersNoMoreThanItHasTo(t *testing.T) {
 	}
 }
 
-// TestFairServesTheQuietWhileItStaggers has a quiet user come whenever slots are held back: it gets one at once, though the flood waits for them.
+// TestFairServesTheQuietWhileItStaggers has a quiet user come whenever slots are held back: it gets one at once, though
+// the flood waits for them.
 func TestFairServesTheQuietWhileItStaggers(t *testing.T) {
 	for _, offers := range []bool{false, true} {
 		f := newField(Config{Slots: 4, Discipline: Fair, Offers: offers})
@@ -122,7 +126,8 @@ func TestFairServesTheQuietWhileItStaggers(t *testing.T) {
 	}
 }
 
-// TestFairStaggersOncePerFlood lets the flood end, and another come: what was filled in an instant again is staggered again, though not more often than every so many tasks.
+// TestFairStaggersOncePerFlood lets the flood end, and another come: what was filled in an instant again is staggered
+// again, though not more often than every so many tasks.
 func TestFairStaggersOncePerFlood(t *testing.T) {
 	const service = 100 * time.Millisecond
 	f := newField(Config{Slots: 4, Discipline: Fair})

@@ -25,11 +25,13 @@ type item struct {
 	chain uint32 // next item of its bucket
 }
 
-// store keeps items where they are until they go, and finds them by the reservation that they are. Unlike [fifo], the disciplines
-// that use it serve entries from anywhere, so what Cancel looks for may be anywhere too: here each entry pays for an index, about 20 ns
-// on its way in and out, and a Cancel costs the same at every depth (BenchmarkDisciplines).
+// store keeps items where they are until they go, and finds them by the reservation that they are. Unlike [fifo], the
+// disciplines that use it serve entries from anywhere, so what Cancel looks for may be anywhere too: here each entry
+// pays for an index, about 20 ns on its way in and out, and a Cancel costs the same at every depth
+// (BenchmarkDisciplines).
 //
-// The index is a table of chains through the items, not a map: it allocates only when it grows, and holds entries that are alike.
+// The index is a table of chains through the items, not a map: it allocates only when it grows, and holds entries that
+// are alike.
 type store struct {
 	items   []item // count 0: free
 	free    uint32
@@ -42,7 +44,8 @@ type store struct {
 
 func newStore() store { return store{free: none, review: never} }
 
-// doubles is up to how many items the memory doubles when it is full. A larger one grows by a quarter, so that an item never takes more than 128 bytes of it.
+// doubles is up to how many items the memory doubles when it is full. A larger one grows by a quarter, so that an item
+// never takes more than 128 bytes of it.
 const doubles = 1 << 10
 
 // larger is how many items there is to be memory for when all of it is taken.
@@ -138,7 +141,8 @@ func (s *store) len() int { return s.live }
 
 func (s *store) tidyAt() time.Duration { return s.review }
 
-// shrink is what tidy of a discipline does for its items. Where they have moved it returns their new places by the old ones.
+// shrink is what tidy of a discipline does for its items. Where they have moved it returns their new places by the old
+// ones.
 func (s *store) shrink(now time.Duration) (moved []uint32) {
 	if s.peak <= len(s.items)/4 {
 		size := minRing
@@ -155,8 +159,8 @@ func (s *store) shrink(now time.Duration) (moved []uint32) {
 	return moved
 }
 
-// resize moves the items to the front of memory of another size, which holds them all. It returns their new places by the old
-// ones, which are the same ones where the memory grows because it is full.
+// resize moves the items to the front of memory of another size, which holds them all. It returns their new places by
+// the old ones, which are the same ones where the memory grows because it is full.
 func (s *store) resize(size int) []uint32 {
 	moved := make([]uint32, len(s.items))
 	items := make([]item, size)
@@ -198,8 +202,8 @@ func (s *store) link(i uint32) {
 	s.items[i].chain, *b = *b, i
 }
 
-// bucket mixes the numbers of a reservation: jobs are numbered in turn and reservations within them, so that low bits alone
-// would do, but for schedulers that count alike.
+// bucket mixes the numbers of a reservation: jobs are numbered in turn and reservations within them, so that low bits
+// alone would do, but for schedulers that count alike.
 func (s *store) bucket(e *entry) uint32 {
 	h := (uint64(e.ref) ^ uint64(e.scheduler)<<32 ^ uint64(e.res)<<16) * 0x9e3779b97f4a7c15
 	return uint32(h>>32) & uint32(len(s.buckets)-1)

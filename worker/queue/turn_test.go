@@ -60,7 +60,8 @@ func (r *reference) turn() int {
 	return 0
 }
 
-// refFair keeps what each share has spent in maps by name, and finds out the rest each time. The name of a user's own share is its path and a bar.
+// refFair keeps what each share has spent in maps by name, and finds out the rest each time. The name of a user's own
+// share is its path and a bar.
 type refFair struct {
 	r     *reference
 	spent map[string]time.Duration

@@ -6,19 +6,21 @@ import (
 	"dunnock/probe"
 )
 
-// Wide tasks take several slots, or something beside their slot: of each resource that the worker has, so much ([probe.Need]). Their
-// reservations say so, and a call is made when all that is needed has been set aside for it. So a Launch needs no room
-// of its own, and what runs never takes more than the worker has.
+// Wide tasks take several slots, or something beside their slot: of each resource that the worker has, so much
+// ([probe.Need]). Their reservations say so, and a call is made when all that is needed has been set aside for it. So a
+// Launch needs no room of its own, and what runs never takes more than the worker has.
 //
-// The hard part is that a wide reservation must not starve, and must not cost the others more than it has to. Of those whose turn has come
-// and for which there is not enough, the first is the collector. It gets what frees before all others, until it has what
-// it needs: first the resources, and when these are complete the slots, which stand empty until then. Others go on with what the collector does not need or cannot
-// use yet. When it has asked, the next one collects. So a wide reservation whose turn it is waits for attempts that
-// run, and for no later ones but those that took a slot while a resource was missing.
+// The hard part is that a wide reservation must not starve, and must not cost the others more than it has to. Of those
+// whose turn has come and for which there is not enough, the first is the collector. It gets what frees before all
+// others, until it has what it needs: first the resources, and when these are complete the slots, which stand empty
+// until then. Others go on with what the collector does not need or cannot use yet. When it has asked, the next one
+// collects. So a wide reservation whose turn it is waits for attempts that run, and for no later ones but those that
+// took a slot while a resource was missing.
 //
-// Only one collects at a time. Two that collect could each hold half of what they need for ever. Rejected too: to hold slots while a resource is
-// missing, by which a worker with one GPU has an idle slot for as long as somebody waits for that GPU, though the task that frees the GPU frees
-// its slot with it; and to let whatever fits go first, by which a task of all slots waits for ever beside a flood of small ones.
+// Only one collects at a time. Two that collect could each hold half of what they need for ever. Rejected too: to hold
+// slots while a resource is missing, by which a worker with one GPU has an idle slot for as long as somebody waits for
+// that GPU, though the task that frees the GPU frees its slot with it; and to let whatever fits go first, by which a
+// task of all slots waits for ever beside a flood of small ones.
 //
 // Nothing of this exists (Core.wide is nil) before the first such reservation, unless the worker has resources.
 type wide struct {
@@ -81,7 +83,8 @@ func (c *Core) WideStats() WideStats {
 	return c.wide.stats
 }
 
-// ReserveNeed is [Core.ReserveClass] for tasks that take what need says. A reservation of more than the worker has is refused as full.
+// ReserveNeed is [Core.ReserveClass] for tasks that take what need says. A reservation of more than the worker has is
+// refused as full.
 func (c *Core) ReserveNeed(now time.Duration, s probe.SchedulerID, m probe.Reserve, class *probe.Class, n probe.Need, out []Effect) []Effect {
 	if n.Plain() {
 		return c.ReserveClass(now, s, m, class, out)
@@ -105,7 +108,8 @@ func (c *Core) Need(lane uint16) (n probe.Need) {
 	return n
 }
 
-// intern returns the number of a need, or false if it is more than the worker has, or there are too many different ones.
+// intern returns the number of a need, or false if it is more than the worker has, or there are too many different
+// ones.
 func (c *Core) intern(n probe.Need) (uint32, bool) {
 	n.Slots = max(n.Slots, 1)
 	if c.wide == nil {
@@ -175,8 +179,8 @@ func (c *Core) unusedNeed() int {
 	return 0
 }
 
-// dominant is the largest share that a need is of anything that the worker has (dominant resource fairness: Ghodsi et al., NSDI 2011), in slots ·
-// costUnit, so that a plain task costs what it did.
+// dominant is the largest share that a need is of anything that the worker has (dominant resource fairness: Ghodsi et
+// al., NSDI 2011), in slots · costUnit, so that a plain task costs what it did.
 func (c *Core) dominant(n *probe.Need) uint64 {
 	cost := uint64(n.Slots) * costUnit
 	for r, amount := range n.Resources {

@@ -7,7 +7,8 @@ import (
 	"dunnock/probe"
 )
 
-// checkWide verifies that nobody has what another has, that all of it together is what the worker has, and that no wide reservation waits for what is free.
+// checkWide verifies that nobody has what another has, that all of it together is what the worker has, and that no wide
+// reservation waits for what is free.
 func (c *Core) checkWide() error {
 	w := c.wide
 	if w == nil {

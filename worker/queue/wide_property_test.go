@@ -166,8 +166,8 @@ func drawWide(t *rapid.T) Config {
 	return cfg
 }
 
-// TestWideProperties draws workers, disciplines and needs. Never does more run than there is, never does all stand still while something waits, and all that waits has run in the end, without an endless
-// flood to end.
+// TestWideProperties draws workers, disciplines and needs. Never does more run than there is, never does all stand
+// still while something waits, and all that waits has run in the end, without an endless flood to end.
 func TestWideProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := drawWide(t)
@@ -201,8 +201,9 @@ func (y *yard) tick() {
 	}
 }
 
-// TestWideIsOvertakenByFew has a flood that never ends, first in, first out. Once all that came before it has started, a reservation waits for attempts that run then and, if a resource was missing, for those that run when it is there: two
-// of the longest attempts, however wide it is. If it lacks only slots, none that came later starts before it.
+// TestWideIsOvertakenByFew has a flood that never ends, first in, first out. Once all that came before it has started,
+// a reservation waits for attempts that run then and, if a resource was missing, for those that run when it is there:
+// two of the longest attempts, however wide it is. If it lacks only slots, none that came later starts before it.
 func TestWideIsOvertakenByFew(t *testing.T) {
 	const longest = 20 * time.Millisecond
 	rapid.Check(t, func(t *rapid.T) {
@@ -241,7 +242,8 @@ func TestWideIsOvertakenByFew(t *testing.T) {
 	})
 }
 
-// TestWideUnderFairIsOvertakenByFew has a user with tasks of all slots beside one with plain ones that never end: it has a start for about as much time of its own as the other had, in every part of the run.
+// TestWideUnderFairIsOvertakenByFew has a user with tasks of all slots beside one with plain ones that never end: it
+// has a start for about as much time of its own as the other had, in every part of the run.
 func TestWideUnderFairIsOvertakenByFew(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := Config{Slots: rapid.IntRange(2, 8).Draw(t, "slots"), Discipline: Fair, Offers: rapid.Bool().Draw(t, "offers")}
@@ -271,8 +273,9 @@ func TestWideUnderFairIsOvertakenByFew(t *testing.T) {
 	})
 }
 
-// filled is what progressive filling gives users of a worker (dominant resource fairness: Ghodsi et al., NSDI 2011, §4.1, with tasks that can be divided): all users' dominant shares grow together, and
-// those stop of which something is used up. The parts are of what there is in all: of slots first.
+// filled is what progressive filling gives users of a worker (dominant resource fairness: Ghodsi et al., NSDI 2011,
+// §4.1, with tasks that can be divided): all users' dominant shares grow together, and those stop of which something is
+// used up. The parts are of what there is in all: of slots first.
 func filled(has []float64, needs [][]float64) (dominant []float64) {
 	dominant = make([]float64, len(needs))
 	rate := make([][]float64, len(needs)) // of each part, by dominant share
@@ -324,8 +327,9 @@ func filled(has []float64, needs [][]float64) (dominant []float64) {
 	return dominant
 }
 
-// TestDominantSharesAreTheory gives two users without end what each one's tasks take most of another thing of. In a long run their dominant shares are those of progressive filling, but for what cannot be
-// divided: a task of each of them stands in the way, and what collects is not used.
+// TestDominantSharesAreTheory gives two users without end what each one's tasks take most of another thing of. In a
+// long run their dominant shares are those of progressive filling, but for what cannot be divided: a task of each of
+// them stands in the way, and what collects is not used.
 func TestDominantSharesAreTheory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := Config{Slots: 64, Discipline: Fair, Resources: []uint32{60, 120}, Offers: rapid.Bool().Draw(t, "offers")}
@@ -378,7 +382,8 @@ func TestDominantSharesAreTheory(t *testing.T) {
 	})
 }
 
-// TestFilled has the example of the paper: 9 CPUs and 18 GB, tasks of 1 and 4, and of 3 and 1; and one in which a user goes on alone.
+// TestFilled has the example of the paper: 9 CPUs and 18 GB, tasks of 1 and 4, and of 3 and 1; and one in which a user
+// goes on alone.
 func TestFilled(t *testing.T) {
 	if got := fmt.Sprintf("%.3f", filled([]float64{9, 18}, [][]float64{{1, 4}, {3, 1}})); got != "[0.667 0.667]" {
 		t.Error(got)

@@ -240,8 +240,8 @@ func (l *ledger) settle() error {
 	return fmt.Errorf("it does not end")
 }
 
-// TestWideNeverTakesMoreThanThereIs sends what it likes, and requires that never more is set aside than the worker has, that nothing that is free is
-// waited for, and that in the end every reservation has had its turn.
+// TestWideNeverTakesMoreThanThereIs sends what it likes, and requires that never more is set aside than the worker has,
+// that nothing that is free is waited for, and that in the end every reservation has had its turn.
 func TestWideNeverTakesMoreThanThereIs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pick := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "pick") }
@@ -264,8 +264,9 @@ func TestWideNeverTakesMoreThanThereIs(t *testing.T) {
 	})
 }
 
-// TestWideDoesNotStarve has a reservation of all slots, and one of a resource, come into a flood of small ones that never ends. Each waits for what
-// runs, and for nobody who comes later but those that took a slot while the resource was missing.
+// TestWideDoesNotStarve has a reservation of all slots, and one of a resource, come into a flood of small ones that
+// never ends. Each waits for what runs, and for nobody who comes later but those that took a slot while the resource
+// was missing.
 func TestWideDoesNotStarve(t *testing.T) {
 	for _, d := range everyDiscipline() {
 		for _, offers := range []bool{false, true} {
@@ -318,7 +319,8 @@ func TestWideDoesNotStarve(t *testing.T) {
 	}
 }
 
-// TestWidePassesOnlyWhatDoesNotDelay has others go on beside a collector with what it cannot use yet, and nobody with what it can.
+// TestWidePassesOnlyWhatDoesNotDelay has others go on beside a collector with what it cannot use yet, and nobody with
+// what it can.
 func TestWidePassesOnlyWhatDoesNotDelay(t *testing.T) {
 	for _, d := range everyDiscipline() {
 		t.Run(d.String(), func(t *testing.T) {
