@@ -115,7 +115,7 @@ func draw(t *rapid.T) any {
 	case 15:
 		return probe.Want{Set: max(call, 1), Age: d, Quota: res, Now: uint32(min(uint64(res), uint64(ref)))}
 	case 16:
-		return probe.Hand{Worker: probe.Incarnation(ref), Slot: slot % probe.MaxLanes, Call: call, Ready: d, Left: d / 2, Hops: max(uint8(res), 1), Brief: uint16(call) % 3}
+		return probe.Hand{Worker: probe.Incarnation(ref), Slot: slot % probe.MaxLanes, Call: call, Ready: d, Left: d / 2, Hops: max(uint8(res), 1), More: uint8(call >> 8), Brief: uint16(call) % 3}
 	case 17:
 		return probe.Spare{Set: max(call, 1), Lack: max(res, 1), Floor: call}
 	case 18:

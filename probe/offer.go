@@ -53,6 +53,9 @@ type Want struct {
 	Now   uint32        // of those, to be handed on at once from what is held; ≤ Quota
 }
 
+// MaxMore is the highest count of offers that a [Hand] says its giver has left.
+const MaxMore = 1<<8 - 1
+
 // Hand passes an offer on to another scheduler. Who has it may hand it on in turn.
 type Hand struct {
 	Worker Incarnation // whose slot it is
@@ -61,6 +64,7 @@ type Hand struct {
 	Ready  time.Duration // until the slot is free; 0: it is now
 	Left   time.Duration // until the offer is to be dropped, because its worker makes it anew
 	Hops   uint8         // how often it was handed on, this time included; ≥ 1
+	More   uint8         // offers that the giver has left; [MaxMore]: that many or more
 	Brief  uint16        // as in [Offer]
 }
 
@@ -144,13 +148,14 @@ func AppendHand(b []byte, m Hand) []byte {
 	b = wire.AppendDuration(b, m.Ready)
 	b = wire.AppendDuration(b, m.Left)
 	b = wire.AppendUint(b, uint64(m.Hops))
+	b = wire.AppendUint(b, uint64(m.More))
 	return appendBrief(b, m.Brief)
 }
 
 // DecodeHand reads a Hand.
 func DecodeHand(body []byte) (Hand, error) {
 	r := wire.NewReader(body)
-	m := Hand{Worker: Incarnation(r.Uint64()), Slot: r.Uint16(), Call: r.Uint32(), Ready: r.Duration(), Left: r.Duration(), Hops: r.Uint8()}
+	m := Hand{Worker: Incarnation(r.Uint64()), Slot: r.Uint16(), Call: r.Uint32(), Ready: r.Duration(), Left: r.Duration(), Hops: r.Uint8(), More: r.Uint8()}
 	var ok bool
 	if m.Brief, ok = readBrief(&r); !ok || m.Slot >= MaxLanes || m.Hops == 0 {
 		return Hand{}, wire.ErrMalformed

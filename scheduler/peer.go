@@ -184,12 +184,13 @@ func (s *Scheduler) advise(t *turn, e *placement.Effect) {
 	case placement.EffectHand:
 		m := t.hand
 		m.Hops++
+		m.More = uint8(e.Count)
 		if e.HasWorker {
 			l := s.links[e.Worker]
 			if l == nil {
 				return // its offers are void
 			}
-			m = probe.Hand{Worker: l.member.Incarnation, Slot: e.Slot, Call: e.Call, Ready: e.Wait, Left: e.Deadline, Hops: uint8(e.Attempt), Brief: uint16(e.Res)}
+			m = probe.Hand{Worker: l.member.Incarnation, Slot: e.Slot, Call: e.Call, Ready: e.Wait, Left: e.Deadline, Hops: uint8(e.Attempt), More: uint8(e.Count), Brief: uint16(e.Res)}
 		}
 		c.End(probe.AppendHand(c.Begin(uint8(probe.KindHand)), m))
 	case placement.EffectSpare:

@@ -178,7 +178,7 @@ func (c *chatter) fromPeer() (probe.Kind, []byte) {
 		return probe.KindWant, probe.AppendWant(nil, m)
 	case 4, 5:
 		return probe.KindHand, probe.AppendHand(nil, probe.Hand{
-			Worker: probe.Incarnation(c.n(3)), Slot: uint16(c.n(4)), Call: uint32(c.n(200)), Ready: time.Duration(c.n(3)) * time.Millisecond, Left: time.Second, Hops: uint8(1 + c.n(9)),
+			Worker: probe.Incarnation(c.n(3)), Slot: uint16(c.n(4)), Call: uint32(c.n(200)), Ready: time.Duration(c.n(3)) * time.Millisecond, Left: time.Second, Hops: uint8(1 + c.n(9)), More: uint8(c.n(3)),
 		})
 	case 6:
 		return probe.KindSpare, probe.AppendSpare(nil, probe.Spare{Set: set, Lack: uint32(c.n(4)), Floor: uint32(c.n(4))})

@@ -56,9 +56,10 @@ func (c *cores) toPeer(scheduler uint32, f *placement.Effect) {
 		m = c.handed
 		m.Scheduler, m.Job = uint32(f.Peer), JobID(scheduler)
 		m.Attempt++
+		m.Task = f.Count
 	default:
 		m.Kind, m.Worker, m.Slot, m.Call, m.Attempt = kindHand, uint32(f.Worker), f.Slot, f.Call, f.Attempt
-		m.Service, m.Deadline, m.Count = f.Wait, f.Deadline, f.Res
+		m.Service, m.Deadline, m.Count, m.Task = f.Wait, f.Deadline, f.Res, f.Count
 	}
 	c.send(&m)
 }
@@ -78,7 +79,7 @@ func (c *cores) offered(now time.Duration, m *Message) {
 	if m.Kind == kindHand {
 		c.handed = *m
 		out = core.Hand(now, from, probe.WorkerID(m.Worker), probe.Hand{
-			Slot: m.Slot, Call: m.Call, Ready: m.Service, Left: m.Deadline, Hops: uint8(m.Attempt), Brief: uint16(m.Count),
+			Slot: m.Slot, Call: m.Call, Ready: m.Service, Left: m.Deadline, Hops: uint8(m.Attempt), More: uint8(m.Task), Brief: uint16(m.Count),
 		}, out)
 	}
 	c.carryOutPlaced(m.Scheduler, out)

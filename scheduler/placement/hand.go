@@ -29,7 +29,7 @@ func (c *Core) hand(now time.Duration, to PeerID, t offer, out []Effect) []Effec
 	return append(out, Effect{
 		Kind: EffectHand, Peer: to, Worker: t.worker, HasWorker: true, Slot: t.lane, Call: t.call,
 		Wait: max(t.ready-now, 0), Deadline: max(t.until-now, 0), Attempt: uint16(min(t.hops, math.MaxUint8-1)) + 1,
-		Res: uint32(t.brief),
+		Res: uint32(t.brief), Count: c.idle.more(),
 	})
 }
 
@@ -46,6 +46,7 @@ func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Ha
 	c.stats.HandsTaken++
 	c.idle.came = now
 	wk := c.worker(w)
+	x.known[from].says(now, m.More)
 	c.got(now, from, wk)
 	var s *slot
 	if wk != nil {
@@ -126,7 +127,7 @@ func (c *Core) returned(to PeerID, m *probe.Hand, out []Effect) []Effect {
 		c.stats.OffersDropped++
 		return out
 	}
-	return append(out, Effect{Kind: EffectHand, Peer: to})
+	return append(out, Effect{Kind: EffectHand, Peer: to, Count: c.idle.more()})
 }
 
 // takes reports whether a hand is news to its lane: it is of a later call, or the offer that was handed on from here is back.
@@ -154,7 +155,7 @@ func (c *Core) got(now time.Duration, from PeerID, w *worker) {
 		if t.left > 0 {
 			q.count(t, t.left-1)
 		}
-		if t.rich() && q.roundAt != never { // it may have more
+		if c.mayHaveMore(now, t, from) && q.roundAt != never { // it may have more
 			q.roundAt = min(q.roundAt, max(now, t.at+c.roundTrip()))
 			c.idle.wake = min(c.idle.wake, q.roundAt)
 		}

@@ -21,6 +21,7 @@ const maxPeerSets = 1024
 type peer struct {
 	up   bool
 	sets []*set // that it has defined, by their number; nil: none. They are in no list, and have no workers
+	heap heap   // what it is known to hold
 }
 
 // PeerUp adds another scheduler that is connected. It panics if that is so already, or if id is above 65,535.

@@ -242,9 +242,10 @@ func (f *peerFleet) toPeer(s, p int, e placement.Effect) {
 	}
 	h := f.handOf
 	if e.HasWorker {
-		h = peerHand{int(e.Worker), f.workers[e.Worker].life, probe.Hand{Slot: e.Slot, Call: e.Call, Ready: e.Wait, Left: e.Deadline, Hops: uint8(e.Attempt)}}
+		h = peerHand{int(e.Worker), f.workers[e.Worker].life, probe.Hand{Slot: e.Slot, Call: e.Call, Ready: e.Wait, Left: e.Deadline, Hops: uint8(e.Attempt), More: uint8(e.Count)}}
 	} else {
 		h.m.Hops++
+		h.m.More = uint8(e.Count)
 	}
 	f.send(s, p, func() { f.hand(s, p, h) })
 }

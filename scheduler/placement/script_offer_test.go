@@ -20,7 +20,7 @@ func (s *script) peers(verb string, w probe.WorkerID) []placement.Effect {
 	case "hand":
 		m := probe.Hand{
 			Slot: s.key().slot, Call: uint32(s.Int("call", 1)), Ready: s.Duration("ready", 0), Left: s.Duration("left", 4*time.Second),
-			Hops: uint8(s.Int("hops", 1)), Brief: uint16(s.Int("brief", 0)),
+			Hops: uint8(s.Int("hops", 1)), More: uint8(s.Int("more", 0)), Brief: uint16(s.Int("brief", 0)),
 		}
 		s.asked[s.key()] = probe.GetTask{Slot: m.Slot, Call: m.Call}
 		return c.Hand(s.Now, placement.PeerID(s.Int("from", 0)), w, m, nil)
@@ -81,6 +81,9 @@ func (s *script) peerWords(e placement.Effect) string {
 	to := ""
 	if e.Res > 0 {
 		to = fmt.Sprintf(", for app %d", e.Res-1)
+	}
+	if e.Count > 0 {
+		to += fmt.Sprintf(", %d left", e.Count)
 	}
 	return fmt.Sprintf("p%d ← hand w%d slot %d call %d, free in %v, good for %v, hop %d%s", e.Peer, e.Worker, e.Slot, e.Call, e.Wait, e.Deadline, e.Attempt, to)
 }

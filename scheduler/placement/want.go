@@ -121,11 +121,17 @@ func (c *Core) ask(now time.Duration, s *set, out []Effect) []Effect {
 	if !rich {
 		each = quota(s.needy(), max(target, fresh))
 	}
-	for n := 0; n < peers && fresh > 0; n++ {
-		i := n + int(probe.Below(c.rng, uint64(peers-n)))
-		x.peers[n], x.peers[i] = x.peers[i], x.peers[n]
+	heaps := c.heapsFirst(now)
+	for n := 0; n < peers && fresh > 0 && (units > 0 || !rich); n++ {
+		if n >= heaps {
+			i := n + int(probe.Below(c.rng, uint64(peers-n)))
+			x.peers[n], x.peers[i] = x.peers[i], x.peers[n]
+		}
 		if p := x.peers[n]; q.toldOf(p).left == 0 {
 			part := (units + fresh - 1) / fresh
+			if n < heaps {
+				part = min(units, max(part, x.known[p].heap.take(units)))
+			}
 			out = c.tell(now, s, p, max(each, uint32(part)), uint32(part), out)
 			units -= part
 			fresh--
@@ -201,9 +207,12 @@ func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 	}
 	rich := 0
 	for p := range q.told {
-		if t := &q.told[p]; t.rich() {
+		if t := &q.told[p]; c.mayHaveMore(now, t, PeerID(p)) {
 			rich++
 		} else if now >= t.at+2*c.hop() {
+			if t.now > t.gave {
+				c.idle.known[p].heap = heap{}
+			}
 			t.now = 0
 		}
 	}
@@ -213,11 +222,21 @@ func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 		out = c.bindLate(now, s, out)
 		return c.ask(now, s, out)
 	}
-	atOnce := uint32(max(1, (s.needy()+rich-1)/rich))
-	each := max(atOnce, quota(s.needy(), q.ntold))
-	for p := range q.told {
-		if q.told[p].rich() {
-			out = c.tell(now, s, PeerID(p), each, atOnce, out)
+	return c.askHeaps(now, s, out)
+}
+
+// askHeaps asks the peers again that have given all that they were asked for and have more, those that have most first, until what they have would do.
+func (c *Core) askHeaps(now time.Duration, s *set, out []Effect) []Effect {
+	x, q := c.idle, s.request
+	lack, each := s.needy(), quota(s.needy(), q.ntold)
+	for _, p := range x.peers[:c.heapsFirst(now)] {
+		if lack == 0 {
+			break
+		}
+		if int64(p) < int64(len(q.told)) && q.told[p].rich() {
+			n := x.known[p].heap.take(lack)
+			lack -= n
+			out = c.tell(now, s, p, max(each, uint32(n)), uint32(n), out)
 		}
 	}
 	c.again(now, q)
@@ -238,6 +257,7 @@ func (c *Core) Want(now time.Duration, from PeerID, m probe.Want, out []Effect) 
 	if m.Quota == 0 {
 		return out
 	}
+	x.known[from].heap = heap{} // or it would not ask
 	if f := x.forecasts[x.peerSet(from, m.Set).app]; f != nil {
 		f.wanted = now
 	}

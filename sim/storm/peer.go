@@ -225,13 +225,14 @@ func (s *scheduler) advise(f *placement.Effect) {
 	case placement.EffectHand:
 		m := s.hand
 		m.Hops++
+		m.More = uint8(f.Count)
 		if f.HasWorker {
 			l := s.linkOf(f.Worker)
 			if l == nil {
 				return // its offers are void
 			}
 			l.handed(f.Slot, f.Call)
-			m = probe.Hand{Worker: l.k.incarnation(l.life), Slot: f.Slot, Call: f.Call, Ready: f.Wait, Left: f.Deadline, Hops: uint8(f.Attempt), Brief: uint16(f.Res)}
+			m = probe.Hand{Worker: l.k.incarnation(l.life), Slot: f.Slot, Call: f.Call, Ready: f.Wait, Left: f.Deadline, Hops: uint8(f.Attempt), More: uint8(f.Count), Brief: uint16(f.Res)}
 		} else {
 			s.w.count("offer sent back")
 		}
