@@ -155,7 +155,7 @@ func (c *Core) got(now time.Duration, from PeerID, w *worker) {
 		if t.left > 0 {
 			q.count(t, t.left-1)
 		}
-		if c.mayHaveMore(now, t, from) && q.roundAt != never { // it may have more
+		if c.mayHaveMore(now, s, t, from) && q.roundAt != never { // it may have more
 			q.roundAt = min(q.roundAt, max(now, t.at+c.roundTrip()))
 			c.idle.wake = min(c.idle.wake, q.roundAt)
 		}

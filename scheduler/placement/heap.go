@@ -11,8 +11,12 @@ import (
 // What wide jobs have got and did not need lies in a few heaps: most schedulers hold next to nothing, and some have dozens of offers. A hand says how many its giver has left, so that what
 // waits is asked for where it is.
 
-// heapLife is for how long it is believed what a peer had, in hops: then a job of its own may have had it.
-const heapLife = 40
+const (
+	// heapLife is for how long it is believed what a peer had, in hops: then a job of its own may have had it.
+	heapLife = 40
+	// fewTasks is for how few tasks it is asked anywhere: they need next to nothing of a heap, and who is told to hand on later offers is to be anybody.
+	fewTasks = 16
+)
 
 // heap is what a peer has left, as far as is known.
 type heap struct {
@@ -42,14 +46,20 @@ func (c *Core) heapOf(now time.Duration, p PeerID) *heap {
 	return h
 }
 
-// mayHaveMore reports whether a peer has given all that it was to give at once, and had some left.
-func (c *Core) mayHaveMore(now time.Duration, t *told, p PeerID) bool {
-	return t.rich() && c.heapOf(now, p).more > 0
+// wide reports whether what waits under a set, or a job of its mean width, is more than few tasks.
+func (s *set) wide() bool { return s.needy() > fewTasks || s.request.width > fewTasks*unit }
+
+// mayHaveMore reports whether a peer has given all that it was to give at once, and may have some left: for few tasks nobody looks closer.
+func (c *Core) mayHaveMore(now time.Duration, s *set, t *told, p PeerID) bool {
+	return t.rich() && (!s.wide() || c.heapOf(now, p).more > 0)
 }
 
-// heapsFirst has the peers that are known to hold offers before the others, those with most first, and returns how many they are.
-func (c *Core) heapsFirst(now time.Duration) int {
+// heapsFirst has the peers that are known to hold offers before the others, those with most first, and returns how many they are; 0 where only few tasks wait.
+func (c *Core) heapsFirst(now time.Duration, s *set) int {
 	x, n := c.idle, 0
+	if !s.wide() {
+		return 0
+	}
 	for i, p := range x.peers {
 		if c.heapOf(now, p).more > 0 {
 			x.peers[n], x.peers[i] = p, x.peers[n]

@@ -121,7 +121,7 @@ func (c *Core) ask(now time.Duration, s *set, out []Effect) []Effect {
 	if !rich {
 		each = quota(s.needy(), max(target, fresh))
 	}
-	heaps := c.heapsFirst(now)
+	heaps := c.heapsFirst(now, s)
 	for n := 0; n < peers && fresh > 0 && (units > 0 || !rich); n++ {
 		if n >= heaps {
 			i := n + int(probe.Below(c.rng, uint64(peers-n)))
@@ -207,7 +207,7 @@ func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 	}
 	rich := 0
 	for p := range q.told {
-		if t := &q.told[p]; c.mayHaveMore(now, t, PeerID(p)) {
+		if t := &q.told[p]; c.mayHaveMore(now, s, t, PeerID(p)) {
 			rich++
 		} else if now >= t.at+2*c.hop() {
 			if t.now > t.gave {
@@ -222,22 +222,27 @@ func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 		out = c.bindLate(now, s, out)
 		return c.ask(now, s, out)
 	}
-	return c.askHeaps(now, s, out)
+	return c.askAgain(now, s, rich, out)
 }
 
-// askHeaps asks the peers again that have given all that they were asked for and have more, those that have most first, until what they have would do.
-func (c *Core) askHeaps(now time.Duration, s *set, out []Effect) []Effect {
+// askAgain asks the peers again that have given all that they were asked for and may have more: for few tasks all of them alike, for many those that have most first, until what they have would do.
+func (c *Core) askAgain(now time.Duration, s *set, rich int, out []Effect) []Effect {
 	x, q := c.idle, s.request
 	lack, each := s.needy(), quota(s.needy(), q.ntold)
-	for _, p := range x.peers[:c.heapsFirst(now)] {
-		if lack == 0 {
-			break
+	even, wide, heaps := (lack+rich-1)/rich, s.wide(), c.heapsFirst(now, s)
+	for i, p := range x.peers {
+		if int64(p) >= int64(len(q.told)) || !q.told[p].rich() {
+			continue
 		}
-		if int64(p) < int64(len(q.told)) && q.told[p].rich() {
-			n := x.known[p].heap.take(lack)
+		n := even
+		if wide {
+			if i >= heaps || lack == 0 {
+				break
+			}
+			n = x.known[p].heap.take(lack)
 			lack -= n
-			out = c.tell(now, s, p, max(each, uint32(n)), uint32(n), out)
 		}
+		out = c.tell(now, s, p, max(each, uint32(n)), uint32(n), out)
 	}
 	c.again(now, q)
 	return out
