@@ -208,7 +208,7 @@ func FuzzDecoders(f *testing.F) {
 		probe.Ack{},
 		probe.Offer{},
 		probe.Want{Set: 1},
-		probe.Hand{Hops: 1},
+		probe.Hand{Hops: 1, More: probe.MaxMore},
 		probe.Spare{Set: 1, Lack: 1},
 		probe.SetDef{Set: 1, App: "echo", Labels: []probe.Label{{Key: "a", Value: "b"}}, User: "org/ann", Priority: -1},
 		probe.Hello{Version: probe.Version, Role: probe.RoleWorker, Name: "w1", Apps: []string{"echo"}, Labels: []probe.Label{{Key: "a", Value: "b"}}},
@@ -295,7 +295,7 @@ func TestCodecAllocations(t *testing.T) {
 		"Offer":    func() { _, _ = probe.DecodeOffer(probe.AppendOffer(buf, probe.Offer{Slot: 1, Call: 2, Ready: 3})) },
 		"Want":     func() { _, _ = probe.DecodeWant(probe.AppendWant(buf, probe.Want{Set: 1, Age: 2, Quota: 3, Now: 3})) },
 		"Hand": func() {
-			_, _ = probe.DecodeHand(probe.AppendHand(buf, probe.Hand{Worker: 1 << 40, Slot: 1, Call: 2, Hops: 3}))
+			_, _ = probe.DecodeHand(probe.AppendHand(buf, probe.Hand{Worker: 1 << 40, Slot: 1, Call: 2, Hops: 3, More: 4}))
 		},
 		"Spare": func() { _, _ = probe.DecodeSpare(probe.AppendSpare(buf, probe.Spare{Set: 1, Lack: 2, Floor: 3})) },
 	} {
@@ -328,6 +328,14 @@ func BenchmarkGetTask(b *testing.B) {
 	}
 }
 
+// A hand says the most that it can of what its giver has left.
+func TestHandOfMost(t *testing.T) {
+	want := probe.Hand{Worker: 1, Hops: 1, More: probe.MaxMore}
+	if got, err := probe.DecodeHand(probe.AppendHand(nil, want)); err != nil || got != want {
+		t.Fatalf("got %+v, %v; want %+v", got, err, want)
+	}
+}
+
 // What no scheduler or worker that is sound can say ends the connection.
 func TestOffersOutOfRange(t *testing.T) {
 	for name, decode := range map[string]func() error{
@@ -349,6 +357,14 @@ func TestOffersOutOfRange(t *testing.T) {
 		},
 		"a lane handed on beyond all slots": func() error {
 			_, err := probe.DecodeHand(probe.AppendHand(nil, probe.Hand{Slot: probe.MaxLanes, Hops: 1}))
+			return err
+		},
+		"more offers left than a hand says": func() error {
+			b := wire.AppendUint(nil, 1)
+			for _, n := range []uint64{1, 2, 0, 0, 1, probe.MaxMore + 1} {
+				b = wire.AppendUint(b, n)
+			}
+			_, err := probe.DecodeHand(b)
 			return err
 		},
 		"nothing lacking": func() error {

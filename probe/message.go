@@ -8,7 +8,7 @@ import (
 
 // Version is the protocol version in every handshake and frame. Peers with
 // another version are refused.
-const Version = 4
+const Version = 5
 
 // StreamPath is where a node's HTTP server takes fleet connections.
 const StreamPath = "/v1/stream"

@@ -53,6 +53,8 @@ func ofPeers() []mutant {
 		{name: "peers: a hand whose lane runs is put by", file: "scheduler/placement/hand.go", old: "if s.occupied() {\n\t\tif !c.putBy", new: "if false {\n\t\tif !c.putBy", tests: true},
 		{name: "peers: hops are bounded where an offer is of no use", file: "scheduler/placement/hand.go", old: "if m.Hops >= mostHops {", new: "if false {", tests: true},
 		{name: "peers: what waits is asked for where offers are", file: "scheduler/placement/heap.go", old: "if c.heapOf(now, p).more > 0 {", new: "if false {", tests: true},
+		{name: "peers: few tasks are asked for anywhere", file: "scheduler/placement/heap.go", old: "t.rich() && (!s.wide() || c.heapOf(now, p).more > 0)", new: "t.rich() && c.heapOf(now, p).more > 0", tests: true},
+		{name: "peers: who wants something has nothing", file: "scheduler/placement/want.go", old: "x.known[from].heap = heap{} // or it would not ask", new: "", tests: true},
 		{name: "peers: what a peer had is believed for a while", file: "scheduler/placement/heap.go", old: "if now > h.at+heapLife*c.hop() {", new: "if false {", tests: true},
 		{name: "peers: a want is for so many offers", file: "scheduler/placement/hand.go", old: "\tw.left--\n", new: "", tests: true},
 		{name: "peers: what is not needed any more is withdrawn", file: "scheduler/placement/want.go", old: "out = c.tell(now, s, PeerID(p), 0, 0, out)", new: "_ = p"},
