@@ -57,12 +57,21 @@ func (c *Core) covered(now time.Duration, s *set) bool {
 	return c.reach(s)
 }
 
-// reach reports whether reservations for what waits under a set, of which something does, would reach every worker.
+// reach reports whether reservations for what waits under a set, of which something does, would reach every worker. That is what all jobs here wait with, as what is left of one job
+// would be overtaken by the reservations of another. But of many workers a backlog of jobs is best served job by job, the oldest of all schedulers' first, which offers see to: there it goes by a job of
+// mean width alone.
 func (c *Core) reach(s *set) bool {
 	q := s.request
-	tasks := max(s.waiting, (q.width+unit/2)/unit) // with what waits alone, what is left of one job would be overtaken by the reservations of another
+	tasks := (q.width + unit/2) / unit
+	if len(s.eligible) <= fewWorkers {
+		tasks = max(tasks, s.waiting)
+	}
 	return q.head != nil && probes(q.head.timer.j.ratio, tasks) >= len(s.eligible)
 }
+
+// fewWorkers is of how many workers a hop in which a slot is empty matters more than the order of jobs. Waits under a load near 1 grow with the part of a slot's time that is lost, and in
+// inverse proportion to the number of slots.
+const fewWorkers = 512
 
 // starved reports whether offers have stopped coming though tasks wait, as they do where other schedulers, which have seen other services, have reservations at
 // every worker: their queues are served first.
