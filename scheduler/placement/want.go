@@ -222,27 +222,33 @@ func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 		out = c.bindLate(now, s, out)
 		return c.ask(now, s, out)
 	}
-	return c.askAgain(now, s, rich, out)
+	if s.wide() {
+		return c.askHeaps(now, s, out)
+	}
+	atOnce := uint32((s.needy() + rich - 1) / rich)
+	each := max(atOnce, quota(s.needy(), q.ntold))
+	for p := range q.told {
+		if q.told[p].rich() {
+			out = c.tell(now, s, PeerID(p), each, atOnce, out)
+		}
+	}
+	c.again(now, q)
+	return out
 }
 
-// askAgain asks the peers again that have given all that they were asked for and may have more: for few tasks all of them alike, for many those that have most first, until what they have would do.
-func (c *Core) askAgain(now time.Duration, s *set, rich int, out []Effect) []Effect {
+// askHeaps asks the peers again that have given all that they were asked for and have more, those that have most first, until what they have would do.
+func (c *Core) askHeaps(now time.Duration, s *set, out []Effect) []Effect {
 	x, q := c.idle, s.request
 	lack, each := s.needy(), quota(s.needy(), q.ntold)
-	even, wide, heaps := (lack+rich-1)/rich, s.wide(), c.heapsFirst(now, s)
-	for i, p := range x.peers {
-		if int64(p) >= int64(len(q.told)) || !q.told[p].rich() {
-			continue
+	for _, p := range x.peers[:c.heapsFirst(now, s)] {
+		if lack == 0 {
+			break
 		}
-		n := even
-		if wide {
-			if i >= heaps || lack == 0 {
-				break
-			}
-			n = x.known[p].heap.take(lack)
+		if int64(p) < int64(len(q.told)) && q.told[p].rich() {
+			n := x.known[p].heap.take(lack)
 			lack -= n
+			out = c.tell(now, s, p, max(each, uint32(n)), uint32(n), out)
 		}
-		out = c.tell(now, s, p, max(each, uint32(n)), uint32(n), out)
 	}
 	c.again(now, q)
 	return out
