@@ -74,12 +74,12 @@ func TestHands(t *testing.T) {
 		p := dialAs(t, f, s, "s1", 99)
 		defer p.conn.Close(stream.ErrClosed)
 		p.say(probe.KindHand, probe.AppendHand(nil, probe.Hand{Worker: 1234, Slot: 1, Call: 5, Left: time.Second, Hops: 2}))
-		if want := (probe.Hand{Worker: 1234, Slot: 1, Call: 5, Left: time.Second, Hops: 3}); len(p.hands) != 1 || p.hands[0] != want {
+		if want := (probe.Hand{Worker: 1234, Slot: 1, Call: 5, Left: time.Second, Hops: 3, More: 1}); len(p.hands) != 1 || p.hands[0] != want {
 			t.Fatalf("hands %+v, want back %+v", p.hands, want)
 		}
 		p.say(probe.KindSetDef, probe.AppendSetDef(nil, &probe.SetDef{Set: 1, App: "echo"}))
 		p.say(probe.KindWant, probe.AppendWant(nil, probe.Want{Set: 1, Quota: 1, Now: 1}))
-		if len(p.hands) != 2 || p.hands[1].Worker != 2 || p.hands[1].Hops != 1 || p.hands[1].Left == 0 { // the second life in this fleet
+		if len(p.hands) != 2 || p.hands[1].Worker != 2 || p.hands[1].Hops != 1 || p.hands[1].More != 0 || p.hands[1].Left == 0 { // the second life in this fleet
 			t.Errorf("hands %+v", p.hands)
 		}
 	})
