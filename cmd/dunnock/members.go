@@ -18,7 +18,7 @@ type workersCmd struct {
 
 // Help is shown above the flags.
 func (*workersCmd) Help() string {
-	return `The workers as one scheduler sees them. BUSY and QUEUED (reservations) count over all schedulers, as the worker said last.
+	return `The workers as one scheduler sees them. BUSY and QUEUED (reservations) count over all schedulers, as each worker has told this one last: that is up to a quarter of a second old, and a job that has just ended may still be in it.
 
 Examples:
 

@@ -116,7 +116,7 @@ type DoneEvent struct {
 }
 
 // Worker is one row of GET /v1/workers. Busy and Queued count over all
-// schedulers, as the worker said last (it does at most a few times a second).
+// schedulers, as the worker said last: what it says is up to 250 ms old.
 type Worker struct {
 	Name        string            `json:"name"`
 	Incarnation string            `json:"incarnation"`
