@@ -95,7 +95,9 @@ func (c *simRunCmd) Run(p *process, ctx *kong.Context) error {
 	if cfg.Workers <= sim.MaxWorkers {
 		cfg.Nodes = fleet.Nodes(cfg.Workers)
 	}
-	if err := errors.Join(cfg.Validate(), cfg.Models(c.asks())); err != nil {
+	spec, wishes := c.spec(1), c.wishes(c.Seed)
+	asks := spec.Asks(&wishes)
+	if err := errors.Join(cfg.Validate(), cfg.Models(&asks)); err != nil {
 		return usage(err)
 	}
 	type outcome struct {

@@ -24,6 +24,8 @@ type simSweepCmd struct {
 
 	sweepFleetFlags    `embed:""`
 	sweepWorkloadFlags `embed:""`
+	sweepSharingFlags  `embed:"" group:"discipline"`
+	sweepDemandFlags   `embed:""`
 	sweepFaultFlags    `embed:"" prefix:"fault-" group:"faults"`
 
 	Seeds    *int    `help:"Runs of each combination, each with a seed of its own, 1 to 10000; intervals need at least 2 (default: 1)." placeholder:"N"`
@@ -121,6 +123,30 @@ type sweepWorkloadFlags struct {
 	Affinity  axisFlag `help:"Tell the schedulers the tasks' keys: true, false or both (default: true)." placeholder:"BOOL,…"`
 }
 
+// What `sim run` takes several times is here one value with semicolons.
+type sweepSharingFlags struct {
+	Users           axisFlag `help:"Whose the jobs are, and their shares, as for sim run; several with several flags (default: nobody's)." placeholder:"FORM"`
+	Discipline      axisFlag `help:"Whose turn it is in a worker's queue: fifo, priority, fair, edf or srpt (default: fifo)." placeholder:"NAME,…"`
+	Weight          axisFlag `help:"With fair: weights of users: ann=3;bob=1 (default: 1 each)." placeholder:"PATH=N;…,…"`
+	Ageing          axisFlag `help:"With priority: the wait that is worth one priority more (default: 0s)." placeholder:"DURATION,…"`
+	StarvationBound axisFlag `help:"With srpt: how long a reservation may wait before it is served next (default: 1s)." placeholder:"DURATION,…"`
+	AffinityWait    axisFlag `help:"How long tasks with a key wait for the workers that it has chosen (default: 20ms)." placeholder:"DURATION,…"`
+}
+
+type sweepDemandFlags struct {
+	Label        axisFlag `help:"Labels of workers, each with the share that has it: gpu=0.1 or gpu=0.1;ssd=0.5 (default: none)." placeholder:"LABEL=SHARE;…,…"`
+	Resource     axisFlag `help:"What workers have beside slots: gpu=2@0.25 or cpu=8;memory=16 (default: nothing)." placeholder:"NAME=N[@SHARE];…,…"`
+	Zones        axisFlag `help:"Zones that workers are in (default: none)." placeholder:"N,…"`
+	Need         axisFlag `help:"What tasks take: gpu=1@0.1;cpu=2,memory=4@0.9; several with several flags (default: a slot)." placeholder:"[USER:]NAME=N,…[@SHARE];…"`
+	RequireJobs  axisFlag `help:"Labels and the shares of the jobs that require them (default: none)." placeholder:"LABEL=SHARE;…,…"`
+	RequireTasks axisFlag `help:"Labels and the shares of the tasks that require them (default: none)." placeholder:"LABEL=SHARE;…,…"`
+	PreferJobs   axisFlag `help:"Labels and the shares of the jobs that prefer them (default: none)." placeholder:"LABEL=SHARE;…,…"`
+	PreferTasks  axisFlag `help:"Labels and the shares of the tasks that prefer them (default: none)." placeholder:"LABEL=SHARE;…,…"`
+	ExcludeJobs  axisFlag `help:"Labels and the shares of the jobs that exclude them (default: none)." placeholder:"LABEL=SHARE;…,…"`
+	ExcludeTasks axisFlag `help:"Labels and the shares of the tasks that exclude them (default: none)." placeholder:"LABEL=SHARE;…,…"`
+	Spread       axisFlag `help:"Key of a label over whose values the tasks of each job are dealt out (default: they are not)." placeholder:"LABEL,…"`
+}
+
 type sweepFaultFlags struct {
 	Drop           axisFlag `help:"Probability that a message takes its connection with it, and what was bound over that (default: 0)." placeholder:"P,…"`
 	Delay          axisFlag `help:"Probability that a message is late, and what follows it (default: 0)." placeholder:"P,…"`
@@ -138,7 +164,7 @@ type sweepFaultFlags struct {
 
 // Help is shown above the flags.
 func (*simSweepCmd) Help() string {
-	return `Runs every combination of the values, with each seed, on all cores: response against load for each policy, with confidence intervals. Most flags of 'sim run' take a list (0.5,0.9) or a range with its last value and a step (0.5:0.95:0.05). In the file, keys are the flags' names:
+	return `Runs every combination of the values, with each seed, on all cores: response against load for each policy, with confidence intervals. The flags of 'sim run' take a list (0.5,0.9) or a range with its last value and a step (0.5:0.95:0.05); what 'sim run' takes several times is one value with semicolons (gpu=0.1;ssd=0.5). --stages and --check are for single runs. In the file, keys are the flags' names:
 
     policy = ["ideal", "late-binding"]
     load = "0.5:0.95:0.05"
@@ -150,6 +176,8 @@ Examples:
 
     dunnock sim sweep --policy ideal,batch,late-binding --load 0.5:0.95:0.05 --seeds 5 --out curves
     dunnock sim sweep docs/results/sparrow.toml --workers 1000
+    dunnock sim sweep --policy per-task,late-binding --label gpu=0.2 --require-tasks gpu=0.05,gpu=0.1,gpu=0.15 --load 0.6:0.9:0.1
+    dunnock sim sweep --discipline fifo,fair --users ann:1,bob:3 --load 0.8:1.2:0.1
     dunnock sim sweep --probe-ratio 1:3:0.25 --load 0.8,0.9 --x probe-ratio --series load`
 }
 

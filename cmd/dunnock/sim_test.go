@@ -3,10 +3,14 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	"dunnock/sim"
+	"dunnock/sim/sweep"
 )
 
 // A line outside its interval is shown as such, and is exit code 1.
@@ -43,3 +47,29 @@ func TestCheckOutside(t *testing.T) {
 type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
+
+// Every flag of sim run is an axis of sim sweep, but for those that its help names.
+func TestSweepHasTheFlagsOfRun(t *testing.T) {
+	parser, err := newParser(&cli{}, &process{stdout: io.Discard, stderr: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := make(map[string][]string)
+	for _, command := range parser.Model.Leaves(true) {
+		for _, f := range command.Flags {
+			flags[command.Path()] = append(flags[command.Path()], f.Name)
+		}
+	}
+	run, axes := flags["sim run"], flags["sim sweep"]
+	if len(run) == 0 || len(axes) == 0 {
+		t.Fatalf("no flags: %v", slices.Sorted(maps.Keys(flags)))
+	}
+	for _, name := range run {
+		if single := name == "stages" || name == "check" || name == "json"; single == slices.Contains(axes, name) {
+			t.Errorf("--%s: an axis: %v", name, !single)
+		}
+		if name != "seed" && !slices.Contains(sweep.Names(), name) && slices.Contains(axes, name) {
+			t.Errorf("--%s is a flag of sim sweep, and no parameter of a sweep", name)
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -64,30 +63,6 @@ func (f *jobFlags) demands() (words []string) {
 		words = append(words, "spread="+f.Spread)
 	}
 	return words
-}
-
-// asks is a job that asks of its workers all that jobs may ask by the flags.
-func (f *jobFlags) asks() *workload.Job {
-	j := &workload.Job{Spread: f.Spread}
-	if f.TaskSlots != (workload.Tasks{}) && f.TaskSlots.Mean() > 1 {
-		j.Slots = 2
-	}
-	for _, n := range f.Need {
-		j.Slots = max(j.Slots, n.Slots)
-		if n.Resources != nil {
-			j.Resources = n.Resources
-		}
-	}
-	labels := func(shares ...[]workload.Share) map[string]string {
-		set := make(map[string]string)
-		for _, s := range slices.Concat(shares...) {
-			set[s.Key] = s.Value
-		}
-		return set
-	}
-	j.Require = labels(f.RequireJobs, f.RequireTasks, f.ExcludeJobs, f.ExcludeTasks) // who knows one of these knows the other
-	j.Prefer = labels(f.PreferJobs, f.PreferTasks)
-	return j
 }
 
 // stockFlags say what workers have beside slots.

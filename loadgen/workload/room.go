@@ -68,3 +68,27 @@ func (n *Need) runsOn(node Node) bool {
 	}
 	return true
 }
+
+// Asks returns a job that asks of its workers all that any job may by a Spec and wishes: to see beforehand whether a policy knows that.
+func (s *Spec) Asks(w *Wishes) Job {
+	j := Job{Spread: w.Spread}
+	if s.Width != (Tasks{}) && s.Width.Mean() > 1 {
+		j.Slots = 2
+	}
+	for i := range s.Needs {
+		j.Slots = max(j.Slots, s.Needs[i].Slots)
+		if s.Needs[i].Resources != nil {
+			j.Resources = s.Needs[i].Resources
+		}
+	}
+	labels := func(lists ...[]Share) map[string]string {
+		set := make(map[string]string)
+		for _, s := range slices.Concat(lists...) {
+			set[s.Key] = s.Value
+		}
+		return set
+	}
+	j.Require = labels(w.RequireJobs, w.RequireTasks, w.ExcludeJobs, w.ExcludeTasks) // who knows one of these knows the other
+	j.Prefer = labels(w.PreferJobs, w.PreferTasks)
+	return j
+}

@@ -65,7 +65,12 @@ func (a *attempt) simulate() (*Outcome, error) {
 	}
 	defer closeSource()
 	a.source = source
-	r, d, err := sim.RunDistribution(a, c.run.config, source, Ranks())
+	cfg := c.run.config
+	cfg.Nodes = c.run.fleet.Nodes(cfg.Workers)
+	if err := source.Wish(c.run.wishes, known(cfg.Nodes)); err != nil {
+		return nil, err
+	}
+	r, d, err := sim.RunDistribution(a, cfg, source, Ranks())
 	if err != nil {
 		if c.run.file != "" && a.Context.Err() == nil {
 			err = fmt.Errorf("%s: %w", c.run.file, err)

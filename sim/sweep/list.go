@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"dunnock/loadgen/workload"
+	"dunnock/worker/queue"
 )
 
 // maxValues bounds the values of one parameter.
@@ -31,6 +33,12 @@ const (
 	keys
 	estimates
 	truth // true or false
+	users
+	discipline
+	weights // PATH=N, and more behind semicolons, as of all that follow
+	shares  // of labels
+	stocks
+	needs
 )
 
 // value is one value of a parameter.
@@ -45,6 +53,13 @@ type value struct {
 	keys     workload.Keys
 	says     workload.Estimates
 	truth    bool
+
+	users      workload.Users
+	discipline queue.Discipline
+	weights    map[string]int
+	shares     []workload.Share
+	stocks     []workload.Stock
+	needs      []workload.Need
 }
 
 // numeric reports whether values of a kind have a place on an axis.
@@ -105,8 +120,53 @@ func (k kind) parse(text string) (v value, err error) {
 			err = fmt.Errorf("want true or false, got %q", text)
 		}
 		v.truth, v.text = text == "true", text
+	case users:
+		v.users, err = workload.ParseUsers(text)
+		v.text = v.users.String()
+	case discipline:
+		v.discipline, err = queue.ParseDiscipline(text)
+		v.text = text
+	case weights:
+		v.weights, err = parseWeights(text)
+		v.text = text
+	case shares:
+		v.shares, v.text, err = parseAll[workload.Share](text)
+	case stocks:
+		v.stocks, v.text, err = parseAll[workload.Stock](text)
+	case needs:
+		v.needs, v.text, err = parseAll[workload.Need](text)
 	}
 	return v, err
+}
+
+// parseAll reads what is given several times where it is a flag of `dunnock sim run`: here behind semicolons.
+func parseAll[T fmt.Stringer, P interface {
+	*T
+	encoding.TextUnmarshaler
+}](text string) (all []T, canonical string, err error) {
+	var words []string
+	for part := range strings.SplitSeq(text, ";") {
+		var one T
+		if err := P(&one).UnmarshalText([]byte(strings.TrimSpace(part))); err != nil {
+			return nil, "", err
+		}
+		all, words = append(all, one), append(words, one.String())
+	}
+	return all, strings.Join(words, ";"), nil
+}
+
+// parseWeights reads PATH=N and more behind semicolons.
+func parseWeights(text string) (map[string]int, error) {
+	all := make(map[string]int)
+	for part := range strings.SplitSeq(text, ";") {
+		path, number, found := strings.Cut(strings.TrimSpace(part), "=")
+		n, err := strconv.Atoi(number)
+		if _, twice := all[path]; !found || path == "" || err != nil || twice {
+			return nil, fmt.Errorf("want PATH=N, each path once and several with semicolons between, got %q", text)
+		}
+		all[path] = n
+	}
+	return all, nil
 }
 
 // list reads values between commas, and ranges first:last:step of numbers and durations.
@@ -137,8 +197,8 @@ func (k kind) list(text string) ([]value, error) {
 // split cuts a list at its commas. Those of a form such as lognormal:100ms,1.5 are its own: what follows a form and
 // does not begin with a letter belongs to it.
 func (k kind) split(text string) []string {
-	if k == path {
-		return []string{text} // a name may have commas
+	if k == path || k == users || k == needs {
+		return []string{text} // it may have commas of its own
 	}
 	var parts []string
 	for part := range strings.SplitSeq(text, ",") {

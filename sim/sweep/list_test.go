@@ -121,8 +121,19 @@ func TestKeyHasEverything(t *testing.T) {
 		"fault-reorder": "0.1", "fault-extra-delay": "1ms", "fault-partition": "1s", "fault-worker-crash": "1s", "fault-scheduler-crash": "1s",
 		"fault-outage": "2s", "fault-lease": "1s", "fault-redial": "1s", "fault-until": "1s",
 		"task-slots": "2", "keys": "zipf:9,1.1", "cache": "20", "miss-cost": "3", "affinity": "false", "estimates": "mean",
+		"users": "ann:1,bob:3", "discipline": "fair", "weight": "ann=2;bob=1", "ageing": "1s", "starvation-bound": "2s", "affinity-wait": "1ms",
+		"label": "gpu=0.5;ssd=a=0.5", "resource": "cpu=8;gpu=1@0.5", "zones": "3", "need": "cpu=1,slots=2@0.5;cpu=2@0.5", "require-jobs": "gpu=0.1", "require-tasks": "gpu=0.1",
+		"prefer-jobs": "gpu=0.1", "prefer-tasks": "gpu=0.1", "exclude-jobs": "gpu=0.1", "exclude-tasks": "gpu=0.1", "spread": "zone",
 	} {
 		set := []string{name, v}
+		switch { // each needs what the others say of workers
+		case name == "need":
+			set = append(set, "resource", "cpu=9")
+		case name == "spread":
+			set = append(set, "zones", "2")
+		case strings.HasSuffix(name, "-jobs"), strings.HasSuffix(name, "-tasks"):
+			set = append(set, "label", "gpu=0.2")
+		}
 		if name == "cache" || name == "affinity" {
 			set = append(set, "keys", "uniform:9")
 		}
@@ -164,6 +175,13 @@ func TestCellFaults(t *testing.T) {
 		{[]string{"policy", "random", "keys", "uniform:9", "cache", "9"}, "policy random is a model without caches"},
 		{[]string{"policy", "ideal,late-binding", "fault-drop", "0.1"}, "policy ideal, seed 1: faults: "},
 		{[]string{"probe-ratio", "1,17"}, "probe-ratio 17, seed 1: probe ratio: want 1 to 16, got 17"},
+		{[]string{"workload", "a", "need", "cpu=1"}, "need has no place beside it"},
+		{[]string{"workload", "a", "users", "ann:1"}, "users has no place beside it"},
+		{[]string{"resource", "cpu=8", "need", "cpu=9"}, "need cpu=9: no worker has cpu=9; the most is 8"},
+		{[]string{"policy", "late-binding,ideal", "label", "gpu=0.5", "require-jobs", "gpu=0.1"}, "policy ideal, seed 1: not modelled: policy ideal does not know labels"},
+		{[]string{"require-tasks", "gpu=0.1"}, "require-tasks: no worker has label gpu"},
+		{[]string{"label", "gpu=0.1;gpu=0.2"}, "label: gpu is there twice"},
+		{[]string{"task-slots", "2,5"}, "task-slots 5, seed 1: workload: task slots 5: no worker has more than 4"},
 		{[]string{"load", "0.001:1:0.001", "workers", "1:100:1"}, "more than 20000 runs"},
 	} {
 		if _, err := must(t, c.set...).Cells(); err == nil || !strings.Contains(err.Error(), c.want) {

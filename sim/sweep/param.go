@@ -1,6 +1,8 @@
 package sweep
 
 import (
+	"slices"
+
 	"dunnock/loadgen/workload"
 	"dunnock/sim"
 )
@@ -22,13 +24,14 @@ type run struct {
 	file   string // of jobs; empty: they are generated
 	size   int64  // of the file in bytes
 
-	missCost float64 // where there are caches
+	missCost float64         // where there are caches
+	fleet    workload.Fleet  // what workers have beside slots
+	wishes   workload.Wishes // what jobs ask of their labels
 }
 
 // params returns all parameters. Their order is that of columns and of axes, and part of the keys of cells.
 func params() []param {
-	ps := append(fleetParams(), workloadParams()...)
-	return append(ps, faultParams()...)
+	return slices.Concat(fleetParams(), workloadParams(), faultParams(), sharingParams(), demandParams())
 }
 
 func fleetParams() []param {
@@ -65,6 +68,38 @@ func workloadParams() []param {
 		{"miss-cost", number, "5", true, func(r *run, v value) { r.missCost = v.number }},
 		{"affinity", truth, "true", false, func(r *run, v value) { r.config.NoAffinity = !v.truth }},
 		{"estimates", estimates, "", false, func(r *run, v value) { r.spec.Estimates = v.says }},
+	}
+}
+
+// sharingParams say whose the jobs are, and whose turn it is.
+func sharingParams() []param {
+	return []param{
+		{"users", users, "", false, func(r *run, v value) { r.spec.Users = v.users }},
+		{"discipline", discipline, "fifo", false, func(r *run, v value) { r.config.Sharing.Discipline = v.discipline }},
+		{"weight", weights, "", false, func(r *run, v value) { r.config.Sharing.Weights = v.weights }},
+		{"ageing", duration, "", false, func(r *run, v value) { r.config.Sharing.Ageing = v.duration }},
+		{"starvation-bound", duration, "", true, func(r *run, v value) { r.config.Sharing.StarvationBound = v.duration }},
+		{"affinity-wait", duration, "", true, func(r *run, v value) { r.config.AffinityWait = v.duration }},
+	}
+}
+
+// demandParams say what workers have beside slots, and what jobs ask for.
+func demandParams() []param {
+	wish := func(name string, of func(*workload.Wishes) *[]workload.Share) param {
+		return param{name, shares, "", false, func(r *run, v value) { *of(&r.wishes) = v.shares }}
+	}
+	return []param{
+		{"label", shares, "", false, func(r *run, v value) { r.fleet.Labels = v.shares }},
+		{"resource", stocks, "", false, func(r *run, v value) { r.fleet.Stocks = v.stocks }},
+		{"zones", whole, "", false, func(r *run, v value) { r.fleet.Zones = int(v.number) }},
+		{"need", needs, "", false, func(r *run, v value) { r.spec.Needs = v.needs }},
+		wish("require-jobs", func(w *workload.Wishes) *[]workload.Share { return &w.RequireJobs }),
+		wish("require-tasks", func(w *workload.Wishes) *[]workload.Share { return &w.RequireTasks }),
+		wish("prefer-jobs", func(w *workload.Wishes) *[]workload.Share { return &w.PreferJobs }),
+		wish("prefer-tasks", func(w *workload.Wishes) *[]workload.Share { return &w.PreferTasks }),
+		wish("exclude-jobs", func(w *workload.Wishes) *[]workload.Share { return &w.ExcludeJobs }),
+		wish("exclude-tasks", func(w *workload.Wishes) *[]workload.Share { return &w.ExcludeTasks }),
+		{"spread", word, "", false, func(r *run, v value) { r.wishes.Spread = v.text }},
 	}
 }
 

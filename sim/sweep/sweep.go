@@ -144,7 +144,7 @@ func (s *Sweep) Cells() ([]Cell, error) {
 
 // generated returns the parameters of jobs that are generated. A file says all that they do.
 func generated() []string {
-	return []string{"tasks", "service", "arrival", "load", "rate", "task-slots", "keys", "estimates"}
+	return []string{"tasks", "service", "arrival", "load", "rate", "task-slots", "keys", "estimates", "users", "need"}
 }
 
 // axis is a parameter with its values; of one that is not set they are a value without text.
@@ -199,7 +199,8 @@ func newCell(axes []axis, values []value, seed uint64, files map[string]content)
 	if r.config.Cache.Keys > 0 {
 		r.config.Cache.MissCost = r.missCost
 	}
-	err := errors.Join(r.config.Validate(), r.window.Validate())
+	r.fleet.Seed, r.wishes.Seed = seed, seed
+	err := errors.Join(r.config.Validate(), r.window.Validate(), r.demandFaults())
 	switch {
 	case r.file == "":
 		err = errors.Join(err, r.spec.Validate())
@@ -221,6 +222,24 @@ func newCell(axes []axis, values []value, seed uint64, files map[string]content)
 	r.size = files[r.file].size
 	c.Key = c.key(axes, files[r.file].digest)
 	return c, nil
+}
+
+// demandFaults says what jobs ask for that workers do not have, or that the policy does not know.
+func (r *run) demandFaults() error {
+	if err := r.fleet.Validate(); err != nil || r.config.Workers > sim.MaxWorkers {
+		return err
+	}
+	nodes := known(r.fleet.Nodes(r.config.Workers))
+	asks := r.spec.Asks(&r.wishes)
+	return errors.Join(r.spec.Fits(r.config.Slots, nodes), r.wishes.Validate(nodes), r.config.Models(&asks))
+}
+
+// known is what workers have where that is known: workers without anything are not some of which nothing is known.
+func known(nodes []workload.Node) []workload.Node {
+	if nodes == nil {
+		return []workload.Node{}
+	}
+	return nodes
 }
 
 // describe names a cell by the values that are not the only ones.
