@@ -126,6 +126,8 @@ type sweepWorkloadFlags struct {
 // What `sim run` takes several times is here one value with semicolons.
 type sweepSharingFlags struct {
 	Users           axisFlag `help:"Whose the jobs are, and their shares, as for sim run; several with several flags (default: nobody's)." placeholder:"FORM"`
+	Priority        axisFlag `help:"Priorities of users' jobs, as for sim run; several with several flags (default: 0)." placeholder:"FORM"`
+	Deadlines       axisFlag `help:"What each job has until its deadline, one draw for each (default: as much as all others)." placeholder:"FORM,…"`
 	Discipline      axisFlag `help:"Whose turn it is in a worker's queue: fifo, priority, fair, edf or srpt (default: fifo)." placeholder:"NAME,…"`
 	Weight          axisFlag `help:"With fair: weights of users: ann=3;bob=1 (default: 1 each)." placeholder:"PATH=N;…,…"`
 	Ageing          axisFlag `help:"With priority: the wait that is worth one priority more (default: 0s)." placeholder:"DURATION,…"`

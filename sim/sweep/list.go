@@ -34,6 +34,7 @@ const (
 	estimates
 	truth // true or false
 	users
+	priorities
 	discipline
 	weights // PATH=N, and more behind semicolons, as of all that follow
 	shares  // of labels
@@ -55,6 +56,7 @@ type value struct {
 	truth    bool
 
 	users      workload.Users
+	priorities workload.Priorities
 	discipline queue.Discipline
 	weights    map[string]int
 	shares     []workload.Share
@@ -123,6 +125,9 @@ func (k kind) parse(text string) (v value, err error) {
 	case users:
 		v.users, err = workload.ParseUsers(text)
 		v.text = v.users.String()
+	case priorities:
+		v.priorities, err = workload.ParsePriorities(text)
+		v.text = v.priorities.String()
 	case discipline:
 		v.discipline, err = queue.ParseDiscipline(text)
 		v.text = text
@@ -197,7 +202,7 @@ func (k kind) list(text string) ([]value, error) {
 // split cuts a list at its commas. Those of a form such as lognormal:100ms,1.5 are its own: what follows a form and
 // does not begin with a letter belongs to it.
 func (k kind) split(text string) []string {
-	if k == path || k == users || k == needs {
+	if k == path || k == users || k == priorities || k == needs {
 		return []string{text} // it may have commas of its own
 	}
 	var parts []string

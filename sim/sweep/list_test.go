@@ -121,12 +121,14 @@ func TestKeyHasEverything(t *testing.T) {
 		"fault-reorder": "0.1", "fault-extra-delay": "1ms", "fault-partition": "1s", "fault-worker-crash": "1s", "fault-scheduler-crash": "1s",
 		"fault-outage": "2s", "fault-lease": "1s", "fault-redial": "1s", "fault-until": "1s",
 		"task-slots": "2", "keys": "zipf:9,1.1", "cache": "20", "miss-cost": "3", "affinity": "false", "estimates": "mean",
-		"users": "ann:1,bob:3", "discipline": "fair", "weight": "ann=2;bob=1", "ageing": "1s", "starvation-bound": "2s", "affinity-wait": "1ms",
+		"users": "ann:1,bob:3", "priority": "ann:5,bob:1", "deadlines": "const:1s", "discipline": "fair", "weight": "ann=2;bob=1", "ageing": "1s", "starvation-bound": "2s", "affinity-wait": "1ms",
 		"label": "gpu=0.5;ssd=a=0.5", "resource": "cpu=8;gpu=1@0.5", "zones": "3", "need": "cpu=1,slots=2@0.5;cpu=2@0.5", "require-jobs": "gpu=0.1", "require-tasks": "gpu=0.1",
 		"prefer-jobs": "gpu=0.1", "prefer-tasks": "gpu=0.1", "exclude-jobs": "gpu=0.1", "exclude-tasks": "gpu=0.1", "spread": "zone",
 	} {
 		set := []string{name, v}
-		switch { // each needs what the others say of workers
+		switch { // each needs what the others say
+		case name == "priority":
+			set = append(set, "users", "ann:1,bob:1")
 		case name == "need":
 			set = append(set, "resource", "cpu=9")
 		case name == "spread":

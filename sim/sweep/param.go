@@ -75,6 +75,8 @@ func workloadParams() []param {
 func sharingParams() []param {
 	return []param{
 		{"users", users, "", false, func(r *run, v value) { r.spec.Users = v.users }},
+		{"priority", priorities, "", false, func(r *run, v value) { r.spec.Priorities = v.priorities }},
+		{"deadlines", service, "", false, func(r *run, v value) { r.spec.Deadlines = v.service }},
 		{"discipline", discipline, "fifo", false, func(r *run, v value) { r.config.Sharing.Discipline = v.discipline }},
 		{"weight", weights, "", false, func(r *run, v value) { r.config.Sharing.Weights = v.weights }},
 		{"ageing", duration, "", false, func(r *run, v value) { r.config.Sharing.Ageing = v.duration }},

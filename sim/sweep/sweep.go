@@ -144,7 +144,7 @@ func (s *Sweep) Cells() ([]Cell, error) {
 
 // generated returns the parameters of jobs that are generated. A file says all that they do.
 func generated() []string {
-	return []string{"tasks", "service", "arrival", "load", "rate", "task-slots", "keys", "estimates", "users", "need"}
+	return []string{"tasks", "service", "arrival", "load", "rate", "task-slots", "keys", "estimates", "users", "priority", "deadlines", "need"}
 }
 
 // axis is a parameter with its values; of one that is not set they are a value without text.
