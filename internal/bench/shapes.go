@@ -66,7 +66,7 @@ func (o *options) turn(ctx context.Context, s shape) (round, error) {
 		return round{}, err
 	}
 	defer f.stop()
-	if _, err := own.round(ctx, f); err != nil { // warm-up
+	if err := own.warmUp(ctx, f); err != nil {
 		return round{}, err
 	}
 	return own.round(ctx, f)
