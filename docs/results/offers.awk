@@ -4,6 +4,13 @@
 #
 #     awk -f docs/results/offers.awk docs/results/offers-targets/results.csv
 BEGIN { FS = "," }
+{ # services have commas, and are quoted
+	while (match($0, /"[^"]*"/)) {
+		quoted = substr($0, RSTART + 1, RLENGTH - 2)
+		gsub(",", ";", quoted)
+		$0 = substr($0, 1, RSTART - 1) quoted substr($0, RSTART + RLENGTH)
+	}
+}
 NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
 {
 	cell = get("service", "const:100ms") SUBSEP get("tasks", "10") SUBSEP $column["load"] SUBSEP $column["schedulers"]
@@ -22,6 +29,7 @@ END {
 		higher = p99[offers] > 1.001 * p99[late] || messages[offers] > messages[late]
 		if (worse && !higher) continue
 		worst += higher
+		gsub(";", ",", at[1])
 		excess = mean[nocancel] - mean[ideal]
 		share = excess > 0.0005 * mean[ideal] ? sprintf("%.3f", (mean[offers] - mean[ideal]) / excess) : "–"
 		printf "| %s | %s | %s | %s | %.1f (%.1f) | %s | %s | %s |\n", at[1], at[2], at[3], at[4], mean[ideal] / n[ideal], p99[ideal] / n[ideal], told(late), told(offers), share
