@@ -42,8 +42,9 @@ func (s *Scheduler) welcomeClient(conn *stream.Conn) *client {
 	return c
 }
 
-// dismiss says the scheduler's last word to a client: what it has submitted and got no answer to is not taken. Until the client has hung
-// up, what it still sends is refused. The word must not get ahead of a large result, since who hears it hangs up. The caller holds mu, and flushes.
+// dismiss says the scheduler's last word to a client: what it has submitted and got no answer to is not taken. Until
+// the client has hung up, what it still sends is refused. The word must not get ahead of a large result, since who
+// hears it hangs up. The caller holds mu, and flushes.
 func (c *client) dismiss() {
 	c.conn.SendAfter(uint8(submission.KindLeave), submission.AppendLeave(nil, submission.Leave{}), nil)
 }
@@ -135,7 +136,8 @@ func (c *client) submit(body []byte) error {
 	return nil
 }
 
-// follow makes the client hear of a job. One that was here before is told from its beginning, but for what the client has.
+// follow makes the client hear of a job. One that was here before is told from its beginning, but for what the client
+// has.
 func (c *client) follow(seq uint32, j *job, again bool, has []byte) {
 	c.conn.End(submission.AppendAccepted(c.conn.Begin(uint8(submission.KindAccepted)), submission.Accepted{Seq: seq}))
 	if again {

@@ -25,10 +25,12 @@
 //	stranger.go, follow.go                     handshakes; whom membership says to dial
 //	link.go                                    workers
 //	peers.go, peer.go                          other schedulers: who dials whom, and what is said there
-//	client.go, job.go, constraint.go           jobs as they come in over a stream
-//	http.go, events.go, waiting.go             jobs as they come in over HTTP, and requests that wait for them
+//	client.go, client_send.go                  jobs of the Go client: what it says, and what it is told
+//	http.go, events.go, waiting.go             jobs over HTTP, and requests that wait for them
+//	submit.go, job.go, constraint.go           accepting a job, its life, and what it asks of workers
 //	ownership.go                               what package lease says is done
 //	receipt.go, credit.go, late.go, retries.go results and failed attempts on their way to those who want them
-//	record.go, retention.go, archive.go        what stays of a job, and for how long
-//	listing.go                                 what users see of jobs, and why a task still waits
+//	payload.go, record.go, digest.go           what a job takes while it lives
+//	retention.go, archive.go, places.go        what stays of a job, and for how long
+//	listing.go, why.go                         what users see of jobs, and why a task still waits
 package scheduler

@@ -7,7 +7,8 @@ import (
 	"dunnock/scheduler/placement"
 )
 
-// estimateUse says what becomes of what a live job states that its tasks take; nothing of one that states nothing. It runs under the lock.
+// estimateUse says what becomes of what a live job states that its tasks take; nothing of one that states nothing. It
+// runs under the lock.
 func (s *Scheduler) estimateUse(j *job) string {
 	if j.spec.Estimate == 0 {
 		return ""

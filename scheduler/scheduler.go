@@ -67,8 +67,8 @@ type Scheduler struct {
 	idle       chan struct{}                       // closed when a draining scheduler has no job left
 }
 
-// Run joins the fleet and schedules until ctx is done, then drains: accepted jobs finish, within
-// Config.DrainTimeout. It returns nil after a drain, and an error when the scheduler could not start or keep running.
+// Run joins the fleet and schedules until ctx is done, then drains: accepted jobs finish, within Config.DrainTimeout.
+// It returns nil after a drain, and an error when the scheduler could not start or keep running.
 func Run(ctx context.Context, cfg Config) error {
 	s, err := New(cfg)
 	if err != nil {
@@ -115,7 +115,8 @@ func New(cfg Config) (*Scheduler, error) {
 	return s, nil
 }
 
-// taskOverhead is what a task takes in an encoded job beside its payload, in bytes: lengths, and the longest affinity key.
+// taskOverhead is what a task takes in an encoded job beside its payload, in bytes: lengths, and the longest affinity
+// key.
 const taskOverhead = 64 + task.MaxUserLen
 
 // newRand seeds the sampling; 0 draws a seed.
@@ -217,9 +218,9 @@ const finishTimeout = 2 * time.Second
 // partTimeout bounds how long it waits for clients to hang up once they have heard that it leaves.
 const partTimeout = finishTimeout / 4
 
-// finishConns sends what is unsent and closes, so that no client misses a result. Clients are told that this is the end, and left to hang
-// up: they then know which of their submissions were never read, and what closes a connection under a submission may take the last words of
-// the other side with it.
+// finishConns sends what is unsent and closes, so that no client misses a result. Clients are told that this is the
+// end, and left to hang up: they then know which of their submissions were never read, and what closes a connection
+// under a submission may take the last words of the other side with it.
 func (s *Scheduler) finishConns(ctx context.Context) {
 	s.mu.Lock()
 	s.closed = true

@@ -2,28 +2,14 @@ package scheduler
 
 import (
 	"bytes"
-	"time"
 
 	"dunnock/internal/bitmap"
 	"dunnock/scheduler/lease"
 	"dunnock/task"
 )
 
-// spec is what is kept of a submission beside its payloads, as [task.Job] has it. What it says of workers is the core's.
-type spec struct {
-	ID          task.JobID
-	App, User   string
-	Epoch       uint32
-	Priority    int16 // Validate bounds it
-	Slots       uint16
-	ProbeRatio  float64
-	Deadline    time.Duration
-	TaskTimeout time.Duration
-	Estimate    time.Duration
-	Resources   map[string]uint32
-}
-
-// sole is a job of one task, with what most such jobs need, in one piece of memory. It is what a job costs whose clients submit one task at a time.
+// sole is a job of one task, with what most such jobs need, in one piece of memory. It is what a job costs whose
+// clients submit one task at a time.
 type sole struct {
 	job
 	own struct { // what the job's slices are of

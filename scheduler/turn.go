@@ -55,7 +55,8 @@ func (s *Scheduler) exit(now time.Duration, t *turn) {
 	s.mu.Unlock()
 }
 
-// A turn keeps room for a few effects, as most messages have. For the many of a large job all turns use the same memory.
+// A turn keeps room for a few effects, as most messages have. For the many of a large job all turns use the same
+// memory.
 const (
 	fewEffects  = 64
 	manyEffects = 1 << 14
