@@ -12,7 +12,8 @@ import (
 	"dunnock/worker"
 )
 
-// What a job states says in its listing whether it is believed, and after how much; and who goes by it where nobody asks ahead.
+// What a job states says in its listing whether it is believed, and after how much; and who goes by it where nobody
+// asks ahead.
 func TestEstimateUse(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		o := newOffering(t, f, 1, 1)

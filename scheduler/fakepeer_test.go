@@ -85,7 +85,8 @@ func TestHands(t *testing.T) {
 	})
 }
 
-// A newer connection of a peer ends the older one, one of an earlier life is refused, and so is a peer that should have been dialled.
+// A newer connection of a peer ends the older one, one of an earlier life is refused, and so is a peer that should have
+// been dialled.
 func TestPeerDialsAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		s := f.Scheduler("s2", idleOffer)

@@ -116,7 +116,8 @@ func TestIdleOffers(t *testing.T) {
 	})
 }
 
-// A scheduler whose job is as wide as the fleet gets the offers that its peers hold, and those that come to them while its tasks wait.
+// A scheduler whose job is as wide as the fleet gets the offers that its peers hold, and those that come to them while
+// its tasks wait.
 func TestOffersAreHandedOn(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		o := newOffering(t, f, 3, 4)
@@ -156,7 +157,8 @@ func TestSchedulerDiesWithOffers(t *testing.T) {
 	})
 }
 
-// A scheduler that joins has its share of the slots at once, and so have those that are left when it dies: no two schedulers believe to hold the same one.
+// A scheduler that joins has its share of the slots at once, and so have those that are left when it dies: no two
+// schedulers believe to hold the same one.
 func TestSchedulerJoinsAndLeaves(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		o := newOffering(t, f, 1, 6)
@@ -191,7 +193,8 @@ func TestSchedulerJoinsAndLeaves(t *testing.T) {
 	})
 }
 
-// Schedulers that cannot talk to each other still run their jobs: what is offered to others and what they do not use comes by reservations.
+// Schedulers that cannot talk to each other still run their jobs: what is offered to others and what they do not use
+// comes by reservations.
 func TestPeersAreCutOff(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fleettest.Fleet) {
 		o := newOffering(t, f, 3, 4)

@@ -12,8 +12,8 @@ import (
 	"dunnock/scheduler/placement"
 )
 
-// peer is a connection to another scheduler. What the two say to each other is advice on idle offers, so nothing of it is kept when the connection
-// ends.
+// peer is a connection to another scheduler. What the two say to each other is advice on idle offers, so nothing of it
+// is kept when the connection ends.
 type peer struct {
 	s    *Scheduler
 	conn *stream.Conn
@@ -49,8 +49,8 @@ func (s *Scheduler) refusePeer(h *probe.Hello) error {
 // errOtherPolicy says that a scheduler will be no peer for as long as it lives.
 var errOtherPolicy = errors.New("handshake refused")
 
-// peerUp makes another scheduler, which has said who it is, known to the core. Of two connections to one the newer counts: the
-// other end of the older one has given it up.
+// peerUp makes another scheduler, which has said who it is, known to the core. Of two connections to one the newer
+// counts: the other end of the older one has given it up.
 func (s *Scheduler) peerUp(conn *stream.Conn, h *probe.Hello) (*peer, error) {
 	p := &peer{s: s, conn: conn, name: h.Name, life: h.Incarnation}
 	now := s.enter()
@@ -133,7 +133,8 @@ func (p *peer) Message(kind uint8, body []byte) error {
 	return fmt.Errorf("unexpected message of kind %d from a scheduler", kind)
 }
 
-// hear decodes a message and has the core handle it, unless there is a newer connection, which has the number of this one or will have.
+// hear decodes a message and has the core handle it, unless there is a newer connection, which has the number of this
+// one or will have.
 func hear[M any](p *peer, body []byte, decode func([]byte) (M, error),
 	event func(*placement.Core, time.Duration, placement.PeerID, M, []placement.Effect) []placement.Effect,
 ) error {
@@ -153,8 +154,8 @@ func hear[M any](p *peer, body []byte, decode func([]byte) (M, error),
 	return nil
 }
 
-// hand takes an offer that the peer hands on. The two know its worker by its incarnation, and each by a number of its own. One that is not connected here
-// has number 0, which no worker has: the offer goes back.
+// hand takes an offer that the peer hands on. The two know its worker by its incarnation, and each by a number of its
+// own. One that is not connected here has number 0, which no worker has: the offer goes back.
 func (p *peer) hand(c *placement.Core, now time.Duration, from placement.PeerID, m probe.Hand, out []placement.Effect) []placement.Effect {
 	p.turn.hand = m
 	return c.Hand(now, from, p.s.workers[m.Worker], m, out)

@@ -37,7 +37,8 @@ type simSweepCmd struct {
 	Parallel int     `help:"Simulations at a time; 0: one a core." default:"0" placeholder:"N"`
 }
 
-// axisFlag is a flag with any number of values: given several times, as a list between commas, or as a range first:last:step.
+// axisFlag is a flag with any number of values: given several times, as a list between commas, or as a range
+// first:last:step.
 type axisFlag struct{ values []string }
 
 // Decode takes a value from the command line, the environment or a TOML file.
@@ -89,7 +90,8 @@ func describeAxis(v any) string {
 	return "a list with something else in it"
 }
 
-// The flags of `sim run`, each with any number of values. Their defaults are those of package sweep, and theirs those of `sim run`.
+// The flags of `sim run`, each with any number of values. Their defaults are those of package sweep, and theirs those
+// of `sim run`.
 type sweepFleetFlags struct {
 	Policy       axisFlag `help:"How tasks are placed: ideal, random, per-task, batch, late-binding, idle-offer … (default: late-binding)." placeholder:"NAME,…"`
 	Workers      axisFlag `help:"Workers (default: 1000)." placeholder:"N,…"`

@@ -113,7 +113,8 @@ func (f *workloadFlags) cache() workload.Cache {
 	return workload.Cache{Keys: f.Cache, MissCost: f.MissCost}
 }
 
-// settle refuses what would quietly be something else: zeros that stand for a default, and flags that a workload file overrules.
+// settle refuses what would quietly be something else: zeros that stand for a default, and flags that a workload file
+// overrules.
 func (f *workloadFlags) settle(given map[string]bool) error {
 	for _, zero := range []struct {
 		name string
@@ -165,8 +166,9 @@ func (f *workloadFlags) checkCache() error {
 	return nil
 }
 
-// open returns the jobs for a fleet with so many slots, whose workers have this, and the load that they are to be; 0 if that is not known beforehand. most is how many
-// slots the largest worker has, or 0, and nodes what each has beside them, or nil, where that is not known.
+// open returns the jobs for a fleet with so many slots, whose workers have this, and the load that they are to be; 0 if
+// that is not known beforehand. most is how many slots the largest worker has, or 0, and nodes what each has beside
+// them, or nil, where that is not known.
 func (f *workloadFlags) open(p *process, slots, most int, nodes []workload.Node) (source *workload.Source, load float64, closeSource func(), err error) {
 	source, load, closeSource, err = f.source(p, slots)
 	if err == nil {

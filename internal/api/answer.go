@@ -56,7 +56,8 @@ type JobDetail struct {
 	ProbeRatio float64           `json:"probe_ratio"`
 	Slots      int               `json:"slots,omitempty"`     // that each task takes, but for those that say otherwise, if that is not one
 	Resources  map[string]uint32 `json:"resources,omitempty"` // likewise
-	// EstimateMS is what a job states that a task of its takes and EstimateUse what that is used for, while it is live. 0: it states nothing.
+	// EstimateMS is what a job states that a task of its takes and EstimateUse what that is used for, while it is live.
+	// 0: it states nothing.
 	EstimateMS  float64     `json:"estimate_ms,omitempty"`
 	EstimateUse string      `json:"estimate_use,omitempty"`
 	DeadlineMS  float64     `json:"deadline_ms"`   // left until the deadline; 0 when finished

@@ -55,8 +55,8 @@ func (o *options) measure(ctx context.Context) error {
 	return report(rounds)
 }
 
-// settleTime is for how long each worker of a new fleet costs what it does not later: all tell all others who is there. 64 workers in two processes took twice as
-// much for each task in the first second as after three.
+// settleTime is for how long each worker of a new fleet costs what it does not later: all tell all others who is there.
+// 64 workers in two processes took twice as much for each task in the first second as after three.
 const settleTime = 50 * time.Millisecond
 
 // warmUp drives a new fleet until what it costs has settled.

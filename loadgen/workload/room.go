@@ -69,7 +69,8 @@ func (n *Need) runsOn(node Node) bool {
 	return true
 }
 
-// Asks returns a job that asks of its workers all that any job may by a Spec and wishes: to see beforehand whether a policy knows that.
+// Asks returns a job that asks of its workers all that any job may by a Spec and wishes: to see beforehand whether a
+// policy knows that.
 func (s *Spec) Asks(w *Wishes) Job {
 	j := Job{Spread: w.Spread}
 	if s.Width != (Tasks{}) && s.Width.Mean() > 1 {

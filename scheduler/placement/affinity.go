@@ -7,23 +7,27 @@ import (
 	"dunnock/probe"
 )
 
-// Affinity. Tasks with one key like the same workers, whose caches are warm with what the key stands for. The tasks of a job with one key are a group, under the same
-// constraint set as those without, and the key chooses ⌈d⌉ of its eligible workers by rendezvous (probe/seat.go). The group is *near* while only these will
-// do: it has reservations there and nowhere else, and no offer of another worker is for it. Load decides between them, by late binding. What has not been
-// launched after [Config].AffinityWait spills over: from then on any eligible worker will do.
+// Affinity. Tasks with one key like the same workers, whose caches are warm with what the key stands for. The tasks of
+// a job with one key are a group, under the same constraint set as those without, and the key chooses ⌈d⌉ of its
+// eligible workers by rendezvous (probe/seat.go). The group is *near* while only these will do: it has reservations
+// there and nowhere else, and no offer of another worker is for it. Load decides between them, by late binding. What
+// has not been launched after [Config].AffinityWait spills over: from then on any eligible worker will do.
 //
 // So a key costs a group and a short list of workers, and no constraint set, of which each lists all of its workers.
 //
-// Hot keys have more tasks than ⌈d⌉ workers can run. A key whose tasks spill over is given more workers, the next ones in its order, and each task that did not
-// spill takes some of them away, so that about one in spillShare goes on doing so. That is consistent hashing with bounded loads (Mirrokni et al., SODA 2018) with
-// the bound found by what waits, as no scheduler knows the load of the others; and the wait is delay scheduling (Zaharia et al., EuroSys 2010).
+// Hot keys have more tasks than ⌈d⌉ workers can run. A key whose tasks spill over is given more workers, the next ones
+// in its order, and each task that did not spill takes some of them away, so that about one in spillShare goes on doing
+// so. That is consistent hashing with bounded loads (Mirrokni et al., SODA 2018) with the bound found by what waits, as
+// no scheduler knows the load of the others; and the wait is delay scheduling (Zaharia et al., EuroSys 2010).
 
 const (
-	// A hot key's width is counted in units of 1/widthUnit workers. Each spilled task adds a quarter, and each other one takes away spillShare − 1 times less.
+	// A hot key's width is counted in units of 1/widthUnit workers. Each spilled task adds a quarter, and each other
+	// one takes away spillShare − 1 times less.
 	widthUnit  = 256
 	widthGrow  = 4
 	spillShare = 100
-	// maxHot bounds the keys that are given more workers than others, at about 100 bytes each and 4 for each worker of theirs.
+	// maxHot bounds the keys that are given more workers than others, at about 100 bytes each and 4 for each worker of
+	// theirs.
 	maxHot = 4096
 	// maxHotWorkers bounds all of their workers.
 	maxHotWorkers = 1 << 20
@@ -104,8 +108,9 @@ func (c *Core) unseat(w *worker) {
 	}
 }
 
-// split parts the planned groups of a job by key. It returns how many there will be: those that are planned, for tasks without a key, and one for
-// each of them and key. If all tasks have the same one, sole is that, and there is nothing to part.
+// split parts the planned groups of a job by key. It returns how many there will be: those that are planned, for tasks
+// without a key, and one for each of them and key. If all tasks have the same one, sole is that, and there is nothing
+// to part.
 func (c *Core) split(s *Spec) (sole probe.Key, n int) {
 	a := c.seated()
 	a.groups = a.groups[:0]
@@ -180,7 +185,8 @@ func (c *Core) part(j *job) {
 	}
 }
 
-// approach chooses the workers of a near group, and samples its tasks among them: first on what these offer, if they are known to.
+// approach chooses the workers of a near group, and samples its tasks among them: first on what these offer, if they
+// are known to.
 func (c *Core) approach(now time.Duration, j *job, g *group, out []Effect) []Effect {
 	c.choose(j, g)
 	if len(c.pool(g)) == 0 {
@@ -279,7 +285,8 @@ func (c *Core) nearest(s *set, k probe.Key, n int) []probe.WorkerID {
 	return a.best
 }
 
-// pool returns the workers that tasks of a group may be sampled to now. Its order means nothing, and is the caller's to change.
+// pool returns the workers that tasks of a group may be sampled to now. Its order means nothing, and is the caller's to
+// change.
 func (c *Core) pool(g *group) []probe.WorkerID {
 	if !g.near {
 		return g.set.eligible
@@ -301,7 +308,8 @@ func (g *group) chosen(id probe.WorkerID) bool {
 	return slices.Contains(g.timer.j.nears[g.from:][:g.nears], id)
 }
 
-// unchoose takes a worker that is gone out of what keys have chosen: another one may get its number, which need not be eligible.
+// unchoose takes a worker that is gone out of what keys have chosen: another one may get its number, which need not be
+// eligible.
 func (j *job) unchoose(id probe.WorkerID) {
 	if len(j.nears) == 0 {
 		return
@@ -486,8 +494,8 @@ func (c *Core) spill(now time.Duration, j *job, g *group, out []Effect) []Effect
 	return c.replenish(now, j, g, out)
 }
 
-// heat gives a key more workers because n tasks spill over: at most twice as many within one AffinityWait, since what spills over at once says no more than
-// one of it does.
+// heat gives a key more workers because n tasks spill over: at most twice as many within one AffinityWait, since what
+// spills over at once says no more than one of it does.
 func (c *Core) heat(now time.Duration, j *job, g *group, n int) {
 	a, k := c.affinity, hotKey{g.set, g.key}
 	h := a.hot[k]

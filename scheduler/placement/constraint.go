@@ -31,7 +31,8 @@ type planned struct {
 	prefers bool // set is of those that are preferred
 }
 
-// makePlan finds the constraint sets of all groups that a job will have, and pins them. If there is an error nothing is pinned.
+// makePlan finds the constraint sets of all groups that a job will have, and pins them. If there is an error nothing is
+// pinned.
 func (c *Core) makePlan(now time.Duration, s *Spec, out []Effect) ([]Effect, *task.Error) {
 	c.plan, c.heads = c.plan[:0], c.heads[:0]
 	rest := s.Tasks
@@ -157,8 +158,8 @@ func (c *Core) planGroup(now time.Duration, s *Spec, g *Group, tasks, zones int,
 	return out, nil
 }
 
-// planZones plans one group for each of up to most values of the label that tasks are spread by, those of workers that may run them. The values
-// are drawn, so that small jobs use all zones alike. A single value is no spread.
+// planZones plans one group for each of up to most values of the label that tasks are spread by, those of workers that
+// may run them. The values are drawn, so that small jobs use all zones alike. A single value is no spread.
 func (c *Core) planZones(s *Spec, g *Group, base *set, most int) {
 	head := len(c.plan)
 	values := c.index.values[s.Spread]

@@ -78,8 +78,8 @@ type Core struct {
 	sorters int // workers in sampling that have [Worker].Sorts
 }
 
-// New makes a core without workers and jobs. The generator is the core's from
-// here on; the same seed and the same events give the same effects. A Config that does not [Config.Validate] panics.
+// New makes a core without workers and jobs. The generator is the core's from here on; the same seed and the same
+// events give the same effects. A Config that does not [Config.Validate] panics.
 func New(cfg Config, rng *rand.Rand) *Core {
 	if err := cfg.Validate(); err != nil {
 		panic("placement: " + err.Error())

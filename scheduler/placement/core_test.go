@@ -74,7 +74,8 @@ func TestPoolReusesByClass(t *testing.T) {
 	}
 }
 
-// What a pool keeps is a part of what was in use at once: most of the memory that many tasks had is not kept when they are gone.
+// What a pool keeps is a part of what was in use at once: most of the memory that many tasks had is not kept when they
+// are gone.
 func TestPoolsGiveBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var p pool[int]

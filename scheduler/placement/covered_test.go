@@ -7,7 +7,8 @@ import (
 	"dunnock/probe"
 )
 
-// Where services differ and all slots are taken, a backlog of jobs that would reach every worker gets reservations of few workers, and of many only if one job would do.
+// Where services differ and all slots are taken, a backlog of jobs that would reach every worker gets reservations of
+// few workers, and of many only if one job would do.
 func TestBacklogIsCovered(t *testing.T) {
 	for name, tt := range map[string]struct {
 		workers, jobs, tasks int

@@ -6,9 +6,10 @@ import (
 	"dunnock/probe"
 )
 
-// group is the tasks of one job under the same constraints: what waits of them, and the reservations that it counts on. The tasks of a plain job
-// are one group. Those of a job whose tasks have constraints of their own, or that is spread, are several, and each is sampled for
-// on its own, among the workers that it may run on (Ousterhout et al., SOSP 2013, §5).
+// group is the tasks of one job under the same constraints: what waits of them, and the reservations that it counts on.
+// The tasks of a plain job are one group. Those of a job whose tasks have constraints of their own, or that is spread,
+// are several, and each is sampled for on its own, among the workers that it may run on (Ousterhout et al., SOSP 2013,
+// §5).
 type group struct {
 	*extra // its own, or Core.usual
 
@@ -33,8 +34,8 @@ type group struct {
 	queued  bool          // among those of its set that wait for offers
 }
 
-// extra is what most groups of a job with very many of them have alike: those of tasks with a key of their own that wait for the first time. These
-// share one that is never changed. A job's first group has always one of its own.
+// extra is what most groups of a job with very many of them have alike: those of tasks with a key of their own that
+// wait for the first time. These share one that is never changed. A job's first group has always one of its own.
 type extra struct {
 	cost      int64    // of each task of the group, in parts of a slot: see costOf
 	wider     [2]*set  // what its set gives way to, in this order; nil: nothing
@@ -168,7 +169,8 @@ func (c *Core) yield(now time.Duration, j *job, g *group, out []Effect) []Effect
 	return c.relax(now, j, g, out)
 }
 
-// relax lets a group's constraints give way to the next ones, and samples what waits among the workers that these allow.
+// relax lets a group's constraints give way to the next ones, and samples what waits among the workers that these
+// allow.
 func (c *Core) relax(now time.Duration, j *job, g *group, out []Effect) []Effect {
 	c.stats.Relaxed++
 	n := g.waiting()
@@ -195,7 +197,8 @@ func (c *Core) relax(now time.Duration, j *job, g *group, out []Effect) []Effect
 	return c.replenish(now, j, g, out)
 }
 
-// gives reports whether a group's constraints give way because nobody satisfies them, and somebody would satisfy the next.
+// gives reports whether a group's constraints give way because nobody satisfies them, and somebody would satisfy the
+// next.
 func (g *group) gives() bool {
 	return !g.near && len(g.set.eligible) == 0 && g.wider[0] != nil && (len(g.wider[0].eligible) > 0 || g.wider[1] != nil && len(g.wider[1].eligible) > 0)
 }

@@ -8,13 +8,14 @@ import (
 	"dunnock/probe"
 )
 
-// What wide jobs have got and did not need lies in a few heaps: most schedulers hold next to nothing, and some have dozens of offers. A hand says how many its giver has left, so that what
-// waits is asked for where it is.
+// What wide jobs have got and did not need lies in a few heaps: most schedulers hold next to nothing, and some have
+// dozens of offers. A hand says how many its giver has left, so that what waits is asked for where it is.
 
 const (
 	// heapLife is for how long it is believed what a peer had, in hops: then a job of its own may have had it.
 	heapLife = 40
-	// fewTasks is how many tasks a job of mean width has at most for which it is asked anywhere: they need next to nothing of a heap, and who is told to hand on later offers is to be anybody.
+	// fewTasks is how many tasks a job of mean width has at most for which it is asked anywhere: they need next to
+	// nothing of a heap, and who is told to hand on later offers is to be anybody.
 	fewTasks = 16
 )
 
@@ -46,15 +47,18 @@ func (c *Core) heapOf(now time.Duration, p PeerID) *heap {
 	return h
 }
 
-// wide reports whether jobs under a set are so wide that it is looked where offers are, as long as that has been of use: what is not found so is looked for everywhere.
+// wide reports whether jobs under a set are so wide that it is looked where offers are, as long as that has been of
+// use: what is not found so is looked for everywhere.
 func (s *set) wide() bool { return s.request.rounds == 0 && s.request.width > fewTasks*unit }
 
-// mayHaveMore reports whether a peer has given all that it was to give at once, and may have some left: for narrow jobs nobody looks closer.
+// mayHaveMore reports whether a peer has given all that it was to give at once, and may have some left: for narrow jobs
+// nobody looks closer.
 func (c *Core) mayHaveMore(now time.Duration, s *set, t *told, p PeerID) bool {
 	return t.rich() && (!s.wide() || c.heapOf(now, p).more > 0)
 }
 
-// heapsFirst has the peers that are known to hold offers before the others, those with most first, and returns how many they are; 0 where jobs are narrow.
+// heapsFirst has the peers that are known to hold offers before the others, those with most first, and returns how many
+// they are; 0 where jobs are narrow.
 func (c *Core) heapsFirst(now time.Duration, s *set) int {
 	x, n := c.idle, 0
 	if !s.wide() {

@@ -36,8 +36,8 @@ func asked(out []Effect) map[PeerID]uint32 {
 	return m
 }
 
-// What waits is asked for first where a hand said that there is more, as much as there is, and the rest of others; but not if that was long ago, or if who said it
-// wants something itself since.
+// What waits is asked for first where a hand said that there is more, as much as there is, and the rest of others; but
+// not if that was long ago, or if who said it wants something itself since.
 func TestHeapsAreAskedFirst(t *testing.T) {
 	const hop = time.Millisecond
 	for name, tt := range map[string]struct {
@@ -72,7 +72,8 @@ func TestHeapsAreAskedFirst(t *testing.T) {
 	}
 }
 
-// Who gave all that it was asked for and has more is asked again after a round trip, for that; who has nothing left is not.
+// Who gave all that it was asked for and has more is asked again after a round trip, for that; who has nothing left is
+// not.
 func TestHeapsAreAskedAgain(t *testing.T) {
 	t.Parallel()
 	c := wideCore(t, 10)

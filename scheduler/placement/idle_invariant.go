@@ -4,8 +4,8 @@ import "dunnock/probe"
 
 // idle checks offers, what waits for them, and what peers were told.
 //
-// The invariant that matters is again liveness: while tasks wait under a set and somebody is eligible, it is known when it will be looked whether
-// they are launched (net.go), and nothing that could be is held back.
+// The invariant that matters is again liveness: while tasks wait under a set and somebody is eligible, it is known when
+// it will be looked whether they are launched (net.go), and nothing that could be is held back.
 func (k *checker) idle() {
 	c, x := k.c, k.c.idle
 	k.offers()
@@ -68,7 +68,8 @@ func (k *checker) idle() {
 	}
 }
 
-// offers checks that each lane with an offer is in one of the lists, once, and that none is held that a waiting task could use.
+// offers checks that each lane with an offer is in one of the lists, once, and that none is held that a waiting task
+// could use.
 func (k *checker) offers() {
 	c, x := k.c, k.c.idle
 	type lane struct {

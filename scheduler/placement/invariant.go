@@ -9,14 +9,13 @@ import (
 	"dunnock/probe"
 )
 
-// CheckInvariants walks the whole state and returns what is wrong with it, or nil. It
-// takes time in proportion to all tasks, reservations, workers and sets, and is meant for tests and simulations.
+// CheckInvariants walks the whole state and returns what is wrong with it, or nil. It takes time in proportion to all
+// tasks, reservations, workers and sets, and is meant for tests and simulations.
 //
-// The one invariant that is more than bookkeeping is liveness: a waiting task has a
-// reservation to count on, or its job samples anew at a set time, or no worker is eligible and the next one to
-// connect will be asked. "To count on" means, for a task that may run anywhere, that
-// the reservations which belong to no displaced task are at least as many as such tasks; for a displaced task,
-// one of its own.
+// The one invariant that is more than bookkeeping is liveness: a waiting task has a reservation to count on, or its job
+// samples anew at a set time, or no worker is eligible and the next one to connect will be asked. "To count on" means,
+// for a task that may run anywhere, that the reservations which belong to no displaced task are at least as many as
+// such tasks; for a displaced task, one of its own.
 func (c *Core) CheckInvariants() error {
 	k := checker{c: c, chained: make(map[uint32]bool)}
 	k.slab()

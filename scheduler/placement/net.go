@@ -6,13 +6,14 @@ import (
 	"dunnock/probe"
 )
 
-// The safety net. Tasks wait for offers, and offers can be lost with whoever holds them: until the worker makes them anew, or for good with
-// a bug. So when nothing was launched under a set for a while though tasks wait, they get reservations as under late
-// binding, one for each. A worker that asks on the strength of one gets the oldest task that it may run.
+// The safety net. Tasks wait for offers, and offers can be lost with whoever holds them: until the worker makes them
+// anew, or for good with a bug. So when nothing was launched under a set for a while though tasks wait, they get
+// reservations as under late binding, one for each. A worker that asks on the strength of one gets the oldest task that
+// it may run.
 //
-// That is no way to place tasks: what asks a scheduler with a reservation is not offered to those whose tasks have waited longer. With wide jobs
-// a scheduler launches nothing for tens of milliseconds because others' jobs are older, and with a wait of 50 ms jobs of 100 tasks of 100 ms
-// took 2 % longer.
+// That is no way to place tasks: what asks a scheduler with a reservation is not offered to those whose tasks have
+// waited longer. With wide jobs a scheduler launches nothing for tens of milliseconds because others' jobs are older,
+// and with a wait of 50 ms jobs of 100 tasks of 100 ms took 2 % longer.
 
 const (
 	minNetWait  = 250 * time.Millisecond

@@ -8,7 +8,8 @@ import (
 	"dunnock/probe"
 )
 
-// PeerID is the dense number that a scheduler gives another one that it is connected with. It may be used again once the connection has ended.
+// PeerID is the dense number that a scheduler gives another one that it is connected with. It may be used again once
+// the connection has ended.
 type PeerID uint32
 
 // maxPeerID bounds the tables of peers.
@@ -44,8 +45,9 @@ func (c *Core) PeerUp(now time.Duration, id PeerID, out []Effect) []Effect {
 	return c.reask(now, out)
 }
 
-// PeerDown removes a scheduler whose connection has ended: what it wants is forgotten, and what it was told is as if it had not been. If it has died, workers
-// make all their offers anew, so that what was handed on to this scheduler is used last. An unknown one is no mistake.
+// PeerDown removes a scheduler whose connection has ended: what it wants is forgotten, and what it was told is as if it
+// had not been. If it has died, workers make all their offers anew, so that what was handed on to this scheduler is
+// used last. An unknown one is no mistake.
 func (c *Core) PeerDown(now time.Duration, id PeerID, out []Effect) []Effect {
 	if c.idle == nil || !c.idle.connected(id) {
 		c.stats.Stale++
@@ -85,7 +87,8 @@ func (c *Core) reask(now time.Duration, out []Effect) []Effect {
 
 func (x *idle) connected(id PeerID) bool { return int64(id) < int64(len(x.known)) && x.known[id].up }
 
-// SetDef takes the definition of a constraint set by which a peer will say what it wants. One beyond the bound, or with number 0, is not known.
+// SetDef takes the definition of a constraint set by which a peer will say what it wants. One beyond the bound, or with
+// number 0, is not known.
 func (c *Core) SetDef(from PeerID, m probe.SetDef) {
 	if c.idle == nil || !c.idle.connected(from) || m.Set == 0 || m.Set > maxPeerSets {
 		c.stats.Stale++
@@ -107,8 +110,8 @@ func (x *idle) peerSet(from PeerID, number uint32) *set {
 	return x.known[from].sets[number]
 }
 
-// Set returns what the number in an EffectWant, EffectSpare or EffectSetDef stands for: the app and the labels that are required with it. Labels are
-// shared, and not to be changed.
+// Set returns what the number in an EffectWant, EffectSpare or EffectSetDef stands for: the app and the labels that are
+// required with it. Labels are shared, and not to be changed.
 func (c *Core) Set(number uint32) (app string, require []probe.Label, ok bool) {
 	if c.idle == nil || number == 0 || int64(number) > int64(len(c.idle.sets)) || c.idle.sets[number-1] == nil {
 		return "", nil, false

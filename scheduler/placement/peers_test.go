@@ -12,9 +12,9 @@ import (
 	"dunnock/scheduler/placement"
 )
 
-// TestPeers drives three cores that hand offers on to each other, and workers that are as simple as can be. Messages between schedulers may come twice, or
-// are lost with their connection; workers die. No task may start while it runs or when it has ended. In the end all is healed, and every
-// job has to end.
+// TestPeers drives three cores that hand offers on to each other, and workers that are as simple as can be. Messages
+// between schedulers may come twice, or are lost with their connection; workers die. No task may start while it runs or
+// when it has ended. In the end all is healed, and every job has to end.
 func TestPeers(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newPeerFleet(rt)

@@ -2,8 +2,8 @@ package placement
 
 import "math/bits"
 
-// pool keeps slices for reuse, by classes of their capacity, so that small and wide jobs do not grow one another's. What
-// it keeps is bounded by a part of what was in use at once.
+// pool keeps slices for reuse, by classes of their capacity, so that small and wide jobs do not grow one another's.
+// What it keeps is bounded by a part of what was in use at once.
 type pool[T any] struct {
 	free  [classes][][]T
 	spare int // elements that there is room for in free

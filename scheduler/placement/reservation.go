@@ -7,9 +7,9 @@ import (
 	"dunnock/probe"
 )
 
-// reservation is what one Reserve left at a worker. A job's reservations are
-// numbered by their index, and an element is used again when nothing is left of it; the upper
-// bits of the number tell such uses apart, so that a late message about the earlier one misses.
+// reservation is what one Reserve left at a worker. A job's reservations are numbered by their index, and an element is
+// used again when nothing is left of it; the upper bits of the number tell such uses apart, so that a late message
+// about the earlier one misses.
 type reservation struct {
 	worker probe.WorkerID
 	left   uint32 // outstanding; 0: this element is unused
@@ -24,9 +24,8 @@ const (
 	indexMask = 1<<indexBits - 1
 )
 
-// probes is ⌈ratio·tasks⌉, forgiving what floating point adds: 1.1·10 is
-// 11 though its product is a hair more. The conversion keeps compilers from
-// fusing the two operations, which would round differently from machine to machine.
+// probes is ⌈ratio·tasks⌉, forgiving what floating point adds: 1.1·10 is 11 though its product is a hair more. The
+// conversion keeps compilers from fusing the two operations, which would round differently from machine to machine.
 func probes(ratio float64, tasks int) int {
 	return int(math.Ceil(float64(ratio*float64(tasks)) - 1e-6))
 }
@@ -95,8 +94,8 @@ func (j *job) unlink(i uint32) {
 	}
 }
 
-// firstRes and nextRes go through a group's elements, numbered from 1, and end with 0. Of a job of one group they are all that
-// there are, the unused ones too. The next one must be known before an element is put among the unused.
+// firstRes and nextRes go through a group's elements, numbered from 1, and end with 0. Of a job of one group they are
+// all that there are, the unused ones too. The next one must be known before an element is put among the unused.
 func (j *job) firstRes(g *group) uint32 {
 	if j.several() {
 		return g.resHead
@@ -122,8 +121,8 @@ func (j *job) holder(i uint32) *group {
 	return j.at(int(j.links[i].group))
 }
 
-// spend uses up to n of the reservations that res numbers, if the worker holds
-// any. It returns how many, whose they were, whether none is left, and the displaced task that they belong to (index + 1).
+// spend uses up to n of the reservations that res numbers, if the worker holds any. It returns how many, whose they
+// were, whether none is left, and the displaced task that they belong to (index + 1).
 func (c *Core) spend(j *job, w probe.WorkerID, res, n uint32) (spent uint32, g *group, last bool, owner uint32) {
 	i := res & indexMask
 	if int64(i) >= int64(len(j.res)) {
@@ -208,10 +207,10 @@ func (c *Core) cancel(j *job, g *group, i uint32) Effect {
 	return e
 }
 
-// sample draws ⌈ratio·tasks⌉ reservations for tasks that any eligible worker may run: one each for
-// distinct workers, or when there are fewer workers than that, the same count for each and one more
-// for a sample of them (batch sampling: Ousterhout et al., SOSP 2013, §3). Either way they go out in random order: the first worker
-// to hear of a job is often the first to ask, and in a small fleet it would be the same one for every job.
+// sample draws ⌈ratio·tasks⌉ reservations for tasks that any eligible worker may run: one each for distinct workers, or
+// when there are fewer workers than that, the same count for each and one more for a sample of them (batch sampling:
+// Ousterhout et al., SOSP 2013, §3). Either way they go out in random order: the first worker to hear of a job is often
+// the first to ask, and in a small fleet it would be the same one for every job.
 func (c *Core) sample(j *job, g *group, tasks int, out []Effect) []Effect {
 	eligible := c.pool(g)
 	if len(eligible) == 0 || j.onOffers(g) {
@@ -234,8 +233,8 @@ func (c *Core) sample(j *job, g *group, tasks int, out []Effect) []Effect {
 	return out
 }
 
-// place samples a displaced task as a job of one task would be, among the workers that it has not failed on. Where there
-// is none it may run anywhere again.
+// place samples a displaced task as a job of one task would be, among the workers that it has not failed on. Where
+// there is none it may run anywhere again.
 func (c *Core) place(j *job, g *group, t uint32, out []Effect) []Effect {
 	r := &j.tasks[t]
 	if j.halted() {
@@ -287,8 +286,8 @@ func (c *Core) resample(now time.Duration, j *job, g *group, out []Effect) []Eff
 	if lack := g.lack(); lack > 0 {
 		out = c.sample(j, g, lack, out)
 	}
-	// What is lacking still is so because of the bound on outstanding reservations, or because nobody is eligible; a worker that
-	// connects ends the latter.
+	// What is lacking still is so because of the bound on outstanding reservations, or because nobody is eligible; a
+	// worker that connects ends the latter.
 	if j.deficit(g) > 0 && len(g.set.eligible) > 0 {
 		c.putOff(now, j, g)
 	}

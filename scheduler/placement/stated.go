@@ -9,14 +9,16 @@ import (
 	"dunnock/probe"
 )
 
-// What jobs state. A job may say what its tasks take, and where services differ nobody else can know: of tasks of 10 ms and of 100 ms the next one
-// to be launched may be either. Whether the word is good is learnt, for each user of each app, by the rule by which services that are alike are: it is
-// believed once less than a sixteenth of 64 to 256 services were odd, that is further from what was stated than a forecast may be off, until more than a tenth are, and
-// while not too much runs that should have ended. Then it goes with the launch, and its worker asks ahead. A word that is not
-// believed is as none: what services are like without it is told by the forecast of their app, in which those that were told by their jobs do not count.
+// What jobs state. A job may say what its tasks take, and where services differ nobody else can know: of tasks of 10 ms
+// and of 100 ms the next one to be launched may be either. Whether the word is good is learnt, for each user of each
+// app, by the rule by which services that are alike are: it is believed once less than a sixteenth of 64 to 256
+// services were odd, that is further from what was stated than a forecast may be off, until more than a tenth are, and
+// while not too much runs that should have ended. Then it goes with the launch, and its worker asks ahead. A word that
+// is not believed is as none: what services are like without it is told by the forecast of their app, in which those
+// that were told by their jobs do not count.
 
-// statements is for how many users of apps what they state is kept apart. Some beyond that share what is known of others: one who is believed wrongly, or not,
-// because of that is as one who was right so far, or wrong.
+// statements is for how many users of apps what they state is kept apart. Some beyond that share what is known of
+// others: one who is believed wrongly, or not, because of that is as one who was right so far, or wrong.
 const statements = 1 << 10
 
 // statement is what has come of what the jobs of a user state about the tasks of an app.
@@ -54,7 +56,8 @@ func (c *Core) heed(j *job, s *Spec) {
 	j.estimate, j.statement = s.Estimate, &x.of[d.Sum64()%statements]
 }
 
-// believe is what the next task of a job will take by its word, which was good so far; 0: too much runs that should have ended.
+// believe is what the next task of a job will take by its word, which was good so far; 0: too much runs that should
+// have ended.
 func (c *Core) believe(now time.Duration, j *job) time.Duration {
 	s := j.statement
 	c.fallDue(now)
@@ -98,8 +101,8 @@ type WordView struct {
 	Held     bool    // nothing is believed for now, because these are too many
 }
 
-// Word is what is known of those who state what a job does, whose tasks wait for offers; false if it states nothing, or nobody goes by that. Times are from the
-// same origin as the core's methods. It costs O(running tasks).
+// Word is what is known of those who state what a job does, whose tasks wait for offers; false if it states nothing, or
+// nobody goes by that. Times are from the same origin as the core's methods. It costs O(running tasks).
 func (c *Core) Word(now time.Duration, ref probe.Ref) (WordView, bool) {
 	j := c.find(ref)
 	if j == nil || j.statement == nil || c.sorters > 0 {

@@ -6,14 +6,17 @@ import (
 	"dunnock/probe"
 )
 
-// Suspects. A task that kills its worker takes along what runs beside it, and each of those has used up an attempt as it has. Which of
-// them it was nobody can say: a task under which a worker was lost is a suspect. If they all met again and again, a single one could fail all the others. So the
-// last attempt that a suspect may have is kept apart: it is not launched at a worker that runs another suspect, nor is a suspect launched beside it. Whoever kills its
-// worker on its second attempt or later meets none on its last, and none meets it: it costs each other task one attempt less than that may have, at most.
+// Suspects. A task that kills its worker takes along what runs beside it, and each of those has used up an attempt as
+// it has. Which of them it was nobody can say: a task under which a worker was lost is a suspect. If they all met again
+// and again, a single one could fail all the others. So the last attempt that a suspect may have is kept apart: it is
+// not launched at a worker that runs another suspect, nor is a suspect launched beside it. Whoever kills its worker on
+// its second attempt or later meets none on its last, and none meets it: it costs each other task one attempt less than
+// that may have, at most.
 //
-// Suspects that have more attempts left may run together, since most workers are not killed by a task, and what ran there had better be run again at once,
-// wherever there is room. What is kept apart waits for at most as many others as there are suspects, and no slot stays empty for it: tasks that are none go on. It is
-// known only of tasks of this scheduler, and of its own launches.
+// Suspects that have more attempts left may run together, since most workers are not killed by a task, and what ran
+// there had better be run again at once, wherever there is room. What is kept apart waits for at most as many others as
+// there are suspects, and no slot stays empty for it: tasks that are none go on. It is known only of tasks of this
+// scheduler, and of its own launches.
 
 // suspect reports whether a worker was lost under a task that has not ended.
 func (r *taskRec) suspect() bool { return r.cause == causeWorkerLost && r.state != stateEnded }
@@ -42,10 +45,12 @@ func (c *Core) keptApart(j *job, r *taskRec, w *worker) bool {
 	return false
 }
 
-// maxApartShift bounds the wait for what is kept apart, by doublings of the shortest one: what it waits for is mostly over soon.
+// maxApartShift bounds the wait for what is kept apart, by doublings of the shortest one: what it waits for is mostly
+// over soon.
 const maxApartShift = 3
 
-// putOffApart has a group sample anew after a while: a call was answered with nothing although something waits, and would be again at once.
+// putOffApart has a group sample anew after a while: a call was answered with nothing although something waits, and
+// would be again at once.
 func (c *Core) putOffApart(now time.Duration, j *job, g *group) {
 	if g.resampleAt != never || j.deficit(g) == 0 {
 		return

@@ -13,8 +13,8 @@ const never = timer.Never
 // after returns now + d, which is never if it is beyond all time.
 func after(now, d time.Duration) time.Duration { return timer.After(now, d) }
 
-// waker is what is woken at a time: a job, for its deadline, the end of its claims and what its first group waits for, or another
-// group of it, for what that one waits for.
+// waker is what is woken at a time: a job, for its deadline, the end of its claims and what its first group waits for,
+// or another group of it, for what that one waits for.
 type waker struct {
 	timer.Timer        // in Core.timers
 	index       uint32 // of the group in its job; 0: the job, and its first group
@@ -60,8 +60,8 @@ func (c *Core) NextWake() (time.Duration, bool) {
 	return at, at != never
 }
 
-// Tick ends the jobs whose deadline has come and samples anew for those that had
-// put it off, and takes quarantined workers back on trial. Calling it early or often does no harm.
+// Tick ends the jobs whose deadline has come and samples anew for those that had put it off, and takes quarantined
+// workers back on trial. Calling it early or often does no harm.
 func (c *Core) Tick(now time.Duration, out []Effect) []Effect {
 	if c.trialAt <= now {
 		out = c.trials(now, out)
@@ -108,7 +108,8 @@ func (c *Core) putOff(now time.Duration, j *job, g *group) {
 	if g.resampleAt != never {
 		return
 	}
-	// The shift is bounded because the backoff stops growing at MaxBackoff ≤ 1 m, within 16 doublings of MinBackoff ≥ 1 ms.
+	// The shift is bounded because the backoff stops growing at MaxBackoff ≤ 1 m, within 16 doublings of MinBackoff ≥ 1
+	// ms.
 	delay := c.cfg.MinBackoff << g.backoff
 	if delay >= c.cfg.MaxBackoff {
 		delay = c.cfg.MaxBackoff

@@ -8,10 +8,11 @@ import (
 	"dunnock/task"
 )
 
-// Users share a scheduler as they share workers: one who floods it must not have the others' jobs refused, or found too late. Jobs of no user
-// are not looked at here: a fleet that names no users is nobody's to share.
+// Users share a scheduler as they share workers: one who floods it must not have the others' jobs refused, or found too
+// late. Jobs of no user are not looked at here: a fleet that names no users is nobody's to share.
 
-// account is what one user has here, or stands for a group of users. It lives as long as the user has a live job, or anybody in the group.
+// account is what one user has here, or stands for a group of users. It lives as long as the user has a live job, or
+// anybody in the group.
 type account struct {
 	name       string
 	group      *account // nil: at the top
@@ -31,7 +32,8 @@ type account struct {
 const (
 	// moreProbes is how many times as many reservations a job gets whose user is under its share while others wait.
 	moreProbes = 8
-	// partOver is about the time over which a user's part is averaged. Whoever is well under its share has bursts above it, which are the jobs that need the reservations.
+	// partOver is about the time over which a user's part is averaged. Whoever is well under its share has bursts above
+	// it, which are the jobs that need the reservations.
 	partOver = 2 * time.Second
 	// wantsMost is how many times its share of what runs may wait of a user under its share, the job included.
 	wantsMost = 2
@@ -67,7 +69,8 @@ func (c *Core) beside(group *account) *int {
 	return &group.below
 }
 
-// costOf is what a task under a set takes: the largest share of anything that a worker has, in parts of its slots, as a fair worker charges it.
+// costOf is what a task under a set takes: the largest share of anything that a worker has, in parts of its slots, as a
+// fair worker charges it.
 func (c *Core) costOf(s *set) int64 {
 	if s.need == nil {
 		return costUnit
@@ -157,8 +160,8 @@ func (c *Core) resign(j *job) {
 	}
 }
 
-// parts is how many parts a user's share is one of, as workers share their slots at each level of users' paths: with jobs of its own beside those that are live.
-// A user alone has 1. All jobs that belong to nobody are one user's.
+// parts is how many parts a user's share is one of, as workers share their slots at each level of users' paths: with
+// jobs of its own beside those that are live. A user alone has 1. All jobs that belong to nobody are one user's.
 func (c *Core) parts(user string) float64 {
 	n := 1.0
 	if a := c.users[user]; a != nil {
@@ -191,9 +194,10 @@ func (c *Core) parts(user string) float64 {
 // fair reports whether all workers share their slots between users.
 func (c *Core) fair() bool { return c.fairWorkers > 0 && c.fairWorkers == c.load.Workers }
 
-// admitUser refuses a job of a user who has as much of a bound as all others together leave free, itself included (dynamic thresholds: Choudhury
-// and Hahne, IEEE/ACM ToN 1998). So one who floods a scheduler stops at half of what there is, two at a third each, and
-// there is always room for who comes next. A user's only job is not looked at, nor is one with an epoch: another scheduler had found room for it.
+// admitUser refuses a job of a user who has as much of a bound as all others together leave free, itself included
+// (dynamic thresholds: Choudhury and Hahne, IEEE/ACM ToN 1998). So one who floods a scheduler stops at half of what
+// there is, two at a third each, and there is always room for who comes next. A user's only job is not looked at, nor
+// is one with an epoch: another scheduler had found room for it.
 func (c *Core) admitUser(s *Spec) *task.Error {
 	a := c.accountOf(s.User)
 	if a == nil || s.Epoch > 0 {
@@ -211,8 +215,9 @@ func (c *Core) admitUser(s *Spec) *task.Error {
 	return nil
 }
 
-// ahead is how many of the tasks that wait under a set go before a job's own, and whether its user has waiting ones of its own among them. Where workers share
-// their slots between users, each user's tasks wait for those of all others no longer than for its own.
+// ahead is how many of the tasks that wait under a set go before a job's own, and whether its user has waiting ones of
+// its own among them. Where workers share their slots between users, each user's tasks wait for those of all others no
+// longer than for its own.
 func (c *Core) ahead(s *Spec, waiting int) (tasks, own int) {
 	if s.User == "" {
 		return waiting, 0
@@ -231,10 +236,11 @@ func full(own, waiting int, rate float64, most time.Duration) bool {
 	return own > 0 && timeOf(waiting, rate) > most-min(timeOf(own, rate), most)
 }
 
-// ratioOf is how many reservations per task a job gets. A fair worker serves a user under its share next, and what such a job waits for is a slot that frees at one of the
-// workers that it has reservations at. So it gets more of them, while others flood the fleet: as much waits of theirs as half of what runs. Below that a slot frees soon
-// wherever it is waited for. Those whose turn is not next gain nothing by more, and get none; nor do those who wait about as much as others, for of users who want
-// the same of a fleet that is just full one or other is always under its share.
+// ratioOf is how many reservations per task a job gets. A fair worker serves a user under its share next, and what such
+// a job waits for is a slot that frees at one of the workers that it has reservations at. So it gets more of them,
+// while others flood the fleet: as much waits of theirs as half of what runs. Below that a slot frees soon wherever it
+// is waited for. Those whose turn is not next gain nothing by more, and get none; nor do those who wait about as much
+// as others, for of users who want the same of a fleet that is just full one or other is always under its share.
 func (c *Core) ratioOf(now time.Duration, s *Spec) float64 {
 	if s.User == "" || !c.fair() {
 		return s.ProbeRatio

@@ -6,8 +6,8 @@ import (
 	"dunnock/probe"
 )
 
-// enqueue puts a group among those of its set that wait, by the age of its job. What comes to wait is mostly of the newest job, or of one of
-// the oldest, when a task is tried again.
+// enqueue puts a group among those of its set that wait, by the age of its job. What comes to wait is mostly of the
+// newest job, or of one of the oldest, when a task is tried again.
 func (c *Core) enqueue(g *group) {
 	q := c.request(g.set)
 	if g.queued {
@@ -96,8 +96,9 @@ func (c *Core) leave(g *group) {
 	}
 }
 
-// oldestFor returns the group that has waited longest of those of which a worker may run a task, of one app unless that is empty; nil if there is none. Of one job's
-// it is the one that has the fewest workers to run on: others would take from it what they may have elsewhere.
+// oldestFor returns the group that has waited longest of those of which a worker may run a task, of one app unless that
+// is empty; nil if there is none. Of one job's it is the one that has the fewest workers to run on: others would take
+// from it what they may have elsewhere.
 func (c *Core) oldestFor(w *worker, app string) *group {
 	var oldest *group
 	for _, s := range c.idle.waiting {
