@@ -112,6 +112,7 @@ func TestNeedsAreSaid(t *testing.T) {
 		f.Worker("w1", 2, map[string]worker.Handler{"nap": m.nap}, func(c *worker.Config) {
 			c.Resources, c.Discipline = map[string]uint32{"gpu": 1}, "fair"
 		})
+		f.Worker("w2", 1, map[string]worker.Handler{"other": m.nap}, func(c *worker.Config) { c.Discipline = "edf" }) // of which no job here says anything
 		synctest.Wait()
 		c := f.Client(s)
 		for want, j := range map[string]task.Job{

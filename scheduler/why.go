@@ -50,20 +50,20 @@ const maxReasons = 5
 // their constraints. It runs under the lock.
 func (s *Scheduler) whyConstrained(j *job, now time.Duration) string {
 	parts := s.core.Waits(j.ref, maxReasons+1, nil)
-	lines, inQueues := make([]string, 0, maxReasons+1), false
+	lines := make([]string, 0, maxReasons+1)
+	var inQueues [][]probe.WorkerID // where parts that wait in queues may run
 	for i := range parts {
 		if i == maxReasons {
 			lines = append(lines, "and more under other constraints")
 			break
 		}
 		line, queued := s.whyPart(&parts[i], len(parts) > 1, now)
-		lines, inQueues = append(lines, line), inQueues || queued
+		lines = append(lines, line)
+		if queued {
+			inQueues = append(inQueues, parts[i].Workers)
+		}
 	}
-	why := strings.Join(lines, "; ")
-	if inQueues {
-		why += s.whoseTurn(j, now)
-	}
-	return why
+	return strings.Join(lines, "; ") + s.whoseTurn(j, inQueues, now)
 }
 
 // whyPart says what tasks under the same constraints wait for, and whether it is in workers' queues.
@@ -129,13 +129,15 @@ func counted(n int, one, many string) string { return strconv.Itoa(n) + " " + pl
 
 func queued(n int) string { return counted(n, "reservation is queued", "reservations are queued") }
 
-// whoseTurn says by what workers choose among the jobs in their queues, and what this one has of that; nothing where
-// that is who came first. It runs under the lock.
-func (s *Scheduler) whoseTurn(j *job, now time.Duration) string {
+// whoseTurn says by what those workers choose among the jobs in their queues, and what this one has of that; nothing
+// where that is who came first. It runs under the lock.
+func (s *Scheduler) whoseTurn(j *job, queues [][]probe.WorkerID, now time.Duration) string {
 	var used []string
-	for _, l := range s.links {
-		if l.classed && !slices.Contains(used, l.discipline) {
-			used = append(used, l.discipline)
+	for _, workers := range queues {
+		for _, id := range workers {
+			if l := s.links[id]; l != nil && l.classed && !slices.Contains(used, l.discipline) {
+				used = append(used, l.discipline)
+			}
 		}
 	}
 	slices.Sort(used)

@@ -116,6 +116,7 @@ type WaitView struct {
 	Until        time.Duration    // with Near: when any eligible worker will do for some of them
 	Reservations int              // outstanding
 	Eligible     int              // workers
+	Workers      []probe.WorkerID // these; shared, not to be changed, and good until the next event
 	Asked        int              // peers that were told of what waits, and still owe offers; 0 but under IdleOffer
 	Again        time.Duration    // when workers are sampled anew for some of them, because queues were full; 0: none was
 	Lack         string           // without any: why, as "no connected worker has gpu=a100"
@@ -187,6 +188,7 @@ func (c *Core) Waits(ref probe.Ref, most int, out []WaitView) []WaitView {
 		}
 		v := WaitView{
 			Tasks: g.waiting(), First: int(j.head(g)), Require: g.set.require, Preferring: g.prefers, Reservations: int(g.left), Eligible: len(g.set.eligible),
+			Workers: g.set.eligible,
 		}
 		v.Since = j.since(uint32(v.First))
 		g.inLine(&v)
