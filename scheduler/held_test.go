@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"dunnock/internal/api"
 	"dunnock/internal/stream"
 	"dunnock/internal/submission"
 	"dunnock/probe"
@@ -358,5 +359,24 @@ func TestDrainsUntilNothingRuns(t *testing.T) {
 	}
 	if o := giveUp(); o != task.Cancelled {
 		t.Errorf("it ended %v when nothing ran any more", o)
+	}
+}
+
+// A launch that is given back was no attempt: the task waits as before, and is listed so.
+func TestGivenBackIsNoAttempt(t *testing.T) {
+	c, es := waitingFleet(t, 1)
+	s, j, say := c.s, es.job, speaks(t, c.links[0])
+	listed := func() api.TaskState {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.taskState(j, 0)
+	}
+	say(probe.KindGetTask, probe.AppendGetTask(nil, probe.GetTask{Call: 1, Ref: j.ref}))
+	if got := listed(); got.State != api.StateRunning || got.Attempt != 1 || got.Worker == "" {
+		t.Fatalf("launched, it is listed as %+v", got)
+	}
+	say(probe.KindDecline, probe.AppendDecline(nil, probe.Decline{Call: 1, Ref: j.ref, Reason: probe.RefusedStale}))
+	if got := listed(); got.State != api.StateWaiting || got.Attempt != 0 || got.Worker != "" {
+		t.Errorf("given back, it is listed as %+v", got)
 	}
 }

@@ -124,6 +124,9 @@ func (s *Scheduler) taskState(j *job, i int) api.TaskState {
 		row.State = "finished" // before this submission
 	default:
 		row.WaitMS = api.Millis(now - j.accepted)
+		if row.Attempt = v.Attempt; !v.HasWorker { // a launch that was given back was no attempt
+			row.Worker = ""
+		}
 	}
 	return row
 }
