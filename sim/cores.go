@@ -104,8 +104,8 @@ func newCores(e *Engine) Policy {
 	return c
 }
 
-// offered is what every worker says of itself, whatever it has.
-func offered(cfg *Config) placement.Worker {
+// plainWorker is what every worker says of itself, whatever it has.
+func plainWorker(cfg *Config) placement.Worker {
 	return placement.Worker{
 		Slots: cfg.Slots, Apps: []string{app}, Sorts: cfg.Sharing.Discipline > queue.FIFO, Fair: cfg.queue().WithDefaults().Discipline == queue.Fair, Weights: cfg.Sharing.Weights,
 	}

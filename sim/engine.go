@@ -134,7 +134,7 @@ func newEngine(cfg Config, source *workload.Source) *Engine {
 	if cfg.Faults.any() {
 		e.faults = newFaults(&cfg)
 	}
-	e.fleet = newFleet(cfg.Nodes, offered(&cfg))
+	e.fleet = newFleet(cfg.Nodes, plainWorker(&cfg))
 	if len(e.fleet.resources) > 0 {
 		e.shares = newShares(e)
 	}
