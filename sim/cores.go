@@ -140,12 +140,12 @@ func (c *cores) startWorker(i uint32) {
 // connectWorker tells a scheduler that a worker is connected.
 func (c *cores) connectWorker(s, w uint32) {
 	a := &c.schedulers[s]
-	c.carryOutPlaced(s, a.core.WorkerUp(c.engine.now, probe.WorkerID(w), c.offerOf(w), c.placed[:0]))
+	c.carryOutPlaced(s, a.core.WorkerUp(c.engine.now, probe.WorkerID(w), c.workerOf(w), c.placed[:0]))
 }
 
-// offerOf is what a worker says of itself.
-func (c *cores) offerOf(w uint32) placement.Worker {
-	o := c.engine.fleet.kindOf(w).offer
+// workerOf is what a worker says of itself.
+func (c *cores) workerOf(w uint32) placement.Worker {
+	o := c.engine.fleet.kindOf(w).worker
 	o.Name = nameOf(w)
 	return o
 }

@@ -25,7 +25,7 @@ type fleet struct {
 // kind is workers that have the same.
 type kind struct {
 	node   *workload.Node
-	offer  placement.Worker // what they say of themselves, but for their name
+	worker placement.Worker // what they say of themselves, but for their name
 	amount []uint32         // of each resource
 }
 
@@ -49,11 +49,11 @@ func (c *Config) nodeFaults() (faults []error) {
 	return faults
 }
 
-// newFleet sorts workers by what they have. Each says offer of itself beside that.
-func newFleet(nodes []workload.Node, offer placement.Worker) *fleet {
+// newFleet sorts workers by what they have. Each says what plain says of itself beside that.
+func newFleet(nodes []workload.Node, plain placement.Worker) *fleet {
 	f := &fleet{eligible: make(map[string][]uint32)}
 	if nodes == nil {
-		f.kinds = []kind{{node: &workload.Node{}, offer: offer}}
+		f.kinds = []kind{{node: &workload.Node{}, worker: plain}}
 		return f
 	}
 	for i := range nodes {
@@ -72,7 +72,7 @@ func newFleet(nodes []workload.Node, offer placement.Worker) *fleet {
 		if !made {
 			k = uint32(len(f.kinds))
 			known[string(key)] = k
-			f.kinds = append(f.kinds, f.kind(&nodes[i], offer))
+			f.kinds = append(f.kinds, f.kind(&nodes[i], plain))
 		}
 		f.of[i] = k
 	}
@@ -90,14 +90,14 @@ func appendNode(b []byte, n *workload.Node) []byte {
 	return b
 }
 
-func (f *fleet) kind(n *workload.Node, offer placement.Worker) kind {
-	k := kind{node: n, offer: offer, amount: make([]uint32, len(f.resources))}
+func (f *fleet) kind(n *workload.Node, plain placement.Worker) kind {
+	k := kind{node: n, worker: plain, amount: make([]uint32, len(f.resources))}
 	for _, key := range slices.Sorted(maps.Keys(n.Labels)) {
-		k.offer.Labels = append(k.offer.Labels, probe.Label{Key: key, Value: n.Labels[key]})
+		k.worker.Labels = append(k.worker.Labels, probe.Label{Key: key, Value: n.Labels[key]})
 	}
 	for i, name := range f.resources {
 		k.amount[i] = n.Resources[name]
-		k.offer.Resources = append(k.offer.Resources, probe.Amount{Name: name, N: k.amount[i]})
+		k.worker.Resources = append(k.worker.Resources, probe.Amount{Name: name, N: k.amount[i]})
 	}
 	return k
 }
