@@ -89,7 +89,6 @@ const (
 	msgClaim
 	msgAck
 	msgTakes
-	msgTakesNone
 	msgComing
 )
 
@@ -160,8 +159,6 @@ func (r *reference) handle(now time.Duration, m message) []Effect {
 		r.claim(m)
 	case msgTakes:
 		r.takes(m.s)
-	case msgTakesNone:
-		r.takerDown(m.s)
 	case msgComing:
 		r.comes(m)
 	case msgAck:
