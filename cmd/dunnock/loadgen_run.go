@@ -3,17 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"dunnock/loadgen"
-	"dunnock/loadgen/report"
 	"dunnock/loadgen/workload"
 	"dunnock/task"
 )
@@ -35,13 +32,13 @@ type loadgenRunCmd struct {
 	ClientDelay  *time.Duration `help:"For the simulator: what a message between client and scheduler takes, one way (default: measured)." placeholder:"DURATION"`
 	TaskOverhead *time.Duration `help:"For the simulator: what a task occupies its slot for beyond its service (default: measured)." placeholder:"DURATION"`
 
-	JSON      bool    `help:"Print one JSON object a run (default: a table)."`
-	CSV       string  `name:"csv" help:"Write a line for each job (default: no)." placeholder:"FILE"`
-	Hgrm      string  `help:"Write the distribution of the response as HdrHistogram plotters read it, in ms (default: no)." placeholder:"FILE"`
-	HTML      string  `name:"html" help:"Write a report with plots, in one file (default: no)." placeholder:"FILE"`
-	meanTasks float64 // of a job of a workload file
-
+	JSON   bool   `help:"Print one JSON object a run (default: a table)."`
+	CSV    string `name:"csv" help:"Write a line for each job (default: no)." placeholder:"FILE"`
+	Hgrm   string `help:"Write the distribution of the response as HdrHistogram plotters read it, in ms (default: no)." placeholder:"FILE"`
+	HTML   string `name:"html" help:"Write a report with plots, in one file (default: no)." placeholder:"FILE"`
 	Record string `help:"Write the jobs as they ran, with the service times that workers measured, as a workload (default: no)." placeholder:"FILE"`
+
+	meanTasks float64 // of a job of a workload file; dryRun finds it out
 }
 
 // defaultRun is how long a run is if nothing says it.
@@ -158,79 +155,6 @@ func (c *loadgenRunCmd) check(p *process) (payload []byte, err error) {
 	return payload, c.dryRun(p)
 }
 
-// dryRun opens a workload file, or makes a workload for a fleet of any size, so that what is wrong with it is found
-// before a fleet is started.
-func (c *loadgenRunCmd) dryRun(p *process) error {
-	if c.Workload == "-" {
-		return nil
-	}
-	most, nodes := c.planned(c.Seed)
-	source, _, closeSource, err := c.workloadFlags.open(p, 1, most, nodes)
-	if err != nil {
-		return err
-	}
-	defer closeSource()
-	if c.Workload == "" {
-		return nil
-	}
-	var j workload.Job
-	tasks := 0
-	for source.Next(&j) {
-		tasks += len(j.Service)
-	}
-	c.meanTasks = float64(tasks) / float64(max(source.Jobs(), 1))
-	if err := source.Err(); err != nil {
-		return fmt.Errorf("%s: %w", c.Workload, err)
-	}
-	if source.Jobs() == 0 {
-		return fmt.Errorf("%s: no jobs", c.Workload)
-	}
-	return nil
-}
-
-// bound says what runs are set beside; nil if they are not.
-func (c *loadgenRunCmd) bound(p *process, t *target, show *progress) (*loadgen.BoundConfig, error) {
-	if !c.Bound {
-		return nil, nil
-	}
-	sharing, _ := c.queue() // checkFleet has looked
-	b := &loadgen.BoundConfig{From: "flags", Sharing: sharing}
-	if c.NetDelay == nil || c.ClientDelay == nil || c.TaskOverhead == nil {
-		b.From = "calibrated"
-		found, err := t.calibrated(p.ctx, p, show, c.width())
-		switch {
-		case errors.Is(err, loadgen.ErrNoSleep):
-			b.From = "none"
-		case err != nil:
-			return nil, err
-		default:
-			b.Net, b.Client, b.Overhead = found.Net, found.Client, found.Overhead
-		}
-	}
-	c.delays(b)
-	return b, nil
-}
-
-// width is how many tasks a job has on average, as far as that is known.
-func (c *loadgenRunCmd) width() int {
-	if c.Workload != "" {
-		return int(c.meanTasks + 0.5)
-	}
-	return int(c.Tasks.Mean() + 0.5)
-}
-
-// delays sets those that flags give.
-func (c *loadgenRunCmd) delays(b *loadgen.BoundConfig) {
-	for _, f := range []struct {
-		flag *time.Duration
-		to   *time.Duration
-	}{{c.NetDelay, &b.Net}, {c.ClientDelay, &b.Client}, {c.TaskOverhead, &b.Overhead}} {
-		if f.flag != nil {
-			*f.to = *f.flag
-		}
-	}
-}
-
 // repeat makes the runs. With an error it returns those there are.
 func (c *loadgenRunCmd) repeat(p *process, cfg *loadgen.Config, out *outputs, show *progress) (results []*loadgen.Result, err error) {
 	if out.csv != nil {
@@ -269,69 +193,6 @@ func (c *loadgenRunCmd) repeat(p *process, cfg *loadgen.Config, out *outputs, sh
 	return results, nil
 }
 
-// plan is what the flags ask for, for the report. slots are those of the fleet.
-func (f *workloadFlags) plan(load float64, slots int) loadgen.Plan {
-	plan := loadgen.Plan{Workload: f.describe(), Seed: f.Seed, Load: load, Length: f.Duration, Jobs: f.Jobs}
-	spec := f.spec(slots)
-	for i := range f.Stages.Len() {
-		length := time.Duration(float64(f.Stages.Stage(i).Length) * f.TimeScale)
-		plan.Stages = append(plan.Stages, loadgen.PlannedStage{
-			Load: spec.StageLoad(i), Rate: spec.StageRate(i) / f.TimeScale, Length: length,
-		})
-		if i == 0 && f.Duration == 0 {
-			plan.Length = 0
-		}
-		if f.Duration == 0 {
-			plan.Length += length
-		}
-	}
-	return plan
-}
-
-// describe names the workload.
-func (f *workloadFlags) describe() string {
-	text := fmt.Sprintf("tasks=%s service=%s arrival=%s", f.Tasks, f.Service, f.Arrival)
-	switch {
-	case f.Workload != "":
-		text = f.Workload
-	case f.Stages.Len() > 0:
-		text += " stages=" + f.Stages.String()
-	case f.Rate != 0:
-		text += fmt.Sprintf(" rate=%g", f.Rate)
-	}
-	if f.TaskSlots != (workload.Tasks{}) {
-		text += " task-slots=" + f.TaskSlots.String()
-	}
-	for _, word := range f.demands() {
-		text += " " + word //nolint:perfsprint // a few, once a run
-	}
-	if users := f.Users.String(); users != "" {
-		text += " users=" + users
-	}
-	if ranks := f.Priority.String(); ranks != "" {
-		text += " priority=" + ranks
-	}
-	if f.Deadlines != (workload.Service{}) {
-		text += " deadlines=" + f.Deadlines.String()
-	}
-	if f.Keys != (workload.Keys{}) {
-		text += " keys=" + f.Keys.String()
-		if f.Cache > 0 {
-			text += fmt.Sprintf(" cache=%d miss-cost=%g", f.Cache, f.MissCost)
-		}
-		if !f.Affinity {
-			text += " no-affinity"
-		}
-	}
-	if f.Estimates != (workload.Estimates{}) {
-		text += " estimates=" + f.Estimates.String()
-	}
-	if f.TimeScale != 1 {
-		text += fmt.Sprintf(" time-scale=%g", f.TimeScale)
-	}
-	return text
-}
-
 // progressLine is the run in one line.
 func (c *loadgenRunCmd) progressLine(cfg *loadgen.Config, now *loadgen.Progress) string {
 	var b strings.Builder
@@ -350,87 +211,6 @@ func (c *loadgenRunCmd) progressLine(cfg *loadgen.Config, now *loadgen.Progress)
 		fmt.Fprintf(&b, ", %s left", left.Round(time.Second))
 	}
 	return b.String()
-}
-
-// outputs are the files of a run.
-type outputs struct{ csv, hgrm, html, record *output }
-
-// open opens the files that were asked for, before anything runs.
-func (c *loadgenRunCmd) open() (*outputs, error) {
-	out := &outputs{}
-	for _, f := range []struct {
-		flag, path string
-		to         **output
-	}{{"csv", c.CSV, &out.csv}, {"hgrm", c.Hgrm, &out.hgrm}, {"html", c.HTML, &out.html}, {"record", c.Record, &out.record}} {
-		if f.path == "" {
-			continue
-		}
-		o, err := newOutput(f.flag, f.path)
-		if err != nil {
-			out.discard()
-			return nil, err
-		}
-		if slices.ContainsFunc(out.all(), o.same) {
-			o.discard()
-			out.discard()
-			return nil, usagef("--%s: %s is where another output goes already", f.flag, f.path)
-		}
-		*f.to = o
-	}
-	return out, nil
-}
-
-func (o *outputs) all() []*output { return []*output{o.csv, o.hgrm, o.html, o.record} }
-
-func (o *outputs) discard() {
-	for _, f := range o.all() {
-		f.discard()
-	}
-}
-
-// write completes the files. With an error, none of them that was not there before is left.
-func (c *loadgenRunCmd) write(out *outputs, results []*loadgen.Result) error {
-	if out.hgrm != nil {
-		if err := writeHgrm(out.hgrm, results); err != nil {
-			return fmt.Errorf("--hgrm: %w", err)
-		}
-	}
-	if out.html != nil {
-		if err := report.WriteHTML(out.html, results, report.Options{Command: commandLine()}); err != nil {
-			return fmt.Errorf("--html: %w", err)
-		}
-	}
-	flags := [...]string{"csv", "hgrm", "html", "record"}
-	for _, step := range []func(*output) error{(*output).complete, (*output).commit} { // all are complete before one appears
-		for i, o := range out.all() {
-			if err := step(o); err != nil {
-				return fmt.Errorf("--%s: %w", flags[i], err)
-			}
-		}
-	}
-	return nil
-}
-
-// writeHgrm writes the distribution of all runs together.
-func writeHgrm(w io.Writer, results []*loadgen.Result) error {
-	sum, err := loadgen.MergeHistograms(results)
-	if err != nil {
-		return err
-	}
-	_, err = sum.PercentilesPrint(w, 5, float64(time.Millisecond))
-	return err
-}
-
-// commandLine is what this process was called with.
-func commandLine() string {
-	words := append(make([]string, 0, len(os.Args)), "dunnock")
-	for _, w := range os.Args[1:] {
-		if strings.ContainsAny(w, " '\"$&|;<>(){}*?~`\\") || w == "" {
-			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-		words = append(words, w)
-	}
-	return strings.Join(words, " ")
 }
 
 // verdict says on standard error what nobody may overlook, and returns the exit code.
