@@ -426,6 +426,9 @@ func (l *link) handshake(kind uint8, body []byte) error {
 		l.id = s.newWorkerID()
 	}
 	s.links[l.id], s.workers[l.member.Incarnation] = l, l.id
+	if l.classed {
+		s.discipline = l.discipline
+	}
 	l.turn.effects = s.core.WorkerUp(now, l.id, placement.Worker{
 		Slots: int(h.Slots), Apps: h.Apps, Labels: named(h.Labels, h.Name), Resources: h.Resources, Sorts: probe.NeedsClass(h.Discipline),
 		Fair: h.Discipline == probe.DisciplineFair, Weights: weighed(h.Weights),

@@ -43,6 +43,7 @@ type Scheduler struct {
 	core       *placement.Core
 	links      map[probe.WorkerID]*link             // connected workers
 	workers    map[probe.Incarnation]probe.WorkerID // those, by what other schedulers know them by
+	discipline string                               // of the worker that connected last of those that sort what waits; empty: none has
 	lastWorker probe.WorkerID
 	freeIDs    []probe.WorkerID          // numbers up to lastWorker that nobody has
 	callers    map[*stream.Conn]struct{} // connections that others have opened: clients and schedulers

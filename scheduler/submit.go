@@ -76,6 +76,7 @@ func (s *Scheduler) accept(now time.Duration, t *turn, spec *task.Job, j *job, a
 		return fault
 	}
 	s.roomy(t)
+	placing.Turn = turnOf(s.discipline, spec, now)
 	ref, effects, err := s.core.Submit(now, placing, t.effects)
 	if err != nil {
 		return asError(err)

@@ -85,6 +85,28 @@ func timeOf(tasks int, rate float64) time.Duration {
 	return time.Duration(float64(float64(tasks)/rate) * float64(time.Second))
 }
 
+// inFrontLooked is how many jobs are looked at to find out which go before one that may be refused: what that costs is an answer's time.
+const inFrontLooked = 1000
+
+// inFront is how many of the tasks that are ahead of a job by their arrival are so by their turn too, where workers serve by that: a job with a deadline soon
+// does not wait for those that have time, and is not refused for them. Where many jobs are live it is as of the oldest.
+func (c *Core) inFront(s *Spec, ahead int) int {
+	if s.Turn == 0 || c.sorters < c.load.Workers || c.fair() {
+		return ahead
+	}
+	tasks, looked := 0, 0
+	for j := c.oldest; j != nil && looked < inFrontLooked; j = j.next {
+		looked++
+		if j.turn <= s.Turn && !j.halted() {
+			tasks += j.waiting()
+		}
+	}
+	if looked > 0 {
+		tasks = int(float64(tasks) * float64(c.load.Jobs) / float64(looked))
+	}
+	return min(tasks, ahead)
+}
+
 // admitByTime refuses a job whose tasks would wait too long, by how fast such tasks are launched now (overload is an
 // answer, not a queue). Where nothing waits there is nothing to say, and where nothing was launched lately nothing is
 // known. A job with an epoch is no new work: another scheduler had it, its reservations there are gone, and to refuse
@@ -106,6 +128,9 @@ func (c *Core) admitByTime(now time.Duration, p *planned, s *Spec) *task.Error {
 		return nil
 	}
 	ahead, mine := c.ahead(s, waiting)
+	if timeOf(ahead+p.tasks, rate) > min(c.cfg.MaxQueueTime, s.Deadline/2) {
+		ahead = c.inFront(s, ahead)
+	}
 	queue := timeOf(ahead, rate)
 	wait, most := queue, c.cfg.MaxQueueTime
 	if s.Epoch > 0 {

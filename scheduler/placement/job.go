@@ -61,6 +61,7 @@ type job struct {
 	ratio      float64
 	submitted  time.Duration
 	deadline   time.Duration
+	turn       int64         // as its Spec says
 	account    *account      // its user's; nil: nobody's
 	estimate   time.Duration // what each of its tasks takes, as it says
 	statement  *statement    // what is known of who says so; nil: it says nothing

@@ -22,6 +22,7 @@ type Spec struct {
 	Need            Need          // what each task takes of its worker, but for those in Groups
 	ProbeRatio      float64       // reservations per task, 1…16; 0: task.DefaultProbeRatio
 	Estimate        time.Duration // what each task takes, as the job says; 0: it does not
+	Turn            int64         // where all workers sort what waits: of two jobs the one with less goes first; 0: the one that came first
 	Deadline        time.Duration // from now, > 0; 0: task.DefaultDeadline
 	MaxAttempts     int           // starts per task, 1…100; 0: task.DefaultMaxAttempts
 	AtMostOnce      bool          // no task starts twice; doubtful ones end Unknown
@@ -134,7 +135,7 @@ func (c *Core) submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []
 	c.heed(j, &s)
 	c.form(j, &s)
 	j.mixed = len(s.Groups) > 0 || s.Spread != ""
-	j.submitted, j.deadline = now, after(now, s.Deadline)
+	j.submitted, j.deadline, j.turn = now, after(now, s.Deadline), s.Turn
 	j.ratio, j.maxAttempts = ratio, uint16(s.MaxAttempts)
 	j.atMostOnce, j.cancelOnFailure, j.epoch = s.AtMostOnce, s.CancelOnFailure, s.Epoch
 	c.addTasks(j, &s)
