@@ -165,6 +165,7 @@ func ofPlacement() []mutant {
 		{name: "attempts of earlier submissions count", file: placeSubmit, old: "if a.N == 0 ||", new: "if a.N < 1000 ||"},
 		{name: "finished tasks are not run again", file: placeSubmit, old: "if s.finished(i) {", new: "if false {"},
 		{name: "an attempt that runs is adopted", file: placeClaim, old: "if !wanted || c.runsLonger(j, m.Task, launched) {", new: "if true {"},
+		{name: "an attempt that has ended is not adopted again", file: placeClaim, old: ", s.state == slotOver && s.sure == ended && s.holds(m.Ref, m.Task, m.Call):", new: ":", tests: true},
 		{name: "of two attempts one is killed", file: placeClaim, old: "\t\tout = c.kill(j, m.Task, out)\n\t\tc.wait(j, m.Task)\n\t}\n\tc.occupy", new: "\t\tc.let(r)\n\t\tc.wait(j, m.Task)\n\t}\n\tc.occupy", tests: true},
 		{name: "a late result is taken", file: placeFinish, old: "return c.found(now, w, m, out) // late:", new: "return out // late:", tests: true},
 		{name: "a result that was not told counts", file: placeClaim, old: "if wk == nil || j == nil || !j.lacks(m.Task) {", new: "if true || wk == nil || j == nil || !j.lacks(m.Task) {"},

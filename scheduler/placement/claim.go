@@ -151,7 +151,7 @@ func (c *Core) adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []E
 	j := c.find(m.Ref)
 	if s.state != slotSilent {
 		switch ahead := int32(m.Call - s.call); {
-		case ahead < 0, ahead == 0 && s.state == slotKilled:
+		case ahead < 0, ahead == 0 && s.state == slotKilled, s.state == slotOver && s.sure == ended && s.holds(m.Ref, m.Task, m.Call): // or it comes twice
 			c.stats.Stale++
 			return out
 		case ahead == 0 && s.state.binds() && j != nil && s.holds(m.Ref, m.Task, m.Call):

@@ -43,7 +43,7 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 	switch s.state {
 	case slotBound, slotDoubted:
 	case slotKilled: // as it was told
-		s.state = slotOver
+		s.state, s.sure = slotOver, ended
 		if m.Status == probe.StatusOK && c.find(m.Ref) != nil {
 			return c.found(now, w, m, out) // it gave way to another attempt, and was faster all the same
 		}
@@ -58,7 +58,7 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 		return out
 	}
 	c.timed(now, &j.tasks[m.Task], s, max(m.Service, 0))
-	s.state = slotOver
+	s.state, s.sure = slotOver, ended
 	j.of(m.Task).backoff = 0 // its reservations lead to something
 	j.tasks[m.Task].service = max(m.Service, 0)
 	switch m.Status {

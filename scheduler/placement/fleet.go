@@ -102,6 +102,7 @@ const (
 	perhaps               // it was launched on an offer, which may have been taken back
 	sooner                // the same, of a slot that was not free yet
 	started               // the worker has said so
+	ended                 // and it has said how it ended
 )
 
 // occupied reports whether the end of what was launched in the slot has not come yet.

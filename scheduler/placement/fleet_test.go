@@ -213,7 +213,7 @@ func (f *fleet) receive(id probe.WorkerID, msg any) {
 		late := s.asked && int32(m.Call-s.call) < 0
 		killed := s.killed && s.call == m.Call && s.ref == m.Ref && s.task == m.Task && s.attempt == m.Attempt
 		if killed {
-			s.killed = false
+			s.killed, s.ended = false, m.Call
 		}
 		if bound && s.attempt == m.Attempt || late || killed && m.Status == probe.StatusOK {
 			f.found(id, m, f.core.Finished)

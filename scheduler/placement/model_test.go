@@ -50,6 +50,7 @@ type modelSlot struct {
 	attempt uint16 // as the worker knows it
 	doubted bool   // with bound: the connection broke since
 	started bool   // with bound: the worker has said that it runs this
+	ended   uint32 // the last call of which it has said how what was bound ended
 }
 
 type modelJob struct {

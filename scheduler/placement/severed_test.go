@@ -105,6 +105,7 @@ func (f *fleet) found(id probe.WorkerID, m probe.Finished, tell func(time.Durati
 		f.nothing(effects)
 	case bound && s.attempt == m.Attempt:
 		f.unbind(s)
+		s.ended = m.Call
 		f.workers[id].ended(m.Status)
 	case bound:
 		ev.finished = probe.Finished{}
@@ -152,7 +153,7 @@ func (f *fleet) adopt(id probe.WorkerID, m probe.Adopt) {
 	case bound:
 		s.doubted, s.started = false, true
 		f.nothing(effects)
-	case s.asked && (int32(m.Call-s.call) < 0 || m.Call == s.call && s.killed):
+	case s.asked && (int32(m.Call-s.call) < 0 || m.Call == s.call && (s.killed || s.ended == m.Call && s.ref == m.Ref && s.task == m.Task)):
 		f.nothing(effects)
 	default:
 		if s.bound {
