@@ -48,9 +48,9 @@ type modelSlot struct {
 	killed bool // was bound, and has been told to end
 
 	attempt uint16 // as the worker knows it
-	doubted bool   // with bound: the connection broke since
-	started bool   // with bound: the worker has said that it runs this
-	ended   uint32 // the last call of which it has said how what was bound ended
+	doubted, started bool // with bound: the connection broke since; the worker has said that it runs this
+
+	ended uint32 // the last call of which it has said how what was bound ended
 }
 
 type modelJob struct {
