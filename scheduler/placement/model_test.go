@@ -40,17 +40,16 @@ type modelWorker struct {
 }
 
 type modelSlot struct {
-	asked  bool
-	call   uint32
-	ref    probe.Ref // of the task that is bound here, with bound
-	task   uint32
-	bound  bool
-	killed bool // was bound, and has been told to end
-
+	asked   bool
+	call    uint32
+	ref     probe.Ref // of the task that is bound here, with bound
+	task    uint32
+	bound   bool
+	killed  bool   // was bound, and has been told to end
 	attempt uint16 // as the worker knows it
-	doubted, started bool // with bound: the connection broke since; the worker has said that it runs this
-
-	ended uint32 // the last call of which it has said how what was bound ended
+	doubted bool   // with bound: the connection broke since
+	started bool   // with bound: the worker has said that it runs this
+	ended   uint32 // the last call of which it has said how what was bound ended
 }
 
 type modelJob struct {
