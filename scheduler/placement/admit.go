@@ -85,11 +85,13 @@ func timeOf(tasks int, rate float64) time.Duration {
 	return time.Duration(float64(float64(tasks)/rate) * float64(time.Second))
 }
 
-// inFrontLooked is how many jobs are looked at to find out which go before one that may be refused: what that costs is an answer's time.
+// inFrontLooked is how many jobs are looked at to find out which go before one that may be refused: what that costs is
+// an answer's time.
 const inFrontLooked = 1000
 
-// inFront is how many of the tasks that are ahead of a job by their arrival are so by their turn too, where workers serve by that: a job with a deadline soon
-// does not wait for those that have time, and is not refused for them. Where many jobs are live it is as of the oldest.
+// inFront is how many of the tasks that are ahead of a job by their arrival are so by their turn too, where workers
+// serve by that: a job with a deadline soon does not wait for those that have time, and is not refused for them. Where
+// many jobs are live it is as of the oldest.
 func (c *Core) inFront(s *Spec, ahead int) int {
 	if s.Turn == 0 || c.sorters < c.load.Workers || c.fair() {
 		return ahead

@@ -8,10 +8,11 @@ import (
 	"dunnock/task"
 )
 
-// A job that comes under an epoch above 0 was at another scheduler before, or at this one in another life. Workers may run its tasks
-// still, and have results of it. So before anything of it is launched they are asked (EffectClaim): what they run is adopted and what
-// they have is taken over. The claim is also a fence: it keeps the scheduler before from starting anything more. When all have
-// answered, or enough time has passed, the tasks that nobody holds are sampled for. What turns up later is adopted all the same.
+// A job that comes under an epoch above 0 was at another scheduler before, or at this one in another life. Workers may
+// run its tasks still, and have results of it. So before anything of it is launched they are asked (EffectClaim): what
+// they run is adopted and what they have is taken over. The claim is also a fence: it keeps the scheduler before from
+// starting anything more. When all have answered, or enough time has passed, the tasks that nobody holds are sampled
+// for. What turns up later is adopted all the same.
 
 // claim is what is known of a claim while answers are due.
 type claim struct {
@@ -57,8 +58,9 @@ func (c *Core) claimAll(now time.Duration, j *job, out []Effect) []Effect {
 	return out
 }
 
-// concerns reports whether tasks of a job may be or have been at a worker. Of a job whose tasks differ in their constraints every worker
-// with the app may have one: asking a few in vain costs less than looking at all constraints for each.
+// concerns reports whether tasks of a job may be or have been at a worker. Of a job whose tasks differ in their
+// constraints every worker with the app may have one: asking a few in vain costs less than looking at all constraints
+// for each.
 func (j *job) concerns(w *Worker) bool {
 	if j.mixed {
 		return slices.Contains(w.Apps, j.first.set.app)
@@ -96,8 +98,8 @@ func (c *Core) answered(now time.Duration, j *job, w probe.WorkerID, out []Effec
 	return c.claimed(now, j, out)
 }
 
-// claimed lets a job's tasks be launched that nobody holds; of one whose tasks may start once only they end, since nobody can say that they
-// have not started.
+// claimed lets a job's tasks be launched that nobody holds; of one whose tasks may start once only they end, since
+// nobody can say that they have not started.
 func (c *Core) claimed(now time.Duration, j *job, out []Effect) []Effect {
 	j.claim = nil
 	c.rewakeJob(j)
@@ -130,9 +132,9 @@ func (c *Core) proceed(now time.Duration, j *job, out []Effect) []Effect {
 	return out
 }
 
-// Adopt takes a worker's word that it runs an attempt: one that was launched before the connection broke, or one of a job that was
-// claimed. It is bound there from now on. Of two attempts at one task the one that has run for longer goes on and the other is
-// killed. One that is of no use any more, because its task has its outcome, is killed.
+// Adopt takes a worker's word that it runs an attempt: one that was launched before the connection broke, or one of a
+// job that was claimed. It is bound there from now on. Of two attempts at one task the one that has run for longer goes
+// on and the other is killed. One that is of no use any more, because its task has its outcome, is killed.
 func (c *Core) Adopt(now time.Duration, w probe.WorkerID, m probe.Adopt, out []Effect) []Effect {
 	return c.attend(now, c.adopt(now, w, m, out))
 }
@@ -209,7 +211,8 @@ func (c *Core) runsLonger(j *job, t uint32, since time.Duration) bool {
 	return w != nil && w.slots[r.slot].state == slotBound
 }
 
-// hadAttempt counts an attempt that a worker tells of: it makes as many as its number says, and one more if another runs.
+// hadAttempt counts an attempt that a worker tells of: it makes as many as its number says, and one more if another
+// runs.
 func (j *job) hadAttempt(r *taskRec, attempt uint16) {
 	n := max(int(attempt), 1)
 	if r.state == stateRunning {
@@ -218,10 +221,10 @@ func (j *job) hadAttempt(r *taskRec, attempt uint16) {
 	r.attempt = uint16(min(max(int(r.attempt), n), int(j.maxAttempts)))
 }
 
-// Found takes a worker's word of how an attempt ended of which the report was lost, or came too late, or went to another
-// scheduler. If the task has no outcome yet, an OK or permanent failure is its outcome, and an attempt that runs elsewhere is killed. Another
-// end counts as an attempt that the task has had, unless one with that number is counted already. Body is the caller's business, as with
-// [Core.Finished].
+// Found takes a worker's word of how an attempt ended of which the report was lost, or came too late, or went to
+// another scheduler. If the task has no outcome yet, an OK or permanent failure is its outcome, and an attempt that
+// runs elsewhere is killed. Another end counts as an attempt that the task has had, unless one with that number is
+// counted already. Body is the caller's business, as with [Core.Finished].
 func (c *Core) Found(now time.Duration, w probe.WorkerID, m probe.Finished, out []Effect) []Effect {
 	out = c.found(now, w, &m, out)
 	if len(c.tripped) > 0 {
@@ -300,9 +303,9 @@ func (c *Core) conclusion(now time.Duration, j *job, w *worker, m *probe.Finishe
 }
 
 // Told takes a worker's word that it has said all that it holds: with Ref 0, of this scheduler's, once after it has
-// connected; otherwise of a job that was claimed. A task that was bound there when the connection broke and was not said
-// has never started, and waits again as if it had not been launched; unless results were dropped, or the worker had said before that
-// this runs there, when it counts as lost.
+// connected; otherwise of a job that was claimed. A task that was bound there when the connection broke and was not
+// said has never started, and waits again as if it had not been launched; unless results were dropped, or the worker
+// had said before that this runs there, when it counts as lost.
 func (c *Core) Told(now time.Duration, w probe.WorkerID, m probe.Told, out []Effect) []Effect {
 	return c.attend(now, c.told(now, w, m, out))
 }
@@ -350,8 +353,9 @@ func (c *Core) supersede(now time.Duration, j *job, out []Effect) []Effect {
 	return c.endAll(now, j, causeSuperseded, task.Unknown, out)
 }
 
-// Supersede ends a job that a later submission at this scheduler has taken over, as if another scheduler had it: all its tasks end Unknown, its
-// reservations are taken back, and its attempts run on, for the later submission to claim. An unknown Ref is no mistake.
+// Supersede ends a job that a later submission at this scheduler has taken over, as if another scheduler had it: all
+// its tasks end Unknown, its reservations are taken back, and its attempts run on, for the later submission to claim.
+// An unknown Ref is no mistake.
 func (c *Core) Supersede(now time.Duration, ref probe.Ref, out []Effect) []Effect {
 	j := c.find(ref)
 	if j == nil {
@@ -361,8 +365,8 @@ func (c *Core) Supersede(now time.Duration, ref probe.Ref, out []Effect) []Effec
 	return c.attend(now, c.supersede(now, j, out))
 }
 
-// Suspend keeps a job from launching anything until [Core.Resume]: its owner may be gone, or does not keep up with its results. Its reservations
-// are taken back; what runs runs on, and its end counts. An unknown Ref is no mistake.
+// Suspend keeps a job from launching anything until [Core.Resume]: its owner may be gone, or does not keep up with its
+// results. Its reservations are taken back; what runs runs on, and its end counts. An unknown Ref is no mistake.
 func (c *Core) Suspend(now time.Duration, ref probe.Ref, out []Effect) []Effect {
 	j := c.find(ref)
 	if j == nil || j.suspended {

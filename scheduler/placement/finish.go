@@ -88,11 +88,12 @@ func (c *Core) finished(now time.Duration, w probe.WorkerID, m *probe.Finished, 
 	return c.fail(now, j, m.Task, wk, causeAppFailed, out)
 }
 
-// Decline takes back a launch that the worker did not start. The task waits again at the head as if it
-// had not been launched: that was neither an attempt nor a failure. A worker that declines because it drains is sampled no more; one that
-// declines for another reason than a stale call does not get this task again while another could. One that declines because the job is fenced,
-// be it a launch, a claim (with Call 0) or an attempt that another scheduler has adopted, tells that the job is that scheduler's: all its
-// tasks end Unknown here. One of no task, with Ref 0, takes back an offer.
+// Decline takes back a launch that the worker did not start. The task waits again at the head as if it had not been
+// launched: that was neither an attempt nor a failure. A worker that declines because it drains is sampled no more; one
+// that declines for another reason than a stale call does not get this task again while another could. One that
+// declines because the job is fenced, be it a launch, a claim (with Call 0) or an attempt that another scheduler has
+// adopted, tells that the job is that scheduler's: all its tasks end Unknown here. One of no task, with Ref 0, takes
+// back an offer.
 func (c *Core) Decline(now time.Duration, w probe.WorkerID, m probe.Decline, out []Effect) []Effect {
 	return c.attend(now, c.declined(now, w, m, out))
 }
@@ -152,9 +153,9 @@ func (c *Core) putBack(now time.Duration, j *job, s *slot, reason probe.Refusal,
 	return c.give(now, j, j.of(s.task), reason, out)
 }
 
-// Refuse takes back reservations that a worker did not queue, or gave up because it drains. Jobs
-// that counted on them sample anew: at once if the worker drains, which takes it out of sampling, else after a
-// backoff, since the next worker may well be as full.
+// Refuse takes back reservations that a worker did not queue, or gave up because it drains. Jobs that counted on them
+// sample anew: at once if the worker drains, which takes it out of sampling, else after a backoff, since the next
+// worker may well be as full.
 func (c *Core) Refuse(now time.Duration, w probe.WorkerID, m probe.Refuse, out []Effect) []Effect {
 	wk, j := c.worker(w), c.find(m.Ref)
 	if wk != nil && m.Reason == probe.RefusedDraining {
@@ -250,8 +251,8 @@ func (c *Core) waits(j *job, g *group, n int) {
 	}
 }
 
-// requeue puts a task that was running back to the head, elsewhere if there is an elsewhere. What gives way does so rather than that a
-// task is tried again where it failed.
+// requeue puts a task that was running back to the head, elsewhere if there is an elsewhere. What gives way does so
+// rather than that a task is tried again where it failed.
 func (c *Core) requeue(now time.Duration, j *job, t uint32, out []Effect) []Effect {
 	c.wait(j, t)
 	g, r := j.of(t), &j.tasks[t]
@@ -327,8 +328,8 @@ func (c *Core) record(now time.Duration, j *job, t uint32, outcome task.Outcome,
 	})
 }
 
-// endAll ends all tasks that have no outcome yet, and the job: those that run are killed first, unless they are another scheduler's
-// now.
+// endAll ends all tasks that have no outcome yet, and the job: those that run are killed first, unless they are another
+// scheduler's now.
 func (c *Core) endAll(now time.Duration, j *job, why cause, outcome task.Outcome, out []Effect) []Effect {
 	for i := range j.tasks {
 		t := uint32(i)
@@ -360,8 +361,8 @@ func (c *Core) let(r *taskRec) {
 	}
 }
 
-// kill ends a running attempt, unless its worker is just going down. One that is severed is told when it is back and says that
-// it runs that.
+// kill ends a running attempt, unless its worker is just going down. One that is severed is told when it is back and
+// says that it runs that.
 func (c *Core) kill(j *job, t uint32, out []Effect) []Effect {
 	r := &j.tasks[t]
 	w := c.worker(r.worker)

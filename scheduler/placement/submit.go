@@ -103,14 +103,16 @@ func (s *Spec) validGroups() bool {
 	return len(s.Groups) < MaxGroups && n <= s.Tasks
 }
 
-// Submit accepts a job and samples workers for it: one draw of ⌈probe ratio × tasks to run⌉
-// reservations, and at one worker no more than there are tasks. A job whose tasks are all finished is done at once, and its Ref unknown when Submit returns. One with an epoch
-// is claimed from all workers first (EffectClaim) and sampled for when they have answered or [Config].ClaimWait has passed.
+// Submit accepts a job and samples workers for it: one draw of ⌈probe ratio × tasks to run⌉ reservations, and at one
+// worker no more than there are tasks. A job whose tasks are all finished is done at once, and its Ref unknown when
+// Submit returns. One with an epoch is claimed from all workers first (EffectClaim) and sampled for when they have
+// answered or [Config].ClaimWait has passed.
 //
 // The error is an [*task.Error], and nothing has happened: task.CodeNoWorkers if no worker is connected that is not
-// draining, CodeUnknownApp if none of them has the app, CodeUnsatisfiable naming the label (key=value) that leaves no worker,
-// CodeTooLarge or CodeOverloaded at a bound of the [Config], CodeOverloaded also if the tasks that wait under the same constraints take too
-// long, CodeInvalidJob for a Spec out of its ranges. Where only quarantined workers are eligible they are taken back on trial.
+// draining, CodeUnknownApp if none of them has the app, CodeUnsatisfiable naming the label (key=value) that leaves no
+// worker, CodeTooLarge or CodeOverloaded at a bound of the [Config], CodeOverloaded also if the tasks that wait under
+// the same constraints take too long, CodeInvalidJob for a Spec out of its ranges. Where only quarantined workers are
+// eligible they are taken back on trial.
 func (c *Core) Submit(now time.Duration, spec Spec, out []Effect) (probe.Ref, []Effect, error) {
 	ref, out, err := c.submit(now, spec, out)
 	return ref, c.attend(now, out), err
@@ -249,7 +251,8 @@ func (c *Core) addTasks(j *job, s *Spec) {
 	}
 }
 
-// addAttempts counts what tasks have had before, all of which has failed. Those that have had all their attempts end here.
+// addAttempts counts what tasks have had before, all of which has failed. Those that have had all their attempts end
+// here.
 func (c *Core) addAttempts(now time.Duration, j *job, had []Attempts, out []Effect) []Effect {
 	for _, a := range had {
 		if a.N == 0 || !j.lacks(a.Task) || j.tasks[a.Task].state != stateFresh {
@@ -276,8 +279,8 @@ func (c *Core) addAttempts(now time.Duration, j *job, had []Attempts, out []Effe
 	return out
 }
 
-// Cancel ends a job for its user: tasks without an outcome end Cancelled, and
-// running ones are killed. An unknown Ref is no mistake: the job may just have ended.
+// Cancel ends a job for its user: tasks without an outcome end Cancelled, and running ones are killed. An unknown Ref
+// is no mistake: the job may just have ended.
 func (c *Core) Cancel(now time.Duration, ref probe.Ref, out []Effect) []Effect {
 	j := c.find(ref)
 	if j == nil {
