@@ -209,7 +209,8 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-// TestEntriesStayInRegisters pins what the compiler wants for that: no more than four words, and no more than four fields in any struct.
+// TestEntriesStayInRegisters pins what the compiler wants for that: no more than four words, and no more than four
+// fields in any struct.
 func TestEntriesStayInRegisters(t *testing.T) {
 	for _, s := range []reflect.Type{reflect.TypeFor[entry](), reflect.TypeFor[demand]()} {
 		if s.NumField() > 4 || s.Size() > 32 {

@@ -395,8 +395,8 @@ func (m *machine) audit(msg message) error {
 	return nil
 }
 
-// auditKept keeps book of launches that wait: one starts only if it was just launched or kept, and once it is declined or
-// its end is reported it is kept no longer.
+// auditKept keeps book of launches that wait: one starts only if it was just launched or kept, and once it is declined
+// or its end is reported it is kept no longer.
 func (m *machine) auditKept(msg message, e *Effect) error {
 	kept, waits := m.kept[e.Slot]
 	waits = waits && kept.launch.Call == e.Call
@@ -415,7 +415,8 @@ func (m *machine) auditKept(msg message, e *Effect) error {
 			delete(m.kept, e.Slot)
 		}
 	case EffectDecline, EffectFinished:
-		// A launch that is declined beside the one that is kept for the same call is another scheduler's, or of another task.
+		// A launch that is declined beside the one that is kept for the same call is another scheduler's, or of another
+		// task.
 		if waits && kept.s == e.Scheduler && kept.launch.Ref == e.Ref && kept.launch.Task == e.Task {
 			delete(m.kept, e.Slot)
 		}

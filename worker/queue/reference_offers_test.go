@@ -7,8 +7,8 @@ import (
 	"dunnock/probe"
 )
 
-// refOffers is what the reference has for idle offers. Seats and lanes refer to each other by number; everything else is found out when it is
-// needed. It shares with the core the constants and the hash.
+// refOffers is what the reference has for idle offers. Seats and lanes refer to each other by number; everything else
+// is found out when it is needed. It shares with the core the constants and the hash.
 type refOffers struct {
 	seats   []refSeat
 	freed   []int // free seats in the order in which they were freed
@@ -561,7 +561,8 @@ func (r *reference) drainOffers() {
 	}
 }
 
-// launchLate is a Launch that no lane waits for: declined, but for a copy of the one that the lane has, or of one of the last four that were started there.
+// launchLate is a Launch that no lane waits for: declined, but for a copy of the one that the lane has, or of one of
+// the last four that were started there.
 func (r *reference) launchLate(m message) {
 	if !slices.Contains(r.up, m.s) {
 		return
