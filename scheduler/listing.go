@@ -14,6 +14,9 @@ import (
 // maxListed bounds one listing of jobs; the newest are listed.
 const maxListed = 1000
 
+// jobsPerHold bounds how many jobs are looked at before others get the lock.
+const jobsPerHold = 1000
+
 // listedJob is a job that may be listed, if it is still known by then.
 type listedJob struct {
 	accepted time.Duration
@@ -24,8 +27,11 @@ type listedJob struct {
 func (s *Scheduler) listJobs() api.JobList {
 	s.mu.Lock()
 	jobs := make([]listedJob, 0, len(s.jobs)+len(s.finished)+maxListed)
-	for _, j := range s.jobs {
-		jobs = append(jobs, listedJob{j.accepted, j.spec.ID, j})
+	for _, j := range s.jobs { // what comes in the meantime is listed or not
+		if jobs = append(jobs, listedJob{j.accepted, j.spec.ID, j}); len(jobs)%jobsPerHold == 0 {
+			s.mu.Unlock()
+			s.mu.Lock()
+		}
 	}
 	for _, j := range s.finished {
 		jobs = append(jobs, listedJob{j.accepted, j.spec.ID, j})
@@ -35,6 +41,7 @@ func (s *Scheduler) listJobs() api.JobList {
 	slices.SortFunc(jobs, func(a, b listedJob) int {
 		return cmp.Or(cmp.Compare(b.accepted, a.accepted), slices.Compare(a.id[:], b.id[:]))
 	})
+	jobs = slices.CompactFunc(jobs, func(a, b listedJob) bool { return a.id == b.id && a.accepted == b.accepted }) // what has ended in the meantime
 	jobs = jobs[:min(len(jobs), maxListed)]
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -157,6 +157,7 @@ func ofPlacement() []mutant {
 		{name: "a quarantined worker gets nothing", file: placeBind, old: "if j.halted() || wk.standing == quarantined {", new: "if j.halted() {", tests: true},
 		{name: "workers are asked what they hold", file: placeSubmit, old: "return ref, c.claimAll(now, j, out), nil", new: "return ref, c.begin(now, j, out), nil"},
 		{name: "a worker that is back is asked too", file: placeFleet, old: "if j.epoch > 0 && j.concerns(c.offer(wk)) {", new: "if false {", tests: true},
+		{name: "a job ends without a look at others", file: placeJob, old: "c.load.Jobs--\n", new: "c.load.Jobs--\n\tfor o := c.oldest; o != nil; o = o.next {\n\t\t_ = o.waiting()\n\t}\n", tests: true},
 		{name: "a claim does not wait for ever", file: placeTimer, old: "if now >= j.claimUntil() {", new: "if now < 0 {"},
 		{name: "in doubt nothing starts that may once", file: placeClaim, old: "if !j.atMostOnce {\n\t\treturn c.proceed", new: "if true {\n\t\treturn c.proceed"},
 		{name: "a lost attempt is the last that may be one", file: placeFleet, old: "if j.atMostOnce {\n\t\treturn c.end(", new: "if false {\n\t\treturn c.end(", tests: true},
