@@ -24,25 +24,51 @@ type listedJob struct {
 	job      *job // nil: the archive has it
 }
 
+// latest chooses the jobs that were accepted last. One that ends while others are looked at is met again.
+type latest struct {
+	jobs []listedJob
+	from time.Duration // those that were accepted before are none of them
+}
+
+func (l *latest) add(j listedJob) {
+	if j.accepted < l.from {
+		return
+	}
+	if l.jobs = append(l.jobs, j); len(l.jobs) == 4*maxListed {
+		if l.jobs = l.list(); len(l.jobs) == maxListed {
+			l.from = l.jobs[maxListed-1].accepted
+		}
+	}
+}
+
+// list returns them, the latest first.
+func (l *latest) list() []listedJob {
+	slices.SortFunc(l.jobs, func(a, b listedJob) int {
+		return cmp.Or(cmp.Compare(b.accepted, a.accepted), slices.Compare(a.id[:], b.id[:]))
+	})
+	jobs := slices.CompactFunc(l.jobs, func(a, b listedJob) bool { return a.id == b.id && a.accepted == b.accepted })
+	return jobs[:min(len(jobs), maxListed)]
+}
+
 func (s *Scheduler) listJobs() api.JobList {
+	var newest latest
+	seen := 0
 	s.mu.Lock()
-	jobs := make([]listedJob, 0, len(s.jobs)+len(s.finished)+maxListed)
 	for _, j := range s.jobs { // what comes in the meantime is listed or not
-		if jobs = append(jobs, listedJob{j.accepted, j.spec.ID, j}); len(jobs)%jobsPerHold == 0 {
+		newest.add(listedJob{j.accepted, j.spec.ID, j})
+		if seen++; seen%jobsPerHold == 0 {
 			s.mu.Unlock()
 			s.mu.Lock()
 		}
 	}
 	for _, j := range s.finished {
-		jobs = append(jobs, listedJob{j.accepted, j.spec.ID, j})
+		newest.add(listedJob{j.accepted, j.spec.ID, j})
 	}
-	jobs = s.archive.newest(maxListed, jobs)
-	s.mu.Unlock() // sorting many jobs takes time, and by what never changes
-	slices.SortFunc(jobs, func(a, b listedJob) int {
-		return cmp.Or(cmp.Compare(b.accepted, a.accepted), slices.Compare(a.id[:], b.id[:]))
-	})
-	jobs = slices.CompactFunc(jobs, func(a, b listedJob) bool { return a.id == b.id && a.accepted == b.accepted }) // what has ended in the meantime
-	jobs = jobs[:min(len(jobs), maxListed)]
+	for _, l := range s.archive.newest(maxListed, nil) {
+		newest.add(l)
+	}
+	s.mu.Unlock() // sorting takes time, and by what never changes
+	jobs := newest.list()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := api.JobList{Jobs: make([]api.JobSummary, 0, len(jobs))}

@@ -53,7 +53,8 @@ func main() {
 	flag.BoolVar(&o.rest, "rest", false, "measure the response of a job of one task when nothing else is going on, instead")
 	flag.IntVar(&o.tasks, "tasks", 10, "tasks of a job")
 	flag.IntVar(&o.inFlight, "in-flight", 64, "jobs in flight")
-	flag.IntVar(&o.queued, "queued", 0, "measure how long submits take with so many tasks queued, instead, in jobs of 1,000 or of as many as -tasks says")
+	flag.IntVar(&o.queued, "queued", 0, "measure how long submits take with so many tasks queued, instead")
+	flag.IntVar(&o.queuedJob, "queued-job", 1000, "tasks of the jobs that are queued")
 	flag.IntVar(&o.large, "large", 0, "measure the response of small jobs beside so many jobs in flight with payloads, or results, of 1 MiB, instead")
 	flag.IntVar(&o.rounds, "rounds", 5, "measured rounds")
 	flag.DurationVar(&o.length, "length", 3*time.Second, "length of a round")
@@ -77,6 +78,7 @@ type options struct {
 	shapes                 []shape
 	rest                   bool
 	queued, large          int
+	queuedJob              int
 	rounds                 int
 	length                 time.Duration
 	profile                string
