@@ -14,9 +14,6 @@ import (
 // maxListed bounds one listing of jobs; the newest are listed.
 const maxListed = 1000
 
-// jobsPerHold bounds how many jobs are looked at before others get the lock.
-const jobsPerHold = 1000
-
 // listedJob is a job that may be listed, if it is still known by then.
 type listedJob struct {
 	accepted time.Duration
@@ -24,7 +21,7 @@ type listedJob struct {
 	job      *job // nil: the archive has it
 }
 
-// latest chooses the jobs that were accepted last. One that ends while others are looked at is met again.
+// latest chooses the jobs that were accepted last, in as little memory as they take.
 type latest struct {
 	jobs []listedJob
 	from time.Duration // those that were accepted before are none of them
@@ -35,9 +32,8 @@ func (l *latest) add(j listedJob) {
 		return
 	}
 	if l.jobs = append(l.jobs, j); len(l.jobs) == 4*maxListed {
-		if l.jobs = l.list(); len(l.jobs) == maxListed {
-			l.from = l.jobs[maxListed-1].accepted
-		}
+		l.jobs = l.list()
+		l.from = l.jobs[maxListed-1].accepted
 	}
 }
 
@@ -46,28 +42,24 @@ func (l *latest) list() []listedJob {
 	slices.SortFunc(l.jobs, func(a, b listedJob) int {
 		return cmp.Or(cmp.Compare(b.accepted, a.accepted), slices.Compare(a.id[:], b.id[:]))
 	})
-	jobs := slices.CompactFunc(l.jobs, func(a, b listedJob) bool { return a.id == b.id && a.accepted == b.accepted })
-	return jobs[:min(len(jobs), maxListed)]
+	return l.jobs[:min(len(l.jobs), maxListed)]
 }
 
 func (s *Scheduler) listJobs() api.JobList {
 	var newest latest
-	seen := 0
 	s.mu.Lock()
-	for _, j := range s.jobs { // what comes in the meantime is listed or not
-		newest.add(listedJob{j.accepted, j.spec.ID, j})
-		if seen++; seen%jobsPerHold == 0 {
-			s.mu.Unlock()
-			s.mu.Lock()
-		}
-	}
-	for _, j := range s.finished {
+	for _, ref := range s.core.Newest(maxListed) {
+		j := s.jobs[ref]
 		newest.add(listedJob{j.accepted, j.spec.ID, j})
 	}
+	finished := slices.Clone(s.finished)
 	for _, l := range s.archive.newest(maxListed, nil) {
 		newest.add(l)
 	}
-	s.mu.Unlock() // sorting takes time, and by what never changes
+	s.mu.Unlock() // looking at many jobs takes time, and what is looked at never changes
+	for _, j := range finished {
+		newest.add(listedJob{j.accepted, j.spec.ID, j})
+	}
 	jobs := newest.list()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -69,6 +69,15 @@ type WorkerView struct {
 	Quarantined bool // sampled no more for a while, because it fails everything
 }
 
+// Newest returns up to most live jobs, those that came last, beginning with the last. It costs O(most).
+func (c *Core) Newest(most int) []probe.Ref {
+	refs := make([]probe.Ref, 0, min(most, c.load.Jobs))
+	for j := c.newest; j != nil && len(refs) < most; j = j.prev {
+		refs = append(refs, j.ref)
+	}
+	return refs
+}
+
 // Job returns a live job. It costs O(1), or O(groups).
 func (c *Core) Job(ref probe.Ref) (JobView, bool) {
 	j := c.find(ref)
