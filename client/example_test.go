@@ -124,7 +124,7 @@ func ExampleClient_Submit_sharing() {
 		User:     "org/team/ann",         // fair: her part of her team's part of the organisation's
 		Priority: 10,                     // priority: before all below
 		Deadline: 2 * time.Second,        // edf: before all that end later
-		Estimate: 100 * time.Millisecond, // srpt: before all that have more left to run
+		Estimate: 100 * time.Millisecond, // srpt: before all that have more left to run; elsewhere slots are asked for ahead by it
 		Tasks:    []task.Task{{Payload: []byte("sales")}, {Payload: []byte("stock")}},
 	}
 	h, err := c.Submit(context.Background(), job)
