@@ -148,9 +148,11 @@ func (n *Node) joinOne(addr netip.AddrPort) error {
 	if first := errors.Unwrap(err); first != nil {
 		err = first
 	}
-	if strings.HasSuffix(err.Error(), "EOF") {
-		err = errors.New(err.Error() + " (the other side hung up: is it of another fleet, or has another key?)")
+	text := explained(err.Error())
+	if strings.HasSuffix(text, "EOF") {
+		text += " (the other side hung up: is it of another fleet, or has another key?)"
 	}
+	err = errors.New(text)
 	n.log.Debug("joining failed", slog.String("addr", addr.String()), slog.Any("error", err))
 	return err
 }

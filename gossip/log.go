@@ -40,7 +40,7 @@ func (w *logWriter) Write(line []byte) (int, error) {
 	if !ok {
 		return len(line), nil
 	}
-	attrs := []slog.Attr{slog.String("text", text)}
+	attrs := []slog.Attr{slog.String("text", explained(text))}
 	if dropped > 0 {
 		attrs = append(attrs, slog.Int("dropped", dropped))
 	}

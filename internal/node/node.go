@@ -125,6 +125,9 @@ func (n *Node) openGossip(cfg Config) error {
 		return err
 	}
 	n.gossip, n.Members = g, g
+	if len(cfg.GossipKey) == 0 && CheckLoopback("gossip", g.Addr(), false) != nil {
+		n.Logger.Warn("whoever reaches the gossip address can join the fleet: there is no gossip key", slog.String("addr", g.Addr()))
+	}
 	return nil
 }
 
@@ -238,5 +241,9 @@ func CheckLoopback(what, addr string, insecure bool) error {
 	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("%s: %s is not a loopback address: the network could submit work without TLS and a token; use 127.0.0.1, or allow it with --insecure", what, addr)
+	could := "submit work without TLS and a token"
+	if strings.HasSuffix(what, "gossip") {
+		could = "join the fleet, which nothing but a --gossip-key keeps it from"
+	}
+	return fmt.Errorf("%s: %s is not a loopback address: the network could %s; use 127.0.0.1, or allow it with --insecure", what, addr, could)
 }
