@@ -16,3 +16,13 @@ func explained(text string) string {
 	}
 	return text
 }
+
+// explainedJoin is explained of a node that was asked to let this one join.
+func explainedJoin(text string) string {
+	for _, hungUp := range []string{"EOF", "connection reset by peer", "broken pipe"} { // which one depends on what it has read by then
+		if strings.HasSuffix(text, hungUp) {
+			return text + " (the other side hung up: is it of another fleet, or has another key?)"
+		}
+	}
+	return explained(text)
+}

@@ -29,7 +29,7 @@ func TestExplained(t *testing.T) {
 				want string
 			}{{first, c.ofFirst}, {second, c.joiner}} {
 				if w.of.logs.says(w.of.ctx, w.want) != nil {
-					t.Errorf("nobody says %q: %q", w.want, w.of.logs.all())
+					t.Errorf("nobody says %q: %q, %q", w.want, w.of.logs.all(), w.of.logs.faults)
 				}
 			}
 		})

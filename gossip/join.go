@@ -148,11 +148,7 @@ func (n *Node) joinOne(addr netip.AddrPort) error {
 	if first := errors.Unwrap(err); first != nil {
 		err = first
 	}
-	text := explained(err.Error())
-	if strings.HasSuffix(text, "EOF") {
-		text += " (the other side hung up: is it of another fleet, or has another key?)"
-	}
-	err = errors.New(text)
+	err = errors.New(explainedJoin(err.Error()))
 	n.log.Debug("joining failed", slog.String("addr", addr.String()), slog.Any("error", err))
 	return err
 }
