@@ -8,7 +8,8 @@ import (
 	"dunnock/task"
 )
 
-// turnOf is what workers of a discipline go by of a job that comes now: what has less goes first. 0: who came first, or what nobody knows here.
+// turnOf is what workers of a discipline go by of a job that comes now: what has less goes first. 0: who came first, or
+// what nobody knows here.
 func turnOf(discipline string, j *task.Job, now time.Duration) int64 {
 	switch discipline {
 	case probe.DisciplinePriority:

@@ -13,8 +13,8 @@ import (
 	"dunnock/worker"
 )
 
-// A job that workers serve before what waits is not refused for that: with a deadline soon under edf, of a high priority, and with little to do under srpt. First
-// in, first out, it is.
+// A job that workers serve before what waits is not refused for that: with a deadline soon under edf, of a high
+// priority, and with little to do under srpt. First in, first out, it is.
 func TestUrgentJobsAreTaken(t *testing.T) {
 	for _, c := range []struct{ discipline, patient, urgent string }{ // what they say beside what they are; the last is who is taken
 		{probe.DisciplineFIFO, ``, ``},

@@ -88,7 +88,8 @@ func bystandersAreNotLookedAt(t *testing.T, policy Policy, waiting, tasks int, t
 	}
 	timers := bits.Len(uint(len(c.core.timers))) // on the way from one end of the heap to the other
 
-	// alone has an event happen while all other jobs are away. It takes the messages of n tasks at most, and moves as many timers.
+	// alone has an event happen while all other jobs are away. It takes the messages of n tasks at most, and moves as
+	// many timers.
 	alone := func(what string, ref probe.Ref, n int, event func()) {
 		t.Helper()
 		before := slices.Clone(c.core.timers)

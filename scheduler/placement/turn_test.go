@@ -12,7 +12,8 @@ import (
 	"dunnock/task"
 )
 
-// flooded is a core whose ten workers of one slot have run 200 of a job's 500 tasks at a rate of 100 a second, and others that have come.
+// flooded is a core whose ten workers of one slot have run 200 of a job's 500 tasks at a rate of 100 a second, and
+// others that have come.
 func flooded(t *testing.T, sorts bool, spec placement.Spec, others ...placement.Spec) (*placement.Core, time.Duration) {
 	t.Helper()
 	c := placement.New(placement.Config{MaxQueueTime: 10 * time.Second}, rand.New(rand.NewPCG(1, 1)))
@@ -48,8 +49,9 @@ func flooded(t *testing.T, sorts bool, spec placement.Spec, others ...placement.
 	return c, now
 }
 
-// TestTurnsDecideWhoIsAhead: 300 tasks wait for three seconds in all. Where workers serve by what a job has, one that goes before them and has two seconds is taken;
-// one that goes behind them is not, nor is any where workers serve who came first.
+// TestTurnsDecideWhoIsAhead: 300 tasks wait for three seconds in all. Where workers serve by what a job has, one that
+// goes before them and has two seconds is taken; one that goes behind them is not, nor is any where workers serve who
+// came first.
 func TestTurnsDecideWhoIsAhead(t *testing.T) {
 	for _, tt := range []struct {
 		sorts  bool
