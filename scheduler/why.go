@@ -135,21 +135,31 @@ func (s *Scheduler) whoseTurn(j *job, queues [][]probe.WorkerID, now time.Durati
 	var used []string
 	for _, workers := range queues {
 		for _, id := range workers {
-			if l := s.links[id]; l != nil && l.classed && !slices.Contains(used, l.discipline) {
+			if l := s.links[id]; l != nil && !slices.Contains(used, l.discipline) {
 				used = append(used, l.discipline)
 			}
 		}
 	}
+	if !slices.ContainsFunc(used, probe.NeedsClass) {
+		return ""
+	}
 	slices.Sort(used)
 	var b strings.Builder
-	for _, discipline := range used {
-		b.WriteString("; " + s.turnBy(discipline, j, now))
+	for i, discipline := range used {
+		if len(used) > 1 { // else one would contradict the other
+			b.WriteString([]string{"; at some workers ", "; at others "}[min(i, 1)])
+		} else {
+			b.WriteString("; ")
+		}
+		b.WriteString(s.turnBy(discipline, j, now))
 	}
 	return b.String()
 }
 
 func (s *Scheduler) turnBy(discipline string, j *job, now time.Duration) string {
 	switch discipline {
+	case "", probe.DisciplineFIFO:
+		return "jobs that came before go first (fifo)"
 	case probe.DisciplinePriority:
 		return fmt.Sprintf("jobs of a higher priority than %d go first (priority)", j.spec.Priority)
 	case probe.DisciplineFair:
