@@ -111,7 +111,7 @@ func draw(t *rapid.T) any {
 	case 13:
 		return probe.Ack{Seq: uint64(ref)}
 	case 14:
-		return probe.Offer{Slot: slot % probe.MaxLanes, Call: call, Ready: d, Brief: uint16(res) % 3}
+		return probe.Offer{Slot: slot % probe.MaxLanes, Call: call, Ready: d, Brief: uint16(res) % 3, Renewed: uint8(ref) % (probe.MaxRenewed + 1)}
 	case 15:
 		return probe.Want{Set: max(call, 1), Age: d, Quota: res, Now: uint32(min(uint64(res), uint64(ref)))}
 	case 16:

@@ -26,6 +26,16 @@ func Lanes(slots int) int {
 // a scheduler of another.
 const PolicyIdleOffer = "idle-offer"
 
+// OffersServe reports whether idle offers serve a fleet of so many slots and schedulers, at least as well as reservations do. Each slot is known to one scheduler. Where
+// there are few of them for each it takes asking most of the others to find one: more messages than sampling takes, and more time. Five schedulers or fewer ask all the
+// others. Workers and schedulers go by the same rule: in other fleets workers make no offers, and tasks wait for none.
+func OffersServe(slots, schedulers int) bool { return slots >= slotsEach*(schedulers-askAll) }
+
+const (
+	slotsEach = 8 // of each scheduler beyond so many
+	askAll    = 5
+)
+
 // Offer says that a slot is free, or soon will be, and the queue empty: whoever has the offer may launch one task on
 // it, by a [Launch] that names its lane and call. That may be the scheduler that it was sent to or, when it was handed
 // on, any other that the worker is connected with.
@@ -42,7 +52,20 @@ type Offer struct {
 	Call  uint32
 	Ready time.Duration // until the slot is free; 0: it is now
 	Brief uint16        // 0: any task will do; else the offer is for the app of index Brief - 1 in the worker's Hello, and no slot's in particular
+
+	// Renewed is how often the offer was made anew because nothing came of it, 0 to MaxRenewed. Each time it is good for twice as long, so that slots
+	// which are free for long cost ever fewer messages.
+	Renewed uint8
 }
+
+// For how long an [Offer] is good. Its worker makes it anew a little later, since an offer may be lost with whoever holds it.
+const (
+	OfferLife  = 4500 * time.Millisecond // one that is new
+	MaxRenewed = 4                       // doublings: to 72 s
+)
+
+// Life is for how long an offer is good that was made anew so often.
+func Life(renewed uint8) time.Duration { return OfferLife << min(renewed, MaxRenewed) }
 
 // Want says between schedulers what of one set of waiting tasks is to be had from the other's offers. It replaces what
 // was said of the set before.
@@ -91,6 +114,9 @@ func AppendOffer(b []byte, m Offer) []byte {
 	b = wire.AppendUint(b, uint64(m.Slot))
 	b = wire.AppendUint(b, uint64(m.Call))
 	b = wire.AppendDuration(b, m.Ready)
+	if m.Renewed > 0 {
+		return wire.AppendUint(wire.AppendUint(b, uint64(m.Brief)), uint64(m.Renewed))
+	}
 	return appendBrief(b, m.Brief)
 }
 
@@ -115,8 +141,15 @@ func readBrief(r *wire.Reader) (brief uint16, ok bool) {
 func DecodeOffer(body []byte) (Offer, error) {
 	r := wire.NewReader(body)
 	m := Offer{Slot: r.Uint16(), Call: r.Uint32(), Ready: r.Duration()}
-	var ok bool
-	if m.Brief, ok = readBrief(&r); !ok || m.Slot >= MaxLanes {
+	if r.Len() > 0 { // what is 0 at the end is not written
+		if m.Brief = r.Uint16(); r.Len() > 0 {
+			m.Renewed = r.Uint8()
+		}
+		if m.Brief|uint16(m.Renewed) == 0 || m.Renewed > MaxRenewed {
+			return Offer{}, wire.ErrMalformed
+		}
+	}
+	if m.Slot >= MaxLanes {
 		return Offer{}, wire.ErrMalformed
 	}
 	return m, r.Close()

@@ -25,7 +25,7 @@ func (c *cores) carryOutQueued(worker uint32, out []queue.Effect) {
 		case queue.EffectHold:
 			continue
 		case queue.EffectOffer:
-			m.Kind, m.Service, m.Count = kindOffer, f.Service, f.Res
+			m.Kind, m.Service, m.Count, m.Attempt = kindOffer, f.Service, f.Res, uint16(f.Count)
 		case queue.EffectStop: // a handler that heeds its context
 			c.stopped = true
 			e.After(0, Timer{Kind: TimerKind(timerEnd), Worker: worker, Slot: f.Slot, Task: f.Call, Job: JobID(c.workers[worker].life)})

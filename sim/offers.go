@@ -18,7 +18,7 @@ func (c *cores) beginOffers() {
 			}
 		}
 	}
-	if c.classed {
+	if c.classed || !probe.OffersServe(c.engine.cfg.Workers*c.engine.cfg.Slots, len(c.schedulers)) {
 		return
 	}
 	last := make([]queue.Effect, 2*c.engine.cfg.Slots) // what each lane has offered last
@@ -68,7 +68,7 @@ func (c *cores) toPeer(scheduler uint32, f *placement.Effect) {
 func (c *cores) offered(now time.Duration, m *Message) {
 	core, from, out := c.schedulers[m.Scheduler].core, placement.PeerID(m.Job), c.placed[:0]
 	if m.Kind == kindOffer {
-		out = core.Offer(now, probe.WorkerID(m.Worker), probe.Offer{Slot: m.Slot, Call: m.Call, Ready: m.Service, Brief: uint16(m.Count)}, out)
+		out = core.Offer(now, probe.WorkerID(m.Worker), probe.Offer{Slot: m.Slot, Call: m.Call, Ready: m.Service, Brief: uint16(m.Count), Renewed: uint8(m.Attempt)}, out)
 	}
 	if m.Kind == kindWant {
 		out = core.Want(now, from, probe.Want{Set: m.Task, Age: m.Deadline, Quota: m.Count, Now: m.Call}, out)

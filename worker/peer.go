@@ -244,7 +244,7 @@ func (p *peer) handshake(kind uint8, body []byte) error {
 	p.conn.End(probe.AppendHello(p.conn.Begin(uint8(probe.KindHello)), &w.hello))
 	p.turn.batch.Add(p.conn)
 	p.turn.effects = w.core.SchedulerUp(now, p.id, h.Results, p.turn.effects)
-	if h.Policy == probe.PolicyIdleOffer && !probe.NeedsClass(w.hello.Discipline) { // whose turn it is can only be said of what is queued here
+	if h.Policy == probe.PolicyIdleOffer && !w.classed && !w.quiet { // whose turn it is can only be said of what is queued here
 		p.turn.effects = w.core.OffersTo(now, p.id, p.turn.effects)
 	}
 	other := w.otherPolicy(p)

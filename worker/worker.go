@@ -49,6 +49,7 @@ type Worker struct {
 	lastPeer probe.SchedulerID
 	stood    time.Duration   // for how long this process had stood still when that was last looked at
 	closed   bool            // no connection is taken any more
+	quiet    bool            // no offers are made
 	ctx      context.Context //nolint:containedctx // of Run: the life of connections that the HTTP server hands over
 	idle     chan struct{}   // closed when a draining worker has nothing left to do
 }
@@ -127,6 +128,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	g.Go(func() error { return w.server.Run(gctx) })
 	g.Go(func() error { w.keepTime(gctx); return nil })
 	g.Go(func() error { w.reportLoad(gctx); return nil })
+	g.Go(func() error { w.keepOffering(gctx); return nil })
 	g.Go(func() error { w.watch.Run(gctx); return nil })
 	g.Go(func() error {
 		defer cancel()

@@ -68,9 +68,9 @@ func (c *Core) getTask(now time.Duration, w probe.WorkerID, m *probe.GetTask, ou
 // more set aside than a slot: nobody knows what, once the job is over.
 func (c *Core) anybodys(j *job) bool {
 	if j == nil {
-		return len(c.needs) == 0 && c.sorters == 0
+		return len(c.needs) == 0 && c.onOffers()
 	}
-	return !j.needs && (j.offers || j.waiting() == 0 && c.sorters == 0)
+	return !j.needs && (j.offers || j.waiting() == 0 && c.onOffers())
 }
 
 // answer answers a call with a task of the job that its reservation was for.

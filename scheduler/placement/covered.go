@@ -47,6 +47,9 @@ func (c *Core) bindJobLate(now time.Duration, j *job, out []Effect) []Effect {
 
 // covered reports whether reservations for what waits under a set would reach every worker, and are of more use than offers.
 func (c *Core) covered(now time.Duration, s *set) bool {
+	if !c.onOffers() {
+		return true // they came to wait when workers made offers
+	}
 	q := s.request
 	if len(c.idle.peers) == 0 || q.stock > fewOffers*unit && q.rounds == 0 || !q.forecast.varies(now) && !c.starved(now, q) {
 		return false

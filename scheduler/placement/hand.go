@@ -24,7 +24,7 @@ func (c *Core) hand(now time.Duration, to PeerID, t offer, out []Effect) []Effec
 	s.state, s.attempt = slotHanded, uint16(t.hops)
 	c.stats.Hands++
 	if t.hops == 0 && t.brief == 0 {
-		t.until -= offerLife - handLife
+		t.until -= homeGrace
 	}
 	return append(out, Effect{
 		Kind: EffectHand, Peer: to, Worker: t.worker, HasWorker: true, Slot: t.lane, Call: t.call,
@@ -59,7 +59,7 @@ func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Ha
 		c.stats.Stale++
 		return c.attend(now, out)
 	}
-	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, hops: m.Hops, brief: m.Brief, ready: now, until: after(now, min(m.Left, handLife))}
+	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, hops: m.Hops, brief: m.Brief, ready: now, until: after(now, min(m.Left, probe.Life(probe.MaxRenewed)))}
 	if t.ahead = m.Ready > 0 || m.Brief > 0; t.ahead {
 		t.ready = now + max(m.Ready-c.hop(), 0)
 	}

@@ -1,6 +1,10 @@
 package placement
 
-import "time"
+import (
+	"time"
+
+	"dunnock/probe"
+)
 
 // Idle offers. A slot that frees, or is about to, offers itself to one scheduler, its home. A scheduler launches on the offers that it holds, and
 // holds those for which it has no use. What still waits it tells to some of its peers, as one standing want for each constraint set, and they
@@ -63,6 +67,11 @@ type request struct {
 	came  bool // and they are a job's
 	deep  bool // a worker could run none of the first that wait, and it was not looked further: when some of them go, others come into reach
 	kept  bool // pinned because peers know of it
+}
+
+// onOffers reports whether jobs wait for offers here. Where workers sort what waits, or slots are few beside schedulers, workers make none.
+func (c *Core) onOffers() bool {
+	return c.idle != nil && c.sorters == 0 && probe.OffersServe(c.load.Slots, c.schedulers)
 }
 
 // unit is what averages are counted in.

@@ -170,7 +170,7 @@ func (c *Core) newJob() *job {
 	generation := max(j.generation+1, 1) // 0 is left out when it wraps, so that no Ref is 0
 	*j = job{ref: probe.Ref(generation)<<32 | probe.Ref(index), generation: generation, parts: c.whole, prev: c.newest}
 	j.first.timer.j = j
-	j.order, j.offers = c.stats.Submitted, c.idle != nil && c.sorters == 0
+	j.order, j.offers = c.stats.Submitted, c.onOffers()
 	if c.newest == nil {
 		c.oldest = j
 	} else {

@@ -7,11 +7,10 @@ import (
 )
 
 const (
-	// offerLife is for how long an offer is held by whom it was made to. Its worker makes it anew after 5 s, or a tenth less or more, and nearly always to the same
-	// scheduler: that is the end of the old one. If it were dropped before, the slot would be nobody's in between.
-	offerLife = 6 * time.Second
-	// handLife is for how long others hold it, who do not hear of that: a launch seldom crosses it.
-	handLife = 4500 * time.Millisecond
+	// homeGrace is for how much longer than its life ([probe.Life]) an offer is held by whom it was made to. Its worker makes it anew up to a second after that, and nearly
+	// always to the same scheduler: that is the end of the old one. If it were dropped before, the slot would be nobody's in between. Others, who do not hear of that, hold it for its life: a
+	// launch seldom crosses the new one.
+	homeGrace = 1500 * time.Millisecond
 	// margin is by how much longer a peer's task must have waited to get an offer that this scheduler could use: handing it on takes
 	// a hop, in which the slot is empty.
 	margin = 3 * time.Millisecond
@@ -21,6 +20,9 @@ const (
 	mostHops = 64
 	// spareOffers is how many offers a scheduler holds beyond twice its share of the slots.
 	spareOffers = 256
+	// Those that are void by now lie among the others until these go, which may be good for more than a minute. They are looked for when there are this many times as many, and some more.
+	voidShare = 2
+	voidLeast = 64
 )
 
 // offer is a slot that is free or soon will be, and that a task may be launched on. It is good as long as its lane's record says so.
@@ -54,7 +56,7 @@ func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []E
 	}
 	c.stats.Offers++
 	c.idle.came = now
-	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, ready: now, until: now + offerLife}
+	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, ready: now, until: now + probe.Life(m.Renewed) + homeGrace}
 	if t.ahead = m.Ready > 0 || m.Brief > 0; t.ahead { // that was so when it left
 		t.ready = now + max(m.Ready-c.hop(), 0)
 	}
@@ -143,6 +145,9 @@ func (c *Core) keepOffer(now time.Duration, t offer) {
 		x.held.push(t)
 	}
 	most := 2*c.load.Slots/c.schedulers + spareOffers
+	if x.held.len() > voidShare*x.free+voidLeast {
+		x.held.filter(c.good)
+	}
 	for x.held.len() > 0 {
 		if oldest := x.held.at(0); c.good(oldest) && now < oldest.until && x.free <= most {
 			return

@@ -14,7 +14,7 @@ func (s *script) peers(verb string, w probe.WorkerID) []placement.Effect {
 	c, p := s.core, placement.PeerID(s.Int("p", 0))
 	switch verb {
 	case "offer":
-		m := probe.Offer{Slot: s.key().slot, Call: uint32(s.Int("call", int(s.asked[s.key()].Call)+1)), Ready: s.Duration("ready", 0), Brief: uint16(s.Int("brief", 0))}
+		m := probe.Offer{Slot: s.key().slot, Call: uint32(s.Int("call", int(s.asked[s.key()].Call)+1)), Ready: s.Duration("ready", 0), Brief: uint16(s.Int("brief", 0)), Renewed: uint8(s.Int("renewed", 0))}
 		s.asked[s.key()] = probe.GetTask{Slot: m.Slot, Call: m.Call}
 		return c.Offer(s.Now, w, m, nil)
 	case "hand":

@@ -26,7 +26,7 @@ import (
 //	adopt w=N slot=N [call job task attempt elapsed]  the slot runs its last Launch, or that
 //	found w=N slot=N [call job task attempt status service]  the slot's last Launch ended, or that
 //	told w=N [job=NAME] [dropped]
-//	offer w=N slot=N [call] [ready=0s]  the slot's next call, or that
+//	offer w=N slot=N [call] [ready=0s renewed=0]  the slot's next call, or that
 //	hand from=N w=N slot=N call=N [ready=0s left=4s hops=1 more=0]  peer, peer-down p=N  define p=N set=N [app=app require=k:v,…]
 //	learn w=N slot=N n=N service=  that many jobs of one task each, as of submit, run in the slot, one after the other; what is said of that is not shown
 //	want p=N set=N [age=0s quota=1 now=0]  spare p=N set=N [lack=1 floor=0]  offers

@@ -13,11 +13,16 @@ const (
 	budget      = 3
 	firstCredit = 64
 	maxCredit   = 256
-	minCredit   = -32
+	deepDebt    = -32
+	minCredit   = -256
 	// The fleet is not full while more offers than this are here when a job comes.
 	fewOffers = 2
 	// maxRoundShift bounds by how many doublings rounds are apart that were in vain; with little credit by twice as many.
 	maxRoundShift = 2
+	// A scheduler in debt, which has asked more than its launches have earned, leaves more time between rounds, so many doublings at most, and asks further peers only then. In deep
+	// debt it waits for some rounds before it tells anybody.
+	debtRounds = 6
+	deepRounds = 4
 	// maxRounds bounds by how many doublings more peers are told after them: more than there can be.
 	maxRounds = 12
 	// roundTenths is how long a round takes, in tenths of a hop: there and back, and a little.
@@ -110,9 +115,7 @@ func (c *Core) ask(now time.Duration, s *set, out []Effect) []Effect {
 	if rich {
 		fresh = min(peers-q.ntold, lack+1)
 	}
-	// Each may have to be told again. But one that holds what is needed here is found in the end, whatever that costs.
-	fresh = min(fresh, max(x.credit/2, 1-q.ntold, min(q.rounds, 1)))
-	if fresh <= 0 {
+	if fresh = min(fresh, c.affords(q)); fresh <= 0 {
 		c.again(now, q)
 		return out
 	}
@@ -142,11 +145,27 @@ func (c *Core) ask(now time.Duration, s *set, out []Effect) []Effect {
 	return out
 }
 
+// affords is how many peers more may be told. Each may have to be told again. But one that holds what is needed here is found in the end, whatever that costs.
+func (c *Core) affords(q *request) int {
+	switch credit := c.idle.credit; {
+	case credit >= 0:
+		return max(credit/2, 1-q.ntold, min(q.rounds, 1))
+	case q.rounds >= debtRounds:
+		return 1
+	case credit < deepDebt && q.rounds < deepRounds:
+		return 0
+	}
+	return 1 - q.ntold
+}
+
 // again has it looked after a round whether what was asked for has come.
 func (c *Core) again(now time.Duration, q *request) {
 	if q.roundAt == never {
 		shift := maxRoundShift
-		if c.idle.credit < firstCredit {
+		switch credit := c.idle.credit; {
+		case credit < 0:
+			shift = debtRounds
+		case credit < firstCredit:
 			shift *= 2
 		}
 		q.roundAt = after(now, c.roundTrip()<<min(q.rounds, shift))

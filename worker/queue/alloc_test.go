@@ -115,7 +115,7 @@ func TestNoAllocationsWithOffers(t *testing.T) {
 		"early":  func(b *bench) { b.earlyCycle(false) },
 		"killed": func(b *bench) { b.earlyCycle(true) },
 		"renew": func(b *bench) {
-			b.now += 2 * renewOffer
+			b.now += 2 * probe.Life(probe.MaxRenewed)
 			b.out = b.core.Tick(b.now, b.out[:0])
 		},
 		"reservation": func(b *bench) {

@@ -35,7 +35,7 @@ const (
 	EffectFound
 	// EffectTold sends a Told, behind all that was said before: Scheduler, Ref, Seq (what is acknowledged), Dropped.
 	EffectTold
-	// EffectOffer sends an Offer: Scheduler, Slot, Call, Service (the time until the slot is free), Res (its Brief).
+	// EffectOffer sends an Offer: Scheduler, Slot, Call, Service (the time until the slot is free), Res (its Brief), Count (its Renewed).
 	EffectOffer
 	// EffectHold keeps the Launch just passed in, with its payload, until an EffectStart of its slot and call runs it, or an
 	// EffectDecline or EffectFinished of them or the SchedulerDown of its scheduler lets go of it: Scheduler, Slot, Call, Ref, Task,
@@ -128,7 +128,7 @@ func (e *Effect) Adopt() probe.Adopt {
 
 // Offer returns the message of an [EffectOffer].
 func (e *Effect) Offer() probe.Offer {
-	return probe.Offer{Slot: e.Slot, Call: e.Call, Ready: e.Service, Brief: uint16(e.Res)}
+	return probe.Offer{Slot: e.Slot, Call: e.Call, Ready: e.Service, Brief: uint16(e.Res), Renewed: uint8(e.Count)}
 }
 
 // Told returns the message of an [EffectTold].

@@ -29,6 +29,7 @@ type lane struct {
 	last [beginnings]startOf // the launches that were started here last, the latest first
 
 	announced uint32 // the last call of which it was said that its launch is coming
+	renewed   uint8  // offered: how often it was made anew because nothing came of it
 	slow      bool   // running: its app was not brief when it was started
 	warned    bool   // held for a brief app: it has waited for long, with nothing started meanwhile
 }

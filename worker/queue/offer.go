@@ -18,9 +18,9 @@ import (
 // there was much to do.
 
 const (
-	// renewOffer is how old an offer gets before it is made anew, within a tenth more or less. Who holds it drops it at four fifths of that, so that
-	// the two rarely cross.
-	renewOffer = 5 * time.Second
+	// renewSpread is by how much more than its life ([probe.Life]) an offer gets before it is made anew, at most: those that were made together are not made
+	// anew together. Others than its home drop it when its life is over, so that a launch rarely crosses the new one.
+	renewSpread = time.Second
 	// crowdHops is for how many hops after a launch whose scheduler had more that waited the slot goes back to that one. It is what makes Finished and
 	// the next Launch one exchange under tasks that are about as short as a hop.
 	crowdHops = 10
@@ -83,10 +83,18 @@ func (c *Core) OffersTo(now time.Duration, s probe.SchedulerID, out []Effect) []
 			continue
 		}
 		if st.home = s; st.lane == noLane && st.offer != noLane {
-			out = c.offerAgain(now, st.offer, out)
+			out = c.offerAgain(now, st.offer, 0, out)
 		}
 	}
 	return c.ask(now, out)
+}
+
+// NoOffersTo says that a scheduler takes no offers any more, as if it had never. For one that takes none it has no effect.
+func (c *Core) NoOffersTo(now time.Duration, s probe.SchedulerID, out []Effect) []Effect {
+	if c.offers == nil {
+		return out
+	}
+	return c.ask(now, c.takerDown(now, s, out))
 }
 
 // takerDown forgets a scheduler that took offers. Every offer is made anew, since those made to others may have been handed on to it.
@@ -110,7 +118,7 @@ func (c *Core) takerDown(now time.Duration, s probe.SchedulerID, out []Effect) [
 		case len(o.takers) == 0:
 			c.withdraw(i)
 		default:
-			out = c.offerAgain(now, i, out)
+			out = c.offerAgain(now, i, 0, out)
 		}
 	}
 	return out
@@ -221,12 +229,12 @@ func (c *Core) offerSeat(now time.Duration, s uint16, ready time.Duration, out [
 	c.offers.seats[s].offer, c.slots[i].next = i, s
 	c.slots[i].state = Offered
 	c.offers.open++
-	return c.sayOffer(now, i, ready, out)
+	return c.sayOffer(now, i, 0, ready, out)
 }
 
-// offerAgain makes an offer anew, in place of what was said of it. If it goes to another scheduler than before, that one is told: a launch on it would cost
+// offerAgain makes an offer anew, in place of what was said of it, so often by now because it was old. If it goes to another scheduler than before, that one is told: a launch on it would cost
 // a task two hops.
-func (c *Core) offerAgain(now time.Duration, i uint16, out []Effect) []Effect {
+func (c *Core) offerAgain(now time.Duration, i uint16, renewed uint8, out []Effect) []Effect {
 	o := c.offers
 	o.stats.Voided++
 	if sl := &c.slots[i]; sl.scheduler != o.target(now, sl.next) && o.takes(sl.scheduler) {
@@ -236,17 +244,18 @@ func (c *Core) offerAgain(now time.Duration, i uint16, out []Effect) []Effect {
 	if runs := o.seats[c.slots[i].next].lane; runs != noLane {
 		ready = c.left(now, runs)
 	}
-	return c.sayOffer(now, i, ready, out)
+	return c.sayOffer(now, i, renewed, ready, out)
 }
 
-func (c *Core) sayOffer(now time.Duration, i uint16, ready time.Duration, out []Effect) []Effect {
+func (c *Core) sayOffer(now time.Duration, i uint16, renewed uint8, ready time.Duration, out []Effect) []Effect {
 	o := c.offers
 	sl := &c.slots[i]
 	sl.newCall()
 	sl.scheduler, sl.since = o.target(now, sl.next), now
-	c.setAlarm(i, after(now, renewOffer*9/10+time.Duration(o.hash(uint32(i), sl.call)%uint64(renewOffer/5))))
+	o.lanes[i].renewed = renewed
+	c.setAlarm(i, after(now, probe.Life(renewed)+time.Duration(o.hash(uint32(i), sl.call)%uint64(renewSpread))))
 	o.stats.Offers++
-	return append(out, Effect{Kind: EffectOffer, Scheduler: sl.scheduler, Slot: i, Call: sl.call, Service: ready})
+	return append(out, Effect{Kind: EffectOffer, Scheduler: sl.scheduler, Slot: i, Call: sl.call, Service: ready, Count: uint32(renewed)})
 }
 
 // withdraw takes an offer back, which needs no message: a launch on it is declined.
@@ -310,7 +319,7 @@ func (c *Core) expireLane(now time.Duration, i uint16, out []Effect) ([]Effect, 
 		return out, true
 	case sl.state == Offered:
 		o.stats.Renewed++
-		return c.offerAgain(now, i, out), true
+		return c.offerAgain(now, i, min(o.lanes[i].renewed+1, probe.MaxRenewed), out), true
 	case sl.state == Running && o.lanes[i].limit > now:
 		o.lanes[i].ahead = never
 		c.setAlarm(i, o.lanes[i].limit)

@@ -154,7 +154,7 @@ func (m *machine) step() error {
 	m.now += step
 	msg := m.draw()
 	if m.ref.cfg.Offers && m.pick(300) == 1 {
-		m.now += renewOffer + renewOffer/5 // all offers are old
+		m.now += probe.OfferLife + renewSpread // all offers that are new are old
 		msg = message{kind: msgTick}
 	}
 	if len(m.ref.offers.held) > 0 && m.pick(16) == 1 {
@@ -200,7 +200,7 @@ func (m *machine) draw() message {
 	}
 	if m.brisk {
 		kinds = []messageKind{
-			msgUp, msgTakes, msgTakes, msgReserve, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgDone, msgDone, msgDone, msgDone, msgTick, msgKill, msgClaim, msgDrain,
+			msgUp, msgTakes, msgTakes, msgTakes, msgTakesNone, msgReserve, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgLaunch, msgDone, msgDone, msgDone, msgDone, msgTick, msgKill, msgClaim, msgDrain,
 			msgNoTask, msgNoTask, msgDown, msgComing, msgComing, msgComing,
 		}
 		if m.pick(20) > 0 {
@@ -247,7 +247,7 @@ func (m *machine) draw() message {
 		sl := &m.ref.slots[l.Slot]
 		l.Call = uint32(len(sl.started))
 		if m.pick(4) > 0 {
-			if sl.state != Free && ((sl.state != Offered && sl.state != Coming) || m.pick(2) == 0) && msg.kind != msgUp && msg.kind != msgDown && msg.kind != msgTakes {
+			if sl.state != Free && ((sl.state != Offered && sl.state != Coming) || m.pick(2) == 0) && msg.kind != msgUp && msg.kind != msgDown && msg.kind != msgTakes && msg.kind != msgTakesNone {
 				msg.s = sl.s
 			}
 		} else {
@@ -334,6 +334,8 @@ func (m *machine) send(msg message, out []Effect) []Effect {
 		return c.Coming(m.now, msg.s, probe.Coming{Slot: l.Slot, Call: l.Call}, out)
 	case msgTakes:
 		return c.OffersTo(m.now, msg.s, out)
+	case msgTakesNone:
+		return c.NoOffersTo(m.now, msg.s, out)
 	case msgClaim:
 		return c.Claim(m.now, msg.s, probe.Claim{Ref: l.Ref, Job: l.Job, Epoch: l.Epoch}, out)
 	case msgAck:

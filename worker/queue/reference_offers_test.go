@@ -38,10 +38,11 @@ type refSeat struct {
 
 // refLane is what offers add to a lane.
 type refLane struct {
-	seat   int
-	since  time.Duration // offered, asking, held
-	over   time.Duration // offered: when it is old; held: when it is declined; running: when to ask ahead
-	expect time.Duration
+	renewed int // offered: how often because it was old
+	seat    int
+	since   time.Duration // offered, asking, held
+	over    time.Duration // offered: when it is old; held: when it is declined; running: when to ask ahead
+	expect  time.Duration
 
 	announced bool // it has been said of its present call that a launch is coming
 
@@ -74,7 +75,7 @@ func (r *reference) takes(s probe.SchedulerID) {
 	o.takers = append(o.takers, s)
 	for i, st := range o.seats {
 		if st.lane < 0 && st.offer >= 0 && r.home(i) != before[i] {
-			r.sayAgain(st.offer)
+			r.sayAgain(st.offer, 0)
 		}
 	}
 }
@@ -93,7 +94,7 @@ func (r *reference) takerDown(s probe.SchedulerID) {
 		case len(o.takers) == 0:
 			r.drop(i)
 		default:
-			r.sayAgain(i)
+			r.sayAgain(i, 0)
 		}
 	}
 }
@@ -265,24 +266,24 @@ func (r *reference) deal() {
 func (r *reference) offerSeat(s int) {
 	i := r.popLane()
 	r.offers.seats[s].offer, r.slots[i].seat, r.slots[i].state = i, s, Offered
-	r.sayOffer(i)
+	r.sayOffer(i, 0)
 }
 
 // sayAgain makes an offer anew, and says so to whom it was made before.
-func (r *reference) sayAgain(i int) {
+func (r *reference) sayAgain(i, renewed int) {
 	old, call, at := r.slots[i].s, uint32(len(r.slots[i].started)), len(r.out)
-	r.sayOffer(i)
+	r.sayOffer(i, renewed)
 	if r.slots[i].s != old && slices.Contains(r.offers.takers, old) {
 		r.out = slices.Insert(r.out, at, Effect{Kind: EffectDecline, Scheduler: old, Slot: uint16(i), Call: call, Reason: probe.RefusedStale})
 	}
 }
 
-func (r *reference) sayOffer(i int) {
+func (r *reference) sayOffer(i, renewed int) {
 	o := &r.offers
 	sl := &r.slots[i]
 	st := &o.seats[sl.seat]
 	sl.started = append(sl.started, false)
-	sl.s, sl.since, sl.announced = r.home(sl.seat), r.now, false
+	sl.s, sl.since, sl.announced, sl.renewed = r.home(sl.seat), r.now, false, renewed
 	if st.last.More && r.now-st.lastAt < crowdHops*r.hop() && slices.Contains(o.takers, st.lastOf) {
 		sl.s = st.lastOf
 	}
@@ -292,8 +293,8 @@ func (r *reference) sayOffer(i int) {
 	}
 	call := uint32(len(sl.started))
 	draw := offers{seed: r.cfg.Seed}
-	sl.over = r.now + renewOffer*9/10 + time.Duration(draw.hash(uint32(i), call)%uint64(renewOffer/5))
-	r.out = append(r.out, Effect{Kind: EffectOffer, Scheduler: sl.s, Slot: uint16(i), Call: call, Service: ready})
+	sl.over = r.now + 4500*time.Millisecond<<renewed + time.Duration(draw.hash(uint32(i), call)%uint64(renewSpread))
+	r.out = append(r.out, Effect{Kind: EffectOffer, Scheduler: sl.s, Slot: uint16(i), Call: call, Service: ready, Count: uint32(renewed)})
 }
 
 func (r *reference) offered(m message) bool {
@@ -516,7 +517,7 @@ func (r *reference) tickLane(i int) bool {
 	case sl.state == Offered && runs >= 0:
 		r.drop(i)
 	case sl.state == Offered:
-		r.sayAgain(i)
+		r.sayAgain(i, min(sl.renewed+1, 4))
 	case sl.state == Held:
 		r.slots[runs].expect = 0
 		r.wrong(r.slots[runs].m.App)

@@ -89,6 +89,7 @@ const (
 	msgClaim
 	msgAck
 	msgTakes
+	msgTakesNone
 	msgComing
 )
 
@@ -159,6 +160,8 @@ func (r *reference) handle(now time.Duration, m message) []Effect {
 		r.claim(m)
 	case msgTakes:
 		r.takes(m.s)
+	case msgTakesNone:
+		r.takerDown(m.s)
 	case msgComing:
 		r.comes(m)
 	case msgAck:

@@ -69,6 +69,8 @@ func (s *script) event() []Effect {
 		return c.SchedulerUp(now, s.scheduler(), uint64(s.Int("taken", 0)), nil)
 	case "takes":
 		return c.OffersTo(now, s.scheduler(), nil)
+	case "takes-none":
+		return c.NoOffersTo(now, s.scheduler(), nil)
 	case "claim":
 		return c.Claim(now, s.scheduler(), probe.Claim{Ref: ref, Job: s.job(), Epoch: uint32(s.Int("epoch", 1))}, nil)
 	case "ack":
@@ -155,6 +157,9 @@ func format(e Effect) string {
 		m := e.Offer()
 		if m.Brief > 0 {
 			return fmt.Sprintf("%s slot=%d call=%d for app %d", head, m.Slot, m.Call, m.Brief-1)
+		}
+		if m.Renewed > 0 {
+			return fmt.Sprintf("%s slot=%d call=%d ready=%v, renewed %d times, good for %v", head, m.Slot, m.Call, m.Ready, m.Renewed, probe.Life(m.Renewed))
 		}
 		return fmt.Sprintf("%s slot=%d call=%d ready=%v", head, m.Slot, m.Call, m.Ready)
 	case EffectStop:
