@@ -83,6 +83,8 @@ func ofOffers() []mutant {
 		{name: "offers: what is offered while not sampled can be taken back", file: placeFinish, old: "(wk.slots[m.Slot].state.offered() || wk.slots[m.Slot].state == slotDormant)", new: "wk.slots[m.Slot].state.offered()", tests: true},
 		{name: "offers: where workers sort, tasks wait there", file: placeJob, old: "c.idle != nil && c.sorters == 0", new: "c.idle != nil", tests: true},
 		{name: "offers: a fleet that is covered has reservations", file: placeCovered, old: "if s.needy() == 0 || !c.covered(now, s) {", new: "if s.needy() >= 0 {", tests: true},
+		{name: "offers: wide jobs of short services have reservations", file: placeCovered, old: "if c.hurried(now, s) {", new: "if false {", tests: true},
+		{name: "offers: fleets with few slots beside schedulers have reservations", file: "probe/offer.go", old: "return slots >= slotsEach*(schedulers-askAll)", new: "return true", tests: true},
 		{name: "offers: few workers are covered by a backlog", file: placeCovered, old: "tasks = max(tasks, s.waiting)", new: "tasks = max(tasks, 1)", tests: true},
 		{name: "offers: many workers are not", file: placeCovered, old: "if len(s.eligible) <= fewWorkers {", new: "if s.waiting > 0 {", tests: true},
 		{name: "offers: who gets none where others have reservations has them too", file: placeCovered, old: "!c.starved(now, q)", new: "(true || c.starved(now, q))", by: "./sim", tests: true},
