@@ -23,7 +23,7 @@ func ofWide() []mutant {
 		{name: "wide: the collector goes with its scheduler", file: queueCore, old: "if c.collects(s) {\n\t\tc.disband(now, &c.wide.line)", new: "if false {\n\t\tc.disband(now, &c.wide.line)", tests: true},
 		{name: "wide: more than there is is refused", file: queueWide, old: "if n.Resources[r] > w.has[r] {", new: "if n.Resources[r] > w.has[r]+1 {", tests: true},
 		{name: "needs: what nobody set aside is not launched", file: placeBind, old: "if spent == 0 && j.unlike {", new: "if false {", tests: true},
-		{name: "needs: what was set aside for a job that is over is for no other", file: placeBind, old: "return len(c.needs) == 0 && c.sorters == 0", new: "return c.sorters == 0", tests: true},
+		{name: "needs: what was set aside for a job that is over is for no other", file: placeBind, old: "return len(c.needs) == 0 && c.onOffers()", new: "return c.onOffers()", tests: true},
 		{name: "needs: another group's task needs the same", file: placeBind, old: " || !g.set.need.equal(asked.set.need) {", new: " {", tests: true},
 		{name: "needs: a worker has as much", file: placeSet, old: "return s.need == nil || s.need.fits(w)", new: "return true", tests: true},
 		{name: "users: one stops where others find room", file: placeUser, old: "case a.unfinished+s.Tasks > c.cfg.MaxTasks-unfinished:", new: "case a.unfinished+s.Tasks > c.cfg.MaxTasks:", tests: true},
@@ -51,6 +51,6 @@ func ofWide() []mutant {
 		{name: "fair: once", file: queueStagger, old: "if g.over || ", new: "if ", tests: true},
 		{name: "fair: who is behind does not wait for a slot that is held back", file: queueStagger, old: "	case leaf.behind(leaf.usual):\n		g.until = slices.Delete(g.until, 0, 1)\n", new: "", tests: true},
 		{name: "fair: what is held back is used in the end", file: queueCore, old: "		c.fair().stagger.expire(now)\n		out = c.ask(now, out)\n", new: "", tests: true},
-		{name: "users: a call at a worker that sorts is for nobody else's task", file: placeBind, old: "j.waiting() == 0 && c.sorters == 0)", new: "j.waiting() == 0)", tests: true},
+		{name: "users: a call at a worker that sorts is for nobody else's task", file: placeBind, old: "j.waiting() == 0 && c.onOffers())", new: "j.waiting() == 0)", tests: true},
 	}
 }
