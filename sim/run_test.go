@@ -99,7 +99,8 @@ func TestNothingIsRefused(t *testing.T) {
 	}
 }
 
-// TestMemoryDoesNotGrowWithJobs runs four times as many jobs in the same number of allocations, or nearly.
+// TestMemoryDoesNotGrowWithJobs runs four times as many jobs in nearly the same number of allocations: room is made for
+// the longest queues so far, which grow with the logarithm of the number of jobs, by steps of an eighth.
 func TestMemoryDoesNotGrowWithJobs(t *testing.T) {
 	for _, policy := range sim.Policies() {
 		run := func(jobs int) float64 {
@@ -108,7 +109,7 @@ func TestMemoryDoesNotGrowWithJobs(t *testing.T) {
 			})
 		}
 		few, many := run(2000), run(8000)
-		if many > few+200 {
+		if many > few+300 {
 			t.Errorf("%s: %.0f allocations for 2,000 jobs, %.0f for 8,000", policy, few, many)
 		}
 	}
