@@ -71,6 +71,23 @@ func TestDisciplinesUnderIdleOffers(t *testing.T) {
 	}
 }
 
+// TestFewSlotsBesideSchedulers: where slots are few beside schedulers no offers are made, and jobs are sampled for as under late binding. With
+// offers the same fleet would take many more messages.
+func TestFewSlotsBesideSchedulers(t *testing.T) {
+	t.Parallel()
+	f := flags{tasks: "4", service: "exp:100ms", load: 0.7, jobs: 1000, warmup: 100, seed: 1}
+	mean := func(policy string) (mean, messages float64) {
+		r := simulate(t, sim.Config{Policy: policy, Workers: 7, Slots: 3, Schedulers: 100, NetDelay: 500 * time.Microsecond, Seed: 1}, f)
+		return r.ResponseMS.Mean, r.MessagesPerTask
+	}
+	late, lateMessages := mean("late-binding")
+	offers, messages := mean("idle-offer")
+	t.Logf("%.2f ms and %.3f messages a task, late binding has %.2f and %.3f", offers, messages, late, lateMessages)
+	if !near(offers, late, 0.01) || !near(messages, lateMessages, 0.01) {
+		t.Errorf("%.2f ms and %.3f messages a task, late binding has %.2f and %.3f", offers, messages, late, lateMessages)
+	}
+}
+
 // TestNoTaskWaitsBesideAnOffer bounds for how long a scheduler whose tasks wait may launch none while another one holds
 // an offer: what it takes to find it.
 func TestNoTaskWaitsBesideAnOffer(t *testing.T) {

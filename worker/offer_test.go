@@ -129,12 +129,20 @@ func withOffers(t *testing.T, test func(t *testing.T, b *offerBench)) {
 // withHandler runs a test against a worker of so many slots in a bubble.
 func withHandler(t *testing.T, slots int, h func(*offerBench, context.Context, Task) ([]byte, error), test func(t *testing.T, b *offerBench)) {
 	t.Helper()
+	withConfig(t, h, func(cfg *Config) { cfg.Slots = slots }, test)
+}
+
+// withConfig is the same with what edit makes of the worker's configuration.
+func withConfig(t *testing.T, h func(*offerBench, context.Context, Task) ([]byte, error), edit func(*Config), test func(t *testing.T, b *offerBench)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &offerBench{t: t, listener: fasthttputil.NewInmemoryListener()}
-		w, err := New(Config{
-			Name: "w", Slots: slots, Listener: b.listener, Members: alone{}, Logger: slog.New(slog.NewTextHandler(b, nil)), Incarnation: 1,
+		cfg := Config{
+			Name: "w", Slots: 1, Listener: b.listener, Members: alone{}, Logger: slog.New(slog.NewTextHandler(b, nil)), Incarnation: 1,
 			Apps: map[string]Handler{"app": func(ctx context.Context, k Task) ([]byte, error) { return h(b, ctx, k) }},
-		})
+		}
+		edit(&cfg)
+		w, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,8 +156,8 @@ func withHandler(t *testing.T, slots int, h func(*offerBench, context.Context, T
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if b.atOnce() > slots {
-			t.Errorf("%d attempts at once in %d slots", b.atOnce(), slots)
+		if b.atOnce() > cfg.Slots {
+			t.Errorf("%d attempts at once in %d slots", b.atOnce(), cfg.Slots)
 		}
 		time.Sleep(11 * time.Second) // fasthttp's pool of workers looks every 10 s whether its server has ended
 	})

@@ -37,14 +37,14 @@ func (w *Worker) offer(slots, schedulers int) {
 	now := w.enter()
 	changed := serve == w.quiet
 	w.quiet = !serve
-	if changed {
+	switch {
+	case !changed:
+	case !serve:
+		t.effects = w.core.NoOffers(now, t.effects)
+	default:
 		for _, p := range w.peers {
-			switch {
-			case p.policy != probe.PolicyIdleOffer:
-			case serve:
+			if p.policy == probe.PolicyIdleOffer {
 				t.effects = w.core.OffersTo(now, p.id, t.effects)
-			default:
-				t.effects = w.core.NoOffersTo(now, p.id, t.effects)
 			}
 		}
 	}

@@ -44,7 +44,7 @@ func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Ha
 	x := c.idle
 	x.credit = max(x.credit-1, minCredit)
 	c.stats.HandsTaken++
-	c.idle.came = now
+	c.idle.come(now)
 	wk := c.worker(w)
 	x.known[from].says(now, m.More)
 	c.got(now, from, wk)

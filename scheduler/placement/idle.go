@@ -30,6 +30,7 @@ type idle struct {
 	sets    []*set // that have a number for peers, by that - 1; nil: a number to be used again
 	wake    time.Duration
 	came    time.Duration // when the last offer did
+	proof   proof         // that none do
 	credit  int           // messages that may be sent to peers
 
 	wants []want   // of peers, the one whose tasks have waited longest first
@@ -71,7 +72,7 @@ type request struct {
 
 // onOffers reports whether jobs wait for offers here. Where workers sort what waits, or slots are few beside schedulers, workers make none.
 func (c *Core) onOffers() bool {
-	return c.idle != nil && c.sorters == 0 && probe.OffersServe(c.load.Slots, c.schedulers)
+	return c.idle != nil && c.sorters == 0 && !c.idle.proof.holds && probe.OffersServe(c.load.Slots, c.schedulers)
 }
 
 // unit is what averages are counted in.

@@ -53,6 +53,7 @@ func (c *Core) net(now time.Duration, s *set, out []Effect) []Effect {
 		return out
 	}
 	c.stats.Nets++
+	given := 0
 	for g := q.head; g != nil; g = g.nextWaiting {
 		j := g.timer.j
 		lack := min(g.waiting()-int(g.left), len(s.eligible))
@@ -69,7 +70,9 @@ func (c *Core) net(now time.Duration, s *set, out []Effect) []Effect {
 		for _, w := range s.eligible[:lack] {
 			out = c.reserve(j, g, w, 1, 0, out)
 		}
+		given += lack
 	}
+	c.idle.proof.begin(now, given)
 	if q.netted > 0 && q.launched > q.netted { // the last ones were of use
 		q.netWait = 0
 	} else {

@@ -55,7 +55,7 @@ func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []E
 		return out
 	}
 	c.stats.Offers++
-	c.idle.came = now
+	c.idle.come(now)
 	t := offer{worker: w, life: c.profiles[w].life, lane: m.Slot, call: m.Call, ready: now, until: now + probe.Life(m.Renewed) + homeGrace}
 	if t.ahead = m.Ready > 0 || m.Brief > 0; t.ahead { // that was so when it left
 		t.ready = now + max(m.Ready-c.hop(), 0)

@@ -204,6 +204,7 @@ func (c *Core) answerAny(now time.Duration, w *worker, m *probe.GetTask, out []E
 		if g, out = c.nextFor(now, w, "", out); g != nil {
 			var ok bool
 			if out, ok = c.launchOn(now, g, w, offer{worker: w.id, lane: m.Slot, call: m.Call}, out); ok {
+				c.idle.proof.asked(now, netHops*c.hop())
 				return out
 			}
 		}

@@ -89,12 +89,17 @@ func (c *Core) OffersTo(now time.Duration, s probe.SchedulerID, out []Effect) []
 	return c.ask(now, out)
 }
 
-// NoOffersTo says that a scheduler takes no offers any more, as if it had never. For one that takes none it has no effect.
-func (c *Core) NoOffersTo(now time.Duration, s probe.SchedulerID, out []Effect) []Effect {
-	if c.offers == nil {
+// NoOffers ends what [Core.OffersTo] has said, for all schedulers at once: what is offered is void, and nothing else is offered in between.
+func (c *Core) NoOffers(now time.Duration, out []Effect) []Effect {
+	if c.offers == nil || len(c.offers.takers) == 0 {
 		return out
 	}
-	return c.ask(now, c.takerDown(now, s, out))
+	o := c.offers
+	o.takers = o.takers[:1]
+	for i := range o.seats {
+		o.seats[i].home = o.takers[0]
+	}
+	return c.ask(now, c.takerDown(now, o.takers[0], out))
 }
 
 // takerDown forgets a scheduler that took offers. Every offer is made anew, since those made to others may have been handed on to it.

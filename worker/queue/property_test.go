@@ -335,7 +335,7 @@ func (m *machine) send(msg message, out []Effect) []Effect {
 	case msgTakes:
 		return c.OffersTo(m.now, msg.s, out)
 	case msgTakesNone:
-		return c.NoOffersTo(m.now, msg.s, out)
+		return c.NoOffers(m.now, out)
 	case msgClaim:
 		return c.Claim(m.now, msg.s, probe.Claim{Ref: l.Ref, Job: l.Job, Epoch: l.Epoch}, out)
 	case msgAck:

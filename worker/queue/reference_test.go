@@ -161,7 +161,10 @@ func (r *reference) handle(now time.Duration, m message) []Effect {
 	case msgTakes:
 		r.takes(m.s)
 	case msgTakesNone:
-		r.takerDown(m.s)
+		for o := &r.offers; len(o.takers) > 0; {
+			o.takers = o.takers[:1]
+			r.takerDown(o.takers[0])
+		}
 	case msgComing:
 		r.comes(m)
 	case msgAck:

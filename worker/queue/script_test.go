@@ -70,7 +70,7 @@ func (s *script) event() []Effect {
 	case "takes":
 		return c.OffersTo(now, s.scheduler(), nil)
 	case "takes-none":
-		return c.NoOffersTo(now, s.scheduler(), nil)
+		return c.NoOffers(now, nil)
 	case "claim":
 		return c.Claim(now, s.scheduler(), probe.Claim{Ref: ref, Job: s.job(), Epoch: uint32(s.Int("epoch", 1))}, nil)
 	case "ack":
