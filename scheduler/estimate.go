@@ -24,7 +24,7 @@ func (s *Scheduler) estimateUse(j *job) string {
 	case !asked:
 		return "nothing goes by that here, where no slot is asked for ahead and no worker's discipline is srpt"
 	}
-	whose := "jobs of nobody"
+	whose := "jobs without a user"
 	if j.spec.User != "" {
 		whose = "user " + j.spec.User
 	}
