@@ -154,16 +154,8 @@ func (c *Client) Submit(ctx context.Context, job task.Job) (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case <-h.answered:
-	case <-ctx.Done():
-		h.Cancel()
-		return nil, ctx.Err()
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.refused != nil {
-		return nil, h.refused
+	if err := h.await(ctx, h.answered); err != nil {
+		return nil, err
 	}
 	return h, nil
 }
@@ -179,19 +171,30 @@ func (c *Client) Do(ctx context.Context, job task.Job) ([]task.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := h.await(ctx, h.ended); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err = h.fault() // by the order in which tasks ended
+	return h.take(), err
+}
+
+// await waits for what is closed when a job is so far, and cancels the job if ctx ends first. The error is then ctx's,
+// or says why the job was refused.
+func (h *Handle) await(ctx context.Context, reached <-chan struct{}) error {
 	select {
-	case <-h.ended:
+	case <-reached:
 	case <-ctx.Done():
 		h.Cancel()
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.refused != nil {
-		return nil, h.refused
+		return h.refused
 	}
-	err = h.fault() // by the order in which tasks ended
-	return h.take(), err
+	return nil
 }
 
 // begin checks a job and makes the core own it. answered is closed when a scheduler has accepted it, or none has.

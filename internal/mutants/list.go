@@ -296,7 +296,7 @@ func ofShells() []mutant {
 		{name: "a large job's payloads are overtaken on their way to a scheduler", file: "client/turn.go", old: "s.conn.Send(uint8(submission.KindSubmit)", new: "s.conn.SendAfter(uint8(submission.KindSubmit)", by: "./scheduler", tests: true},
 		{name: "a large payload is overtaken on its way to a worker", file: "scheduler/turn.go", old: "l.conn.Send(uint8(probe.KindLaunch)", new: "l.conn.SendAfter(uint8(probe.KindLaunch)", tests: true},
 		{name: "a large result is overtaken on its way to a scheduler", file: "worker/turn.go", old: "p.conn.Send(uint8(probe.KindFinished)", new: "p.conn.SendAfter(uint8(probe.KindFinished)", by: "./scheduler", tests: true},
-		{name: "a job ends with the context of who called Do", file: "client/client.go", old: "case <-h.ended:\n\tcase <-ctx.Done():\n\t\th.Cancel()", new: "case <-h.ended:\n\tcase <-ctx.Done():", tests: true},
+		{name: "a job ends with the context of who called Do", file: "client/client.go", old: "case <-reached:\n\tcase <-ctx.Done():\n\t\th.Cancel()", new: "case <-reached:\n\tcase <-ctx.Done():", tests: true},
 		{name: "a finished job that was submitted again is found when its first life has gone", file: "scheduler/archive.go", old: "ok && t.entries[i].is(a.first, p.gone) {", new: "ok {", tests: true},
 		{name: "a large result is overtaken on its way to a client", file: "scheduler/client_send.go", old: "mark := c.conn.Send(uint8(submission.KindTaskDone)", new: "mark := c.conn.SendAfter(uint8(submission.KindTaskDone)", tests: true},
 		{name: "what lies unread is bounded", file: "internal/stream/socket_linux.go", old: "time.Duration(info.Rtt)*time.Microsecond < nearRTT", new: "info.Rtt == 0 && unreadMost < 0 && nearRTT < 0", tests: true},
