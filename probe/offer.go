@@ -26,8 +26,9 @@ func Lanes(slots int) int {
 // a scheduler of another.
 const PolicyIdleOffer = "idle-offer"
 
-// OffersServe reports whether idle offers serve a fleet of so many slots and schedulers, at least as well as reservations do. Each slot is known to one scheduler. Where
-// there are few of them for each it takes asking most of the others to find one: more messages than sampling takes, and more time. Five schedulers or fewer ask all the
+// OffersServe reports whether idle offers serve a fleet of so many slots and schedulers, at least as well as
+// reservations do. Each slot is known to one scheduler. Where there are few of them for each it takes asking most of
+// the others to find one: more messages than sampling takes, and more time. Five schedulers or fewer ask all the
 // others. Workers and schedulers go by the same rule: in other fleets workers make no offers, and tasks wait for none.
 func OffersServe(slots, schedulers int) bool { return slots >= slotsEach*(schedulers-askAll) }
 
@@ -53,12 +54,13 @@ type Offer struct {
 	Ready time.Duration // until the slot is free; 0: it is now
 	Brief uint16        // 0: any task will do; else the offer is for the app of index Brief - 1 in the worker's Hello, and no slot's in particular
 
-	// Renewed is how often the offer was made anew because nothing came of it, 0 to MaxRenewed. Each time it is good for twice as long, so that slots
-	// which are free for long cost ever fewer messages.
+	// Renewed is how often the offer was made anew because nothing came of it, 0 to MaxRenewed. Each time it is good
+	// for twice as long, so that slots which are free for long cost ever fewer messages.
 	Renewed uint8
 }
 
-// For how long an [Offer] is good. Its worker makes it anew a little later, since an offer may be lost with whoever holds it.
+// For how long an [Offer] is good. Its worker makes it anew a little later, since an offer may be lost with whoever
+// holds it.
 const (
 	OfferLife  = 4500 * time.Millisecond // one that is new
 	MaxRenewed = 4                       // doublings: to 72 s

@@ -64,8 +64,8 @@ func (c *Core) getTask(now time.Duration, w probe.WorkerID, m *probe.GetTask, ou
 	return c.answer(now, wk, j, m, out)
 }
 
-// anybodys reports whether a call on a reservation of a job, nil if that is over, may be answered with whatever has waited longest. Not if it may have
-// more set aside than a slot: nobody knows what, once the job is over.
+// anybodys reports whether a call on a reservation of a job, nil if that is over, may be answered with whatever has
+// waited longest. Not if it may have more set aside than a slot: nobody knows what, once the job is over.
 func (c *Core) anybodys(j *job) bool {
 	if j == nil {
 		return len(c.needs) == 0 && c.onOffers()
@@ -123,8 +123,8 @@ func (c *Core) answer(now time.Duration, wk *worker, j *job, m *probe.GetTask, o
 	return c.replenish(now, j, asked, out)
 }
 
-// pickOther chooses a waiting task that a worker gets of another group than the one that its reservation was for, of which none waits
-// any more, and which needs the same. It looks at some groups, beginning behind that one.
+// pickOther chooses a waiting task that a worker gets of another group than the one that its reservation was for, of
+// which none waits any more, and which needs the same. It looks at some groups, beginning behind that one.
 func (c *Core) pickOther(j *job, asked *group, w *worker, out []Effect) (*group, uint32, []Effect, bool) {
 	n := j.groups()
 	for i := range min(n-1, scanLimit) {

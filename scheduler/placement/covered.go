@@ -2,14 +2,15 @@ package placement
 
 import "time"
 
-// Where there are so few workers that reservations for what waits reach each of them, a queue at a worker knows as much as a scheduler: which scheduler
-// has work for the slot that frees next. It asks there, which takes two hops, where an offer may have to go on to another scheduler. That matters if
-// nobody can say when a slot will be free, so that it is not offered ahead: with 8 workers × 4 slots, tasks of 10 ms (exponential) and hops of 0.2 ms at load 0.9 the
-// hop more took 3 % of the mean response, and with 2 × 2 a tenth.
+// Where there are so few workers that reservations for what waits reach each of them, a queue at a worker knows as much
+// as a scheduler: which scheduler has work for the slot that frees next. It asks there, which takes two hops, where an
+// offer may have to go on to another scheduler. That matters if nobody can say when a slot will be free, so that it is
+// not offered ahead: with 8 workers × 4 slots, tasks of 10 ms (exponential) and hops of 0.2 ms at load 0.9 the hop more
+// took 3 % of the mean response, and with 2 × 2 a tenth.
 
-// bindLate gives the jobs that wait under a set reservations, as under [LateBinding], if next to all slots are taken, there are other schedulers that may be
-// offered them, and their app's services cannot be foretold. From then on they are jobs like those under that policy, except that they
-// are launched on offers too.
+// bindLate gives the jobs that wait under a set reservations, as under [LateBinding], if next to all slots are taken,
+// there are other schedulers that may be offered them, and their app's services cannot be foretold. From then on they
+// are jobs like those under that policy, except that they are launched on offers too.
 func (c *Core) bindLate(now time.Duration, s *set, out []Effect) []Effect {
 	q := s.request
 	if s.needy() == 0 || !c.covered(now, s) {
@@ -45,7 +46,8 @@ func (c *Core) bindJobLate(now time.Duration, j *job, out []Effect) []Effect {
 	return out
 }
 
-// covered reports whether reservations for what waits under a set would reach every worker, and are of more use than offers.
+// covered reports whether reservations for what waits under a set would reach every worker, and are of more use than
+// offers.
 func (c *Core) covered(now time.Duration, s *set) bool {
 	if !c.onOffers() {
 		return true // they came to wait when workers made offers
@@ -82,9 +84,10 @@ const (
 	stockShare  = 4   // of a job's tasks that offers are here for when it comes, at most
 )
 
-// reach reports whether reservations for what waits under a set, of which something does, would reach every worker. That is what all jobs here wait with, as what is left of one job
-// would be overtaken by the reservations of another. But of many workers a backlog of jobs is best served job by job, the oldest of all schedulers' first, which offers see to: there it goes by a job of
-// mean width alone.
+// reach reports whether reservations for what waits under a set, of which something does, would reach every worker.
+// That is what all jobs here wait with, as what is left of one job would be overtaken by the reservations of another.
+// But of many workers a backlog of jobs is best served job by job, the oldest of all schedulers' first, which offers
+// see to: there it goes by a job of mean width alone.
 func (c *Core) reach(s *set) bool {
 	q := s.request
 	tasks := (q.width + unit/2) / unit
@@ -94,12 +97,12 @@ func (c *Core) reach(s *set) bool {
 	return q.head != nil && probes(q.head.timer.j.ratio, tasks) >= len(s.eligible)
 }
 
-// fewWorkers is of how many workers a hop in which a slot is empty matters more than the order of jobs. Waits under a load near 1 grow with the part of a slot's time that is lost, and in
-// inverse proportion to the number of slots.
+// fewWorkers is of how many workers a hop in which a slot is empty matters more than the order of jobs. Waits under a
+// load near 1 grow with the part of a slot's time that is lost, and in inverse proportion to the number of slots.
 const fewWorkers = 512
 
-// starved reports whether offers have stopped coming though tasks wait, as they do where other schedulers, which have seen other services, have reservations at
-// every worker: their queues are served first.
+// starved reports whether offers have stopped coming though tasks wait, as they do where other schedulers, which have
+// seen other services, have reservations at every worker: their queues are served first.
 func (c *Core) starved(now time.Duration, q *request) bool {
 	f := q.forecast
 	if !f.varied || q.rounds == 0 || c.load.Slots < starvedSlots*c.schedulers {

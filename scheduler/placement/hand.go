@@ -33,9 +33,10 @@ func (c *Core) hand(now time.Duration, to PeerID, t offer, out []Effect) []Effec
 	})
 }
 
-// Hand takes an offer that a peer hands on. Where the end of what its lane ran before has not come yet, it is put by until then. Where its worker is not
-// known here, it goes back: EffectHand without HasWorker means the message that came, with a hop more. The caller passes any id that is not connected
-// for a worker that it does not know. A repeated one has no effect.
+// Hand takes an offer that a peer hands on. Where the end of what its lane ran before has not come yet, it is put by
+// until then. Where its worker is not known here, it goes back: EffectHand without HasWorker means the message that
+// came, with a hop more. The caller passes any id that is not connected for a worker that it does not know. A repeated
+// one has no effect.
 func (c *Core) Hand(now time.Duration, from PeerID, w probe.WorkerID, m probe.Hand, out []Effect) []Effect {
 	if c.idle == nil || !c.idle.connected(from) {
 		c.stats.Stale++
@@ -99,8 +100,9 @@ func (c *Core) handed(now time.Duration, w *worker, t offer, out []Effect) []Eff
 // maxParked bounds the offers that are put by. What comes then goes back.
 const maxParked = 256
 
-// unpark takes up the offers whose lanes have ended what they ran, and drops those that are void by now. A worker says the end of a task to one scheduler
-// and offers its slot to another, whose hand may be faster: sent back, it would come again at once, any number of times.
+// unpark takes up the offers whose lanes have ended what they ran, and drops those that are void by now. A worker says
+// the end of a task to one scheduler and offers its slot to another, whose hand may be faster: sent back, it would come
+// again at once, any number of times.
 func (c *Core) unpark(now time.Duration, out []Effect) []Effect {
 	x := c.idle
 	for i := 0; i < len(x.parked); {
@@ -130,7 +132,8 @@ func (c *Core) returned(to PeerID, m *probe.Hand, out []Effect) []Effect {
 	return append(out, Effect{Kind: EffectHand, Peer: to, Count: c.idle.more()})
 }
 
-// takes reports whether a hand is news to its lane: it is of a later call, or the offer that was handed on from here is back.
+// takes reports whether a hand is news to its lane: it is of a later call, or the offer that was handed on from here is
+// back.
 func (s *slot) takes(m *probe.Hand) bool {
 	if s.state == slotSilent {
 		return true
@@ -142,8 +145,8 @@ func (s *slot) takes(m *probe.Hand) bool {
 // fewTold is how few peers may owe something before others are told.
 const fewTold = 2
 
-// got notes that a peer has given one of what it was told to. The offer does not say for which set that was. When no peer owes anything
-// more, what still waits is asked for anew.
+// got notes that a peer has given one of what it was told to. The offer does not say for which set that was. When no
+// peer owes anything more, what still waits is asked for anew.
 func (c *Core) got(now time.Duration, from PeerID, w *worker) {
 	for _, s := range c.sets {
 		q := s.request

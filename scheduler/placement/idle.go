@@ -6,13 +6,14 @@ import (
 	"dunnock/probe"
 )
 
-// Idle offers. A slot that frees, or is about to, offers itself to one scheduler, its home. A scheduler launches on the offers that it holds, and
-// holds those for which it has no use. What still waits it tells to some of its peers, as one standing want for each constraint set, and they
-// hand on what they hold or get, to whose tasks have waited longest. So a task waits in no worker's queue, and whichever fitting slot frees
-// first runs it. That tasks always have a way to a slot does not hang on offers: see net.go.
+// Idle offers. A slot that frees, or is about to, offers itself to one scheduler, its home. A scheduler launches on the
+// offers that it holds, and holds those for which it has no use. What still waits it tells to some of its peers, as one
+// standing want for each constraint set, and they hand on what they hold or get, to whose tasks have waited longest. So
+// a task waits in no worker's queue, and whichever fitting slot frees first runs it. That tasks always have a way to a
+// slot does not hang on offers: see net.go.
 //
-// It follows join-idle-queue (Lu et al., Performance Evaluation 2011), which balances the idle queues and not the work: what is new here are the wants, their
-// order by age, and the budget that bounds what schedulers say to each other.
+// It follows join-idle-queue (Lu et al., Performance Evaluation 2011), which balances the idle queues and not the work:
+// what is new here are the wants, their order by age, and the budget that bounds what schedulers say to each other.
 
 // idle is what a core keeps for [IdleOffer]; nil under other policies.
 type idle struct {
@@ -70,7 +71,8 @@ type request struct {
 	kept  bool // pinned because peers know of it
 }
 
-// onOffers reports whether jobs wait for offers here. Where workers sort what waits, or slots are few beside schedulers, workers make none.
+// onOffers reports whether jobs wait for offers here. Where workers sort what waits, or slots are few beside
+// schedulers, workers make none.
 func (c *Core) onOffers() bool {
 	return c.idle != nil && c.sorters == 0 && !c.idle.proof.holds && probe.OffersServe(c.load.Slots, c.schedulers)
 }
@@ -116,8 +118,8 @@ func (c *Core) arrived(g *group) {
 	c.stir(g.set, true)
 }
 
-// attend does for the sets whose tasks have changed what is to be done: it launches on what is held, and tells peers what waits. It is the end
-// of every event.
+// attend does for the sets whose tasks have changed what is to be done: it launches on what is held, and tells peers
+// what waits. It is the end of every event.
 func (c *Core) attend(now time.Duration, out []Effect) []Effect {
 	if c.idle == nil {
 		return out
@@ -162,7 +164,8 @@ func (c *Core) attendSets(now time.Duration, out []Effect) []Effect {
 	return out
 }
 
-// giveWay has the groups that wait under a set of which nobody is left go on to the next, if somebody is there. Whoever has reservations learns of it by losing them; these have none.
+// giveWay has the groups that wait under a set of which nobody is left go on to the next, if somebody is there. Whoever
+// has reservations learns of it by losing them; these have none.
 func (c *Core) giveWay(now time.Duration, s *set, out []Effect) []Effect {
 	for g := s.request.head; g != nil; {
 		next := g.nextWaiting

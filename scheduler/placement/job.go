@@ -140,8 +140,8 @@ func (l *taskList) remove(tasks []taskRec, t uint32) {
 	l.n--
 }
 
-// Index returns the dense number in the Ref of a live job: no other live job has it, and it is below the most jobs that a core has
-// held at once. It is for callers that keep what they know of live jobs in a slice.
+// Index returns the dense number in the Ref of a live job: no other live job has it, and it is below the most jobs that
+// a core has held at once. It is for callers that keep what they know of live jobs in a slice.
 func Index(ref probe.Ref) uint32 { return uint32(ref) }
 
 // find returns the live job that a Ref names, or nil.

@@ -7,25 +7,29 @@ import (
 )
 
 const (
-	// homeGrace is for how much longer than its life ([probe.Life]) an offer is held by whom it was made to. Its worker makes it anew up to a second after that, and nearly
-	// always to the same scheduler: that is the end of the old one. If it were dropped before, the slot would be nobody's in between. Others, who do not hear of that, hold it for its life: a
-	// launch seldom crosses the new one.
+	// homeGrace is for how much longer than its life ([probe.Life]) an offer is held by whom it was made to. Its worker
+	// makes it anew up to a second after that, and nearly always to the same scheduler: that is the end of the old one.
+	// If it were dropped before, the slot would be nobody's in between. Others, who do not hear of that, hold it for
+	// its life: a launch seldom crosses the new one.
 	homeGrace = 1500 * time.Millisecond
-	// margin is by how much longer a peer's task must have waited to get an offer that this scheduler could use: handing it on takes
-	// a hop, in which the slot is empty.
+	// margin is by how much longer a peer's task must have waited to get an offer that this scheduler could use:
+	// handing it on takes a hop, in which the slot is empty.
 	margin = 3 * time.Millisecond
 	// maxHops is how often an offer goes on past a scheduler that could use it.
 	maxHops = 3
-	// mostHops is how often it goes on at all. Then it stays where it is, or is dropped where it is of no use: its worker makes it anew.
+	// mostHops is how often it goes on at all. Then it stays where it is, or is dropped where it is of no use: its
+	// worker makes it anew.
 	mostHops = 64
 	// spareOffers is how many offers a scheduler holds beyond twice its share of the slots.
 	spareOffers = 256
-	// Those that are void by now lie among the others until these go, which may be good for more than a minute. They are looked for when there are this many times as many, and some more.
+	// Those that are void by now lie among the others until these go, which may be good for more than a minute. They
+	// are looked for when there are this many times as many, and some more.
 	voidShare = 2
 	voidLeast = 64
 )
 
-// offer is a slot that is free or soon will be, and that a task may be launched on. It is good as long as its lane's record says so.
+// offer is a slot that is free or soon will be, and that a task may be launched on. It is good as long as its lane's
+// record says so.
 type offer struct {
 	worker probe.WorkerID
 	life   uint32 // of the worker
@@ -38,11 +42,11 @@ type offer struct {
 	until  time.Duration
 }
 
-// Offer takes the offer of a slot that is free, or will be when m.Ready has passed: the oldest waiting task that may run there is launched on
-// it, or it goes on to a peer whose task has waited longer, or it is held. An offer that repeats the lane's last call or comes from a
-// worker that is not sampled is dropped. Like a new GetTask, one from a lane whose last task is still bound says that its end was lost,
-// unless that may be on its way still.
-// Under another policy than [IdleOffer] it has no effect.
+// Offer takes the offer of a slot that is free, or will be when m.Ready has passed: the oldest waiting task that may
+// run there is launched on it, or it goes on to a peer whose task has waited longer, or it is held. An offer that
+// repeats the lane's last call or comes from a worker that is not sampled is dropped. Like a new GetTask, one from a
+// lane whose last task is still bound says that its end was lost, unless that may be on its way still. Under another
+// policy than [IdleOffer] it has no effect.
 func (c *Core) Offer(now time.Duration, w probe.WorkerID, m probe.Offer, out []Effect) []Effect {
 	wk := c.worker(w)
 	if c.idle == nil || wk == nil {
@@ -94,8 +98,8 @@ func (c *Core) offered(now time.Duration, w *worker, t offer, out []Effect) []Ef
 	return out
 }
 
-// awaitsBetter reports whether an offer of a slot that is free later is put aside, because where there are many offers those of slots that are free now are on
-// their way from peers. What still waits when they have come is launched on it.
+// awaitsBetter reports whether an offer of a slot that is free later is put aside, because where there are many offers
+// those of slots that are free now are on their way from peers. What still waits when they have come is launched on it.
 func (c *Core) awaitsBetter(now time.Duration, g *group, t *offer) bool {
 	q := g.set.request
 	return t.ready > now+c.hop() && q.stock > fewOffers*unit && q.rounds == 0 && now < q.roundAt && q.roundAt != never
@@ -189,7 +193,8 @@ func (c *Core) unoffer(s *slot) {
 	s.state = slotOver
 }
 
-// withdraw puts away all that a worker has offered, because it is not sampled any more. What is for brief apps lapses soon, and is dropped.
+// withdraw puts away all that a worker has offered, because it is not sampled any more. What is for brief apps lapses
+// soon, and is dropped.
 func (c *Core) withdraw(now time.Duration, w *worker) {
 	if c.idle == nil {
 		return
@@ -210,8 +215,8 @@ func (c *Core) withdraw(now time.Duration, w *worker) {
 	}
 }
 
-// lay puts an offer away until its worker is in sampling, and drops those that are too old. It gets no younger there: its slot may have been offered elsewhere since, of which nothing is
-// heard here.
+// lay puts an offer away until its worker is in sampling, and drops those that are too old. It gets no younger there:
+// its slot may have been offered elsewhere since, of which nothing is heard here.
 func (c *Core) lay(now time.Duration, t offer) {
 	list := &c.idle.dormant
 	for list.len() > 0 && !c.wakes(now, list.at(0)) {
@@ -272,8 +277,8 @@ func (c *Core) ripen(now time.Duration) {
 	}
 }
 
-// takeFor takes an offer that a task under a set may be launched on: the freshest of a slot that is free when the launch arrives, else the
-// first of one that is free soon.
+// takeFor takes an offer that a task under a set may be launched on: the freshest of a slot that is free when the
+// launch arrives, else the first of one that is free soon.
 func (c *Core) takeFor(now time.Duration, s *set) (offer, *worker, bool) {
 	x := c.idle
 	c.ripen(now)

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// Each launch earns this many messages to peers, and every want, withdrawal and spare that is sent costs one, and every hand that comes. Charged to who hands
-	// on, a scheduler with few jobs of its own would be in debt for ever.
+	// Each launch earns this many messages to peers, and every want, withdrawal and spare that is sent costs one, and
+	// every hand that comes. Charged to who hands on, a scheduler with few jobs of its own would be in debt for ever.
 	budget      = 3
 	firstCredit = 64
 	maxCredit   = 256
@@ -19,8 +19,9 @@ const (
 	fewOffers = 2
 	// maxRoundShift bounds by how many doublings rounds are apart that were in vain; with little credit by twice as many.
 	maxRoundShift = 2
-	// A scheduler in debt, which has asked more than its launches have earned, leaves more time between rounds, so many doublings at most, and asks further peers only then. In deep
-	// debt it waits for some rounds before it tells anybody.
+	// A scheduler in debt, which has asked more than its launches have earned, leaves more time between rounds, so many
+	// doublings at most, and asks further peers only then. In deep debt it waits for some rounds before it tells
+	// anybody.
 	debtRounds = 6
 	deepRounds = 4
 	// maxRounds bounds by how many doublings more peers are told after them: more than there can be.
@@ -94,11 +95,13 @@ func quota(waiting, n int) uint32 {
 	return uint32(max(1, (3*waiting+2*n-1)/(2*n)))
 }
 
-// enough is how many offers are asked for at once for n tasks, because not all who are asked have one: half more, but for many no more than a quarter and four. What comes and is not needed
-// stays here, so that those of the next wide job are found in a few heaps instead of everywhere.
+// enough is how many offers are asked for at once for n tasks, because not all who are asked have one: half more, but
+// for many no more than a quarter and four. What comes and is not needed stays here, so that those of the next wide job
+// are found in a few heaps instead of everywhere.
 func enough(n int) int { return min((3*n+1)/2, n+n/4+4) }
 
-// ask tells peers what waits, fewer than there are tasks: the more are told, the surer offers come, and the more come that are not needed.
+// ask tells peers what waits, fewer than there are tasks: the more are told, the surer offers come, and the more come
+// that are not needed.
 func (c *Core) ask(now time.Duration, s *set, out []Effect) []Effect {
 	x, q := c.idle, s.request
 	peers := len(x.peers)
@@ -145,7 +148,8 @@ func (c *Core) ask(now time.Duration, s *set, out []Effect) []Effect {
 	return out
 }
 
-// affords is how many peers more may be told. Each may have to be told again. But one that holds what is needed here is found in the end, whatever that costs.
+// affords is how many peers more may be told. Each may have to be told again. But one that holds what is needed here is
+// found in the end, whatever that costs.
 func (c *Core) affords(q *request) int {
 	switch credit := c.idle.credit; {
 	case credit >= 0:
@@ -179,9 +183,10 @@ func (c *Core) roundTrip() time.Duration { return max(c.hop()*roundTenths/10, mi
 // minRound bounds how often what waits is asked for, where a hop takes next to nothing.
 const minRound = 50 * time.Microsecond
 
-// settle tells the peers that were told something when the oldest task has changed, or nothing waits any more. The latter may be so because
-// what they were asked for is coming in; until that has come there is nothing to withdraw. In the former case they are to give one at once: a peer whose
-// quota has just run out may hold some, and passes on only what comes after it has heard this.
+// settle tells the peers that were told something when the oldest task has changed, or nothing waits any more. The
+// latter may be so because what they were asked for is coming in; until that has come there is nothing to withdraw. In
+// the former case they are to give one at once: a peer whose quota has just run out may hold some, and passes on only
+// what comes after it has heard this.
 func (c *Core) settle(now time.Duration, s *set, out []Effect) []Effect {
 	q, over := s.request, s.needy() == 0
 	if over {
@@ -214,9 +219,9 @@ func (c *Core) settle(now time.Duration, s *set, out []Effect) []Effect {
 	return out
 }
 
-// round asks again for what still waits: peers that gave all that they were asked for may have more, and otherwise others may, twice as many each
-// time. One that gave less holds nothing, and hands on what comes as long as its quota lasts. So a task for which somebody holds an offer gets that
-// after a few rounds.
+// round asks again for what still waits: peers that gave all that they were asked for may have more, and otherwise
+// others may, twice as many each time. One that gave less holds nothing, and hands on what comes as long as its quota
+// lasts. So a task for which somebody holds an offer gets that after a few rounds.
 func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 	q := s.request
 	q.roundAt = never
@@ -255,7 +260,8 @@ func (c *Core) round(now time.Duration, s *set, out []Effect) []Effect {
 	return out
 }
 
-// askHeaps asks the peers again that have given all that they were asked for and have more, those that have most first, until what they have would do.
+// askHeaps asks the peers again that have given all that they were asked for and have more, those that have most first,
+// until what they have would do.
 func (c *Core) askHeaps(now time.Duration, s *set, out []Effect) []Effect {
 	x, q := c.idle, s.request
 	lack, each := s.needy(), quota(s.needy(), q.ntold)
@@ -273,8 +279,8 @@ func (c *Core) askHeaps(now time.Duration, s *set, out []Effect) []Effect {
 	return out
 }
 
-// Want takes what a peer wants of the offers here, instead of what it wanted before under the same set. It is given at once what it asks for and is
-// here.
+// Want takes what a peer wants of the offers here, instead of what it wanted before under the same set. It is given at
+// once what it asks for and is here.
 func (c *Core) Want(now time.Duration, from PeerID, m probe.Want, out []Effect) []Effect {
 	if c.idle == nil || c.idle.peerSet(from, m.Set) == nil {
 		c.stats.Stale++
@@ -307,7 +313,8 @@ func (c *Core) Want(now time.Duration, from PeerID, m probe.Want, out []Effect) 
 	return out
 }
 
-// wantFor returns the want whose tasks have waited longest of those for which a worker's offer would do, of one app unless that is empty; -1: none.
+// wantFor returns the want whose tasks have waited longest of those for which a worker's offer would do, of one app
+// unless that is empty; -1: none.
 func (c *Core) wantFor(w *worker, app string) int {
 	return slices.IndexFunc(c.idle.wants, func(o want) bool { return (app == "" || o.set.app == app) && o.set.matches(c.offer(w)) })
 }

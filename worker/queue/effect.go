@@ -14,8 +14,8 @@ type EffectKind uint8
 const (
 	// EffectGetTask sends a GetTask: Scheduler, Slot, Call, Ref, Res.
 	EffectGetTask EffectKind = iota + 1
-	// EffectStart runs the handler of the Launch just passed in, or of the one held for this slot and call: Scheduler, Slot, Call, Ref, Task,
-	// Attempt.
+	// EffectStart runs the handler of the Launch just passed in, or of the one held for this slot and call: Scheduler,
+	// Slot, Call, Ref, Task, Attempt.
 	EffectStart
 	// EffectStop cancels the context of the attempt in a slot: Scheduler, Slot, Call, Ref, Task,
 	// Attempt, and Status, which says why: StatusTimeout for the attempt's timeout, StatusKilled
@@ -27,19 +27,22 @@ const (
 	EffectFinished
 	// EffectRefuse sends a Refuse: Scheduler, Ref, Res, Count, Reason.
 	EffectRefuse
-	// EffectDecline sends a Decline: Scheduler, Slot, Call, Ref, Task, Reason. Call 0: of a Claim. Ref 0: of an offer, which is taken back.
+	// EffectDecline sends a Decline: Scheduler, Slot, Call, Ref, Task, Reason. Call 0: of a Claim. Ref 0: of an offer,
+	// which is taken back.
 	EffectDecline
 	// EffectAdopt sends an Adopt: Scheduler, Slot, Call, Ref, Task, Attempt, Service (the time since its start).
 	EffectAdopt
-	// EffectFound sends a Found: Scheduler, Slot, Call, Ref, Task, Attempt, Service, Status, Seq, Holder. The body is [Core.Body].
+	// EffectFound sends a Found: Scheduler, Slot, Call, Ref, Task, Attempt, Service, Status, Seq, Holder. The body is
+	// [Core.Body].
 	EffectFound
 	// EffectTold sends a Told, behind all that was said before: Scheduler, Ref, Seq (what is acknowledged), Dropped.
 	EffectTold
-	// EffectOffer sends an Offer: Scheduler, Slot, Call, Service (the time until the slot is free), Res (its Brief), Count (its Renewed).
+	// EffectOffer sends an Offer: Scheduler, Slot, Call, Service (the time until the slot is free), Res (its Brief),
+	// Count (its Renewed).
 	EffectOffer
-	// EffectHold keeps the Launch just passed in, with its payload, until an EffectStart of its slot and call runs it, or an
-	// EffectDecline or EffectFinished of them or the SchedulerDown of its scheduler lets go of it: Scheduler, Slot, Call, Ref, Task,
-	// Attempt.
+	// EffectHold keeps the Launch just passed in, with its payload, until an EffectStart of its slot and call runs it,
+	// or an EffectDecline or EffectFinished of them or the SchedulerDown of its scheduler lets go of it: Scheduler,
+	// Slot, Call, Ref, Task, Attempt.
 	EffectHold
 )
 

@@ -2,15 +2,16 @@ package queue
 
 import "dunnock/probe"
 
-// Lanes and seats. A core without idle offers has as many lanes as slots, and the two are one: the records in Core.slots. A core with them has
-// twice as many lanes, so that a slot that is about to be free can be offered in one lane while its attempt still runs in another, and more for
-// brief apps (brief.go).
-// The records in Core.slots are then those of lanes, all messages name lanes, and the slots themselves are seats: there are Config.Slots
-// of them, and whatever asks or runs has one. That is what bounds the attempts, not the lanes.
+// Lanes and seats. A core without idle offers has as many lanes as slots, and the two are one: the records in
+// Core.slots. A core with them has twice as many lanes, so that a slot that is about to be free can be offered in one
+// lane while its attempt still runs in another, and more for brief apps (brief.go). The records in Core.slots are then
+// those of lanes, all messages name lanes, and the slots themselves are seats: there are Config.Slots of them, and
+// whatever asks or runs has one. That is what bounds the attempts, not the lanes.
 //
-// A seat has at most two lanes: the one that asks or runs in it, and the one in which it is offered, to which a launch may already have
-// come. Those that are offered for brief apps have no seat, and are counted. So a free lane is always at hand. Which lane and which seat go together may change for as long as nothing runs in the lane: offers
-// are worth the same, and a launch that waits takes the first seat that is free.
+// A seat has at most two lanes: the one that asks or runs in it, and the one in which it is offered, to which a launch
+// may already have come. Those that are offered for brief apps have no seat, and are counted. So a free lane is always
+// at hand. Which lane and which seat go together may change for as long as nothing runs in the lane: offers are worth
+// the same, and a launch that waits takes the first seat that is free.
 
 // seat is one slot of a core that makes offers.
 type seat struct {
@@ -94,9 +95,9 @@ func (c *Core) seize(s, i uint16) {
 	st.lane = i
 }
 
-// occupy gives a seat to a lane in which one was offered. That is its own, if it is free; else the one that was freed last stands in for it, and what
-// that one had promised passes to the seat that is still taken. If it had promised nothing, then the taken one no longer does.
-// It reports false if no seat is free.
+// occupy gives a seat to a lane in which one was offered. That is its own, if it is free; else the one that was freed
+// last stands in for it, and what that one had promised passes to the seat that is still taken. If it had promised
+// nothing, then the taken one no longer does. It reports false if no seat is free.
 func (c *Core) occupy(i uint16) bool {
 	o := c.offers
 	own := c.slots[i].next
@@ -130,8 +131,9 @@ func (c *Core) popLane() uint16 {
 	return i
 }
 
-// lowLane takes a free lane to ask a scheduler in. One that takes no offers knows the lanes of a worker that makes none, of which there are
-// as many as slots. One of those is free or only offered, because a seat is free and no launch waits.
+// lowLane takes a free lane to ask a scheduler in. One that takes no offers knows the lanes of a worker that makes
+// none, of which there are as many as slots. One of those is free or only offered, because a seat is free and no launch
+// waits.
 func (c *Core) lowLane(s probe.SchedulerID) uint16 {
 	slots := uint16(len(c.offers.seats))
 	if c.free < slots || c.offers.takes(s) {

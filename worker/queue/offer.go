@@ -10,19 +10,21 @@ import (
 	"dunnock/probe"
 )
 
-// Idle offers (join-idle-queue: Lu et al., Performance 2011): a slot that is free while nothing is queued offers itself to one scheduler, its home,
-// which may launch on it or hand the offer on. Nothing depends on an offer: one that is lost costs the time until it is made anew.
+// Idle offers (join-idle-queue: Lu et al., Performance 2011): a slot that is free while nothing is queued offers itself
+// to one scheduler, its home, which may launch on it or hand the offer on. Nothing depends on an offer: one that is
+// lost costs the time until it is made anew.
 //
-// The home is drawn by rendezvous from worker, slot and scheduler, and so remains the same. With a scheduler drawn anew each time, what
-// one scheduler uses comes back to any of them, and nothing restores their shares; with the last user as the next home, slots pile up where
-// there was much to do.
+// The home is drawn by rendezvous from worker, slot and scheduler, and so remains the same. With a scheduler drawn anew
+// each time, what one scheduler uses comes back to any of them, and nothing restores their shares; with the last user
+// as the next home, slots pile up where there was much to do.
 
 const (
-	// renewSpread is by how much more than its life ([probe.Life]) an offer gets before it is made anew, at most: those that were made together are not made
-	// anew together. Others than its home drop it when its life is over, so that a launch rarely crosses the new one.
+	// renewSpread is by how much more than its life ([probe.Life]) an offer gets before it is made anew, at most: those
+	// that were made together are not made anew together. Others than its home drop it when its life is over, so that a
+	// launch rarely crosses the new one.
 	renewSpread = time.Second
-	// crowdHops is for how many hops after a launch whose scheduler had more that waited the slot goes back to that one. It is what makes Finished and
-	// the next Launch one exchange under tasks that are about as short as a hop.
+	// crowdHops is for how many hops after a launch whose scheduler had more that waited the slot goes back to that
+	// one. It is what makes Finished and the next Launch one exchange under tasks that are about as short as a hop.
 	crowdHops = 10
 )
 
@@ -65,8 +67,8 @@ func newOffers(cfg *Config) *offers {
 	return o
 }
 
-// OffersTo says that a scheduler that is connected takes idle offers. Slots that have it as their home from now on, and are free, are
-// offered to it. Without Config.Offers it has no effect.
+// OffersTo says that a scheduler that is connected takes idle offers. Slots that have it as their home from now on, and
+// are free, are offered to it. Without Config.Offers it has no effect.
 func (c *Core) OffersTo(now time.Duration, s probe.SchedulerID, out []Effect) []Effect {
 	if c.offers == nil || !c.connected(s) {
 		return out
@@ -89,7 +91,8 @@ func (c *Core) OffersTo(now time.Duration, s probe.SchedulerID, out []Effect) []
 	return c.ask(now, out)
 }
 
-// NoOffers ends what [Core.OffersTo] has said, for all schedulers at once: what is offered is void, and nothing else is offered in between.
+// NoOffers ends what [Core.OffersTo] has said, for all schedulers at once: what is offered is void, and nothing else is
+// offered in between.
 func (c *Core) NoOffers(now time.Duration, out []Effect) []Effect {
 	if c.offers == nil || len(c.offers.takers) == 0 {
 		return out
@@ -102,7 +105,8 @@ func (c *Core) NoOffers(now time.Duration, out []Effect) []Effect {
 	return c.ask(now, c.takerDown(now, o.takers[0], out))
 }
 
-// takerDown forgets a scheduler that took offers. Every offer is made anew, since those made to others may have been handed on to it.
+// takerDown forgets a scheduler that took offers. Every offer is made anew, since those made to others may have been
+// handed on to it.
 func (c *Core) takerDown(now time.Duration, s probe.SchedulerID, out []Effect) []Effect {
 	o := c.offers
 	at, found := slices.BinarySearch(o.takers, s)
@@ -170,7 +174,8 @@ func (o *offers) target(now time.Duration, s uint16) probe.SchedulerID {
 	return st.home
 }
 
-// deal is ask for a core that makes offers: free seats go to launches that wait, then to reservations, and are offered if there are none.
+// deal is ask for a core that makes offers: free seats go to launches that wait, then to reservations, and are offered
+// if there are none.
 func (c *Core) deal(now time.Duration, out []Effect) []Effect {
 	o := c.offers
 	if c.wide != nil && c.wide.line.on {
@@ -237,8 +242,8 @@ func (c *Core) offerSeat(now time.Duration, s uint16, ready time.Duration, out [
 	return c.sayOffer(now, i, 0, ready, out)
 }
 
-// offerAgain makes an offer anew, in place of what was said of it, so often by now because it was old. If it goes to another scheduler than before, that one is told: a launch on it would cost
-// a task two hops.
+// offerAgain makes an offer anew, in place of what was said of it, so often by now because it was old. If it goes to
+// another scheduler than before, that one is told: a launch on it would cost a task two hops.
 func (c *Core) offerAgain(now time.Duration, i uint16, renewed uint8, out []Effect) []Effect {
 	o := c.offers
 	o.stats.Voided++
@@ -278,9 +283,11 @@ func (c *Core) isOffered(s probe.SchedulerID, slot uint16, call uint32) bool {
 	return c.offering && slot < c.size && c.slots[slot].state == Offered && c.slots[slot].call == call && c.connected(s)
 }
 
-// isPresent reports whether a Launch is a copy of the one that runs in its lane, or waits there, or of one that was started there lately. Every other one that
-// comes for a call that is over can be declined: another scheduler's, which had the offer too, certainly never began. It may come any number of calls late, so that
-// no memory of calls would be long enough; and of an older copy the scheduler has heard that its attempt has ended, so that it has nothing to put back.
+// isPresent reports whether a Launch is a copy of the one that runs in its lane, or waits there, or of one that was
+// started there lately. Every other one that comes for a call that is over can be declined: another scheduler's, which
+// had the offer too, certainly never began. It may come any number of calls late, so that no memory of calls would be
+// long enough; and of an older copy the scheduler has heard that its attempt has ended, so that it has nothing to put
+// back.
 func (c *Core) isPresent(s probe.SchedulerID, m *probe.Launch) bool {
 	if m.Slot >= c.size {
 		return false
@@ -333,7 +340,8 @@ func (c *Core) expireLane(now time.Duration, i uint16, out []Effect) ([]Effect, 
 	return out, false
 }
 
-// OfferStats counts what became of idle offers and of the launches on them. Offers = Launched + Declined + Voided + those that are open now.
+// OfferStats counts what became of idle offers and of the launches on them. Offers = Launched + Declined + Voided +
+// those that are open now.
 type OfferStats struct {
 	Offers   uint64 // made
 	Ahead    uint64 // of those, before the slot was free
